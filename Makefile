@@ -1,0 +1,36 @@
+# `make demo` and `make test` each set up .venv first, once; both work on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check generate clean
+
+demo: $(READY)
+	$(BIN)/craftc run specs/vit_ablation.yaml
+
+test: check
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m craftc.components.describe --check
+	$(BIN)/craftc lint specs
+
+# What is generated from the code: the catalogue of components, the published schema, the references under docs/.
+generate: $(READY)
+	$(BIN)/python -m craftc.components.describe
+	$(BIN)/python docs/generate.py
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'craftc needs Python 3.11 or newer; name one: make PYTHON=python3.12 demo' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[run,dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV)

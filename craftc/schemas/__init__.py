@@ -1,0 +1,1 @@
+"""The values that pass between stages: frozen, serialisable, and free of behaviour."""

@@ -1,0 +1,73 @@
+"""The plan: every trial of a spec, and the jobs they run in."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from craftc.schemas.frozen import Frozen
+from craftc.schemas.spec import List
+
+
+class Headline(Frozen):
+    """The metric that the conclusion is drawn from; `mode` says which way is better."""
+
+    split: str
+    metric: str
+    mode: Literal["min", "max"]
+
+    @property
+    def name(self) -> str:
+        """As it stands in a record: `<split>/<metric>`."""
+        return f"{self.split}/{self.metric}"
+
+
+class Trial(Frozen):
+    """A variant with its seed, fully resolved. `id` is its fingerprint.
+
+    `config` holds the sections data, model, objective, regularization, training and evaluation as plain JSON values,
+    every default filled in, file paths absolute. `aliases` are the other variants that came out the same.
+    """
+
+    id: str = Field(pattern=r"^[0-9a-f]{64}$")
+    variant: str
+    aliases: List[str] = ()
+    seed: int = Field(ge=0)
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, Any]
+    status: Literal["new", "reused"] = "new"
+    job: int | None = None
+
+
+class JobResources(Frozen):
+    """What a job's process is given. `gpu` may be a fraction."""
+
+    cpu: int = Field(1, ge=1)
+    gpu: float = Field(0.0, ge=0)
+
+
+class Job(Frozen):
+    """Trials that run in one process, one after another. `trials` are ids of the plan."""
+
+    trials: List[str]
+    batched: bool = False
+    resources: JobResources = Field(default_factory=JobResources)
+
+
+class Plan(Frozen):
+    """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written."""
+
+    format_version: Literal["1.0"] = "1.0"
+    name: str
+    baseline: str
+    headline: Headline
+    trials: List[Trial]
+    folded: int = Field(0, ge=0)
+    jobs: List[Job] = ()
+    max_concurrent: int | None = None
+
+    def trial(self, trial_id: str) -> Trial:
+        """The trial of that fingerprint. Raises KeyError where there is none."""
+        for trial in self.trials:
+            if trial.id == trial_id:
+                return trial
+        raise KeyError(trial_id)

@@ -1,0 +1,81 @@
+"""What a trial leaves behind, and the events by which a run is told of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from craftc.schemas.frozen import Frozen
+
+Metrics = dict[str, float]
+"""`<split>/<metric>` to value. A value that could not be computed is absent, never NaN."""
+
+
+class EpochRecord(Frozen):
+    """One epoch of one trial. `epoch` counts from 1; `step` is the number of optimizer steps so far."""
+
+    trial: str
+    epoch: int = Field(ge=1)
+    step: int = Field(ge=0)
+    metrics: Metrics
+    seconds: float = Field(ge=0)
+
+
+class Result(Frozen):
+    """A finished trial. `best` and `last` hold every split's metrics with the best and the last epoch's weights;
+    `trivial` those of always predicting the class frequencies of the train split.
+
+    `identities` says, for every metric name without its split, all that defines it ("macro recall over 10 classes"),
+    so that values of different definitions are never compared.
+    """
+
+    trial: str
+    best_epoch: int = Field(ge=1)
+    epochs_trained: int = Field(ge=1)
+    epochs_planned: int = Field(ge=1)
+    steps: int = Field(ge=0)
+    best: Metrics
+    last: Metrics
+    trivial: Metrics
+    identities: dict[str, str]
+    num_parameters: int = Field(ge=0)
+    split_sizes: dict[str, int]
+    seconds: float = Field(ge=0)
+    device: str
+    craftc_version: str
+
+
+class TrialStarted(Frozen):
+    """A process took up the trial; `epoch` have been trained before, in an interrupted run."""
+
+    type: Literal["started"] = "started"
+    trial: str
+    epoch: int = 0
+
+
+class EpochEnded(Frozen):
+    """An epoch is in the store."""
+
+    type: Literal["epoch"] = "epoch"
+    record: EpochRecord
+
+
+class TrialFinished(Frozen):
+    """The result is in the store. `reused`: another run finished it first."""
+
+    type: Literal["finished"] = "finished"
+    result: Result
+    reused: bool = False
+
+
+class TrialFailed(Frozen):
+    """The trial ended without a result. `message` is one sentence; `code` a permanent name of the cause."""
+
+    type: Literal["failed"] = "failed"
+    trial: str
+    code: str
+    message: str
+    epoch: int | None = None
+    traceback: str = ""
+
+
+Event = Annotated[TrialStarted | EpochEnded | TrialFinished | TrialFailed, Field(discriminator="type")]

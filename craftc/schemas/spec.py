@@ -1,0 +1,240 @@
+"""The spec: what the user wrote, validated, every default filled in.
+
+A field that names components carries a `Group` in its metadata; the arguments beside `kind` are checked against
+the catalogue by `compiler/validate.py`, which also fills in their defaults.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from craftc.schemas.frozen import Frozen
+
+T = TypeVar("T")
+
+
+class ComponentGroup:
+    """Marks a field whose value names a component (or a list of them) of one group of the catalogue."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def _none_word(value: Any) -> Any:
+    if value is None:
+        raise ValueError("is empty; write none to switch it off")
+    return None if value == "none" else value
+
+
+# One word switches an optional thing off: `none`. An empty value is more often a slip than a wish, so it is refused.
+OrNone = Annotated[
+    T | None,
+    BeforeValidator(_none_word, json_schema_input_type=T | Literal["none"]),
+    PlainSerializer(lambda value: "none" if value is None else value, when_used="json"),
+]
+List = Annotated[tuple[T, ...], Field(strict=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Component(Frozen):
+    """A component by name: `kind`, and its arguments beside it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(description="A built-in name.")
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The arguments, defaults filled in."""
+        return dict(self.model_extra or {})
+
+
+class Splits(Frozen):
+    """Named parts of the data by fraction. Any names will do; `train` is fitted on, `test` is read once at the end."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Fraction]
+
+    train: Fraction = Field(description="Fraction of the samples to fit on.")
+    stratify: bool = Field(True, description="Keep the class frequencies equal in every split.")
+    seed: int = Field(
+        0, ge=0, description="Seed of the split; the same for all replicates, so that they share their test samples."
+    )
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Split name to fraction, `train` first, then in the order written."""
+        return {"train": self.train, **(self.model_extra or {})}
+
+
+class Data(Frozen):
+    """Where samples come from and what is done to them before a model sees them."""
+
+    source: Annotated[Component, ComponentGroup("sources")] = Field(description="Where the samples come from.")
+    splits: Splits = Field(
+        default_factory=lambda: Splits.model_validate({"train": 0.6, "valid": 0.2, "test": 0.2}),
+        description="Named parts of the data by fraction; together 1.",
+    )
+    normalize: Annotated[Component, ComponentGroup("normalizers")] = Field(
+        default_factory=lambda: Component(kind="none"),
+        description="Normalization, fitted on the train split alone.",
+    )
+    augment: Annotated[List[Component], ComponentGroup("augmentations")] = Field(
+        (), description="Random changes to each train batch, in order."
+    )
+
+
+class Objective(Component):
+    """What is minimised, and what is measured beside it."""
+
+    metrics: Annotated[List[Component], ComponentGroup("metrics")] = Field(
+        default_factory=lambda: (Component(kind="accuracy"),),
+        description="Computed for every split beside the loss; the first is the headline unless report.metric says.",
+    )
+
+
+class Regularization(Frozen):
+    """What acts on the whole experiment whatever the model is. What is not given is left to the component's default."""
+
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="Handed to the model's argument of that name."
+    )
+    weight_decay: float | None = Field(
+        None, ge=0, description="Handed to the optimizer's argument of that name."
+    )
+    label_smoothing: float | None = Field(
+        None, ge=0, lt=1, description="Handed to the objective's argument of that name."
+    )
+    clip_grad_norm: OrNone[Annotated[float, Field(gt=0)]] = Field(
+        None, description="Largest L2 norm of all gradients together; none to leave them be."
+    )
+    ema_decay: OrNone[Fraction] = Field(
+        None, description="Evaluate an exponential moving average of the weights, decayed by this factor each step."
+    )
+
+
+class EarlyStopping(Frozen):
+    """Stop when a recorded metric has not improved for a while."""
+
+    metric: str = Field(description="A recorded metric, `<split>/<metric>`.")
+    mode: Literal["min", "max", "infer"] = Field(
+        "infer", description="Which way is better; infer takes the metric's own direction."
+    )
+    patience: int = Field(ge=1, description="Epochs without improvement before stopping.")
+    min_delta: float = Field(0.0, ge=0, description="A change no larger than this is no improvement.")
+
+
+class Training(Frozen):
+    """How the model is fitted."""
+
+    epochs: int = Field(ge=1, description="Passes over the train split.")
+    batch_size: int = Field(ge=1, description="Samples per step.")
+    optimizer: Annotated[Component, ComponentGroup("optimizers")] = Field(
+        description="What turns gradients into steps."
+    )
+    schedule: Annotated[List[Component], ComponentGroup("schedules")] = Field(
+        default_factory=lambda: (Component(kind="constant"),),
+        min_length=1,
+        description="Learning-rate phases in order; all but the last say how many epochs they take.",
+    )
+    early_stopping: OrNone[EarlyStopping] = Field(None, description="When to stop before the last epoch.")
+
+
+class Select(Frozen):
+    """Which epoch's weights are the result."""
+
+    metric: str = Field(description="A metric recorded at every epoch, `<split>/<metric>`.")
+    mode: Literal["min", "max", "infer"] = Field(
+        "infer", description="Which way is better; infer takes the metric's own direction."
+    )
+
+
+class Evaluation(Frozen):
+    """How a trained model is judged."""
+
+    select: OrNone[Select] = Field(
+        None,
+        description="Which epoch's weights are kept as best; by default the least valid/loss. none: the last epoch's.",
+    )
+
+
+class Ablation(Frozen):
+    """Which variants of the experiment are trained, and how often."""
+
+    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+        1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself."
+    )
+    features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Feature name to the settings, path to value, that switch it off.",
+    )
+    design: List[Literal["leave_one_out", "add_one"]] = Field(
+        default=("leave_one_out",), description="Which features are off together: full minus each; bare plus each."
+    )
+    grid: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
+        default_factory=dict, description="Path to values; every combination is a variant."
+    )
+    zip: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
+        default_factory=dict, description="Path to values, all of one length; taken in step."
+    )
+    exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
+        (), description="Combinations, path to value, that are left out."
+    )
+    require: List[str] = Field(
+        (), description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".'
+    )
+
+
+class Resources(Frozen):
+    """What one trial needs. Never part of a trial's identity."""
+
+    cpus: int = Field(1, ge=1, description="CPU cores, and so torch threads, per trial.")
+    gpus: float = Field(0.0, ge=0, description="GPUs per trial; below 1, that share of one.")
+    max_concurrent: OrNone[Annotated[int, Field(ge=1)]] = Field(
+        None, description="Trials at the same time; none: as many as fit."
+    )
+
+
+class Wandb(Frozen):
+    """One Weights & Biases run per trial, grouped by craftc run."""
+
+    project: str = Field(min_length=1, description="W&B project.")
+    entity: str | None = Field(None, min_length=1, description="W&B user or team; by default the key's own.")
+    mode: Literal["auto", "online", "offline", "disabled"] = Field(
+        "auto", description="auto: online with an API key on this machine, offline without."
+    )
+
+
+class Report(Frozen):
+    """What is told of the results, and to whom. Never part of a trial's identity."""
+
+    metric: str | None = Field(
+        None, description="The headline, `<split>/<metric>`; by default the first metric on the test split."
+    )
+    wandb: OrNone[Wandb] = Field(None, description="Weights & Biases.")
+
+
+class Spec(Frozen):
+    """An experiment."""
+
+    craftc: Literal[1] = Field(description="Version of the language.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="Names the folder of the experiment's runs.",
+    )
+    description: str = Field("", description="The question that the experiment asks.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
+    data: Data = Field(description="Samples, splits, normalization, augmentation.")
+    model: Annotated[Component, ComponentGroup("models")] = Field(description="What is trained.")
+    objective: Annotated[Objective, ComponentGroup("objectives")] = Field(
+        description="What is minimised, and the metrics."
+    )
+    regularization: Regularization = Field(
+        default_factory=Regularization, description="What keeps any model from fitting noise."
+    )
+    training: Training = Field(description="Epochs, batches, optimizer, schedule, early stopping.")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="How a trained model is judged.")
+    ablation: Ablation = Field(default_factory=Ablation, description="Which variants are trained.")
+    resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
+    report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")
