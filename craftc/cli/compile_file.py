@@ -1,0 +1,49 @@
+"""A spec's file to its plan; where there is none, the diagnostics are shown and the command ends with 1."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from craftc.cli.read_spec import read_spec
+from craftc.cli.show_diagnostics import show_diagnostics, summary
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.document import Document
+from craftc.compiler.pipeline import compile_spec
+from craftc.runtime.store import Store
+from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.plan import Plan
+from craftc.schemas.spec import Spec
+
+
+@dataclass(frozen=True)
+class CompiledFile:
+    """A valid spec: its text, its tree with positions, and its plan."""
+
+    text: str
+    document: Document
+    spec: Spec
+    plan: Plan
+
+
+def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
+    """Compile the spec at a path against the store beneath `runs_dir`. Raises typer.Exit(1) on mistakes."""
+    text = read_spec(path)
+    if isinstance(text, Diagnostic):
+        fail([text], {})
+    store = Store(runs_dir / "store")
+    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished)
+    texts = {str(path): text}
+    if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
+        fail(list(compiled.diagnostics), texts)
+    show_diagnostics(compiled.diagnostics, texts, sys.stderr)
+    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan)
+
+
+def fail(diagnostics: list[Diagnostic], texts: dict[str, str]) -> NoReturn:
+    """Show diagnostics on standard error and end with 1."""
+    show_diagnostics(diagnostics, texts, sys.stderr)
+    typer.echo(summary(diagnostics), err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,38 @@
+"""The command line: one file for each command, gathered here."""
+
+import typer
+
+from craftc import __version__
+from craftc.cli.explain import explain
+from craftc.cli.lint import lint
+from craftc.cli.plan import plan
+from craftc.cli.report import report
+from craftc.cli.run import run
+from craftc.cli.schema import schema
+
+app = typer.Typer(
+    name="craftc",
+    help="A compiler for machine-learning experiments: one YAML spec in, a plan of trials, a conclusion out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for command in (lint, plan, run, report, schema, explain):
+    app.command()(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"craftc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print it.")) -> None:
+    """A compiler for machine-learning experiments: one YAML spec in, a plan of trials, a conclusion out."""
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

@@ -1,0 +1,182 @@
+"""A run's events as live progress in a terminal, or as plain lines elsewhere."""
+
+import time
+from typing import TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+
+MAX_SHOWN = 12
+"""Running trials that are shown line by line."""
+
+
+class Tally:
+    """How far a run is, by its events: what both displays count alike."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.trials: dict[str, Trial] = {t.id: t for t in plan.trials if t.status == "new"}
+        self.running: dict[str, EpochEnded | None] = {}
+        self.num_finished = 0
+        self.num_failed = 0
+        self._epochs_left = {trial_id: self.num_epochs(trial_id) for trial_id in self.trials}
+        self._num_trained = 0
+        self._first_epoch_at: float | None = None
+
+    def num_epochs(self, trial_id: str) -> int:
+        """The epochs that a trial trains at the most."""
+        return int(self.trials[trial_id].config["training"]["epochs"])
+
+    def name(self, trial_id: str) -> str:
+        """A trial as people know it."""
+        trial = self.trials[trial_id]
+        return f"{trial.variant} seed {trial.seed}"
+
+    def watched(self, metrics: dict[str, float]) -> str:
+        """The headline where it is measured at every epoch, the same metric on the valid split otherwise, else a loss."""
+        headline = self.plan.headline
+        for name in (headline.name, f"valid/{headline.metric}", "train/loss", "train/objective"):
+            if name in metrics:
+                return f"{name} {metrics[name]:.4f}"
+        return ""
+
+    def take(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case TrialStarted(trial=trial, epoch=epoch):
+                self._first_epoch_at = self._first_epoch_at or time.monotonic()
+                self._epochs_left[trial] = self.num_epochs(trial) - epoch
+                self.running[trial] = None
+            case EpochEnded(record=record):
+                self.running[record.trial] = event
+                self._epochs_left[record.trial] = self.num_epochs(record.trial) - record.epoch
+                self._num_trained += 1
+            case TrialFinished(result=result):
+                self.num_finished += 1
+                self._end(result.trial)
+            case TrialFailed(trial=trial):
+                self.num_failed += 1
+                self._end(trial)
+
+    def _end(self, trial_id: str) -> None:
+        self.running.pop(trial_id, None)
+        self._epochs_left[trial_id] = 0
+
+    def seconds_left(self) -> float | None:
+        """By the pace so far, were every trial to train all its epochs; None before anything is known."""
+        if self._first_epoch_at is None or self._num_trained == 0:
+            return None
+        return (time.monotonic() - self._first_epoch_at) / self._num_trained * sum(self._epochs_left.values())
+
+    def time_left(self) -> str:
+        """`at most 1:05 left`, or nothing where it is not known."""
+        seconds = self.seconds_left()
+        return "" if seconds is None else f"at most {clock(seconds)} left"
+
+
+def clock(seconds: float) -> str:
+    """`0:42`, `1:05:09`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def outcome_line(tally: Tally, event: TrialFinished | TrialFailed) -> str:
+    """One line for a trial that is over."""
+    if isinstance(event, TrialFailed):
+        return f"{tally.name(event.trial)}: failed: {event.message}"
+    result = event.result
+    epochs = f"{result.epochs_trained} of {result.epochs_planned} epochs"
+    reused = ", trained by another run" if event.reused else f" in {clock(result.seconds)}"
+    return f"{tally.name(result.trial)}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
+
+
+class PlainProgress:
+    """One line for each trial that is over: for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._tally: Tally | None = None
+
+    def start(self, plan: Plan, run_name: str) -> None:
+        """See Observer.start."""
+        self._tally = Tally(plan)
+        self._say(f"run {plan.name}/{run_name}: {len(self._tally.trials)} trials to train")
+
+    def event(self, event: Event) -> None:
+        """See Observer.event."""
+        tally = self._tally
+        assert tally is not None
+        tally.take(event)
+        if isinstance(event, TrialFinished | TrialFailed):
+            left = tally.time_left() if tally.num_finished + tally.num_failed < len(tally.trials) else ""
+            count = f"[{tally.num_finished + tally.num_failed}/{len(tally.trials)}]"
+            self._say(f"{count} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
+
+    def close(self) -> None:
+        """See Observer.close."""
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class LiveProgress:
+    """A bar for the run and one for each running trial, drawn over themselves; finished trials stay above."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._tally: Tally | None = None
+        self._started_at = time.monotonic()
+
+    def start(self, plan: Plan, run_name: str) -> None:
+        """See Observer.start."""
+        self._tally = Tally(plan)
+        self._console.print(f"run [bold]{plan.name}/{run_name}[/]", highlight=False)
+        self._live = Live(
+            console=self._console, get_renderable=self._draw, refresh_per_second=5, transient=True,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+        self._live.start()
+
+    def event(self, event: Event) -> None:
+        """See Observer.event."""
+        tally = self._tally
+        assert tally is not None
+        assert self._live is not None
+        tally.take(event)
+        if isinstance(event, TrialFailed):
+            self._live.console.print(f"[red]✗[/] {outcome_line(tally, event)}", highlight=False)
+        elif isinstance(event, TrialFinished):
+            self._live.console.print(f"[green]✓[/] {outcome_line(tally, event)}", highlight=False)
+
+    def close(self) -> None:
+        """See Observer.close."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _draw(self) -> Group:
+        tally = self._tally
+        assert tally is not None
+        elapsed = clock(time.monotonic() - self._started_at)
+        done = tally.num_finished + tally.num_failed
+        total = Progress(TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[note]}"))
+        failed = f", [red]{tally.num_failed} failed[/]" if tally.num_failed else ""
+        note = f"{elapsed}  {tally.time_left() or 'starting Ray and the first trials'}{failed}"
+        total.add_task(f"[bold]{done}/{len(tally.trials)} trials[/]", total=len(tally.trials), completed=done, note=note)
+        return Group(total, self._running(tally))
+
+    def _running(self, tally: Tally) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for trial_id, latest in list(tally.running.items())[:MAX_SHOWN]:
+            epoch = latest.record.epoch if latest else 0
+            metric = tally.watched(latest.record.metrics) if latest else ""
+            table.add_row(f"  {tally.name(trial_id)}", f"epoch {epoch}/{tally.num_epochs(trial_id)}", metric)
+        if len(tally.running) > MAX_SHOWN:
+            table.add_row(f"  and {len(tally.running) - MAX_SHOWN} more")
+        return table

@@ -1,0 +1,38 @@
+"""Diagnostics on a stream: coloured in a terminal, plain elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+import typer
+
+from craftc.compiler.render import Style, plain, render_text
+from craftc.schemas.diagnostic import Diagnostic
+
+_COLOURS: dict[Style, dict[str, object]] = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "place": {"bold": True},
+    "caret": {"fg": "green", "bold": True},
+    "hint": {"fg": "cyan"},
+}
+
+
+def _paint(text: str, style: Style) -> str:
+    return typer.style(text, **_COLOURS[style])  # type: ignore[arg-type]
+
+
+def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str]) -> None:
+    """Print the text form, if there is anything to tell."""
+    if diagnostics:
+        typer.echo(render_text(diagnostics, texts, _paint if stream.isatty() else plain), file=stream)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def summary(diagnostics: Sequence[Diagnostic]) -> str:
+    """`2 errors, 1 warning`."""
+    num_errors = sum(d.severity == "error" for d in diagnostics)
+    return f"{count(num_errors, 'error')}, {count(len(diagnostics) - num_errors, 'warning')}"

@@ -1,0 +1,296 @@
+"""Rules between fields: one function and one code each. Every function yields what breaks its rule."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from craftc.compiler.component_fields import component_places
+from craftc.compiler.expression import Expression, ExpressionError
+from craftc.compiler.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.spec import Spec
+
+REGULARIZED: dict[str, Path] = {
+    "dropout": ("model",),
+    "weight_decay": ("training", "optimizer"),
+    "label_smoothing": ("objective",),
+}
+"""Keys of `regularization` that are handed to an argument of the same name, and whose."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the rules look at: the spec, its tree with all defaults, and the tree as written."""
+
+    spec: Spec
+    tree: dict[str, Any]
+    written: dict[str, Any]
+    catalogue: Catalogue
+
+
+Rule = Callable[[Checked], Iterator[Problem]]
+
+
+def check(checked: Checked, rules: tuple[Rule, ...]) -> list[Problem]:
+    """Every broken rule, in the order of the rules."""
+    return [problem for rule in rules for problem in rule(checked)]
+
+
+def splits_sum(checked: Checked) -> Iterator[Problem]:
+    """The fractions of the splits are the whole."""
+    fractions = checked.spec.data.splits.fractions
+    total = sum(fractions.values())
+    if abs(total - 1) > 1e-6:
+        message = f"the splits {' + '.join(fractions)} are {total:g} of the data; expected 1"
+        yield Problem("splits-sum", ("data", "splits"), message)
+
+
+def regularization_unsupported(checked: Checked) -> Iterator[Problem]:
+    """What `regularization` hands on has a taker."""
+    for name, path, kind, taken in _handed_on(checked):
+        if not taken:
+            message = f'"{name}" has no effect: {kind} at "{format_path(path)}" has no argument of that name'
+            hint = f'remove it, or use another {format_path(path)} that takes "{name}"'
+            yield Problem("regularization-unsupported", ("regularization", name), message, hint, True, reads=(path,))
+
+
+def set_twice(checked: Checked) -> Iterator[Problem]:
+    """What `regularization` hands on is not set by the component as well."""
+    for name, path, _, taken in _handed_on(checked):
+        if taken and name in _at(checked.written, path):
+            message = f'"{name}" is set here and in "{format_path(path)}"; which one counts?'
+            yield Problem("set-twice", ("regularization", name), message, "keep one of the two", True)
+
+
+def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
+    for name, path in REGULARIZED.items():
+        component = _at(checked.tree, path)
+        entry = checked.catalogue.find(_group_of(checked, path), str(component.get("kind")))
+        if getattr(checked.spec.regularization, name) is not None and entry is not None:
+            yield name, path, entry.kind, entry.parameter(name) is not None
+
+
+def _group_of(checked: Checked, path: Path) -> str:
+    return next((place.group for place in component_places(checked.tree) if place.path == path), "")
+
+
+def _at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    value: Any = tree
+    for part in path:
+        value = value.get(part, {}) if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else {}
+
+
+def constraint(checked: Checked) -> Iterator[Problem]:
+    """The arguments of a component fit each other, as its author says in `constraints`."""
+    for place in component_places(checked.tree):
+        entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
+        for text in entry.constraints if entry else ():
+            rule = Expression(text)
+            names = [str(name[0]) for name in rule.names]
+            values = {name: place.value.get(name) for name in names}
+            if any(not isinstance(value, int | float) for value in values.values()) or rule.evaluate(values):
+                continue
+            given = ", ".join(f"{name} = {show(value)}" for name, value in values.items())
+            reads = tuple((*place.path, name) for name in names)
+            written = next((path for path in reads if path[-1] in _at(checked.written, place.path)), place.path)
+            message = f"{place.value['kind']} cannot be built with {given}: it needs {text}"
+            yield Problem("constraint-broken", written, message, reads=reads)
+
+
+def _named_metrics(checked: Checked) -> Iterator[tuple[Path, str, bool]]:
+    """Every metric that the spec names by `<split>/<metric>`: its place, its name, whether it steers training."""
+    spec = checked.spec
+    if spec.training.early_stopping is not None:
+        yield ("training", "early_stopping", "metric"), spec.training.early_stopping.metric, True
+    if (select := selection(spec)) is not None:
+        yield ("evaluation", "select", "metric"), select.metric, True
+    for index, phase in enumerate(spec.training.schedule):
+        if isinstance(phase.args.get("metric"), str):
+            yield ("training", "schedule", index, "metric"), phase.args["metric"], True
+    if spec.report.metric is not None:
+        yield ("report", "metric"), spec.report.metric, False
+
+
+def unknown_metric(checked: Checked) -> Iterator[Problem]:
+    """A metric that is named is one that is recorded."""
+    names = recorded(checked.spec, checked.catalogue, held_out=True)
+    for path, name, _ in _named_metrics(checked):
+        if name not in names:
+            hint = did_you_mean(name, names) or f"recorded are {one_of(names)}"
+            message = f'nothing records "{name}"'
+            yield Problem("unknown-metric", path, message, hint, reads=(path, ("objective", "metrics")))
+
+
+def held_out_used(checked: Checked) -> Iterator[Problem]:
+    """Nothing is chosen by the held-out split."""
+    for path, name, steers in _named_metrics(checked):
+        if steers and name.startswith(f"{HELD_OUT}/") and name in recorded(
+            checked.spec, checked.catalogue, held_out=True
+        ):
+            message = f'"{name}" is measured once, at the end; training cannot be steered by it'
+            yield Problem("held-out-used", path, message, "choose by another split, such as valid")
+
+
+def wrong_mode(checked: Checked) -> Iterator[Problem]:
+    """A given direction is the metric's own."""
+    spec = checked.spec
+    modes = metric_modes(spec, checked.catalogue)
+    places: list[tuple[Path, str, str]] = []
+    if (stop := spec.training.early_stopping) is not None:
+        places.append((("training", "early_stopping", "mode"), stop.metric, stop.mode))
+    if (select := selection(spec)) is not None:
+        places.append((("evaluation", "select", "mode"), select.metric, select.mode))
+    for index, phase in enumerate(spec.training.schedule):
+        if "mode" in phase.args:
+            places.append((("training", "schedule", index, "mode"), str(phase.args["metric"]), phase.args["mode"]))
+    for path, metric, mode in places:
+        better = modes.get(metric.partition("/")[2])
+        if mode != "infer" and better is not None and mode != better:
+            message = f'mode {mode} prefers a worse "{metric}": its better direction is {better}'
+            yield Problem("wrong-mode", path, message, f"write {better}, or leave mode out")
+
+
+def duplicate_metric(checked: Checked) -> Iterator[Problem]:
+    """A metric is listed once."""
+    seen: set[str] = set()
+    for index, metric in enumerate(checked.spec.objective.metrics):
+        if metric.kind in seen:
+            yield Problem("duplicate-metric", ("objective", "metrics", index), f'"{metric.kind}" is listed twice')
+        seen.add(metric.kind)
+
+
+def schedule_open_phase(checked: Checked) -> Iterator[Problem]:
+    """Every phase of a schedule but the last says how long it is."""
+    schedule = checked.spec.training.schedule
+    for index, phase in enumerate(schedule[:-1]):
+        if phase.args.get("epochs") == "none":
+            message = f"{phase.kind} takes all epochs that remain, so what follows it never comes"
+            yield Problem("schedule-open-phase", ("training", "schedule", index), message, "give it epochs")
+
+
+def schedule_too_long(checked: Checked) -> Iterator[Problem]:
+    """The phases of a schedule fit into the training."""
+    epochs = checked.spec.training.epochs
+    lengths = [phase.args.get("epochs") for phase in checked.spec.training.schedule]
+    total = sum(length for length in lengths if isinstance(length, int))
+    if total > epochs:
+        message = f"the phases take {total} epochs, but training.epochs is {epochs}"
+        reads = (("training", "epochs"), ("training", "schedule"))
+        yield Problem("schedule-too-long", ("training", "schedule"), message, reads=reads)
+
+
+def no_effect(checked: Checked) -> Iterator[Problem]:
+    """A setting that the others leave without effect is told."""
+    spec = checked.spec
+    stop = spec.training.early_stopping
+    if stop is not None and stop.patience >= spec.training.epochs:
+        message = f"a patience of {stop.patience} cannot stop a training of {spec.training.epochs} epochs"
+        path: Path = ("training", "early_stopping", "patience")
+        reads = (path, ("training", "epochs"))
+        yield Problem("no-effect", path, message, severity="warning", reads=reads)
+
+
+def fractional_gpus(checked: Checked) -> Iterator[Problem]:
+    """A share of a GPU is a share of one GPU."""
+    gpus = checked.spec.resources.gpus
+    if gpus > 1 and gpus != int(gpus):
+        message = f"{gpus:g} GPUs cannot be given; a share is of one GPU, more than one are whole"
+        yield Problem("fractional-gpus", ("resources", "gpus"), message)
+
+
+def design_without_features(checked: Checked) -> Iterator[Problem]:
+    """A design of features has features."""
+    if "design" in _at(checked.written, ("ablation",)) and not checked.spec.ablation.features:
+        message = "design says how features are combined, and there are none"
+        yield Problem("no-effect", ("ablation", "design"), message, "name features, or remove it", True, "warning")
+
+
+def zip_length(checked: Checked) -> Iterator[Problem]:
+    """What is taken in step is equally long."""
+    lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
+    if len(set(lengths.values())) > 1:
+        message = f"the lists are taken in step and differ in length: {', '.join(f'{p} {n}' for p, n in lengths.items())}"
+        yield Problem("zip-length", ("ablation", "zip"), message)
+
+
+def factor_twice(checked: Checked) -> Iterator[Problem]:
+    """A path is varied by grid or by zip, not by both."""
+    ablation = checked.spec.ablation
+    for path in ablation.zip:
+        if path in ablation.grid:
+            yield Problem("factor-twice", ("ablation", "zip", path), f'"{path}" is varied by grid too', at_key=True)
+
+
+def feature_conflict(checked: Checked) -> Iterator[Problem]:
+    """Features that are off together agree on what they set; only `add_one` switches several off."""
+    ablation = checked.spec.ablation
+    if "add_one" not in ablation.design:
+        return
+    for (first, one), (second, other) in combinations(ablation.features.items(), 2):
+        for path in one:
+            if path in other and one[path] != other[path]:
+                message = f'"{first}" and "{second}" set it differently, and add_one switches both off'
+                yield Problem("feature-conflict", ("ablation", "features", second, path), message)
+
+
+def duplicate_seed(checked: Checked) -> Iterator[Problem]:
+    """A seed is listed once."""
+    seeds = checked.spec.ablation.seeds
+    for index, seed in enumerate(seeds if isinstance(seeds, tuple) else ()):
+        if isinstance(seeds, tuple) and seed in seeds[:index]:
+            yield Problem("duplicate-seed", ("ablation", "seeds", index), f"the seed {seed} is listed twice")
+
+
+def bad_expression(checked: Checked) -> Iterator[Problem]:
+    """A rule of `require` can be read and computed for the spec as written."""
+    for index, text in enumerate(checked.spec.ablation.require):
+        path: Path = ("ablation", "require", index)
+        try:
+            Expression(text).evaluate(checked.tree)
+        except ExpressionError as error:
+            yield Problem("bad-expression", path, f'"{text}" {error}')
+
+
+def requirement(checked: Checked) -> Iterator[Problem]:
+    """The spec as written meets its own `require`; a variant that does not is left out."""
+    for index, text in enumerate(checked.spec.ablation.require):
+        try:
+            met = Expression(text).evaluate(checked.tree)
+        except ExpressionError:
+            continue
+        if not met:
+            path: Path = ("ablation", "require", index)
+            message = f'the spec as written does not meet "{text}", and every variant is compared with it'
+            yield Problem("requirement-unmet", path, message)
+
+
+EXPERIMENT_RULES: tuple[Rule, ...] = (
+    splits_sum,
+    regularization_unsupported,
+    set_twice,
+    constraint,
+    unknown_metric,
+    held_out_used,
+    wrong_mode,
+    duplicate_metric,
+    schedule_open_phase,
+    schedule_too_long,
+    no_effect,
+    fractional_gpus,
+)
+"""What every variant has to keep."""
+
+ABLATION_RULES: tuple[Rule, ...] = (
+    design_without_features,
+    zip_length,
+    factor_twice,
+    feature_conflict,
+    duplicate_seed,
+    bad_expression,
+    requirement,
+)
+"""What the ablation itself has to keep; asked once, of the spec as written."""

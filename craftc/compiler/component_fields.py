@@ -1,0 +1,68 @@
+"""Where in a spec components stand, read off the schema itself."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.spec import Component, ComponentGroup, Spec
+
+
+class ComponentField(NamedTuple):
+    """A field that names one component, or with `many` a list of them.
+
+    `reserved` are keys beside `kind` that belong to the section and not to the component.
+    """
+
+    path: Path
+    group: str
+    many: bool
+    reserved: frozenset[str]
+    field: FieldInfo
+
+
+class ComponentPlace(NamedTuple):
+    """A component that a tree holds: its place, its group, and the mapping itself."""
+
+    path: Path
+    group: str
+    reserved: frozenset[str]
+    value: dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def component_fields() -> tuple[ComponentField, ...]:
+    """Every field of the language that takes components, in the order of the schema."""
+    return tuple(_walk(Spec, ()))
+
+
+def _walk(model: type[BaseModel], prefix: Path) -> Iterator[ComponentField]:
+    for name, field in model.model_fields.items():
+        path = (*prefix, name)
+        group = next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
+        annotation = field.annotation
+        if group is not None:
+            many = not (isinstance(annotation, type) and issubclass(annotation, Component))
+            section = Component if many else annotation
+            assert isinstance(section, type)
+            reserved = frozenset(section.model_fields) - {"kind"}
+            yield ComponentField(path, group, many, reserved, field)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _walk(annotation, path)
+
+
+def component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
+    """Every component that stands in a tree as a mapping."""
+    for path, group, many, reserved, _ in component_fields():
+        value: Any = tree
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        if many and isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    yield ComponentPlace((*path, index), group, reserved, item)
+        elif not many and isinstance(value, dict):
+            yield ComponentPlace(path, group, reserved, value)

@@ -1,0 +1,69 @@
+"""A YAML document as a tree in which every value knows where its text stands."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, format_path
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and the range of its text. `size` counts the nodes beneath it, itself included, aliases expanded."""
+
+    value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
+    start: Position
+    end: Position
+    size: int = 1
+
+    def plain(self) -> Any:
+        """The value as plain Python: None, bool, int, float, str, list and dict."""
+        if isinstance(self.value, dict):
+            return {key: value.plain() for key, (_, value) in self.value.items()}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file's tree."""
+
+    filename: str
+    root: Node
+
+    def locate(self, path: Path, *, key: bool = False) -> Range:
+        """Where the value at `path` stands, or with `key` its key.
+
+        A mapping or sequence is shown by its key, since its own text may run over many lines. Where the path leads
+        past what is written (a missing key, a default), the nearest parent that is written is meant.
+        """
+        node, key_node = self.root, None
+        for part in path:
+            if isinstance(node.value, dict) and part in node.value:
+                key_node, node = node.value[str(part)]
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                key_node, node = None, node.value[part]
+            else:
+                key = False
+                break
+        if key_node is None and node is self.root and isinstance(node.value, dict):
+            return self._span(node.start, node.start)
+        shown = key_node if key_node is not None and (key or isinstance(node.value, dict | list)) else node
+        if isinstance(shown.value, dict | list):
+            return self._span(shown.start, shown.start)
+        return self._span(shown.start, shown.end)
+
+    def _span(self, start: Position, end: Position) -> Range:
+        return Range(filename=self.filename, start=start, end=end)
+
+    def error(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Diagnostic:
+        """A mistake at `path`."""
+        return Diagnostic(
+            code=code, message=message, hint=hint, path=format_path(path), range=self.locate(path, key=key)
+        )
+
+    def warning(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Diagnostic:
+        """Something at `path` that is allowed and yet hardly meant."""
+        return self.error(code, path, message, hint, key=key).model_copy(update={"severity": "warning"})

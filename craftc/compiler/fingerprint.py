@@ -1,0 +1,45 @@
+"""A trial's identity: a hash of everything that can change its result, and of nothing else."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+SEMANTICS_VERSION = 1
+"""Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
+
+
+def fingerprint(config: dict[str, Any], seed: int, paths: Sequence[str], digests: dict[str, str]) -> str:
+    """Hex SHA-256 over the canonical JSON of a lowered configuration, its seed and the content of its files.
+
+    `paths` are the source's arguments that name files: what counts is the content found there (`digests`, by
+    absolute path), not where it lies.
+    """
+    decisive = copy.deepcopy(config)
+    for name in paths:
+        decisive["data"]["source"][name] = digests[decisive["data"]["source"][name]]
+    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": decisive}
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def content_digest(path: Path) -> str:
+    """`sha256:` and the hash of a file's bytes, or of a folder's relative names and bytes in sorted order.
+
+    Raises OSError where something cannot be read.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    total = hashlib.sha256()
+    for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
+        with file_path.open("rb") as file:
+            inner = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{file_path.relative_to(path).as_posix()}\0{inner}\n".encode())
+    return f"sha256:{total.hexdigest()}"

@@ -1,0 +1,232 @@
+"""YAML text to a tree of values and positions, or the mistakes that keep it from being read.
+
+The tree is built from the parser's events and not by a loader: a loader resolves tags, accepts any of them, and
+forgets where scalars ended. Scalars follow the core schema of YAML 1.2.2, section 10.3.2.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
+
+from craftc.compiler.document import Document, Node, Scalar
+from craftc.schemas.diagnostic import Diagnostic, Position, Range
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_NODES = 50_000
+MAX_EXPANDED_NODES = 200_000
+
+_NULL = re.compile(r"null|Null|NULL|~|")
+_TRUE = re.compile(r"true|True|TRUE")
+_FALSE = re.compile(r"false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+class _Refused(Exception):
+    """The document cannot be read further."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+@dataclass
+class _Open:
+    """A mapping or sequence whose end has not come yet."""
+
+    start: Any
+    anchor: str | None
+    items: list[Node] = field(default_factory=list)
+
+
+def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
+    """Read one document. The tree is None where the text is no YAML or goes beyond the bounds above."""
+    if len(text.encode("utf-8", errors="surrogatepass")) > MAX_BYTES:
+        where = Range(filename=filename, start=_FIRST, end=_FIRST)
+        message = f"the file is larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
+        return None, [Diagnostic(code="document-too-large", message=message, range=where)]
+    builder = _Builder(filename)
+    try:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            builder.take(event)
+    except _Refused as refused:
+        builder.diagnostics.append(refused.diagnostic)
+        return None, builder.diagnostics
+    except (YAMLError, ValueError) as error:  # ruamel raises ValueError on some odd escapes and directives
+        builder.diagnostics.append(_syntax_error(error, text, filename))
+        return None, builder.diagnostics
+    if builder.root is None:
+        where = Range(filename=filename, start=_FIRST, end=_FIRST)
+        builder.diagnostics.append(Diagnostic(code="empty-document", message="the file holds no spec", range=where))
+        return None, builder.diagnostics
+    return Document(filename, builder.root), builder.diagnostics
+
+
+_FIRST = Position(line=1, column=1)
+
+
+def _position(mark: Any) -> Position:
+    return Position(line=mark.line + 1, column=mark.column + 1)
+
+
+def _syntax_error(error: Exception, text: str, filename: str) -> Diagnostic:
+    start = _FIRST
+    message = str(error)
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        if mark is not None:
+            start = _position(mark)
+        message = " ".join(part for part in (error.context, error.problem) if part)
+    elif isinstance(error, ReaderError):
+        before = text[: error.position]
+        start = Position(line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+    return Diagnostic(
+        code="yaml-syntax", message=f"not YAML: {message}", range=Range(filename=filename, start=start, end=start)
+    )
+
+
+class _Builder:
+    """Takes events in order and holds what has come of them."""
+
+    def __init__(self, filename: str) -> None:
+        self.filename = filename
+        self.root: Node | None = None
+        self.diagnostics: list[Diagnostic] = []
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node] = {}
+        self._num_nodes = 0
+        self._num_documents = 0
+
+    def take(self, event: Any) -> None:
+        """Handle one event of the parser."""
+        match type(event).__name__:
+            case "DocumentStartEvent":
+                self._start_document(event)
+            case "MappingStartEvent" | "SequenceStartEvent":
+                self._start_collection(event)
+            case "MappingEndEvent":
+                self._end_collection(event, mapping=True)
+            case "SequenceEndEvent":
+                self._end_collection(event, mapping=False)
+            case "ScalarEvent":
+                self._scalar(event)
+            case "AliasEvent":
+                self._alias(event)
+
+    def _report(self, code: str, message: str, start: Position, end: Position, hint: str | None = None) -> Diagnostic:
+        where = Range(filename=self.filename, start=start, end=end)
+        diagnostic = Diagnostic(code=code, message=message, hint=hint, range=where)
+        self.diagnostics.append(diagnostic)
+        return diagnostic
+
+    def _refuse(self, code: str, message: str, event: Any) -> _Refused:
+        where = Range(filename=self.filename, start=_position(event.start_mark), end=_position(event.end_mark))
+        return _Refused(Diagnostic(code=code, message=message, range=where))
+
+    def _start_document(self, event: Any) -> None:
+        self._num_documents += 1
+        if self._num_documents > 1:
+            raise self._refuse("several-documents", "a file holds one spec; this starts a second document", event)
+        if event.version is not None or event.tags:
+            message = "a YAML directive changes how the file is read; specs are YAML 1.2 without directives"
+            self._report("yaml-directive", message, _FIRST, _FIRST, "remove the lines that start with %")
+
+    def _check_node(self, event: Any) -> None:
+        self._num_nodes += 1
+        if self._num_nodes > MAX_NODES:
+            raise self._refuse("document-too-large", f"more than {MAX_NODES:,} values in one file", event)
+        if event.tag is not None:
+            start, end = _position(event.start_mark), _position(event.end_mark)
+            message = f"the tag {event.tag} is not allowed; a spec is plain data"
+            self._report("yaml-tag", message, start, end, "remove the tag")
+
+    def _start_collection(self, event: Any) -> None:
+        self._check_node(event)
+        if len(self._open) >= MAX_DEPTH:
+            raise self._refuse("document-too-large", f"nested more than {MAX_DEPTH} levels deep", event)
+        self._open.append(_Open(event.start_mark, event.anchor))
+
+    def _end_collection(self, event: Any, *, mapping: bool) -> None:
+        opened = self._open.pop()
+        value = self._mapping(opened.items) if mapping else list(opened.items)
+        size = 1 + sum(item.size for item in opened.items)
+        if size > MAX_EXPANDED_NODES:
+            raise self._refuse("document-too-large", f"aliases expand to more than {MAX_EXPANDED_NODES:,} values", event)
+        node = Node(value, _position(opened.start), _position(event.end_mark), size)
+        self._add(node, opened.anchor)
+
+    def _scalar(self, event: Any) -> None:
+        self._check_node(event)
+        start, end = _position(event.start_mark), _position(event.end_mark)
+        plain = event.implicit[0] and event.tag is None
+        value = self._resolve(event.value, start, end) if plain else event.value
+        if event.value == "" and plain and self._open and self._open[-1].items:
+            # An empty value has no text of its own, and its mark is that of whatever comes next: show its key.
+            start, end = self._open[-1].items[-1].start, self._open[-1].items[-1].end
+        self._add(Node(value, start, end), event.anchor)
+
+    def _resolve(self, text: str, start: Position, end: Position) -> Scalar:
+        if _NULL.fullmatch(text):
+            return None
+        if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
+            return bool(_TRUE.fullmatch(text))
+        if _INT.fullmatch(text):
+            if len(text) > 25 or not -(2**63) <= (number := int(text, 10 if text.lstrip("+-").isdigit() else 0)) < 2**63:
+                self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", start, end)
+                return 0
+            return number
+        if _FLOAT.fullmatch(text):
+            if math.isfinite(decimal := float(text)):
+                return decimal
+            self._report("number-out-of-range", f"{text[:30]} is beyond the largest number", start, end)
+            return 0.0
+        if _NON_FINITE.fullmatch(text):
+            self._report("number-out-of-range", f"{text} is not a finite number", start, end)
+            return 0.0
+        return text
+
+    def _alias(self, event: Any) -> None:
+        self._num_nodes += 1
+        if any(opened.anchor == event.anchor for opened in self._open):
+            raise self._refuse("yaml-alias", f"the alias *{event.anchor} stands inside what it names", event)
+        if event.anchor not in self._anchors:
+            raise self._refuse("yaml-alias", f"there is no anchor &{event.anchor} before this alias", event)
+        self._add(self._anchors[event.anchor], None)
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if self._open:
+            self._open[-1].items.append(node)
+        else:
+            self.root = node
+
+    def _mapping(self, items: list[Node]) -> dict[str, tuple[Node, Node]]:
+        entries: dict[str, tuple[Node, Node]] = {}
+        merged: list[Node] = []
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if key.value == "<<":
+                merged += value.value if isinstance(value.value, list) else [value]
+            elif not isinstance(key.value, str):
+                shown = "a list or mapping" if isinstance(key.value, list | dict) else f"{key.value}"
+                self._report("key-not-text", f"a key must be text, not {shown}", key.start, key.end, "put it in quotes")
+            elif key.value in entries:
+                first = entries[key.value][0].start.line
+                message = f'the key "{key.value}" stands twice in one mapping, first in line {first}'
+                self._report("duplicate-key", message, key.start, key.end, "keep one of the two")
+            else:
+                entries[key.value] = (key, value)
+        for base in merged:
+            if isinstance(base.value, dict):
+                entries = {**base.value, **entries}
+            else:
+                self._report("yaml-merge", "<< takes a mapping or a list of mappings", base.start, base.end)
+        return entries

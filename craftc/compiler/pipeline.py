@@ -1,0 +1,154 @@
+"""The compiler on one page: YAML text in, a Plan or Diagnostics out.
+
+    text -> parse -> resolve -> validate -> check -> expand            (lint ends here)
+         -> lower -> fingerprint -> fold -> reuse -> pack -> Plan
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.document import Document
+from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
+from craftc.compiler.fingerprint import content_digest, fingerprint
+from craftc.compiler.lower import lower, path_arguments
+from craftc.compiler.parse import parse
+from craftc.compiler.passes.fold import fold
+from craftc.compiler.passes.pack import pack
+from craftc.compiler.passes.reuse import reuse
+from craftc.compiler.problem import Problem, show
+from craftc.compiler.recorded_metrics import headline
+from craftc.compiler.resolve import resolve
+from craftc.compiler.validate import validate
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.plan import JobResources, Plan, Trial
+from craftc.schemas.spec import Spec
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is known of a spec's text. `spec` and `variants` are only to be used where `is_valid`."""
+
+    document: Document | None
+    spec: Spec | None
+    variants: tuple[ResolvedVariant, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """No error was found."""
+        return self.spec is not None and not any(d.severity == "error" for d in self.diagnostics)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A spec and its plan, or the diagnostics that keep it from having one."""
+
+    analysis: Analysis
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
+    """Find every mistake that the text alone can show."""
+    document, diagnostics = parse(text, filename)
+    if document is None:
+        return Analysis(None, None, (), tuple(diagnostics))
+    if not isinstance(document.root.value, dict):
+        problem = Problem("wrong-type", (), f"a spec is a mapping, not {show(document.root.plain())}")
+        return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]))
+    written = resolve(document.root.plain())
+    validated = validate(written, catalogue)
+    problems = list(validated.problems)
+    variants: tuple[ResolvedVariant, ...] = ()
+    if validated.spec is not None:
+        base = Checked(validated.spec, validated.tree, written, catalogue)
+        problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES), validated.tainted)
+        expansion = expand(base, problems)
+        problems += untainted(expansion.problems, validated.tainted)
+        variants = expansion.variants
+    found = _sorted([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
+    return Analysis(document, validated.spec, variants, found)
+
+
+def compile_spec(
+    text: str, filename: str, catalogue: Catalogue, is_finished: Callable[[str], bool] = lambda _: False
+) -> Compiled:
+    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result."""
+    analysis = analyse(text, filename, catalogue)
+    if not analysis.is_valid:
+        return Compiled(analysis, None, analysis.diagnostics)
+    assert analysis.spec is not None
+    plan, unreadable = _plan(analysis, Path(filename).parent, catalogue)
+    if plan is None:
+        return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
+    plan = fold(plan)
+    plan = reuse(plan, is_finished)
+    plan = pack(plan, JobResources(cpu=analysis.spec.resources.cpus, gpu=analysis.spec.resources.gpus))
+    return Compiled(analysis, plan, analysis.diagnostics)
+
+
+def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
+    """Every variant with every seed, or what of its data cannot be read."""
+    spec, document = analysis.spec, analysis.document
+    assert spec is not None
+    assert document is not None
+    trials: list[Trial] = []
+    digests: dict[str, str] = {}
+    unreadable: dict[str, Diagnostic] = {}
+    for variant in analysis.variants:
+        config = lower(variant.spec, catalogue, folder)
+        paths = path_arguments(config, catalogue)
+        for name in paths:
+            path = config["data"]["source"][name]
+            try:
+                digests[path] = digests.get(path) or content_digest(Path(path))
+            except OSError as error:
+                message = f"cannot read {path}: {error.strerror or error}"
+                hint = "a relative path starts from the folder of the spec"
+                unreadable[path] = document.error("data-unreadable", ("data", "source", name), message, hint)
+        if not unreadable:
+            trials += [_trial(variant, config, seed, paths, digests) for seed in seeds(variant.spec)]
+    if unreadable:
+        return None, list(unreadable.values())
+    baseline = FULL if spec.ablation.features else BASE
+    plan = Plan(
+        name=spec.name,
+        baseline=baseline,
+        headline=headline(spec, catalogue),
+        trials=tuple(trials),
+        max_concurrent=spec.resources.max_concurrent,
+    )
+    return plan, []
+
+
+def _trial(
+    variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
+) -> Trial:
+    return Trial(
+        id=fingerprint(config, seed, paths, digests),
+        variant=variant.name,
+        seed=seed,
+        overrides=variant.overrides,
+        config=config,
+    )
+
+
+def seeds(spec: Spec) -> tuple[int, ...]:
+    """The seeds of the replicates."""
+    asked = spec.ablation.seeds
+    return tuple(range(spec.seed, spec.seed + asked)) if isinstance(asked, int) else asked
+
+
+def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: Document) -> Iterable[Problem]:
+    """The problems whose text was not refused already when it was read."""
+    refused = {diagnostic.range.start for diagnostic in found}
+    return [p for p in problems if document.locate(p.path, key=p.at_key).start not in refused]
+
+
+def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    unique = dict.fromkeys(diagnostics)
+    return tuple(sorted(unique, key=lambda d: (d.range.start.line, d.range.start.column, d.code)))

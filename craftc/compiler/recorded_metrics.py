@@ -1,0 +1,49 @@
+"""Which metrics a spec's trials record, when, and which way each is better."""
+
+from typing import Literal
+
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.plan import Headline
+from craftc.schemas.spec import Select, Spec
+
+Mode = Literal["min", "max"]
+HELD_OUT = "test"
+"""The split that is evaluated once, at the end, so that nothing can be chosen by it."""
+
+
+def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode]:
+    """Metric name, without its split, to its better direction."""
+    modes: dict[str, Mode] = {"loss": "min"}
+    for metric in spec.objective.metrics:
+        entry = catalogue.find("metrics", metric.kind)
+        modes[metric.kind] = (entry.mode if entry else None) or "max"
+    return modes
+
+
+def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
+    """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch only."""
+    splits = [split for split in spec.data.splits.fractions if held_out or split != HELD_OUT]
+    names = [f"{split}/{metric}" for split in splits for metric in metric_modes(spec, catalogue)]
+    return [*names, "train/objective"]
+
+
+def mode_of(name: str, spec: Spec, catalogue: Catalogue) -> Mode:
+    """The better direction of a recorded metric."""
+    return metric_modes(spec, catalogue).get(name.partition("/")[2], "min")
+
+
+def selection(spec: Spec) -> Select | None:
+    """The metric that picks the best epoch; None for the last epoch."""
+    if "select" in spec.evaluation.model_fields_set:
+        return spec.evaluation.select
+    return Select(metric="valid/loss") if "valid" in spec.data.splits.fractions else None
+
+
+def headline(spec: Spec, catalogue: Catalogue) -> Headline:
+    """The metric of the conclusion: the one that the report names, or the first metric on the last split."""
+    splits = list(spec.data.splits.fractions)
+    split = next((name for name in (HELD_OUT, "valid") if name in splits), splits[-1])
+    metric = spec.objective.metrics[0].kind if spec.objective.metrics else "loss"
+    if spec.report.metric is not None:
+        split, _, metric = spec.report.metric.partition("/")
+    return Headline(split=split, metric=metric, mode=mode_of(f"{split}/{metric}", spec, catalogue))

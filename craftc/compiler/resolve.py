@@ -1,0 +1,38 @@
+"""A tree as written to a tree in which every component is a mapping and default components are spelled out."""
+
+import copy
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from craftc.compiler.component_fields import ComponentField, component_fields
+from craftc.schemas.spec import Component
+
+
+def resolve(tree: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the tree with `adamw` written as `{kind: adamw}` wherever a component is named.
+
+    A field whose default is a component gets it, so that what is checked, varied and fingerprinted is complete.
+    What does not fit is left as it is, for `validate` to tell.
+    """
+    resolved: dict[str, Any] = copy.deepcopy(tree)
+    for field in component_fields():
+        section: Any = resolved
+        for part in field.path[:-1]:
+            section = section.get(part) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            _resolve_field(section, str(field.path[-1]), field)
+    return resolved
+
+
+def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:
+    if name not in section:
+        default = field.field.get_default(call_default_factory=True, validated_data={})
+        if isinstance(default, Component):
+            section[name] = default.model_dump()
+        elif default is not PydanticUndefined:
+            section[name] = [component.model_dump() for component in default]
+    elif isinstance(section[name], str) and not field.many:
+        section[name] = {"kind": section[name]}
+    elif isinstance(section[name], list) and field.many:
+        section[name] = [{"kind": item} if isinstance(item, str) else item for item in section[name]]
