@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
@@ -121,6 +122,10 @@ class PlainProgress:
     def close(self) -> None:
         """See Observer.close."""
 
+    def warn(self, text: str) -> None:
+        """Tell of something that went wrong and does not end the run."""
+        self._say(f"warning: {text}")
+
     def _say(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
@@ -148,17 +153,20 @@ class LiveProgress:
         """See Observer.event."""
         tally = self._tally
         assert tally is not None
-        assert self._live is not None
         tally.take(event)
         if isinstance(event, TrialFailed):
-            self._live.console.print(f"[red]✗[/] {outcome_line(tally, event)}", highlight=False)
+            self._console.print("[red]✗[/]", Text(outcome_line(tally, event)))
         elif isinstance(event, TrialFinished):
-            self._live.console.print(f"[green]✓[/] {outcome_line(tally, event)}", highlight=False)
+            self._console.print("[green]✓[/]", Text(outcome_line(tally, event)), highlight=False)
 
     def close(self) -> None:
         """See Observer.close."""
         if self._live is not None:
             self._live.stop()
+
+    def warn(self, text: str) -> None:
+        """Tell of something that went wrong and does not end the run."""
+        self._console.print("[yellow]warning:[/]", Text(text), highlight=False)
 
     def _draw(self) -> Group:
         tally = self._tally

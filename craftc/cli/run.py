@@ -1,0 +1,157 @@
+"""craftc run: compile a spec, train what is new, and tell what it showed."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from craftc.cli.compile_file import CompiledFile, compile_file, fail
+from craftc.cli.plan import describe
+from craftc.cli.report import Format, print_conclusion
+
+if TYPE_CHECKING:
+    from craftc.runtime.backend import Backend
+    from craftc.runtime.observer import Observer
+    from craftc.runtime.redirect import Terminal
+    from craftc.runtime.run_folder import RunFolder
+    from craftc.runtime.store import Store
+
+INTERRUPTED = 130
+SOME_FAILED = 3
+
+
+class BackendName(StrEnum):
+    """What runs the jobs."""
+
+    RAY = "ray"
+    INLINE = "inline"
+
+
+def run(
+    spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: host:port, or auto.", show_default=False)
+    ] = None,
+    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
+    backend: Annotated[
+        BackendName, typer.Option(help="ray: worker processes; inline: this process, one trial at a time.")
+    ] = BackendName.RAY,
+) -> None:
+    """Train every trial of the spec that the store does not hold yet, then print the conclusion.
+
+    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 130 after Ctrl-C; what was
+    trained is kept, and the same command goes on from there.
+
+    Example: `craftc run specs/vit_ablation.yaml`
+    """
+    if address is not None and backend is BackendName.INLINE:
+        raise typer.BadParameter("the inline backend runs in this process, not on a cluster", param_hint="--address")
+    compiled = compile_file(spec, runs_dir)
+    typer.echo(describe(compiled.plan), err=True)
+    _check_data(spec, compiled)
+    num_failed = _execute(compiled, runs_dir, backend, address)
+    if num_failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _check_data(path: Path, compiled: CompiledFile) -> None:
+    """End with 1 where the data contradicts the spec."""
+    if not compiled.plan.jobs:
+        return
+    from craftc.runtime.preflight import preflight
+
+    problems = preflight(compiled.plan)
+    if problems:
+        document = compiled.document
+        fail([document.error(p.code, p.path, p.message, p.hint) for p in problems], {str(path): compiled.text})
+
+
+def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
+    """Run the plan and print its conclusion; how many trials failed."""
+    from craftc.report.conclude import conclude
+    from craftc.report.read_run import read_run
+    from craftc.runtime.backend import BackendError
+    from craftc.runtime.execute import execute
+    from craftc.runtime.redirect import output_to
+    from craftc.runtime.run_folder import create_run
+    from craftc.runtime.store import Store
+
+    store = Store(runs_dir / "store")
+    folder = create_run(runs_dir, compiled.plan, compiled.text)
+    num_failed = 0
+    if compiled.plan.jobs:
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(_sigterm_as_interrupt())
+                terminal = stack.enter_context(output_to(folder.log))
+                observers = _observers(compiled, store, folder, terminal)
+                backend = _backend(backend_name, address)
+                outcome = execute(
+                    compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder
+                )
+            num_failed = len(outcome.failed)
+        except BackendError as error:
+            typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.echo(
+                f"interrupted; what was trained is kept in {store.root}, and the same command goes on from there", err=True
+            )
+            raise typer.Exit(INTERRUPTED) from None
+    print_conclusion(conclude(*read_run(folder.path)), Format.TEXT)
+    typer.echo(f"run folder: {folder.path}", err=True)
+    return num_failed
+
+
+def _backend(name: BackendName, address: str | None) -> "Backend":
+    if name is BackendName.INLINE:
+        from craftc.runtime.inline_backend import InlineBackend
+
+        return InlineBackend()
+    from craftc.runtime.ray_backend import RayBackend
+
+    return RayBackend(address)
+
+
+def _observers(
+    compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal"
+) -> "list[Observer]":
+    """The display on the user's terminal, and the trackers that the spec asks for."""
+    from rich.console import Console
+
+    from craftc.cli.progress import LiveProgress, PlainProgress
+
+    console = Console(file=terminal.stderr)
+    display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
+    observers: list[Observer] = [display]
+    settings = compiled.spec.report.wandb
+    if settings is not None:
+        from craftc.runtime.background import InBackground
+        from craftc.runtime.wandb_mode import resolve_mode
+        from craftc.runtime.wandb_tracker import WandbTracker
+
+        mode = resolve_mode(settings.mode, os.environ, display.warn)
+        if mode != "disabled":
+            tracker = WandbTracker(settings, mode=mode, store=store, folder=folder.path)
+            observers.append(InBackground(tracker, name="W&B", warn=display.warn))
+    return observers
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """A polite kill, as a cluster's scheduler sends it, leaves the run as Ctrl-C does."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,160 @@
+"""A conclusion in; the columns of its table, as text with aligned decimals, out. What text and Markdown share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from craftc.report.numbers import fixed, p_value_text
+from craftc.report.statistics import ALPHA
+from craftc.schemas.conclusion import Conclusion, Difference, Interval, VariantSummary
+
+IntervalStyle = Literal["brackets", "half-width"]
+ColumnKey = Literal["variant", "seeds", "value", "difference", "p", "epochs", "at_last", "gap"]
+COLUMNS: tuple[ColumnKey, ...] = (
+    "variant", "seeds", "value", "difference", "p", "epochs", "at_last", "gap"
+)  # fmt: skip
+
+TRIVIAL = "trivial predictor"
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a cell for each variant, and `trivial` for the row of the trivial predictor."""
+
+    header: str
+    cells: tuple[str, ...]
+    trivial: str = ""
+
+
+def columns(conclusion: Conclusion, decimals: int, style: IntervalStyle) -> dict[ColumnKey, Column]:
+    """Every column of the table. Cells of one column have one width wherever decimals must align."""
+    rows = conclusion.variants
+    trivial = conclusion.trivial
+    values = [(row.value.mean, row.value.interval) if row.value else None for row in rows]
+    value_cells = _with_intervals([*values, (trivial.value, None) if trivial else None], decimals, style)
+    differences = _with_intervals(
+        [(row.difference.mean, row.difference.interval) if row.difference else None for row in rows],
+        decimals,
+        style,
+        sign=True,
+    )
+    has_interval = any(row.value and row.value.interval for row in rows)
+    interval_header = f"mean{' [95% interval]' if style == 'brackets' else ' ± 95%'}" if has_interval else "mean"
+    baseline = conclusion.baseline if len(conclusion.baseline) <= 16 else "baseline"
+    gap = " - ".join(conclusion.gap_splits) if conclusion.gap_splits else "gap"
+    at_last = [fixed(row.at_last, decimals) if row.at_last is not None else NOTHING for row in rows]
+    gaps = [fixed(row.gap, decimals, sign=True) if row.gap is not None else NOTHING for row in rows]
+    return {
+        "variant": Column("variant", tuple(row.name for row in rows), TRIVIAL),
+        "seeds": Column("seeds", tuple(f"{row.num_finished}/{row.num_planned}" for row in rows)),
+        "value": Column(interval_header, tuple(value_cells[:-1]), value_cells[-1] if trivial else ""),
+        "difference": Column(
+            f"difference to {baseline}" if style == "brackets" else f"vs {baseline}",
+            tuple(
+                _difference(row, cell, conclusion.num_comparisons) for row, cell in zip(rows, differences, strict=True)
+            ),
+        ),
+        "p": Column(
+            "p (Holm)" if conclusion.num_comparisons > 1 else "p", tuple(_p_value(row.difference) for row in rows)
+        ),
+        "epochs": Column("best/last epoch", _epochs(rows)),
+        "at_last": Column("at last epoch", tuple(at_last)),
+        "gap": Column(gap, tuple(gaps)),
+    }
+
+
+def shown(conclusion: Conclusion) -> tuple[ColumnKey, ...]:
+    """The columns that have anything to show."""
+    empty: set[ColumnKey] = set()
+    if conclusion.num_comparisons == 0:
+        empty.add("p")
+    if len(conclusion.variants) == 1:
+        empty.add("difference")
+    if all(row.gap is None for row in conclusion.variants):
+        empty.add("gap")
+    return tuple(key for key in COLUMNS if key not in empty)
+
+
+def best_rows(conclusion: Conclusion) -> set[int]:
+    """Which rows have the best mean among those that measure the same metric as the baseline; ties included."""
+    means = {
+        i: row.value.mean
+        for i, row in enumerate(conclusion.variants)
+        if row.value is not None and row.metric == conclusion.metric
+    }
+    if len(means) < 2:
+        return set()
+    best = (min if conclusion.mode == "min" else max)(means.values())
+    return {i for i, mean in means.items() if mean == best}
+
+
+def stars(difference: Difference | None, num_comparisons: int) -> str:
+    """`*` where the interval excludes zero, `**` where of several differences this one stands Holm's correction too."""
+    if difference is None or difference.verdict not in ("better", "worse"):
+        return ""
+    adjusted = difference.p_value_holm
+    return "**" if num_comparisons > 1 and adjusted is not None and adjusted < ALPHA else "*"
+
+
+def _difference(row: VariantSummary, cell: str, num_comparisons: int) -> str:
+    if row.is_baseline:
+        return "baseline"
+    if not row.comparable:
+        return "not comparable"
+    if row.same_as is not None and row.difference is None:
+        return f"= {row.same_as}" if len(row.same_as) <= 12 else "same trials"
+    if row.difference is None:
+        return NOTHING
+    mark = stars(row.difference, num_comparisons)
+    return f"{cell} {mark}" if mark else cell
+
+
+def _p_value(difference: Difference | None) -> str:
+    if difference is None or difference.p_value_holm is None:
+        return NOTHING if difference else ""
+    return p_value_text(difference.p_value_holm)
+
+
+def _with_intervals(
+    estimates: Sequence[tuple[float, Interval | None] | None],
+    decimals: int,
+    style: IntervalStyle,
+    *,
+    sign: bool = False,
+) -> list[str]:
+    """`0.912 [0.890, 0.934]` or `0.912 ± 0.022`, padded so that points stand under points."""
+
+    def parts(estimate: tuple[float, Interval | None] | None) -> tuple[str, ...]:
+        if estimate is None:
+            return (NOTHING, "", "")
+        mean, interval = estimate
+        if interval is None:
+            return (fixed(mean, decimals, sign=sign), "", "")
+        if style == "brackets":
+            return (
+                fixed(mean, decimals, sign=sign),
+                fixed(interval.low, decimals, sign=sign),
+                fixed(interval.high, decimals, sign=sign),
+            )
+        return (fixed(mean, decimals, sign=sign), fixed((interval.high - interval.low) / 2, decimals), "")
+
+    split = [parts(estimate) for estimate in estimates]
+    mean, first, second = (max((len(part[i]) for part in split), default=0) for i in range(3))
+    template = f" [{{:>{first}}}, {{:>{second}}}]" if style == "brackets" else f" ± {{:>{first}}}"
+    width = mean + (len(template.format("", "")) if first else 0)
+    return [(f"{part[0]:>{mean}}" + (template.format(*part[1:]) if part[1] else "")).ljust(width) for part in split]
+
+
+def _epochs(rows: Sequence[VariantSummary]) -> tuple[str, ...]:
+    """`18.7/20`, of one width, so that slashes align."""
+    ends = [_whole([row.best_epoch for row in rows]), _whole([row.last_epoch for row in rows])]
+    return tuple(f"{best}/{last}" if best.strip() else NOTHING for best, last in zip(*ends, strict=True))
+
+
+def _whole(means: Sequence[float | None]) -> list[str]:
+    """Whole numbers where all are, of one width; blank where there is none."""
+    decimals = 0 if all(mean is None or mean == int(mean) for mean in means) else 1
+    texts = ["" if mean is None else f"{mean:.{decimals}f}" for mean in means]
+    width = max(map(len, texts), default=0)
+    return [text.rjust(width) for text in texts]

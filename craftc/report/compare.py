@@ -1,0 +1,102 @@
+"""Variants by themselves in; the same out with their paired differences to the baseline, or why there is none."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from craftc.report.measure import VariantTrials
+from craftc.report.statistics import holm, paired_difference
+from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
+from craftc.schemas.plan import Plan
+
+
+def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -> list[VariantSummary]:
+    """Give each row its difference to the baseline, and its notes."""
+    baseline = next((row for row in rows if row.is_baseline), None)
+    compared: dict[tuple[str, ...], VariantSummary] = {_trial_ids(baseline): baseline} if baseline else {}
+    out = []
+    for row in rows:
+        twin = None if row.is_baseline else compared.get(_trial_ids(row))
+        if twin is not None:
+            row = _folded(row, twin)
+        elif baseline is not None and not row.is_baseline:
+            row = _compared(row, baseline, trials, plan)
+        compared.setdefault(_trial_ids(row), row)
+        out.append(row)
+    return _with_holm(out)
+
+
+def comparisons(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, Difference]]:
+    """The rows whose difference has an interval, with that difference; each set of trials once."""
+    tested = [(row, row.difference) for row in rows if row.difference is not None and row.same_as is None]
+    return [(row, difference) for row, difference in tested if difference.interval is not None]
+
+
+def _trial_ids(row: VariantSummary) -> tuple[str, ...]:
+    return tuple(seed.trial for seed in row.seeds)
+
+
+def _folded(row: VariantSummary, twin: VariantSummary) -> VariantSummary:
+    notes = (*(() if twin.is_baseline else twin.notes), f"the same trials as {twin.name}")
+    return row.model_copy(
+        update={"same_as": twin.name, "notes": notes, "comparable": twin.comparable, "difference": twin.difference}
+    )
+
+
+def _compared(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials, plan: Plan) -> VariantSummary:
+    reason = _incomparable(row, baseline, plan)
+    if reason is not None:
+        return row.model_copy(update={"comparable": False, "notes": (*row.notes, reason)})
+    notes = (*row.notes, *_other_samples(row, baseline, trials))
+    difference = _difference(row, baseline, plan.headline.mode)
+    if difference is None and row.value and baseline.value:
+        notes = (*notes, f"no seed in common with {baseline.name}")
+    return row.model_copy(update={"difference": difference, "notes": notes})
+
+
+def _incomparable(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> str | None:
+    """Why the two do not measure the same thing, or None."""
+    measured = [{s.averaging for s in side.seeds if s.value is not None} for side in (row, baseline)]
+    if not measured[0] or not measured[1] or (measured[0] == measured[1] and len(measured[0]) == 1):
+        return None
+    here, there = ("; ".join(sorted(map(str, definitions))) for definitions in measured)
+    return f"{plan.headline.name} is another metric here: {here}; in {baseline.name}: {there}"
+
+
+def _other_samples(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials) -> tuple[str, ...]:
+    here, there = (trials[name][0].config.get("data", {}) for name in (row.name, baseline.name))
+    changed = [f"data.{key}" for key in ("source", "splits") if here.get(key) != there.get(key)]
+    if not changed:
+        return ()
+    return (f"measured on other samples than {baseline.name}: {' and '.join(changed)} differ",)
+
+
+def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:
+    references = {seed.seed: seed.value for seed in baseline.seeds}
+    pairs = [
+        (seed.seed, seed.value, reference)
+        for seed in row.seeds
+        if seed.value is not None and (reference := references.get(seed.seed)) is not None
+    ]
+    if not pairs:
+        return None
+    seeds, values, others = zip(*pairs, strict=True)
+    mean, interval, p_value = paired_difference(values, others)
+    verdict: Verdict = "untested"
+    if interval is not None:
+        is_clear = interval.low > 0 or interval.high < 0
+        verdict = "undecided" if not is_clear else "better" if (mean > 0) == (mode == "max") else "worse"
+    return Difference(mean=mean, interval=interval, seeds=seeds, p_value=p_value, p_value_holm=None, verdict=verdict)
+
+
+def _with_holm(rows: Sequence[VariantSummary]) -> list[VariantSummary]:
+    """Adjust the p-values of all the run's comparisons; trials that have several names count once."""
+    tested = comparisons(rows)
+    p_values = holm([difference.p_value for _, difference in tested])
+    adjusted = dict(zip((row.name for row, _ in tested), p_values, strict=True))
+    out = []
+    for row in rows:
+        if row.difference is not None:
+            p_value = adjusted.get(row.same_as or row.name)
+            row = row.model_copy(update={"difference": row.difference.model_copy(update={"p_value_holm": p_value})})
+        out.append(row)
+    return out

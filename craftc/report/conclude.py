@@ -1,0 +1,97 @@
+"""A plan, its results and its failures in; the conclusion out."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from craftc.report.compare import compare, comparisons
+from craftc.report.findings import find
+from craftc.report.measure import VariantTrials, gap_splits, summarise, variant_trials
+from craftc.schemas.conclusion import Conclusion, Failure, MetricIdentity, TrivialPredictor, VariantSummary
+from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.result import Result, TrialFailed
+
+
+def conclude(plan: Plan, results: Mapping[str, Result], failures: Mapping[str, TrialFailed]) -> Conclusion:
+    """Compare every variant of the plan with its baseline. `results` and `failures` are keyed by trial.
+
+    How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `findings.py` what is said.
+    """
+    trials = variant_trials(plan)
+    gap = gap_splits(plan, results)
+    rows = [summarise(name, of_variant, plan, results, failures, gap) for name, of_variant in trials.items()]
+    rows = compare(rows, trials, plan)
+    conclusion = Conclusion(
+        name=plan.name,
+        baseline=plan.baseline,
+        metric=_headline_identity(plan, rows),
+        mode=plan.headline.mode,
+        gap_splits=gap,
+        num_comparisons=len(comparisons(rows)),
+        variants=tuple(rows),
+        trivial=_trivial(plan, rows, results),
+        failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
+    )
+    findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
+    return conclusion.model_copy(update={"findings": tuple(findings)})
+
+
+def _headline_identity(plan: Plan, rows: Sequence[VariantSummary]) -> MetricIdentity:
+    """The baseline's, or that of the first variant that measured the headline."""
+    known = [row.metric for row in _baseline_first(rows) if row.value is not None]
+    return known[0] if known else MetricIdentity(split=plan.headline.split, name=plan.headline.metric, averaging=None)
+
+
+def _trivial(plan: Plan, rows: Sequence[VariantSummary], results: Mapping[str, Result]) -> TrivialPredictor | None:
+    """The trivial predictor beside the baseline, or beside the first variant that has it."""
+    for row in _baseline_first(rows):
+        values = [
+            results[seed.trial].trivial[plan.headline.name]
+            for seed in row.seeds
+            if seed.trial in results and plan.headline.name in results[seed.trial].trivial
+        ]
+        if values and row.value is not None:
+            return TrivialPredictor(value=fmean(values), metric=row.metric)
+    return None
+
+
+def _baseline_first(rows: Sequence[VariantSummary]) -> list[VariantSummary]:
+    return sorted(rows, key=lambda row: not row.is_baseline)
+
+
+def _failure(trial: Trial, failed: TrialFailed) -> Failure:
+    return Failure(
+        trial=trial.id,
+        variants=(trial.variant, *trial.aliases),
+        seed=trial.seed,
+        code=failed.code,
+        message=_one_line(failed.message),
+        epoch=failed.epoch,
+    )
+
+
+def _one_line(message: str) -> str:
+    """A message may come from any library: no line breaks, nothing that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in message).split())
+
+
+def _ran_out_of_epochs(
+    trials: VariantTrials, rows: Sequence[VariantSummary], results: Mapping[str, Result]
+) -> list[str]:
+    """Variants whose best epoch is the last planned one in every finished seed.
+
+    Nothing follows from it where the last epoch is the best by decree (`evaluation.select: none`) or the only one.
+    """
+    names = []
+    for row in rows:
+        finished = [(trial, results[trial.id]) for trial in trials[row.name] if trial.id in results]
+        if (
+            finished
+            and row.same_as is None
+            and all(
+                result.best_epoch == result.epochs_planned > 1
+                and trial.config.get("evaluation", {}).get("select") not in (None, "none")
+                for trial, result in finished
+            )
+        ):
+            names.append(row.name)
+    return names

@@ -1,0 +1,94 @@
+"""A plan and its results in; each variant by itself out: its seeds' values, their mean, epochs and gap."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from craftc.report.statistics import estimate
+from craftc.schemas.conclusion import MetricIdentity, SeedValue, VariantSummary
+from craftc.schemas.plan import Headline, Plan, Trial
+from craftc.schemas.result import Result, TrialFailed
+
+VariantTrials = dict[str, tuple[Trial, ...]]
+
+
+def variant_trials(plan: Plan) -> VariantTrials:
+    """Every variant's trials, in the order of the plan; a variant that was folded into another follows it."""
+    by_variant: dict[str, dict[int, Trial]] = {}
+    for trial in plan.trials:
+        for name in (trial.variant, *trial.aliases):
+            by_variant.setdefault(name, {}).setdefault(trial.seed, trial)
+    return {name: tuple(trials.values()) for name, trials in by_variant.items()}
+
+
+def gap_splits(plan: Plan, results: Mapping[str, Result]) -> tuple[str, str] | None:
+    """`train`, and `valid` or else the first split that is neither train nor test; None where there is none."""
+    baseline = [t.id for t in plan.trials if plan.baseline in (t.variant, *t.aliases)]
+    for trial_id in (*baseline, *(t.id for t in plan.trials)):
+        if trial_id in results:
+            splits = results[trial_id].split_sizes
+            others = [split for split in splits if split not in ("train", "test")]
+            if "train" not in splits or not others:
+                return None
+            return "train", "valid" if "valid" in others else others[0]
+    return None
+
+
+def summarise(
+    name: str,
+    trials: Sequence[Trial],
+    plan: Plan,
+    results: Mapping[str, Result],
+    failures: Mapping[str, TrialFailed],
+    gap: tuple[str, str] | None,
+) -> VariantSummary:
+    """One variant by itself. What no seed measured is None; what some did not measure is the mean of the others."""
+    seeds = [_seed_value(trial, plan.headline, results.get(trial.id), trial.id in failures, gap) for trial in trials]
+    values = [seed.value for seed in seeds if seed.value is not None]
+    definitions = list(dict.fromkeys(seed.averaging for seed in seeds if seed.value is not None))
+    is_one_metric = len(definitions) == 1
+    num_finished = sum(seed.status == "finished" for seed in seeds)
+    notes = []
+    if len(definitions) > 1:
+        notes.append(f"{plan.headline.name} is not the same metric for every seed: {'; '.join(map(str, definitions))}")
+    if len(values) < num_finished:
+        notes.append(f"{plan.headline.name} was not measured in {num_finished - len(values)} of {num_finished} trials")
+    return VariantSummary(
+        name=name,
+        is_baseline=name == plan.baseline,
+        metric=MetricIdentity(
+            split=plan.headline.split, name=plan.headline.metric, averaging=definitions[0] if is_one_metric else None
+        ),
+        num_planned=len(seeds),
+        num_finished=num_finished,
+        seeds=tuple(seeds),
+        value=estimate(values) if is_one_metric else None,
+        at_last=_mean(seed.at_last for seed in seeds) if is_one_metric else None,
+        gap=_mean(seed.gap for seed in seeds) if is_one_metric else None,
+        best_epoch=_mean(seed.best_epoch for seed in seeds),
+        last_epoch=_mean(seed.last_epoch for seed in seeds),
+        notes=tuple(notes),
+    )
+
+
+def _seed_value(
+    trial: Trial, headline: Headline, result: Result | None, has_failed: bool, gap: tuple[str, str] | None
+) -> SeedValue:
+    if result is None:
+        return SeedValue(seed=trial.seed, trial=trial.id, status="failed" if has_failed else "unfinished")
+    ends = [result.best.get(f"{split}/{headline.metric}") for split in gap] if gap else [None, None]
+    return SeedValue(
+        seed=trial.seed,
+        trial=trial.id,
+        status="finished",
+        averaging=result.identities.get(headline.metric),
+        value=result.best.get(headline.name),
+        at_last=result.last.get(headline.name),
+        gap=None if ends[0] is None or ends[1] is None else ends[0] - ends[1],
+        best_epoch=result.best_epoch,
+        last_epoch=result.epochs_trained,
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,53 @@
+"""A conclusion in; GitHub-flavoured Markdown out."""
+
+import re
+
+from craftc.report.cells import best_rows, columns, shown
+from craftc.report.numbers import choose_decimals
+from craftc.report.wording import failure_line, legend, notes, title, told
+from craftc.schemas.conclusion import Conclusion
+
+LEFT = ("variant", "value", "difference")
+
+
+def render_markdown(conclusion: Conclusion) -> str:
+    """Heading, table, legend, findings, failed trials; ends with a line break."""
+    lines = [f"## {_escape(conclusion.name)}", "", _escape(title(conclusion)), "", *_table(conclusion)]
+    around = [*legend(conclusion, "brackets"), *notes(conclusion)]
+    lines += ["", *(f"{_escape(line)}  " for line in around)] if around else []
+    for heading, items in (
+        ("Findings", told(conclusion.findings)),
+        ("Failed trials", [failure_line(failure) for failure in conclusion.failures]),
+    ):
+        if items:
+            lines += ["", f"### {heading}", "", *(f"- {_escape(item)}" for item in items)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(conclusion: Conclusion) -> list[str]:
+    table = columns(conclusion, choose_decimals(conclusion), "brackets")
+    keys = shown(conclusion)
+    best = best_rows(conclusion)
+    rows = []
+    for i in range(len(conclusion.variants)):
+        cells = {key: _escape(table[key].cells[i].strip()) for key in keys}
+        cells["variant"] = _code(table["variant"].cells[i])
+        if i in best:
+            cells["value"] = f"**{cells['value']}**"
+        rows.append([cells[key] for key in keys])
+    if conclusion.trivial is not None:
+        rows.append([_escape(table[key].trivial.strip()) for key in keys])
+    rule = [":---" if key in LEFT else "---:" for key in keys]
+    header = [_escape(table[key].header) for key in keys]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
+
+
+def _code(name: str) -> str:
+    """A name as code. Backticks cannot be escaped within, and a bar would end the cell."""
+    return _escape(name) if "`" in name else "`" + name.replace("|", "\\|") + "`"
+
+
+def _escape(text: str) -> str:
+    """Keep what is Markdown to others as it is; an underscore within a word is not."""
+    text = re.sub(r"([\\`*<>|#~])", r"\\\1", text)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

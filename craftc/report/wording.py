@@ -1,0 +1,70 @@
+"""A conclusion in; the lines around its table, the same in every format, out."""
+
+from collections.abc import Sequence
+
+from craftc.report.cells import IntervalStyle
+from craftc.schemas.conclusion import Conclusion, Failure, Finding
+
+MOST_NAMES = 12
+MOST_FINDINGS = 20
+
+
+def title(conclusion: Conclusion) -> str:
+    """What was measured: `test/balanced_accuracy (macro recall over 10 classes), higher is better`."""
+    metric = conclusion.metric
+    definition = f" ({metric.averaging})" if metric.averaging else ""
+    return f"{metric.split}/{metric.name}{definition}, {'lower' if conclusion.mode == 'min' else 'higher'} is better"
+
+
+def legend(conclusion: Conclusion, style: IntervalStyle) -> list[str]:
+    """How to read the table; only what the table has."""
+    rows = conclusion.variants
+    lines = []
+    if any(row.value and row.value.interval for row in rows):
+        form = "[95% Student-t interval]" if style == "brackets" else "± half their 95% Student-t interval"
+        lines.append(f"Means over seeds {form}, which covers the choice of seeds, not that of test samples.")
+    if any(row.difference for row in rows):
+        lines.append(f"Differences to {conclusion.baseline} are taken seed by seed, over the seeds that both have.")
+    if any(row.difference and row.difference.verdict in ("better", "worse") for row in rows):
+        holm = f"; ** also after Holm's correction for {conclusion.num_comparisons} comparisons"
+        lines.append(f"* the interval excludes zero{holm if conclusion.num_comparisons > 1 else ''}.")
+    if any(row.value for row in rows):
+        has_gap = conclusion.gap_splits is not None and any(row.gap is not None for row in rows)
+        at_best = f", as is the gap between {' and '.join(conclusion.gap_splits or ())}" if has_gap else ""
+        lines.append(f"The mean is at the best epoch{at_best}.")
+    return lines
+
+
+def notes(conclusion: Conclusion) -> list[str]:
+    """Each row's notes; variants with the same note share a line."""
+    by_note: dict[str, list[str]] = {}
+    for row in conclusion.variants:
+        for note in row.notes:
+            by_note.setdefault(note, []).append(row.name)
+    return [f"{listed(names)}: {note}." for note, names in by_note.items()]
+
+
+def told(findings: Sequence[Finding]) -> list[str]:
+    """The findings' sentences; of very many differences only the largest."""
+    differences = [finding for finding in findings if finding.kind == "difference"]
+    silent = differences[MOST_FINDINGS:]
+    lines = []
+    for finding in findings:
+        if finding not in silent:
+            lines.append(finding.text)
+        elif finding == silent[0]:
+            lines.append(f"{len(silent)} smaller differences are marked in the table.")
+    return lines
+
+
+def failure_line(failure: Failure) -> str:
+    """`-warmup, seed 1, epoch 3: the loss is not finite [nan-loss]`."""
+    epoch = "" if failure.epoch is None else f", epoch {failure.epoch}"
+    return f"{' = '.join(failure.variants)}, seed {failure.seed}{epoch}: {failure.message} [{failure.code}]"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row; of very many the first."""
+    if len(names) <= MOST_NAMES + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"

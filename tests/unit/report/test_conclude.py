@@ -1,0 +1,279 @@
+"""What is concluded from a run's results, and what is not."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftc.report.conclude import conclude
+from craftc.schemas.conclusion import Conclusion, Difference, VariantSummary
+
+
+def row(conclusion: Conclusion, name: str) -> VariantSummary:
+    return next(row for row in conclusion.variants if row.name == name)
+
+
+def difference(conclusion: Conclusion, name: str) -> Difference:
+    found = row(conclusion, name).difference
+    assert found is not None
+    return found
+
+
+def sentences(conclusion: Conclusion, kind: str) -> list[str]:
+    return [finding.text for finding in conclusion.findings if finding.kind == kind]
+
+
+def test_a_row_has_every_number(ablation: Any) -> None:
+    conclusion = conclude(*ablation)
+    full = row(conclusion, "full")
+
+    assert [seed.value for seed in full.seeds] == [0.912, 0.931, 0.904]
+    assert full.value is not None
+    assert full.value.mean == pytest.approx(0.915667, abs=1e-6)
+    assert full.at_last == pytest.approx(full.value.mean - 0.005)
+    assert full.gap == pytest.approx(0.04)
+    assert (full.best_epoch, full.last_epoch) == (18, 20)
+    assert (full.num_finished, full.num_planned) == (3, 3)
+    assert full.metric.model_dump() == {
+        "split": "test",
+        "name": "balanced_accuracy",
+        "averaging": "macro recall over 10 classes",
+    }
+    assert conclusion.gap_splits == ("train", "valid")
+    assert conclusion.trivial is not None
+    assert conclusion.trivial.value == pytest.approx(0.1)
+
+
+def test_differences_use_only_the_seeds_that_both_have(ablation: Any) -> None:
+    found = difference(conclude(*ablation), "-dropout")
+
+    assert found.seeds == (0, 2)
+    assert found.mean == pytest.approx(((0.920 - 0.912) + (0.911 - 0.904)) / 2)
+
+
+def test_findings_name_what_matters_and_what_was_not_shown(ablation: Any) -> None:
+    conclusion = conclude(*ablation)
+
+    assert sentences(conclusion, "difference")[0] == (
+        "Without normalization, test/balanced_accuracy falls by 0.215 [0.205, 0.225] (3 paired seeds)."
+    )
+    assert sentences(conclusion, "no-difference") == ["No difference to full shown for -class_weights, -warmup."]
+    assert sentences(conclusion, "trivial") == [
+        "The baseline (full) beats the trivial predictor: test/balanced_accuracy 0.916 [0.881, 0.950] against 0.100."
+    ]
+    assert "-warmup" in sentences(conclusion, "still-improving")[0]
+    assert "6 comparisons" in sentences(conclusion, "comparisons")[0]
+    assert "two seeds for -dropout" in sentences(conclusion, "few-seeds")[0]
+
+
+def test_a_folded_variant_has_its_row_and_no_test_of_its_own(ablation: Any) -> None:
+    conclusion = conclude(*ablation)
+    folded = row(conclusion, "num_layers=4")
+
+    assert folded.same_as == "full"
+    assert folded.value == row(conclusion, "full").value
+    assert folded.difference is None
+    assert conclusion.num_comparisons == 6
+
+
+def test_two_names_of_one_variant_count_as_one_comparison(make_run: Any) -> None:
+    run = make_run({"full": (0.9, 0.8, 0.95), "-a": (0.5, 0.4, 0.6)}, aliases={"-a": ("x=1",)})
+
+    conclusion = conclude(*run)
+
+    assert row(conclusion, "x=1").same_as == "-a"
+    assert difference(conclusion, "x=1") == difference(conclusion, "-a")
+    assert conclusion.num_comparisons == 1
+    assert difference(conclusion, "-a").p_value == difference(conclusion, "-a").p_value_holm
+
+
+def test_the_baseline_may_be_an_alias(make_run: Any) -> None:
+    run = make_run({"x=1": (0.9, 0.8), "-a": (0.5, 0.45)}, aliases={"x=1": ("full",)}, baseline="full")
+
+    conclusion = conclude(*run)
+
+    assert row(conclusion, "full").is_baseline
+    assert row(conclusion, "full").same_as is None
+    assert row(conclusion, "x=1").same_as == "full"
+    assert difference(conclusion, "-a").mean == pytest.approx(-0.375)
+
+
+def test_lower_is_better(make_run: Any) -> None:
+    run = make_run({"full": (0.30, 0.31, 0.29), "-a": (0.5, 0.52, 0.49)}, metric="loss", mode="min")
+
+    conclusion = conclude(*run)
+
+    assert difference(conclusion, "-a").verdict == "worse"
+    assert sentences(conclusion, "difference")[0].startswith("Without a, test/loss rises by 0.20")
+    assert "(worse: lower is better; 3 paired seeds)" in sentences(conclusion, "difference")[0]
+    assert sentences(conclusion, "trivial")[0].startswith("The baseline (full) beats")
+
+
+def test_different_metrics_are_never_compared(make_run: Any) -> None:
+    run = make_run(
+        {"full": (0.3, 0.31), "-class_weights": (0.5, 0.52), "-a": (0.4, 0.43)},
+        metric="loss",
+        mode="min",
+        identities={"-class_weights": "cross entropy, no class weights"},
+    )
+
+    conclusion = conclude(*run)
+    other = row(conclusion, "-class_weights")
+
+    assert other.difference is None
+    assert not other.comparable
+    assert "another metric here: cross entropy, no class weights" in other.notes[0]
+    assert "-class_weights" in sentences(conclusion, "not-comparable")[0]
+    assert conclusion.num_comparisons == 1
+
+
+def test_seeds_that_measure_different_things_have_no_mean(make_run: Any) -> None:
+    plan, results, failures = make_run({"full": (0.9, 0.8), "-a": (0.5, 0.4)})
+    odd = plan.trials[3].id
+    results[odd] = results[odd].model_copy(update={"identities": {"balanced_accuracy": "something else"}})
+
+    found = row(conclude(plan, results, failures), "-a")
+
+    assert found.value is None
+    assert found.difference is None
+    assert "not the same metric for every seed" in found.notes[0]
+
+
+def test_other_samples_are_noted(make_run: Any) -> None:
+    run = make_run({"full": (0.9, 0.8), "source=mnist": (0.5, 0.4)}, data={"source=mnist": "mnist_5k"})
+
+    found = row(conclude(*run), "source=mnist")
+
+    assert found.notes == ("measured on other samples than full: data.source differ",)
+    assert found.difference is not None
+
+
+@pytest.mark.parametrize("entry", ["failed", None])
+def test_without_the_baseline_nothing_is_compared(make_run: Any, entry: str | None) -> None:
+    conclusion = conclude(*make_run({"full": (entry, entry), "-a": (0.5, 0.4)}))
+
+    assert row(conclusion, "-a").difference is None
+    assert row(conclusion, "-a").value is not None
+    assert "nothing could be compared" in sentences(conclusion, "not-comparable")[0]
+    assert conclusion.metric.averaging == "macro recall over 10 classes"
+
+
+def test_without_any_result_nothing_is_concluded(make_run: Any) -> None:
+    conclusion = conclude(*make_run({"full": ("failed", None), "-a": (None, None)}))
+
+    assert [finding.text for finding in conclusion.findings] == [
+        "No trial has finished, so nothing can be concluded.",
+        "Of 4 trials, 1 failed and 3 did not finish.",
+    ]
+    assert conclusion.trivial is None
+    assert conclusion.metric.averaging is None
+
+
+def test_failures_are_listed_in_one_line(ablation: Any) -> None:
+    (failure,) = conclude(*ablation).failures
+
+    assert (failure.variants, failure.seed, failure.epoch) == (("-dropout",), 1, 3)
+    assert failure.message == "the loss is not finite; lower the learning rate or clip the gradients"
+
+
+def test_a_message_cannot_drive_the_terminal(make_run: Any) -> None:
+    plan, results, failures = make_run({"full": ("failed", 0.5)})
+    only = next(iter(failures))
+    failures[only] = failures[only].model_copy(update={"message": "\x1b[2Jgone\r\n\x07"})
+
+    assert conclude(plan, results, failures).failures[0].message == "[2Jgone"
+
+
+def test_a_metric_that_was_not_measured_is_left_out(make_run: Any) -> None:
+    plan, results, failures = make_run({"full": (0.9, 0.8, 0.7), "-a": (0.5, 0.4, 0.3)})
+    gone = plan.trials[4].id
+    results[gone] = results[gone].model_copy(update={"best": {}, "last": {}})
+
+    conclusion = conclude(plan, results, failures)
+    found = row(conclusion, "-a")
+
+    assert found.num_finished == 3
+    assert found.value is not None
+    assert found.value.num_seeds == 2
+    assert difference(conclusion, "-a").seeds == (0, 2)
+    assert found.notes == ("test/balanced_accuracy was not measured in 1 of 3 trials",)
+
+
+def test_one_seed_gives_no_verdict(make_run: Any) -> None:
+    conclusion = conclude(*make_run({"full": (0.9,), "-a": (0.5,)}))
+
+    assert difference(conclusion, "-a").verdict == "untested"
+    assert difference(conclusion, "-a").interval is None
+    assert not sentences(conclusion, "difference")
+    assert not sentences(conclusion, "no-difference")
+    assert "Only one seed for every variant" in sentences(conclusion, "few-seeds")[0]
+
+
+def test_the_gap_is_to_valid_or_else_the_first_other_split(make_run: Any) -> None:
+    values = {"full": (0.9, 0.8)}
+
+    assert conclude(*make_run(values, splits=("train", "dev", "test"))).gap_splits == ("train", "dev")
+    assert conclude(*make_run(values, splits=("train", "dev", "valid", "test"))).gap_splits == ("train", "valid")
+    without = conclude(*make_run(values, splits=("train", "test")))
+    assert without.gap_splits is None
+    assert row(without, "full").gap is None
+
+
+@pytest.mark.parametrize(
+    ("best_epochs", "select", "is_told"),
+    [((20, 20), "valid/loss", True), ((20, 19), "valid/loss", False), ((20, 20), "none", False)],
+)
+def test_still_improving(make_run: Any, best_epochs: tuple[int, int], select: str, is_told: bool) -> None:
+    run = make_run({"full": (0.9, 0.8)}, best_epochs={"full": best_epochs}, select=select)
+
+    assert bool(sentences(conclude(*run), "still-improving")) == is_told
+
+
+def test_a_baseline_no_better_than_trivial_is_said_so(make_run: Any) -> None:
+    (sentence,) = sentences(conclude(*make_run({"full": (0.1, 0.11, 0.09)})), "trivial")
+
+    assert "is not shown to beat the trivial predictor" in sentence
+
+
+def test_equal_differences_in_every_seed_have_no_test(make_run: Any) -> None:
+    conclusion = conclude(*make_run({"full": (0.5, 0.5, 0.5), "-a": (0.4, 0.4, 0.4), "-b": (0.3, 0.31, 0.32)}))
+
+    assert difference(conclusion, "-a").p_value_holm is None
+    assert "the same difference in each" in sentences(conclusion, "difference")[1]
+    assert "there is no test for -a" in sentences(conclusion, "comparisons")[0]
+
+
+values_of_three = st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).map(tuple)
+tables = st.fixed_dictionaries({"full": values_of_three, "-a": values_of_three, "-b": values_of_three})
+
+
+@given(values=tables, order=st.permutations(["full", "-a", "-b"]))
+def test_the_order_of_variants_changes_no_row(
+    make_run: Any, values: dict[str, tuple[float, ...]], order: list[str]
+) -> None:
+    straight = conclude(*make_run(values, baseline="full"))
+    shuffled = conclude(*make_run({name: values[name] for name in order}, baseline="full"))
+
+    assert [row.name for row in shuffled.variants] == order
+    assert {row.name: row for row in straight.variants} == {row.name: row for row in shuffled.variants}
+
+
+@given(values=tables, shift=st.sampled_from([-0.5, 0.25, 1.0, 8.0]))
+def test_shifting_every_value_leaves_the_differences(
+    make_run: Any, values: dict[str, tuple[float, ...]], shift: float
+) -> None:
+    shifted = {name: tuple(value + shift for value in of_seeds) for name, of_seeds in values.items()}
+
+    before = conclude(*make_run(values, baseline="full"))
+    after = conclude(*make_run(shifted, baseline="full"))
+
+    for name in ("-a", "-b"):
+        assert difference(after, name).mean == pytest.approx(difference(before, name).mean, abs=1e-9)
+
+
+@given(values=tables)
+def test_the_conclusion_survives_json(make_run: Any, values: dict[str, tuple[float, ...]]) -> None:
+    conclusion = conclude(*make_run(values))
+
+    assert Conclusion.model_validate_json(conclusion.model_dump_json()) == conclusion

@@ -1,0 +1,106 @@
+"""The intervals and tests are those of scipy, and stay defined where scipy's are not."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from craftc.report.statistics import estimate, holm, paired_difference
+
+metric_value = st.floats(0.01, 1.0)
+pairs = st.lists(st.tuples(metric_value, metric_value), min_size=2, max_size=8)
+
+
+@given(st.lists(metric_value, min_size=2, max_size=8))
+def test_interval_is_scipys(values: list[float]) -> None:
+    assume(max(values) - min(values) > 1e-6)
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=stats.tmean(values), scale=stats.sem(values))
+
+    found = estimate(values)
+
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+    assert found.num_seeds == len(values)
+
+
+@given(pairs)
+def test_paired_difference_is_scipys(values: list[tuple[float, float]]) -> None:
+    ours, baseline = zip(*values, strict=True)
+    spread = [a - b for a, b in values]
+    assume(max(spread) - min(spread) > 1e-6)
+    expected = stats.ttest_rel(ours, baseline)
+    low, high = expected.confidence_interval(0.95)
+
+    mean, interval, p_value = paired_difference(ours, baseline)
+
+    assert mean == pytest.approx(stats.tmean(spread))
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((low, high))
+    assert p_value == pytest.approx(expected.pvalue)
+
+
+@given(pairs, st.floats(-100, 100))
+def test_a_constant_shift_changes_no_difference(values: list[tuple[float, float]], shift: float) -> None:
+    ours, baseline = zip(*values, strict=True)
+    spread = [a - b for a, b in values]
+    assume(max(spread) - min(spread) > 1e-6)
+
+    mean, interval, p_value = paired_difference(ours, baseline)
+    shifted = paired_difference([a + shift for a in ours], [b + shift for b in baseline])
+
+    assert interval is not None
+    assert shifted[1] is not None
+    assert shifted[0] == pytest.approx(mean, abs=1e-9)
+    assert (shifted[1].low, shifted[1].high) == pytest.approx((interval.low, interval.high), abs=1e-7)
+    assert shifted[2] == pytest.approx(p_value, rel=1e-3, abs=1e-9)
+
+
+def test_equal_differences_are_not_overwhelming_evidence() -> None:
+    # In floating point these differences are 0.2 within 1e-16, and a t-test of them gives p < 1e-15.
+    mean, interval, p_value = paired_difference([0.9, 0.8, 0.7], [0.7, 0.6, 0.5])
+
+    assert mean == pytest.approx(0.2)
+    assert interval is not None
+    assert interval.low == interval.high == mean
+    assert p_value is None
+
+
+def test_no_difference_at_all() -> None:
+    mean, interval, p_value = paired_difference([0.3, 0.1 + 0.2, 0.5], [0.1 + 0.2, 0.3, 0.5])
+
+    assert mean == 0
+    assert interval is not None
+    assert interval.low == interval.high == 0
+    assert p_value == 1
+
+
+def test_one_pair_has_no_interval() -> None:
+    assert paired_difference([0.5], [0.25]) == (0.25, None, None)
+    assert estimate([0.5]).interval is None
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e150, 1e300])
+def test_extreme_values_neither_overflow_nor_vanish(scale: float) -> None:
+    found = estimate([1 * scale, 2 * scale, 3 * scale])
+
+    assert found.mean == pytest.approx(2 * scale)
+    assert found.interval is not None
+    assert found.interval.high == pytest.approx((2 + 2.4841377) * scale)
+
+
+def test_holm_on_a_worked_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_counts_what_could_not_be_tested() -> None:
+    assert holm([0.01, None]) == [pytest.approx(0.02), None]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_never_lowers_a_p_value_nor_changes_their_order(p_values: list[float]) -> None:
+    adjusted = [p for p in holm(p_values) if p is not None]
+
+    assert all(before <= after <= 1 for before, after in zip(p_values, adjusted, strict=True))
+    ranked = [after for _, after in sorted(zip(p_values, adjusted, strict=True))]
+    assert ranked == sorted(ranked)
