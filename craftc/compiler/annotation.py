@@ -75,17 +75,22 @@ class Scope:
         return self.index.resolve(self.module, name) if name else ""
 
 
+def expression(text: str) -> ast.expr:
+    """The syntax tree of an expression; that of `...` where the text is none."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        return ast.Constant(...)
+
+
 def read_annotation(text: str, scope: Scope) -> JsonSchema:
     """JSON Schema of an annotation; {} where there is none or it is not understood."""
-    try:
-        return _schema(ast.parse(text.strip(), mode="eval").body, scope)
-    except SyntaxError:
-        return {}
+    return _schema(expression(text), scope)
 
 
 def read_literal(text: str, scope: Scope) -> tuple[bool, Any]:
     """(True, value) of a literal, or of a name that stands for one, in JSON's types; (False, None) otherwise."""
-    node = ast.parse(text.strip(), mode="eval").body
+    node = expression(text)
     if isinstance(node, ast.Name | ast.Attribute):
         _, found = scope.index.definition(scope.path(node))
         value = _assigned(found, scope)

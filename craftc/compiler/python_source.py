@@ -87,13 +87,18 @@ class SourceIndex:
             current = cast("Object", member)
         return current
 
-    def _starred(self, module: Module, name: str) -> Module | None:
-        """The module whose `from ... import *` brings a name in."""
+    def _starred(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Module | None:
+        """The module that defines or imports a name which a `from ... import *` brings in, at any remove."""
+        seen |= {module.path}
         for member in module.members.values():
-            target = _import_target(member) or ""
-            source = self.module(target.removesuffix(".*")) if target.endswith(".*") else None
-            if source is not None and source is not module and name in source.members:
-                return source
+            target = _import_target(member)
+            if target is None or target in seen or not member.name.endswith("/*"):
+                continue
+            source = self.module(target)
+            if source is not None:
+                found = source if name in source.members else self._starred(source, name, seen)
+                if found is not None:
+                    return found
         return None
 
     def _find_file(self, name: str) -> Path | None:
@@ -140,8 +145,13 @@ def _origins(origin: str | None) -> Iterator[str]:
 def _parse(name: str, file: Path) -> Module:
     import griffe
 
+    # Empty parents, because griffe makes relative imports absolute by walking up.
+    parent: Module | None = None
+    *packages, last = name.split(".")
+    for package in packages:
+        parent = griffe.Module(package, filepath=file, parent=parent)
     try:
         with tokenize.open(file) as stream:
-            return griffe.visit(name, file, stream.read())
+            return griffe.visit(last, file, stream.read(), parent=parent)
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
         raise SourceError(f"{file} cannot be read as Python: {error}") from error

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from craftc.compiler.annotation import Scope, read_annotation, read_literal
+from craftc.compiler.constructor import ANY_OTHER, Argument, arguments_of, bases_of
 from craftc.compiler.python_source import SourceError, SourceIndex
 from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
 
 if TYPE_CHECKING:
     import griffe
 
+__all__ = ["ANY_OTHER", "DATA_FACTS", "TargetError", "read_component"]
+
 # Arguments of a model that the data decides; a spec may leave them to be inferred.
 DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features")
-
-# Stands for `**kwargs` in an entry: any further argument of that type is accepted.
-ANY_OTHER = "**"
-
-_TAKE_NOTHING = {
-    "builtins.object",
-    "abc.ABC",
-    "typing.Generic",
-    "typing.Protocol",
-    "torch.nn.Module",
-    "torch.nn.modules.module.Module",
-}
 
 
 class TargetError(LookupError):
@@ -39,15 +28,6 @@ class TargetError(LookupError):
         super().__init__(message)
         self.message = message
         self.hint = hint
-
-
-@dataclass(frozen=True)
-class _Argument:
-    name: str
-    annotation: str
-    default: str | None
-    scope: Scope
-    kind: Literal["ordinary", "injected", "any_other"] = "ordinary"
 
 
 def read_component(group: Group, kind: str, target: str, search_paths: Sequence[Path] = ()) -> ComponentEntry:
@@ -68,7 +48,7 @@ def read_component(group: Group, kind: str, target: str, search_paths: Sequence[
     index = SourceIndex(search_paths)
     try:
         found = _find(target, index)
-        arguments = _arguments(found, index)
+        arguments = arguments_of(found, index)
         docs = _docstrings(found)
     except SourceError as error:
         raise TargetError(f'"{target}": {error}', "mend the file") from error
@@ -106,7 +86,7 @@ def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:
     raise TargetError(f'"{target}" is neither a class nor a function')
 
 
-def _parameter(group: Group, argument: _Argument, doc: str) -> Parameter:
+def _parameter(group: Group, argument: Argument, doc: str) -> Parameter:
     schema = read_annotation(argument.annotation, argument.scope)
     default: Any = None
     required = argument.default is None and argument.kind == "ordinary"
@@ -118,98 +98,6 @@ def _parameter(group: Group, argument: _Argument, doc: str) -> Parameter:
     return Parameter(name=argument.name, type=schema, required=required, default=default, doc=doc)
 
 
-def _arguments(found: griffe.Class | griffe.Function, index: SourceIndex) -> list[_Argument]:
-    import griffe
-
-    if isinstance(found, griffe.Class):
-        return _of_class(found, index) or []
-    bound = found.parent is not None and found.parent.is_class and "staticmethod" not in found.labels
-    return _of_function(found, index, bound=bound)
-
-
-def _of_function(function: griffe.Function, index: SourceIndex, *, bound: bool) -> list[_Argument]:
-    scope = Scope(index, function.module)
-    kinds: dict[str, Literal["ordinary", "injected", "any_other"]] = {
-        "positional-only": "injected",
-        "variadic positional": "injected",
-        "variadic keyword": "any_other",
-    }
-    arguments = []
-    for parameter in list(function.parameters)[1 if bound else 0 :]:
-        kind = kinds.get(parameter.kind.value if parameter.kind else "", "ordinary")
-        name = ANY_OTHER if kind == "any_other" else parameter.name
-        default = None if parameter.default is None or kind != "ordinary" else str(parameter.default)
-        arguments.append(_Argument(name, str(parameter.annotation or ""), default, scope, kind))
-    return arguments
-
-
-def _of_class(class_: griffe.Class, index: SourceIndex) -> list[_Argument] | None:
-    """Arguments of the class's own or inherited `__init__`; None where it has none but object's."""
-    import griffe
-
-    scope = Scope(index, class_.module)
-    own = class_.members.get("__init__")
-    if isinstance(own, griffe.Function):
-        return _of_function(own, index, bound=True)
-    if any(_callee(str(d.value), scope) == "dataclasses.dataclass" for d in class_.decorators):
-        return _of_dataclass(class_, scope)
-    for path, base in _bases(class_, index):
-        if path in _TAKE_NOTHING:
-            continue
-        if base is None:
-            return [_Argument(ANY_OTHER, "", None, scope, "any_other")]
-        inherited = _of_class(base, index)
-        if inherited is not None:
-            return inherited
-    return None
-
-
-def _of_dataclass(class_: griffe.Class, scope: Scope) -> list[_Argument]:
-    import griffe
-
-    arguments: dict[str, _Argument] = {}
-    for _, base in reversed(list(_bases(class_, scope.index))):
-        for argument in (_of_class(base, scope.index) or []) if base else []:
-            arguments[argument.name] = argument
-    for member in class_.members.values():
-        # griffe labels a ClassVar as a class attribute alone, and a property as a property.
-        if not isinstance(member, griffe.Attribute) or "instance-attribute" not in member.labels:
-            continue
-        if member.annotation is None or _callee(str(member.annotation), scope) == "dataclasses.KW_ONLY":
-            continue
-        default = None if member.value is None else str(member.value)
-        if default is not None and _callee(default, scope) == "dataclasses.field":
-            options = _keywords(default)
-            if options.get("init") == "False":
-                continue
-            default = options.get("default", options.get("default_factory"))
-        arguments[member.name] = _Argument(member.name, str(member.annotation), default, scope)
-    return list(arguments.values())
-
-
-def _bases(class_: griffe.Class, index: SourceIndex) -> Iterable[tuple[str, griffe.Class | None]]:
-    import griffe
-
-    scope = Scope(index, class_.module)
-    for base in class_.bases:
-        node = ast.parse(str(base), mode="eval").body
-        name = node.value if isinstance(node, ast.Subscript) else node
-        path, found = index.definition(scope.path(name), stop_at=_TAKE_NOTHING)
-        yield path, found if isinstance(found, griffe.Class) and found is not class_ else None
-
-
-def _callee(text: str, scope: Scope) -> str:
-    """The absolute path of the name in `name` or `name(...)`."""
-    node = ast.parse(text, mode="eval").body
-    return scope.path(node.func if isinstance(node, ast.Call) else node)
-
-
-def _keywords(text: str) -> dict[str, str]:
-    node = ast.parse(text, mode="eval").body
-    keywords = node.keywords if isinstance(node, ast.Call) else []
-    return {keyword.arg: ast.unparse(keyword.value) for keyword in keywords if keyword.arg}
-
-
 def _class_literal(found: griffe.Class | griffe.Function, name: str, index: SourceIndex) -> Any:
     """A literal assigned in the body of a class or of one it derives from; None where there is none."""
     import griffe
@@ -219,7 +107,7 @@ def _class_literal(found: griffe.Class | griffe.Function, name: str, index: Sour
     member = found.members.get(name)
     if isinstance(member, griffe.Attribute) and "class-attribute" in member.labels:
         return read_literal(str(member.value), Scope(index, found.module))[1]
-    for _, base in _bases(found, index):
+    for _, base in bases_of(found, index):
         if base is not None and (value := _class_literal(base, name, index)) is not None:
             return value
     return None

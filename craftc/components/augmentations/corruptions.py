@@ -1,0 +1,41 @@
+"""A batch of inputs -> the same batch, noisy or with lines missing."""
+
+import torch
+from torch import Tensor
+
+from craftc.components.bounds import NonNegativeFloat, Probability
+
+
+class GaussianNoise:
+    """Adds independent normal noise to every value.
+
+    Args:
+        std: Standard deviation of the noise, in units of the normalized inputs.
+        p: Probability that a sample gets noise at all.
+    """
+
+    def __init__(self, *, std: NonNegativeFloat, p: Probability = 1.0) -> None:
+        self.std = std
+        self.p = p
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Add noise to (B, *shape). `generator` is on x's device."""
+        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype) * self.std
+        noisy_B = torch.rand(len(x), generator=generator, device=x.device) < self.p
+        return x + noise * noisy_B.view(-1, *[1] * (x.dim() - 1))
+
+
+class LineDropout:
+    """Sets lines to zero, in all channels of an image at once; for a table, single features.
+
+    Args:
+        p: Probability that a line is set to zero.
+    """
+
+    def __init__(self, *, p: Probability = 0.1) -> None:
+        self.p = p
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Drop rows of (B, H, W) or (B, C, H, W), values of (B, F). `generator` is on x's device."""
+        shape = x.shape if x.dim() == 2 else (len(x), *[1] * (x.dim() - 3), x.shape[-2], 1)
+        return x * (torch.rand(shape, generator=generator, device=x.device) >= self.p)

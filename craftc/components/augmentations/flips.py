@@ -1,0 +1,43 @@
+"""A batch of images -> the same batch with some images mirrored."""
+
+import torch
+from torch import Tensor
+
+from craftc.components.bounds import Probability
+
+
+class HorizontalFlip:
+    """Mirrors an image left to right.
+
+    Args:
+        p: Probability that an image is mirrored.
+    """
+
+    def __init__(self, *, p: Probability = 0.5) -> None:
+        self.p = p
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Flip the last axis of (B, H, W) or (B, C, H, W), image by image. `generator` is on x's device."""
+        return _flip_some(x, -1, self.p, generator)
+
+
+class VerticalFlip:
+    """Mirrors an image top to bottom.
+
+    Args:
+        p: Probability that an image is mirrored.
+    """
+
+    def __init__(self, *, p: Probability = 0.5) -> None:
+        self.p = p
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Flip the last axis but one of (B, H, W) or (B, C, H, W), image by image. `generator` is on x's device."""
+        return _flip_some(x, -2, self.p, generator)
+
+
+def _flip_some(x: Tensor, axis: int, p: float, generator: torch.Generator) -> Tensor:
+    if x.dim() < 3:
+        raise ValueError(f"a flip needs images, (B, H, W) or (B, C, H, W), not a batch of shape {tuple(x.shape)}")
+    flipped_B = torch.rand(len(x), generator=generator, device=x.device) < p
+    return torch.where(flipped_B.view(-1, *[1] * (x.dim() - 1)), x.flip(axis), x)

@@ -1,0 +1,16 @@
+"""Names for bounded numbers, so that a component's signature is its schema."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+Probability = Annotated[float, Ge(0), Le(1)]
+BelowOne = Annotated[float, Ge(0), Lt(1)]
+OpenFraction = Annotated[float, Gt(0), Lt(1)]
+Ratio = Annotated[float, Ge(1)]
+Seed = Annotated[int, Ge(0), Le(4294967295)]
+EpochsOrRest = PositiveInt | Literal["none"]

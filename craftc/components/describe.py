@@ -1,0 +1,58 @@
+"""The registry -> the catalogue that the compiler checks specs against.
+
+`python -m craftc.components.describe` writes it; with `--check` it exits with 1 where the file is not up to date.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from craftc.compiler.signature import read_component
+from craftc.components.registry import REGISTRY
+from craftc.schemas.catalogue import Catalogue, ComponentEntry
+
+CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "catalogue.json"
+
+
+def describe() -> Catalogue:
+    """The entry of every registered component, in the order of the registry."""
+    entries = [
+        read_component(group, kind, target)  # type: ignore[arg-type]
+        for group, kinds in REGISTRY.items()
+        for kind, target in kinds.items()
+    ]
+    return Catalogue(entries=tuple(entries))
+
+
+def render(catalogue: Catalogue) -> str:
+    """JSON with one line per parameter, so that a diff shows what changed. What has its default is left out."""
+    return '{"entries": [\n' + ",\n".join(_render_entry(entry) for entry in catalogue.entries) + "\n]}\n"
+
+
+def _render_entry(entry: ComponentEntry) -> str:
+    values = entry.model_dump(mode="json", exclude_defaults=True)
+    parameters = [json.dumps(parameter, ensure_ascii=False) for parameter in values.pop("parameters", [])]
+    head = json.dumps(values, ensure_ascii=False)
+    if not parameters:
+        return head
+    return head[:-1] + ', "parameters": [\n  ' + ",\n  ".join(parameters) + "\n]}"
+
+
+def main() -> int:
+    """Write or check the file; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m craftc.components.describe", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the file is out of date")
+    check = parser.parse_args().check
+    text = render(describe())
+    if not check:
+        CATALOGUE_FILE.write_text(text, encoding="utf-8")
+        return 0
+    if CATALOGUE_FILE.is_file() and CATALOGUE_FILE.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{CATALOGUE_FILE.name} is out of date; run python -m craftc.components.describe", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

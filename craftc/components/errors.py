@@ -1,0 +1,20 @@
+"""The one exception by which data says what is wrong with it, in the user's words."""
+
+
+class DataError(Exception):
+    """A problem with the data that the user can mend.
+
+    Args:
+        code: Permanent name: data-unreadable, empty-split, class-missing-from-train or data-mismatch.
+        message: What is wrong, with the value; one sentence.
+        hint: What to do about it.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message

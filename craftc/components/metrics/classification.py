@@ -1,0 +1,109 @@
+"""Logits and targets, batch by batch -> a number that says how well a classifier does.
+
+Each metric is a torchmetrics metric: `update(logits (B, C), targets (B,))`, `compute()`. A class without a sample among
+the targets is left out of a macro mean; where nothing is left, the result is NaN.
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassConfusionMatrix
+from torchmetrics.functional.classification import binary_auroc
+from torchmetrics.utilities import dim_zero_cat
+
+
+class Accuracy(MulticlassConfusionMatrix):
+    """Share of samples whose largest logit is the right class (micro average)."""
+
+    mode = "max"
+
+    def __init__(self, num_classes: int, /) -> None:
+        super().__init__(num_classes, validate_args=False)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"share of samples classified correctly, {self.num_classes} classes, micro average"
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        confusion_CC = super().compute().double()
+        return confusion_CC.diagonal().sum() / confusion_CC.sum()
+
+
+class BalancedAccuracy(MulticlassConfusionMatrix):
+    """Mean over classes of the share of their samples that is found (macro recall)."""
+
+    mode = "max"
+
+    def __init__(self, num_classes: int, /) -> None:
+        super().__init__(num_classes, validate_args=False)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"recall, {self.num_classes} classes, macro average over classes present"
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        confusion_CC = super().compute().double()
+        support_C = confusion_CC.sum(1)
+        return (confusion_CC.diagonal() / support_C)[support_C > 0].mean()
+
+
+class F1Macro(MulticlassConfusionMatrix):
+    """Mean over classes of the harmonic mean of precision and recall (macro F1)."""
+
+    mode = "max"
+
+    def __init__(self, num_classes: int, /) -> None:
+        super().__init__(num_classes, validate_args=False)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"F1 score, {self.num_classes} classes, macro average over classes present"
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        confusion_CC = super().compute().double()
+        support_C = confusion_CC.sum(1)
+        scores_C = 2 * confusion_CC.diagonal() / (support_C + confusion_CC.sum(0))
+        return scores_C[support_C > 0].mean()
+
+
+class AUROC(Metric):
+    """Mean over classes of the area under the ROC curve of that class against the rest (macro one-vs-rest, exact)."""
+
+    mode = "max"
+    higher_is_better = True
+    full_state_update = False
+    scores: list[Tensor]
+    targets: list[Tensor]
+
+    def __init__(self, num_classes: int, /) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.add_state("scores", default=[], dist_reduce_fx="cat")
+        self.add_state("targets", default=[], dist_reduce_fx="cat")
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"area under the ROC curve, {self.num_classes} classes one-vs-rest, exact, macro average"
+
+    def update(self, logits_BC: Tensor, targets_B: Tensor) -> None:
+        """Take in logits (B, C) and class numbers (B,)."""
+        # In float64, because float32 rounds samples that a model is nearly certain of to one and the same score.
+        self.scores.append(logits_BC.double().softmax(-1))
+        self.targets.append(targets_B)
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        scores_BC, targets_B = dim_zero_cat(self.scores), dim_zero_cat(self.targets)
+        areas = [
+            binary_auroc(scores_BC[:, label], (targets_B == label).long(), thresholds=None, validate_args=False)
+            for label in range(self.num_classes)
+            if 0 < int((targets_B == label).sum()) < len(targets_B)
+        ]
+        return torch.stack(areas).double().mean() if areas else torch.tensor(torch.nan, device=scores_BC.device)

@@ -1,0 +1,1 @@
+"""Modules from a batch of inputs to logits."""

@@ -1,0 +1,44 @@
+"""A batch of inputs of any shape -> logits, by fully connected layers."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
+from torch import Tensor, nn
+
+from craftc.components.bounds import BelowOne, PositiveInt
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+class MLP(nn.Module):
+    """Fully connected layers over the flattened input.
+
+    Args:
+        num_features: Values of one sample.
+        num_classes: Logits of one sample.
+        hidden: Width of each hidden layer.
+        activation: Nonlinearity after each hidden layer.
+        dropout: Probability that a hidden value is zeroed during training.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_features: PositiveInt,
+        num_classes: PositiveInt,
+        hidden: Annotated[Sequence[PositiveInt], MinLen(1)] = (128,),
+        activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
+        dropout: BelowOne = 0.0,
+    ) -> None:
+        super().__init__()
+        widths = [num_features, *hidden]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for width_in, width_out in zip(widths, hidden, strict=False):
+            layers += [nn.Linear(width_in, width_out), _ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *shape) -> logits (B, num_classes)."""
+        logits: Tensor = self.layers(x)
+        return logits

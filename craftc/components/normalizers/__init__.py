@@ -1,0 +1,1 @@
+"""Transforms of the inputs that are fitted on the train split."""

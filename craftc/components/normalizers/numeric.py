@@ -1,0 +1,62 @@
+"""Inputs as a source gives them -> inputs on a common scale; every statistic comes from the train split."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Inputs = NDArray[np.float32]
+
+
+class Identity:
+    """Leaves the inputs as they are."""
+
+    def fit(self, x_train: Inputs) -> None:
+        """Learn nothing."""
+
+    def __call__(self, x: Inputs) -> Inputs:
+        """Return `x` itself."""
+        return x
+
+
+class PerLine:
+    """Subtracts from each line its own mean, then divides everything by one scale.
+
+    A line is the last axis of a sample: an image row, or all features of a table's row. The scale is the standard
+    deviation of the train split once its lines are centred, so that differences in contrast between lines are kept.
+    """
+
+    def __init__(self) -> None:
+        self._scale: float | None = None
+
+    def fit(self, x_train: Inputs) -> None:
+        """Take the scale from the train split, (N, *shape). A split without contrast has scale 1."""
+        self._scale = float(_centre_lines(x_train).std()) or 1.0
+
+    def __call__(self, x: Inputs) -> Inputs:
+        """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
+        if self._scale is None:
+            raise RuntimeError("per_line was used before it was fitted")
+        return (_centre_lines(x) / self._scale).astype(np.float32)
+
+
+class PerDataset:
+    """Subtracts the mean of the train split and divides by its standard deviation, each one number."""
+
+    def __init__(self) -> None:
+        self._mean_and_scale: tuple[float, float] | None = None
+
+    def fit(self, x_train: Inputs) -> None:
+        """Take both numbers from the train split, (N, *shape). A split without contrast has scale 1."""
+        mean = float(x_train.mean(dtype=np.float64))
+        self._mean_and_scale = mean, float(x_train.std(dtype=np.float64)) or 1.0
+
+    def __call__(self, x: Inputs) -> Inputs:
+        """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
+        if self._mean_and_scale is None:
+            raise RuntimeError("per_dataset was used before it was fitted")
+        mean, scale = self._mean_and_scale
+        return ((x.astype(np.float64) - mean) / scale).astype(np.float32)
+
+
+def _centre_lines(x: Inputs) -> NDArray[np.float64]:
+    centred: NDArray[np.float64] = x.astype(np.float64) - x.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return centred

@@ -1,0 +1,77 @@
+"""Logits and targets -> the cross entropy, as a sum and the weight that it is to be divided by."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import MinLen
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from craftc.components.bounds import BelowOne, PositiveFloat
+from craftc.components.errors import DataError
+
+
+class CrossEntropy(nn.Module):
+    """Cross entropy over classes, weighted and smoothed as wished.
+
+    Args:
+        class_weights: balanced weighs each class by its inverse frequency in the train split, N / (C * n_c), so that
+            a sample weighs 1 on average; a list gives one weight per class; none weighs every sample 1.
+        label_smoothing: Share of each target spread evenly over all classes (Szegedy et al. 2016).
+
+    Raises:
+        DataError: The number of weights is not the number of classes, or a class to be balanced has no sample.
+    """
+
+    weights_C: Tensor
+
+    def __init__(
+        self,
+        class_counts: Tensor,
+        /,
+        *,
+        class_weights: Literal["balanced", "none"] | Annotated[Sequence[PositiveFloat], MinLen(1)] = "none",
+        label_smoothing: BelowOne = 0.0,
+    ) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing
+        self._weighting = class_weights if isinstance(class_weights, str) else [float(w) for w in class_weights]
+        self.register_buffer("weights_C", _weights(class_counts, class_weights), persistent=False)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this loss, in words: values of different identities are not comparable."""
+        return (
+            f"cross entropy over {len(self.weights_C)} classes, class weights {self._weighting}, "
+            f"label smoothing {self.label_smoothing:g}"
+        )
+
+    def forward(self, logits_BC: Tensor, targets_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, C) and class numbers (B,) -> (loss_sum, weight_sum), two scalars; their ratio is the mean loss."""
+        loss_sum = F.cross_entropy(
+            logits_BC, targets_B, weight=self.weights_C, label_smoothing=self.label_smoothing, reduction="sum"
+        )
+        return loss_sum, self.weights_C[targets_B].sum()
+
+
+def _weights(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:
+    num_classes = len(counts_C)
+    if class_weights == "none":
+        return torch.ones(num_classes)
+    if class_weights == "balanced":
+        if not (counts_C > 0).all():
+            empty = int((counts_C == 0).nonzero()[0])
+            raise DataError(
+                "class-missing-from-train",
+                f"class {empty} has no sample in the train split, so its balanced weight does not exist",
+                "make the train split larger, or set class_weights: none",
+            )
+        return (counts_C.sum() / (num_classes * counts_C.double())).float()
+    if len(class_weights) != num_classes:
+        raise DataError(
+            "data-mismatch",
+            f"class_weights has {len(class_weights)} entries, but the data has {num_classes} classes",
+            "give one weight per class, or balanced, or none",
+        )
+    return torch.tensor([float(weight) for weight in class_weights])

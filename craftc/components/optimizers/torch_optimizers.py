@@ -1,0 +1,77 @@
+"""A model's parameters -> torch's own optimizers, with bounds that a spec is checked against."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import torch
+from annotated_types import Len
+from torch import Tensor
+
+from craftc.components.bounds import BelowOne, NonNegativeFloat, PositiveFloat
+
+Betas = Annotated[Sequence[BelowOne], Len(2, 2)]
+
+
+class Sgd(torch.optim.SGD):
+    """Stochastic gradient descent, with momentum if wished.
+
+    Args:
+        lr: Learning rate that the schedule starts from.
+        momentum: Share of the last step that is kept.
+        nesterov: Look ahead along the momentum; needs momentum above 0.
+        weight_decay: L2 penalty, added to the gradient.
+    """
+
+    constraints = ("momentum > 0 or not nesterov",)
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        /,
+        *,
+        lr: PositiveFloat = 1e-2,
+        momentum: BelowOne = 0.0,
+        nesterov: bool = False,
+        weight_decay: NonNegativeFloat = 0.0,
+    ) -> None:
+        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+
+def adam(
+    params: Iterable[Tensor],
+    /,
+    *,
+    lr: PositiveFloat = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: PositiveFloat = 1e-8,
+    weight_decay: NonNegativeFloat = 0.0,
+) -> torch.optim.Optimizer:
+    """Adam (Kingma and Ba 2015).
+
+    Args:
+        lr: Learning rate that the schedule starts from.
+        betas: Decay of the running means of the gradient and of its square.
+        eps: Added to the denominator.
+        weight_decay: L2 penalty, added to the gradient and so divided by its running size; adamw does not do that.
+    """
+    return torch.optim.Adam(params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay)
+
+
+def adamw(
+    params: Iterable[Tensor],
+    /,
+    *,
+    lr: PositiveFloat = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: PositiveFloat = 1e-8,
+    weight_decay: NonNegativeFloat = 0.01,
+) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    Args:
+        lr: Learning rate that the schedule starts from.
+        betas: Decay of the running means of the gradient and of its square.
+        eps: Added to the denominator.
+        weight_decay: Share of each weight, times the learning rate, that a step takes away.
+    """
+    return torch.optim.AdamW(params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay)

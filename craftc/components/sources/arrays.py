@@ -1,0 +1,56 @@
+"""A NumPy archive -> samples."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craftc.components.errors import DataError
+from craftc.components.sources.labels import number_classes
+from craftc.components.sources.samples import Samples
+
+
+def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
+    """Two arrays of an .npz file: tables (N, F), grey images (N, H, W) or images with channels (N, C, H, W).
+
+    Args:
+        path: The .npz file.
+        inputs: Key of the samples' numbers.
+        targets: Key of the class labels, (N,): whole numbers or text, in any range.
+
+    Raises:
+        DataError: No such file or key, numbers that are none, or shapes that do not fit.
+    """
+    values, labels = _read(Path(path), (inputs, targets))
+    if values.dtype.kind not in "buif":
+        raise DataError(
+            "data-unreadable", f'"{inputs}" in {path} is of type {values.dtype}', "store integers or floats"
+        )
+    if labels.dtype.kind not in "buiU" or labels.ndim != 1:
+        raise DataError(
+            "data-mismatch",
+            f'"{targets}" in {path} is of type {labels.dtype} and shape {labels.shape}',
+            "store one whole number or text per sample",
+        )
+    numbers, class_names = number_classes(labels)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
+        return Samples(values.astype(np.float32), numbers, class_names)
+
+
+def _read(path: Path, keys: tuple[str, str]) -> list[NDArray[np.generic]]:
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array, not named ones")
+        with archive:
+            missing = [key for key in keys if key not in archive]
+            if missing:
+                raise DataError(
+                    "data-unreadable",
+                    f'{path} has no array "{missing[0]}"',
+                    f"it has {', '.join(archive.files) or 'none'}; name one of them",
+                )
+            return [archive[key] for key in keys]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError("data-unreadable", f"{path} cannot be read as .npz: {error}", "check the path") from error

@@ -1,0 +1,126 @@
+"""The registry, the signatures and the catalogue say the same."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from craftc.components import describe
+from craftc.components.build import build, load_component
+from craftc.components.registry import REGISTRY
+from craftc.schemas.catalogue import Catalogue, ComponentEntry
+
+CATALOGUE = Catalogue.model_validate_json(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
+MODELS = {"num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5}
+NEEDED: dict[str, dict[str, Any]] = {"gaussian_noise": {"std": 0.1}, "linear_warmup": {"epochs": 1}}
+INJECTED: dict[str, Callable[[], list[Any]]] = {
+    "objectives": lambda: [torch.tensor([3, 4, 5])],
+    "metrics": lambda: [3],
+    "optimizers": lambda: [[torch.nn.Parameter(torch.zeros(2))]],
+}
+
+
+def key(entry: ComponentEntry) -> str:
+    return f"{entry.group}-{entry.kind}"
+
+
+def test_the_catalogue_is_up_to_date() -> None:
+    assert describe.CATALOGUE_FILE.read_text(encoding="utf-8") == describe.render(describe.describe())
+
+
+def test_the_catalogue_file_holds_every_entry_unabridged() -> None:
+    assert describe.describe() == CATALOGUE
+    assert [(e.group, e.kind) for e in CATALOGUE.entries] == [(g, k) for g, kinds in REGISTRY.items() for k in kinds]
+
+
+def test_check_exits_with_1_on_a_stale_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale = tmp_path / "catalogue.json"
+    stale.write_text("{}")
+    monkeypatch.setattr(describe, "CATALOGUE_FILE", stale)
+    monkeypatch.setattr(sys, "argv", ["describe", "--check"])
+    assert describe.main() == 1
+    assert "out of date" in capsys.readouterr().err
+    assert stale.read_text() == "{}"
+
+
+@pytest.mark.parametrize("entry", CATALOGUE.entries, ids=key)
+def test_every_component_is_documented(entry: ComponentEntry) -> None:
+    assert entry.summary
+    assert [p.name for p in entry.parameters if not p.doc] == []
+
+
+@pytest.mark.parametrize("entry", CATALOGUE.entries, ids=key)
+def test_the_entry_agrees_with_the_live_signature(entry: ComponentEntry) -> None:
+    signature = inspect.signature(load_component(entry.group, entry.kind))
+    live = [p for p in signature.parameters.values() if p.kind is not p.POSITIONAL_ONLY]
+    assert [p.name for p in entry.parameters] == [p.name for p in live]
+    for described, parameter in zip(entry.parameters, live, strict=True):
+        if described.default == "infer" and entry.group == "models":
+            continue
+        assert described.required == (parameter.default is parameter.empty)
+        if not described.required:
+            as_json = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+            assert described.default == as_json
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOGUE.entries if e.group != "sources"], ids=key)
+def test_every_component_builds_with_its_defaults(entry: ComponentEntry) -> None:
+    args = {p.name: p.default for p in entry.parameters if not p.required}
+    args |= {name: value for name, value in MODELS.items() if name in args} | NEEDED.get(entry.kind, {})
+    assert build(entry.group, {"kind": entry.kind, **args}, *INJECTED.get(entry.group, list)()) is not None
+
+
+@pytest.mark.parametrize(
+    ("group", "component", "injected"),
+    [
+        ("optimizers", {"kind": "sgd", "momentum": 0.0, "nesterov": True}, [[torch.nn.Parameter(torch.zeros(2))]]),
+        (
+            "models",
+            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4} | {k: MODELS[k] for k in list(MODELS)[1:]},
+            [],
+        ),
+    ],
+)
+def test_what_a_constraint_forbids_does_not_build(group: str, component: dict[str, Any], injected: list[Any]) -> None:
+    entry = CATALOGUE.find(group, component["kind"])
+    assert entry is not None
+    assert entry.constraints
+    args = {name: component.get(name, p.default) for p in entry.parameters for name in [p.name]}
+    assert not all(eval(text, {"__builtins__": {}}, args) for text in entry.constraints)
+    with pytest.raises(ValueError, match=r"num_heads|momentum"):
+        build(group, component, *injected)
+
+
+def test_regularization_finds_its_arguments() -> None:
+    for group, name in [("models", "dropout"), ("optimizers", "weight_decay"), ("objectives", "label_smoothing")]:
+        taking = [e.kind for e in CATALOGUE.entries if e.group == group and e.parameter(name)]
+        assert set(CATALOGUE.kinds(group)) - {"linear"} == set(taking)
+
+
+def test_build_imports_a_users_own_class() -> None:
+    assert build("models", {"kind": "torch.nn:Linear", "in_features": 2, "out_features": 3}).weight.shape == (3, 2)
+
+
+def test_build_names_the_kinds_that_there_are() -> None:
+    with pytest.raises(LookupError, match='"mlpp" among models; there are linear, mlp, scanline_vit'):
+        build("models", {"kind": "mlpp"})
+
+
+def test_light_modules_stay_light() -> None:
+    names = ["registry", "build", "describe", "bounds", "errors", "splits", "sources.bundled", "normalizers.numeric"]
+    assert all(importlib.import_module(f"craftc.components.{name}") for name in names)
+    imports = "; ".join(f"import craftc.components.{name}" for name in names)
+    heavy = "{'torch', 'sklearn', 'pandas', 'ray', 'torchmetrics'} & set(sys.modules)"
+    code = f"import sys; {imports}; print(sorted({heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    code = f"import sys; from craftc.components.describe import describe; describe(); print(sorted({heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

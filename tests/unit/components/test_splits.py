@@ -1,0 +1,65 @@
+"""Splits: disjoint, exhaustive, fair and repeatable."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from craftc.components.errors import DataError
+from craftc.components.splits import check_disjoint, split_indices
+
+targets_and_fractions = st.tuples(
+    st.lists(st.integers(0, 4), min_size=1, max_size=120),
+    st.sampled_from(
+        [
+            {"train": 0.6, "valid": 0.2, "test": 0.2},
+            {"train": 0.7, "test": 0.3},
+            {"train": 1 / 3, "a": 1 / 3, "b": 1 / 3},
+        ]
+    ),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(targets_and_fractions)
+def test_every_sample_stands_in_one_split_and_shares_are_fair(
+    case: tuple[list[int], dict[str, float], bool, int],
+) -> None:
+    labels, fractions, stratify, seed = case
+    targets = np.array(labels, dtype=np.int64)
+    splits = split_indices(targets, fractions, stratify=stratify, seed=seed)
+    check_disjoint(splits)
+    assert list(splits) == list(fractions)
+    assert sorted(np.concatenate(list(splits.values())).tolist()) == list(range(len(targets)))
+    for label in np.unique(targets) if stratify else [None]:
+        group = np.ones_like(targets) if label is None else (targets == label).astype(np.int64)
+        for name, fraction in fractions.items():
+            assert abs(group[splits[name]].sum() - fraction * group.sum()) < 1
+
+
+def test_a_seed_decides_the_split() -> None:
+    targets = np.repeat(np.arange(5), 20)
+    first, again, other = (
+        split_indices(targets, {"train": 0.5, "test": 0.5}, stratify=True, seed=seed)["train"] for seed in (1, 1, 2)
+    )
+    assert first.tolist() == again.tolist() != other.tolist()
+
+
+def test_ties_favour_no_split() -> None:
+    targets = np.repeat(np.arange(40), 3)
+    splits = split_indices(targets, {"a": 0.5, "b": 0.5}, stratify=True, seed=0)
+    assert 45 < len(splits["a"]) < 75
+
+
+def test_fractions_must_add_up_to_one() -> None:
+    with pytest.raises(ValueError, match=r"add up to 0\.9"):
+        split_indices(np.zeros(4, dtype=np.int64), {"train": 0.6, "test": 0.3}, stratify=False, seed=0)
+
+
+@pytest.mark.parametrize("splits", [{"train": [0, 1], "test": [1]}, {"train": [0, 0]}])
+def test_a_sample_in_two_splits_is_found(splits: dict[str, list[int]]) -> None:
+    with pytest.raises(DataError, match=r"sample [01]") as raised:
+        check_disjoint({name: np.array(indices) for name, indices in splits.items()})
+    assert raised.value.code == "data-mismatch"
