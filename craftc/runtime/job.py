@@ -1,0 +1,76 @@
+"""Trials in, events out: trains the trials of one job in this process, one after another."""
+
+import traceback
+from collections.abc import Iterator, Sequence
+
+from craftc.components.errors import DataError
+from craftc.runtime.store import Store, StoreError
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+from craftc.training.errors import TrainingError
+
+
+def run_job(trials: Sequence[Trial], *, store: Store, device: str, cpus: int) -> Iterator[Event]:
+    """Train what the store does not hold yet on `device` ("cpu", "cuda", "cuda:1") with `cpus` torch threads.
+
+    Whatever an event tells is in the store before the event is yielded. A trial that fails is told as TrialFailed and
+    the next one goes on. KeyboardInterrupt, SystemExit and closing the iterator pass through; the interrupted
+    trial goes on from its last epoch when it is run again.
+    """
+    for trial in trials:
+        try:
+            yield from _run_trial(trial, store, device, cpus)
+        except Exception as error:
+            # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
+            yield _failure(trial, error)
+
+
+def _run_trial(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event]:
+    # A finished trial is never written again, so it is read without waiting for a lock.
+    if store.is_finished(trial.id):
+        yield TrialFinished(result=store.result(trial.id), reused=True)
+        return
+    with store.lock(trial.id):
+        # Another run may have finished it while this one waited.
+        if store.is_finished(trial.id):
+            yield TrialFinished(result=store.result(trial.id), reused=True)
+            return
+        yield from _train(trial, store, device, cpus)
+
+
+def _train(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event]:
+    # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
+    import torch
+
+    from craftc.training.trial import num_epochs_trained, train_trial
+
+    torch.set_num_threads(cpus)
+    store.write_config(trial)
+    folder = store.folder(trial.id)
+    yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
+    epochs = train_trial(trial, folder=folder, device=device)
+    while True:
+        try:
+            record = next(epochs)
+        except StopIteration as end:
+            result = end.value
+            break
+        yield EpochEnded(record=record)
+    store.write_result(result)
+    yield TrialFinished(result=result)
+
+
+def _failure(trial: Trial, error: Exception) -> TrialFailed:
+    """craftc's own errors carry a code and a sentence; any other is the user's code or a bug, named by its class."""
+    code, message, epoch = "trial-crashed", f"{type(error).__name__}: {error}", None
+    if isinstance(error, TrainingError | DataError | StoreError):
+        code, message, epoch = error.code, str(error), getattr(error, "epoch", None)
+    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        code = "out-of-memory"
+    return TrialFailed(
+        trial=trial.id,
+        code=code,
+        message=message.splitlines()[0],
+        epoch=epoch,
+        traceback="".join(traceback.format_exception(error)),
+    )

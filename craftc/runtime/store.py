@@ -1,0 +1,96 @@
+"""The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Result
+from craftc.training.atomic_file import write_atomically
+from craftc.training.history import read_history
+
+
+class StoreError(Exception):
+    """Something in the store cannot be read. `code` is permanent: `result-unreadable`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["StoreError"], tuple[str, str]]:
+        return StoreError, (self.code, self.message)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder `<root>/<fingerprint>/` per trial, shared by all runs.
+
+    A trial is finished when its `result.json` exists, which is written last and atomically. Every method may be
+    called by several processes at once; only the holder of a trial's lock writes.
+    """
+
+    root: Path
+
+    def folder(self, trial_id: str) -> Path:
+        """Where the trial's files are. Need not exist yet."""
+        return self.root / trial_id
+
+    def is_finished(self, trial_id: str) -> bool:
+        """Whether the trial's result is here."""
+        return self._result_path(trial_id).is_file()
+
+    def result(self, trial_id: str) -> Result:
+        """The result of a finished trial. Raises KeyError for an unfinished one, StoreError for a damaged file."""
+        path = self._result_path(trial_id)
+        try:
+            return Result.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise KeyError(trial_id) from None
+        except ValidationError as error:
+            message = f"{path} is no result ({error.error_count()} problems); delete it to train the trial again"
+            raise StoreError("result-unreadable", message) from error
+
+    def history(self, trial_id: str) -> list[EpochRecord]:
+        """The epochs recorded so far, in order; empty for a trial never begun."""
+        return read_history(self.folder(trial_id))
+
+    def write_config(self, trial: Trial) -> None:
+        """Write `config.json`: all that decides the trial's result. Creates the trial's folder."""
+        content = {"trial": trial.id, "seed": trial.seed, **trial.config}
+        self.folder(trial.id).mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder(trial.id) / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+
+    def write_result(self, result: Result) -> None:
+        """Write `result.json`; from then on the trial is finished."""
+        self.folder(result.trial).mkdir(parents=True, exist_ok=True)
+        write_atomically(self._result_path(result.trial), (result.model_dump_json(indent=2) + "\n").encode())
+
+    @contextmanager
+    def lock(self, trial_id: str, *, timeout_s: float = -1) -> Iterator[None]:
+        """Hold the trial, so that no other process trains it. Waits `timeout_s` seconds, for ever below 0.
+
+        The lock ends with the process that holds it, however that ends. Raises TimeoutError.
+        """
+        # Lazily, since what only reads results does not need it.
+        from filelock import FileLock, Timeout
+
+        # Beside the trials' folders: a lock inside one would vanish with the folder while it is held.
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(folder / trial_id, timeout=timeout_s)
+            lock.acquire()
+        except Timeout:
+            raise TimeoutError(f"trial {trial_id[:12]} is being trained by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _result_path(self, trial_id: str) -> Path:
+        return self.folder(trial_id) / "result.json"

@@ -1,0 +1,54 @@
+"""Splits as tensors on the device, and the batches that are gathered from them by index.
+
+B: samples of a batch, N: samples of a split.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from craftc.training.prepare import Split
+
+EVALUATION_NUMBERS = 2**20
+"""Input numbers in a batch of evaluation: 16,384 digits, or 7 colour images of 224 x 224 pixels."""
+
+
+@dataclass(frozen=True)
+class DeviceSplit:
+    """`x` float32 (N, *shape) and `y` int64 (N,) on one device."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def to_device(splits: Mapping[str, Split], device: torch.device) -> dict[str, DeviceSplit]:
+    """Every split whole. On the CPU the arrays' memory is shared, not copied."""
+    return {
+        name: DeviceSplit(torch.from_numpy(split.inputs).to(device), torch.from_numpy(split.targets).to(device))
+        for name, split in splits.items()
+    }
+
+
+def num_batches(num_samples: int, batch_size: int) -> int:
+    """With the last, partial one."""
+    return -(-num_samples // batch_size)
+
+
+def train_batches(split: DeviceSplit, order: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Copies of samples in the given order (N,); the last batch may be smaller."""
+    for indices_B in torch.split(order.to(split.x.device), batch_size):
+        yield split.x.index_select(0, indices_B), split.y.index_select(0, indices_B)
+
+
+def evaluation_batches(split: DeviceSplit, train_batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch."""
+    numbers_per_sample = max(split.x[0].numel(), 1)
+    size = max(EVALUATION_NUMBERS // numbers_per_sample, train_batch_size)
+    for x, y in zip(torch.split(split.x, size), torch.split(split.y, size), strict=True):
+        # A model that works in place on its input must not change the data that other trials share.
+        yield x.clone(), y

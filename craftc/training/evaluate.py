@@ -1,0 +1,64 @@
+"""A model and a split in, the loss and every metric out.
+
+B: samples of a batch, C: classes.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from craftc.schemas.result import Metrics
+from craftc.training.assemble import Parts
+from craftc.training.batches import DeviceSplit, evaluation_batches
+from craftc.training.errors import require_finite
+from craftc.training.random import key, seed_everything
+
+
+def evaluate_splits(
+    parts: Parts, splits: dict[str, DeviceSplit], names: Iterable[str], *, epoch: int, batch_size: int
+) -> Metrics:
+    """`<split>/loss` and `<split>/<metric>` of the named splits with the weights that are judged."""
+    parts.evaluated.eval()
+    values: Metrics = {}
+    for name in names:
+        seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
+        found = evaluate(parts, parts.evaluated, splits[name], batch_size=batch_size)
+        require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
+        values |= {f"{name}/{metric}": value for metric, value in found.items()}
+    return values
+
+
+def evaluate(
+    parts: Parts, model: nn.Module | Callable[[Tensor], Tensor], split: DeviceSplit, *, batch_size: int
+) -> Metrics:
+    """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
+
+    The loss is the objective's sum over the split by its weight, so it does not depend on the batches.
+    """
+    parts.objective.eval()
+    metrics = parts.measures.metrics
+    for metric in metrics.values():
+        metric.reset()
+    sums: list[Tensor] = []
+    with torch.inference_mode():
+        for x_B, y_B in evaluation_batches(split, batch_size):
+            logits_BC = model(x_B)
+            sums.append(torch.stack(parts.objective(logits_BC, y_B)))
+            for metric in metrics.values():
+                metric.update(logits_BC, y_B)
+        loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
+        values = {name: float(metric.compute()) for name, metric in metrics.items()}
+    computable = {name: value for name, value in values.items() if math.isfinite(value)}
+    return {"loss": loss_sum / weight_sum, **computable}
+
+
+def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts: Tensor, *, batch_size: int) -> Metrics:
+    """Every split's metrics of a predictor that knows the class frequencies (C,) of train and nothing else."""
+    logits_C = (class_counts / class_counts.sum()).log().to(parts.device, torch.float32)
+    values: Metrics = {}
+    for name, split in splits.items():
+        found = evaluate(parts, lambda x_B: logits_C.expand(len(x_B), -1), split, batch_size=batch_size)
+        values |= {f"{name}/{metric}": value for metric, value in found.items()}
+    return values

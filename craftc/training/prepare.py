@@ -1,0 +1,150 @@
+"""The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craftc.components.build import build
+from craftc.components.errors import DataError
+from craftc.components.splits import check_disjoint, split_indices
+
+TEST = "test"
+"""The one split that is looked at only when training is over."""
+
+MAX_CACHED = 4
+"""Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split: `inputs` float32 (N, *shape), normalized; `targets` int64 (N,). Never written to."""
+
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """All splits, train first and test last.
+
+    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take.
+    """
+
+    splits: dict[str, Split]
+    class_names: tuple[str, ...]
+    class_counts: NDArray[np.int64]
+    facts: dict[str, int]
+
+
+def prepare(data_config: Mapping[str, Any]) -> PreparedData:
+    """Load, split, check, and normalize by what the train split alone shows.
+
+    The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates.
+    Raises DataError.
+    """
+    settings = {name: value for name, value in data_config.items() if name != "augment"}
+    stamps = _file_stamps(settings["source"])
+    # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
+    return _prepare(json.dumps(settings, sort_keys=True), stamps)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _prepare(settings_json: str, stamps: tuple[Any, ...]) -> PreparedData:
+    settings = json.loads(settings_json)
+    samples = build("sources", settings["source"])
+    num_classes = len(samples.class_names)
+    options = settings["splits"]
+    fractions = {name: value for name, value in options.items() if name not in ("stratify", "seed")}
+    indices = split_indices(samples.targets, fractions, stratify=options["stratify"], seed=options["seed"])
+    check_disjoint(indices)
+    _check_not_empty(indices, fractions, len(samples.targets))
+    class_counts = np.bincount(samples.targets[indices["train"]], minlength=num_classes).astype(np.int64)
+    _check_classes_in_train(class_counts, samples.class_names)
+    normalize = build("normalizers", settings["normalize"])
+    normalize.fit(samples.inputs[indices["train"]])
+    splits = {
+        name: Split(
+            np.ascontiguousarray(normalize(samples.inputs[indices[name]]), dtype=np.float32),
+            np.ascontiguousarray(samples.targets[indices[name]], dtype=np.int64),
+        )
+        for name in sorted(indices, key=lambda name: (name != "train", name == TEST, name))
+    }
+    facts = _facts(samples.inputs.shape[1:], num_classes)
+    return PreparedData(splits, tuple(samples.class_names), class_counts, facts)
+
+
+def infer_facts(model_config: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
+    """The model's arguments with each `infer` replaced by the data's own number.
+
+    Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no such number.
+    """
+    filled = dict(model_config)
+    for name, value in model_config.items():
+        if value == "infer" and name not in facts:
+            raise DataError(
+                "data-mismatch",
+                f"model.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
+                f"give model.{name} a number",
+            )
+        if name not in facts:
+            continue
+        if value not in ("infer", facts[name]):
+            raise DataError(
+                "data-mismatch",
+                f"model.{name} is {value}, but the data has {facts[name]}",
+                f"write {name}: infer, or {name}: {facts[name]}",
+            )
+        filled[name] = facts[name]
+    return filled
+
+
+def _facts(shape: tuple[int, ...], num_classes: int) -> dict[str, int]:
+    """Lines are rows; the channels of an image stand side by side in a line."""
+    facts = {"num_classes": num_classes, "num_features": int(np.prod(shape))}
+    if len(shape) >= 2:
+        facts["num_lines"] = shape[-2]
+        facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
+    return facts
+
+
+def _check_not_empty(
+    indices: Mapping[str, NDArray[np.int64]], fractions: Mapping[str, float], num_samples: int
+) -> None:
+    for name, chosen in indices.items():
+        if len(chosen) == 0:
+            raise DataError(
+                "empty-split",
+                f"split {name} is empty: {fractions[name]:g} of {num_samples} samples is less than one",
+                f"raise data.splits.{name}, or add samples",
+            )
+
+
+def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
+    missing = [name for name, count in zip(class_names, class_counts, strict=True) if count == 0]
+    if missing:
+        raise DataError(
+            "class-missing-from-train",
+            f"the train split has no sample of {len(missing)} of {len(class_names)} classes: {', '.join(missing[:5])}",
+            "use stratify: true, a larger train fraction, or leave the class out of the data",
+        )
+
+
+def _file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Size and date of every file that the source names, so that changed files are read again."""
+    paths = [Path(value) for value in source.values() if isinstance(value, str) and Path(value).is_absolute()]
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    stats = [(file, file.stat()) for file in files if file.exists()]
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def _listed(facts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in facts.items())

@@ -1,0 +1,124 @@
+"""One step, one epoch, one evaluation, on the real parts of a trial."""
+
+import math
+
+import pytest
+import torch
+
+from craftc.training.assemble import assemble
+from craftc.training.batches import DeviceSplit, evaluation_batches, num_batches, to_device, train_batches
+from craftc.training.epoch import train_epoch
+from craftc.training.evaluate import evaluate, evaluate_splits
+from craftc.training.prepare import prepare
+from craftc.training.random import epoch_order
+from craftc.training.step import train_step
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def parts_of(make_trial):
+    def build(settings=None):
+        trial = make_trial(settings)
+        data = prepare(trial.config["data"])
+        splits = to_device(data.splits, CPU)
+        return assemble(trial, data, CPU, num_batches(len(splits["train"]), 64)), splits
+
+    return build
+
+
+PLAIN_SGD = {
+    "training.optimizer": {"kind": "sgd", "lr": 1.0},
+    "training.schedule": [{"kind": "constant"}],
+    "data.augment": [],
+}
+
+
+def test_clipping_bounds_the_step(parts_of):
+    parts, splits = parts_of(PLAIN_SGD | {"regularization.clip_grad_norm": 0.01})
+    before = torch.nn.utils.parameters_to_vector(parts.model.parameters()).detach().clone()
+    train_step(parts, splits["train"].x[:64], splits["train"].y[:64], 0)
+    after = torch.nn.utils.parameters_to_vector(parts.model.parameters()).detach()
+    assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_step_is_the_textbooks(parts_of):
+    settings = PLAIN_SGD | {"regularization.clip_grad_norm": "none", "model.dropout": 0.0}
+    parts, splits = parts_of(settings)
+    x, y = splits["train"].x[:64], splits["train"].y[:64]
+    loss = torch.nn.functional.cross_entropy(parts.model(x), y, weight=parts.objective.weights_C)
+    weights = list(parts.model.parameters())
+    expected = [w.detach() - g for w, g in zip(weights, torch.autograd.grad(loss, weights), strict=True)]
+    loss_sum, weight_sum, lr = train_step(parts, x, y, 0)
+    assert (loss_sum / weight_sum).item() == pytest.approx(loss.item(), rel=1e-5)
+    assert lr == 1.0
+    for found, wanted in zip(weights, expected, strict=True):
+        torch.testing.assert_close(found.detach(), wanted)
+
+
+def test_dropout_and_augmentation_depend_on_the_step_alone(parts_of):
+    settings = PLAIN_SGD | {"data.augment": [{"kind": "gaussian_noise", "std": 0.5}], "training.optimizer.lr": 1e-30}
+    parts, splits = parts_of(settings)
+    parts.model.train()
+    x, y = splits["train"].x[:64], splits["train"].y[:64]
+    losses = [train_step(parts, x, y, step)[0].item() for step in (0, 1, 0)]
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_training_changes_no_data(parts_of):
+    parts, splits = parts_of()
+    before = {name: split.x.clone() for name, split in splits.items()}
+    train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
+    for _, x in ((name, x) for name in splits for x, _ in evaluation_batches(splits[name], 64)):
+        x.zero_()
+    assert all(torch.equal(before[name], splits[name].x) for name in splits)
+
+
+def test_an_epoch_sees_every_sample_once(parts_of):
+    _, splits = parts_of()
+    train = DeviceSplit(splits["train"].x, torch.arange(len(splits["train"])))
+    order = epoch_order(0, 1, len(train))
+    batches = [y for _, y in train_batches(train, order, 64)]
+    assert sorted(torch.cat(batches).tolist()) == list(range(len(train)))
+    assert {len(batch) for batch in batches[:-1]} == {64}
+    assert len(batches[-1]) == len(train) % 64
+    assert not torch.equal(order, epoch_order(0, 2, len(train)))
+
+
+def test_the_loss_of_a_split_does_not_depend_on_its_batches(parts_of, monkeypatch):
+    parts, splits = parts_of()
+    parts.model.eval()
+    whole = evaluate(parts, parts.model, splits["valid"], batch_size=64)
+    monkeypatch.setattr("craftc.training.batches.EVALUATION_NUMBERS", 1)
+    pieces = evaluate(parts, parts.model, splits["valid"], batch_size=7)
+    assert pieces == pytest.approx(whole, rel=1e-5)
+    x, y = splits["valid"].x, splits["valid"].y
+    loss = torch.nn.functional.cross_entropy(parts.model(x), y, weight=parts.objective.weights_C)
+    assert whole["loss"] == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_evaluation_uses_no_dropout_and_leaves_no_gradient(parts_of):
+    parts, splits = parts_of({"model.dropout": 0.9})
+    first, second = (evaluate_splits(parts, splits, ["valid"], epoch=epoch, batch_size=64) for epoch in (1, 2))
+    assert first == second
+    assert all(parameter.grad is None for parameter in parts.model.parameters())
+
+
+def test_a_metric_that_cannot_be_computed_is_left_out(parts_of):
+    parts, splits = parts_of({"objective.metrics": [{"kind": "accuracy"}, {"kind": "auroc"}]})
+    valid = splits["valid"]
+    one_class = DeviceSplit(valid.x[valid.y == 3], valid.y[valid.y == 3])
+    parts.model.eval()
+    found = evaluate(parts, parts.model, one_class, batch_size=64)
+    assert set(found) == {"loss", "accuracy"}
+    assert all(math.isfinite(value) for value in found.values())
+
+
+def test_no_step_waits_for_the_device(parts_of, monkeypatch):
+    parts, splits = parts_of(PLAIN_SGD | {"regularization.ema_decay": 0.9})
+    reads = []
+    real_item = torch.Tensor.item
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: (reads.append(tensor), real_item(tensor))[1])
+    for step in range(3):
+        train_step(parts, splits["train"].x[:64], splits["train"].y[:64], step)
+    assert reads == []
