@@ -1,0 +1,48 @@
+"""The driver: a plan in; its jobs run, every event journalled and then told; what finished and what failed out."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from craftc.runtime.backend import Backend
+from craftc.runtime.observer import Observer
+from craftc.runtime.run_folder import RunFolder
+from craftc.runtime.store import Store
+from craftc.schemas.plan import Plan
+from craftc.schemas.result import Result, TrialFailed, TrialFinished
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The trials of the plan's jobs that ended, in the order in which they did."""
+
+    finished: tuple[Result, ...]
+    failed: tuple[TrialFailed, ...]
+
+
+def execute(
+    plan: Plan, *, store: Store, backend: Backend, observers: Sequence[Observer], run_folder: RunFolder
+) -> Outcome:
+    """Run the plan's jobs to their end. An end of a trial is in results.jsonl before anyone is told of it.
+
+    Whatever ends this early, Ctrl-C above all, stops the backend and closes the observers, and is raised again; the run
+    can then be resumed. Raises BackendError, and what an observer raises that is not Shielded.
+    """
+    finished: list[Result] = []
+    failed: list[TrialFailed] = []
+    with ExitStack() as stack:
+        journal = stack.enter_context(run_folder.journal())
+        for observer in observers:
+            stack.callback(observer.close)
+            observer.start(plan, run_folder.run_name)
+        for event in stack.enter_context(closing(backend.run(plan, store))):
+            if isinstance(event, TrialFinished):
+                journal.write(event)
+                finished.append(event.result)
+            elif isinstance(event, TrialFailed):
+                journal.write(event)
+                run_folder.write_log(f"trial {event.trial} failed: {event.message}\n{event.traceback}")
+                failed.append(event)
+            for observer in observers:
+                observer.event(event)
+    return Outcome(tuple(finished), tuple(failed))

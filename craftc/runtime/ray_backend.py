@@ -1,0 +1,53 @@
+"""Jobs run by Ray Tune: a plan and a store in, events out; a job is a Tune trial in a worker process that is reused."""
+
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from craftc.runtime.backend import absolute, trials_of
+from craftc.runtime.store import Store
+from craftc.schemas.plan import Plan
+from craftc.schemas.result import Event
+
+STOP_TIMEOUT_S = 3.0
+"""How long Tune has to end its jobs; after that Ray is taken from under it."""
+
+
+class RayBackend:
+    """A Backend on a private Ray, or on the cluster at `address`.
+
+    The store must be in the same place on every machine of the cluster. A job whose process dies is begun once more
+    with its unfinished trials; if that dies too, they are TrialFailed with code `worker-died`.
+    """
+
+    def __init__(self, address: str | None = None, *, scratch: Path | None = None) -> None:
+        """`scratch`: a folder that every machine of the cluster sees, for Tune's own files; by default the store."""
+        self._address = address
+        self._scratch = scratch
+
+    def run(self, plan: Plan, store: Store) -> Generator[Event, None, None]:
+        """See Backend.run."""
+        if not plan.jobs:
+            return
+        # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
+        from craftc.runtime.ray_cluster import check_placement, connected_ray
+
+        store = absolute(store)
+        with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+            check_placement([job.resources for job in plan.jobs])
+            yield from _events(plan, store, folder)
+
+
+def _events(plan: Plan, store: Store, folder: Path) -> Iterator[Event]:
+    """Tune blocks until it is done, so it gets a thread of its own."""
+    from craftc.runtime.ray_feed import Attempt, JobFeed
+    from craftc.runtime.ray_tune import tune_jobs
+
+    feed = JobFeed([Attempt(trials_of(plan, job), job.resources) for job in plan.jobs], store)
+    thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
+    thread.start()
+    try:
+        yield from feed.events()
+    finally:
+        feed.stop()
+        thread.join(STOP_TIMEOUT_S)

@@ -1,0 +1,147 @@
+"""A Ray to run on: started for this run alone, or one that is there already; and whether jobs fit on it."""
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from craftc.runtime.backend import BackendError, PlacementError
+from craftc.runtime.ray_sweeper import swept
+from craftc.schemas.plan import JobResources
+
+# Events are small and results stay on disk: the least that Ray allows is plenty.
+OBJECT_STORE_BYTES = 80 * 2**20
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Relative paths mean what they mean in the driver.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Ctrl-C is ours to handle; the journal and the store are what a run resumes from, so Tune keeps nothing.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+}
+
+
+@contextmanager
+def connected_ray(address: str | None, *, shared: Path) -> Iterator[Path]:
+    """A private Ray, whose processes and files are gone afterwards, or a connection to the one at `address`.
+
+    Yields a folder for Tune's own files, which every machine sees: for a cluster, one in `shared`. It is gone
+    afterwards too, and the caller's environment is as before. The caller's SIGTERM handler stays. Raises BackendError.
+    """
+    with _environment(ENVIRONMENT):
+        if address is None:
+            with _private_folder() as folder, _started(folder):
+                yield folder / "tune"
+        else:
+            with _attached(address), _folder_in(shared) as folder:
+                yield folder
+
+
+def check_placement(requests: Sequence[JobResources]) -> None:
+    """Raise PlacementError where a job fits on no machine of the connected Ray, even were that machine idle."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    for request in requests:
+        if not any(_fits(request, node) for node in nodes):
+            asked = f"{request.cpu} CPUs" + (f" and {request.gpu:g} GPUs" if request.gpu else "")
+            raise PlacementError(f"a job asks for {asked}, and no machine has that: {_describe(nodes)}")
+
+
+def _fits(request: JobResources, node: Mapping[str, float]) -> bool:
+    return node.get("CPU", 0) >= request.cpu and node.get("GPU", 0) >= request.gpu
+
+
+def _describe(nodes: Sequence[Mapping[str, float]]) -> str:
+    if not nodes:
+        return "there is none"
+    machines = sorted({f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes})
+    return "there is " + "; ".join(machines)
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[None]:
+    try:
+        # "local" says that no other cluster will do, whatever RAY_ADDRESS or a file of `ray start` name.
+        with _sigterm_handler_kept():
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(folder),
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BackendError("cluster-not-started", f"Ray did not start: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _attached(address: str) -> Iterator[None]:
+    try:
+        with _sigterm_handler_kept():
+            ray.init(address=address)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise BackendError("cluster-unreachable", f'no Ray cluster answers at "{address}": {error}') from error
+    try:
+        yield
+    finally:
+        # Disconnects; what this driver started there ends with it, and the cluster lives on.
+        ray.shutdown()
+
+
+@contextmanager
+def _folder_in(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tune-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    # Ray makes sockets some 70 characters below this folder, and a socket's path may have 107.
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix="craftc-", dir=usual if len(usual) <= 20 else "/tmp"))
+    with swept(folder):
+        yield folder
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _sigterm_handler_kept() -> Iterator[None]:
+    """Put back the handler that ray.init replaces by one that ends the process at once.
+
+    Only the main thread may set one, so nothing is done elsewhere.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)

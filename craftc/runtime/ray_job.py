@@ -1,0 +1,126 @@
+"""What runs in a Ray worker: a job's trials in, their events out as plain JSON in the results that Tune passes on."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+from ray import tune
+
+from craftc.runtime.backend import pick_device
+from craftc.runtime.job import run_job
+from craftc.runtime.store import Store
+from craftc.schemas.plan import JobResources, Trial
+from craftc.schemas.result import Event
+
+EVENTS = "craftc_events"
+"""The key of a result under which the events are."""
+
+# A result costs the driver a few milliseconds, so events of short epochs travel together; a step that has nothing to
+# tell ends after a second all the same, for only between steps can Tune stop a trial.
+FIRST_EVENT_TIMEOUT_S = 1.0
+MORE_EVENTS_TIMEOUT_S = 0.25
+
+
+def job_config(trials: Sequence[Trial], resources: JobResources, store: Store) -> dict[str, Any]:
+    """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`."""
+    content = {
+        "trials": [trial.model_dump(mode="json") for trial in trials],
+        "resources": resources.model_dump(mode="json"),
+        "store": str(store.root),
+    }
+    return {"job": json.dumps(content)}
+
+
+class RayJob(tune.Trainable):
+    """A Tune trial that runs one job; its process is used again for the next, so that torch is imported once."""
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """What the job's process is given."""
+        resources = JobResources.model_validate(json.loads(config["job"])["resources"])
+        bundle = {"CPU": float(resources.cpu)}
+        return tune.PlacementGroupFactory([bundle | ({"GPU": resources.gpu} if resources.gpu else {})])
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin the job."""
+        content = json.loads(config["job"])
+        resources = JobResources.model_validate(content["resources"])
+        trials = [Trial.model_validate(trial) for trial in content["trials"]]
+        events = run_job(
+            trials, store=Store(Path(content["store"])), device=pick_device(resources.gpu), cpus=resources.cpu
+        )
+        self._pump = EventPump(events)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin another job in this process. The last one is over, or stops at its next event."""
+        self._pump.close()
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """What has happened since the last step."""
+        events, done = self._pump.take()
+        return {EVENTS: [event.model_dump(mode="json") for event in events], "done": done}
+
+    def cleanup(self) -> None:
+        """Stop at the next event."""
+        self._pump.stop()
+
+
+class EventPump:
+    """Runs a generator of events in a thread of its own, so that a long epoch holds up nobody who asks.
+
+    What the generator raises, `take` raises.
+    """
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._queue: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._pump, args=(events,), daemon=True)
+        self._thread.start()
+
+    def take(self) -> tuple[list[Event], bool]:
+        """The events since the last call, and whether they were the last. Waits for some, but not for long."""
+        taken: list[Event] = []
+        deadline = time.monotonic() + FIRST_EVENT_TIMEOUT_S
+        while (timeout_s := deadline - time.monotonic()) > 0:
+            try:
+                item = self._queue.get(timeout=timeout_s)
+            except queue.Empty:
+                break
+            if item is None:
+                return taken, True
+            if isinstance(item, BaseException):
+                raise RuntimeError(f"the job ended by {type(item).__name__}: {item}") from item
+            if not taken:
+                deadline = time.monotonic() + MORE_EVENTS_TIMEOUT_S
+            taken.append(item)
+        return taken, False
+
+    def stop(self) -> None:
+        """Have the thread end after the event that it is working on."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Stop, and wait for the end."""
+        self.stop()
+        self._thread.join()
+
+    def _pump(self, events: Iterator[Event]) -> None:
+        # Closed in this thread too: a lock on a trial belongs to the thread that took it.
+        with closing(cast(Generator[Event, None, None], events)):
+            try:
+                for event in events:
+                    self._queue.put(event)
+                    if self._stopped.is_set():
+                        return
+            except BaseException as error:
+                # SystemExit and the like, raised in the user's code: told in `take`, as a thread cannot.
+                self._queue.put(error)
+                return
+        self._queue.put(None)

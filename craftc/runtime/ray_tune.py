@@ -1,0 +1,43 @@
+"""Tune itself: a feed of jobs in, run to the end."""
+
+from pathlib import Path
+
+from ray import tune
+
+from craftc.runtime.ray_feed import FeedCallback, FeedStopper, JobFeed, JobSearcher
+from craftc.runtime.ray_job import RayJob
+
+
+def tune_jobs(feed: JobFeed, folder: Path, max_concurrent: int | None) -> None:
+    """Run every job of the feed, at most `max_concurrent` at once, and tell the feed the end, whatever it is."""
+    try:
+        _tuner(feed, folder, max_concurrent).fit()
+    except BaseException as error:
+        # Raised again in the thread that reads the events.
+        feed.finish(error)
+    else:
+        feed.finish()
+
+
+def _tuner(feed: JobFeed, folder: Path, max_concurrent: int | None) -> tune.Tuner:
+    return tune.Tuner(
+        RayJob,
+        tune_config=tune.TuneConfig(
+            search_alg=JobSearcher(feed),
+            # As many as the searcher has; it says when there are no more.
+            num_samples=-1,
+            max_concurrent_trials=max_concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="jobs",
+            storage_path=str(folder),
+            verbose=0,
+            callbacks=[FeedCallback(feed)],
+            stop=FeedStopper(feed),
+            # A trial's state is in the store; Tune would ask the worker for a checkpoint at the end of each job.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=0),
+        ),
+    )

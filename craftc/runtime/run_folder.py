@@ -1,0 +1,118 @@
+"""The folder of one run, `<runs-dir>/<name>/<YYYYMMDD_HHMMSS>`: made, written to while it goes on, and found again."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from craftc.schemas.plan import Plan
+from craftc.schemas.result import TrialFailed, TrialFinished
+from craftc.training.atomic_file import write_atomically
+
+RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One execution of a plan, on disk."""
+
+    path: Path
+
+    @property
+    def run_name(self) -> str:
+        """`YYYYMMDD_HHMMSS`, with `_jSLURM_JOB_ID` under Slurm."""
+        return self.path.name
+
+    @property
+    def log(self) -> Path:
+        """Where the output of Ray and of every other library goes."""
+        return self.path / "log"
+
+    def plan(self) -> Plan:
+        """The plan that is executed here."""
+        return Plan.model_validate_json((self.path / "plan.json").read_bytes())
+
+    def spec_text(self) -> str:
+        """The spec as it was written."""
+        return (self.path / "spec.yaml").read_text(encoding="utf-8")
+
+    def write_log(self, text: str) -> None:
+        """Append to the log; others append to it at the same time."""
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(f"{text.rstrip()}\n")
+
+    @contextmanager
+    def journal(self) -> Iterator["Journal"]:
+        """Open results.jsonl for appending. A last line that a killed run left half written is cut off."""
+        with open(self.path / "results.jsonl", "a+b") as file:
+            _cut_torn_line(file)
+            yield Journal(file)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """One line of JSON per trial that finished or failed, on disk when `write` returns."""
+
+    file: BinaryIO
+
+    def write(self, event: TrialFinished | TrialFailed) -> None:
+        """Append the event."""
+        self.file.write(event.model_dump_json().encode() + b"\n")
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+
+def create_run(runs_dir: Path, plan: Plan, spec_text: str) -> RunFolder:
+    """Make the folder of a new run, with spec.yaml and plan.json. No two runs get the same one."""
+    path = _new_folder(runs_dir / plan.name)
+    write_atomically(path / "spec.yaml", spec_text.encode())
+    # The plan last: a folder with a plan is a run.
+    write_atomically(path / "plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
+    return RunFolder(path)
+
+
+def find_run(text: str, runs_dir: Path) -> Path:
+    """The run's folder that is meant: by its path, `NAME/RUN`, or `NAME` (or that folder's path) for the latest of it.
+
+    Raises FileNotFoundError with a message for the user.
+    """
+    for path in (Path(text), runs_dir / text):
+        if (path / "plan.json").is_file():
+            return path
+        if runs := runs_of(path):
+            return runs[-1]
+    names = sorted(path.name for path in runs_dir.glob("*") if runs_of(path))
+    known = f"there are runs of {', '.join(names)}" if names else "there are no runs yet"
+    raise FileNotFoundError(f'no run "{text}": it is no run\'s folder, and in "{runs_dir}" {known}')
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """The runs of one name, the latest last."""
+    paths = folder.glob("*/plan.json")
+    return sorted((path.parent for path in paths if RUN_NAME.fullmatch(path.parent.name)), key=lambda path: path.name)
+
+
+def _new_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    job = os.environ.get("SLURM_JOB_ID")
+    while True:
+        path = parent / (time.strftime("%Y%m%d_%H%M%S") + (f"_j{job}" if job else ""))
+        try:
+            path.mkdir()
+        except FileExistsError:
+            # Another run began in this second; the name of the next is free.
+            time.sleep(0.1)
+        else:
+            return path
+
+
+def _cut_torn_line(file: BinaryIO) -> None:
+    """Truncate after the last line end; leave the file at its end."""
+    file.seek(0)
+    content = file.read()
+    file.truncate(content.rfind(b"\n") + 1)
+    file.seek(0, os.SEEK_END)

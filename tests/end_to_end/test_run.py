@@ -1,0 +1,224 @@
+"""`craftc run` as its user meets it: a process, its output, its exit code, and what it leaves on disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SPEC = """\
+craftc: 1
+name: tiny
+data: {{source: digits}}
+model: {{kind: mlp, hidden: [16]}}
+objective: {{kind: cross_entropy, metrics: [accuracy, auroc]}}
+regularization: {{dropout: 0.1}}
+training: {{epochs: {epochs}, batch_size: 64, optimizer: {{kind: adamw, lr: 1e-2}}}}
+ablation:
+  seeds: {seeds}
+  features: {{dropout: {{regularization.dropout: 0.0}}}}
+  grid: {{training.optimizer.lr: {lrs}}}
+"""
+BACKENDS = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
+
+
+def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]") -> Path:
+    path = folder / "tiny.yaml"
+    path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs))
+    return path
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONWARNINGS": "default"}
+
+
+def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def trained(folder: Path) -> set[str]:
+    return {path.parent.name for path in (folder / "runs" / "store").glob("*/result.json")}
+
+
+def latest_run(folder: Path, name: str = "tiny") -> Path:
+    return max((folder / "runs" / name).iterdir())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_second_run_trains_nothing_and_prints_the_same(tmp_path: Path, backend: str) -> None:
+    spec = write_spec(tmp_path)
+    first = craftc(tmp_path, "run", str(spec), "--backend", backend)
+    assert first.returncode == 0, first.stderr
+    assert "full" in first.stdout
+    assert "trivial predictor" in first.stdout
+    assert "6 new" in first.stderr
+    assert len(trained(tmp_path)) == 6
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "store").rglob("*.json*")}
+
+    second = craftc(tmp_path, "run", str(spec), "--backend", backend)
+    assert second.returncode == 0
+    assert second.stdout == first.stdout
+    assert "0 new, 6 reused" in second.stderr
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+    report = craftc(tmp_path, "report", "tiny")
+    assert report.returncode == 0
+    assert report.stdout == first.stdout
+
+
+def test_both_backends_train_the_same(tmp_path: Path) -> None:
+    """Bit for bit: where a trial runs is no part of its result."""
+    histories = []
+    for backend in ("inline", "ray"):
+        folder = tmp_path / backend
+        folder.mkdir()
+        assert craftc(folder, "run", str(write_spec(folder)), "--backend", backend).returncode == 0
+        lines = [path.read_text().splitlines() for path in sorted((folder / "runs/store").glob("*/metrics.jsonl"))]
+        histories.append([{**json.loads(line), "seconds": 0} for trial in lines for line in trial])
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 12
+
+
+def test_editing_one_value_trains_only_what_is_new(tmp_path: Path) -> None:
+    assert craftc(tmp_path, "run", str(write_spec(tmp_path)), "--backend", "inline").returncode == 0
+    before = trained(tmp_path)
+    edited = craftc(tmp_path, "run", str(write_spec(tmp_path, lrs="[1e-2, 3e-3]")), "--backend", "inline")
+    assert edited.returncode == 0
+    assert "2 new, 4 reused" in edited.stderr
+    assert len(trained(tmp_path) - before) == 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_nan_fails_its_trial_alone(tmp_path: Path, backend: str) -> None:
+    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
+    result = craftc(tmp_path, "run", str(spec), "--backend", backend)
+    assert result.returncode == 3
+    assert "lr=1e+30 seed 0: failed: the training loss became nan in epoch" in result.stderr
+    assert "[nan-loss]" in result.stdout
+    assert len(trained(tmp_path)) == 2
+    assert "Traceback" not in result.stderr + result.stdout
+    assert "TrainingError" in (latest_run(tmp_path) / "log").read_text()
+
+
+def write_arrays(path: Path, targets: list[int]) -> None:
+    inputs = np.random.default_rng(0).normal(size=(len(targets), 4, 5)).astype(np.float32)
+    np.savez(path, inputs=inputs, targets=np.array(targets))
+
+
+ARRAYS = """\
+craftc: 1
+name: arrays
+data: {{source: {{kind: arrays, path: data.npz}}, splits: {{{splits}}}}}
+model: {{kind: mlp, {model}}}
+objective: {{kind: cross_entropy}}
+training: {{epochs: 1, batch_size: 8, optimizer: sgd}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "splits", "model", "code", "line"),
+    [
+        ([0, 1] * 20, "train: 0.6, valid: 0.4", "num_classes: 3", "data-mismatch", 4),
+        ([0, 1] * 2, "train: 0.98, valid: 0.02, stratify: false", "num_classes: infer", "empty-split", 3),
+        ([0] * 30 + [1], "train: 0.5, valid: 0.5, stratify: false, seed: 1", "num_classes: infer",
+         "class-missing-from-train", 3),
+    ],
+)  # fmt: skip
+def test_what_only_the_data_shows_is_told_before_anything_runs(
+    tmp_path: Path, targets: list[int], splits: str, model: str, code: str, line: int
+) -> None:
+    write_arrays(tmp_path / "data.npz", targets)
+    (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits=splits, model=model))
+    result = craftc(tmp_path, "run", "spec.yaml")
+    assert result.returncode == 1, result.stderr
+    assert f"spec.yaml:{line}:" in result.stderr
+    assert f"error[{code}]" in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_data_file_is_told_at_its_place(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
+    for command in ("plan", "run"):
+        result = craftc(tmp_path, command, "spec.yaml")
+        assert result.returncode == 1
+        assert "spec.yaml:3:37: error[data-unreadable]" in result.stderr
+
+
+def test_changed_data_is_another_experiment(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
+    for targets in ([0, 1] * 20, [1, 0, 0, 1] * 10):
+        write_arrays(tmp_path / "data.npz", targets)
+        assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
+    assert len(trained(tmp_path)) == 2
+
+
+def children(pid: int) -> set[int]:
+    """All living descendants of a process."""
+    found = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in found.splitlines())}
+    below = {pid}
+    while more := {child for child, parent in parents.items() if parent in below} - below:
+        below |= more
+    return below - {pid}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_process_and_goes_on(
+    tmp_path: Path, backend: str, signal_number: signal.Signals
+) -> None:
+    spec = write_spec(tmp_path, epochs=300, seeds=1, lrs="[1e-3]")
+    command = [sys.executable, "-c", "from craftc.cli.main import main; main()", "run", str(spec), "--backend", backend]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "runs").glob("store/*/metrics.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    below = children(process.pid)
+    process.send_signal(signal_number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    alive = {pid for pid in below if Path(f"/proc/{pid}").exists() and is_running(pid)}
+    assert not alive
+
+    begun = {path.parent: path.read_text().count("\n") for path in tmp_path.glob("runs/store/*/metrics.jsonl")}
+    again = craftc(tmp_path, "run", str(spec), "--backend", "inline")
+    assert again.returncode == 0, again.stderr
+    for folder, num_lines in begun.items():
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 301))
+        assert num_lines <= 300
+
+
+def is_running(pid: int) -> bool:
+    """Neither gone nor a zombie that waits for its parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, epochs=1, seeds=1)
+    assert craftc(tmp_path, "run", str(spec), "--backend", "inline").returncode == 0
+    run = latest_run(tmp_path)
+    assert (run / "spec.yaml").read_bytes() == spec.read_bytes()
+    assert {path.name for path in run.iterdir()} >= {"spec.yaml", "plan.json", "results.jsonl", "log"}
+    for trial in trained(tmp_path):
+        folder = tmp_path / "runs" / "store" / trial
+        assert {path.name for path in folder.iterdir()} >= {"config.json", "metrics.jsonl", "checkpoints", "result.json"}
+        line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
+        assert line["trial"] == trial
+        assert {"epoch", "step", "train/loss", "valid/accuracy", "valid/auroc"} <= set(line)
+        assert not any(name.startswith("test/") for name in line)
