@@ -11,7 +11,7 @@ from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
-from craftc.compiler.pipeline import compile_spec
+from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.runtime.store import Store
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
@@ -40,6 +40,18 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
     return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan)
+
+
+def analyse_file(path: Path) -> Spec:
+    """The spec at a path, whatever only its data would show aside. Raises typer.Exit(1) on mistakes."""
+    text = read_spec(path)
+    if isinstance(text, Diagnostic):
+        fail([text], {})
+    analysis = analyse(text, str(path), built_in_catalogue())
+    if not analysis.is_valid or analysis.spec is None:
+        fail(list(analysis.diagnostics), {str(path): text})
+    show_diagnostics(analysis.diagnostics, {str(path): text}, sys.stderr)
+    return analysis.spec
 
 
 def fail(diagnostics: list[Diagnostic], texts: dict[str, str]) -> NoReturn:

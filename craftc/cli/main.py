@@ -9,6 +9,9 @@ from craftc.cli.plan import plan
 from craftc.cli.report import report
 from craftc.cli.run import run
 from craftc.cli.schema import schema
+from craftc.cli.status import status
+from craftc.cli.stop import stop
+from craftc.cli.submit import submit
 
 app = typer.Typer(
     name="craftc",
@@ -18,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, schema, explain):
+for command in (lint, plan, run, report, schema, explain, submit, status, stop):
     app.command()(command)
 
 

@@ -52,6 +52,10 @@ def run(
     """
     if address is not None and backend is BackendName.INLINE:
         raise typer.BadParameter("the inline backend runs in this process, not on a cluster", param_hint="--address")
+    if address is not None and "://" in address:
+        raise typer.BadParameter(
+            f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
+        )
     compiled = compile_file(spec, runs_dir)
     typer.echo(describe(compiled.plan), err=True)
     _check_data(spec, compiled)
@@ -77,6 +81,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     from craftc.report.conclude import conclude
     from craftc.report.read_run import read_run
     from craftc.runtime.backend import BackendError
+    from craftc.runtime.driver import write_driver
     from craftc.runtime.execute import execute
     from craftc.runtime.redirect import output_to
     from craftc.runtime.run_folder import create_run
@@ -84,6 +89,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
     store = Store(runs_dir / "store")
     folder = create_run(runs_dir, compiled.plan, compiled.text)
+    write_driver(folder.path)
     num_failed = 0
     if compiled.plan.jobs:
         try:

@@ -1,5 +1,6 @@
 """Rules between fields: one function and one code each. Every function yields what breaks its rule."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,6 +20,10 @@ REGULARIZED: dict[str, Path] = {
     "label_smoothing": ("objective",),
 }
 """Keys of `regularization` that are handed to an argument of the same name, and whose."""
+
+
+SLURM_TIME = re.compile(r"(\d+-)?\d{1,2}:\d{2}:\d{2}")
+SLURM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -202,6 +207,35 @@ def fractional_gpus(checked: Checked) -> Iterator[Problem]:
         yield Problem("fractional-gpus", ("resources", "gpus"), message)
 
 
+def slurm_time_limit(checked: Checked) -> Iterator[Problem]:
+    """A time limit is one that Slurm reads as it was meant: a bare number would be minutes."""
+    slurm = checked.spec.resources.slurm
+    if slurm is not None and slurm.time_limit is not None and not SLURM_TIME.fullmatch(slurm.time_limit):
+        message = f"{show(slurm.time_limit)} is no time limit; expected HH:MM:SS or D-HH:MM:SS"
+        yield Problem("slurm-time-limit", ("resources", "slurm", "time_limit"), message)
+
+
+def slurm_name(checked: Checked) -> Iterator[Problem]:
+    """Partition and account are names, for they are written into a script."""
+    slurm = checked.spec.resources.slurm
+    for key in ("partition", "account") if slurm is not None else ():
+        name = getattr(slurm, key)
+        if name is not None and not SLURM_NAME.fullmatch(name):
+            message = f"{show(name)} is no name of a Slurm {key}; expected letters, digits, \".\", \"_\" and \"-\""
+            yield Problem("slurm-name", ("resources", "slurm", key), message)
+
+
+def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
+    """A trial fits on a node that Slurm is asked for."""
+    resources = checked.spec.resources
+    for key, need, of in (("gpus", resources.gpus, "gpus_per_node"), ("cpus", resources.cpus, "cpus_per_node")):
+        given = getattr(resources.slurm, of) if resources.slurm is not None else None
+        if given is not None and need > given:
+            message = f"a trial needs {need:g} {key}, and a node of {given} cannot hold it"
+            path: Path = ("resources", "slurm", of)
+            yield Problem("slurm-node-too-small", path, message, reads=(path, ("resources", key)))
+
+
 def design_without_features(checked: Checked) -> Iterator[Problem]:
     """A design of features has features."""
     if "design" in _at(checked.written, ("ablation",)) and not checked.spec.ablation.features:
@@ -281,6 +315,9 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     schedule_too_long,
     no_effect,
     fractional_gpus,
+    slurm_time_limit,
+    slurm_name,
+    slurm_node_too_small,
 )
 """What every variant has to keep."""
 

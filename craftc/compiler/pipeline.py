@@ -125,6 +125,15 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
     return plan, []
 
 
+def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """The files and folders that the variants of a valid spec read, as they are written there."""
+    found: dict[str, None] = {}
+    for variant in analyse(text, filename, catalogue).variants:
+        config = variant.spec.model_dump(mode="json", include={"data"})
+        found |= {config["data"]["source"][name]: None for name in path_arguments(config, catalogue)}
+    return tuple(found)
+
+
 def _trial(
     variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
 ) -> Trial:

@@ -12,7 +12,8 @@ from craftc.schemas.result import Event
 class BackendError(Exception):
     """The jobs cannot be run at all. `message` is one sentence for the user; `code` a permanent name of the cause.
 
-    Codes: `unplaceable-job`, `cluster-unreachable`, `cluster-not-started`.
+    Codes: `unplaceable-job`, `cluster-unreachable`, `cluster-not-started`, `cluster-refused`, `machine-unusable`,
+    `package-missing`, `runs-dir-not-shared`; of submitting: `project-too-large`, `slurm-missing`, `slurm-refused`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from craftc.runtime.backend import absolute, trials_of
+from craftc.runtime.ray_token import show_token
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
@@ -16,8 +17,8 @@ STOP_TIMEOUT_S = 3.0
 class RayBackend:
     """A Backend on a private Ray, or on the cluster at `address`.
 
-    The store must be in the same place on every machine of the cluster. A job whose process dies is begun once more
-    with its unfinished trials; if that dies too, they are TrialFailed with code `worker-died`.
+    The store must be in the same place on every machine of the cluster, which is checked first. A job whose process
+    dies is begun once more with its unfinished trials; if that dies too, they are TrialFailed with code `worker-died`.
     """
 
     def __init__(self, address: str | None = None, *, scratch: Path | None = None) -> None:
@@ -29,11 +30,16 @@ class RayBackend:
         """See Backend.run."""
         if not plan.jobs:
             return
+        if self._address is not None:
+            show_token()
         # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
         from craftc.runtime.ray_cluster import check_placement, connected_ray
+        from craftc.runtime.ray_shared import check_machines
 
         store = absolute(store)
         with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+            if self._address is not None:
+                check_machines(store.root)
             check_placement([job.resources for job in plan.jobs])
             yield from _events(plan, store, folder)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from craftc.runtime.backend import BackendError, PlacementError
 from craftc.runtime.ray_sweeper import swept
+from craftc.runtime.reachable import check_reachable
 from craftc.schemas.plan import JobResources
 
 # Events are small and results stay on disk: the least that Ray allows is plenty.
@@ -89,10 +91,11 @@ def _started(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _attached(address: str) -> Iterator[None]:
+    check_reachable(address)
     try:
         with _sigterm_handler_kept():
             ray.init(address=address)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise BackendError("cluster-unreachable", f'no Ray cluster answers at "{address}": {error}') from error
     try:
         yield

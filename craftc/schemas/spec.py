@@ -185,6 +185,19 @@ class Ablation(Frozen):
     )
 
 
+class Slurm(Frozen):
+    """What `craftc submit --slurm` asks of Slurm for the whole run."""
+
+    nodes: int = Field(1, ge=1, description="Machines.")
+    gpus_per_node: int | None = Field(None, ge=0, description="GPUs on each; by default those of one trial.")
+    cpus_per_node: int | None = Field(
+        None, ge=1, description="CPU cores on each; by default those of the trials that run there at the same time."
+    )
+    time_limit: str | None = Field(None, description="HH:MM:SS or D-HH:MM:SS; by default the partition's own.")
+    partition: str | None = Field(None, description="Where to run; by default Slurm's own choice.")
+    account: str | None = Field(None, description="Whom to charge; by default the user's own.")
+
+
 class Resources(Frozen):
     """What one trial needs. Never part of a trial's identity."""
 
@@ -193,6 +206,7 @@ class Resources(Frozen):
     max_concurrent: OrNone[Annotated[int, Field(ge=1)]] = Field(
         None, description="Trials at the same time; none: as many as fit."
     )
+    slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 
 class Wandb(Frozen):

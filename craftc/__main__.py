@@ -1,0 +1,22 @@
+"""`python -m craftc`: the command line where no script is installed, as on the machines that a submission runs on."""
+
+import sys
+
+
+def start() -> None:
+    """Run the command line, or say which package this Python lacks."""
+    try:
+        from craftc.cli.main import main
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "craftc":
+            raise
+        # Not by the classes that the rest uses: those may need the very package that is missing.
+        sys.exit(
+            f'error[package-missing]: {sys.executable} has no package "{error.name}"; install craftc[run] for it, '
+            "or name the Python that the cluster's Ray runs in with --python"
+        )
+    main()
+
+
+if __name__ == "__main__":
+    start()

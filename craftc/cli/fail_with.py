@@ -1,0 +1,18 @@
+"""An error of the runtime as the one line that the user reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from craftc.runtime.backend import BackendError
+
+
+@contextmanager
+def plain_failures() -> Iterator[None]:
+    """Tell a BackendError on standard error, and end with 1."""
+    try:
+        yield
+    except BackendError as error:
+        typer.echo(f"error[{error.code}]: {error.message}", err=True)
+        raise typer.Exit(1) from None

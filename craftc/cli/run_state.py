@@ -1,0 +1,105 @@
+"""The state of runs and submissions: what is on disk, which processes live, what the clusters say."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from craftc.report.read_run import RunUnreadableError, read_run
+from craftc.runtime.backend import BackendError
+from craftc.runtime.driver import Driver, is_alive, is_here, read_driver
+from craftc.runtime.run_folder import runs_of
+from craftc.runtime.submissions import read_submissions
+from craftc.schemas.submission import Submission
+
+if TYPE_CHECKING:
+    from craftc.runtime.ray_jobs import JobServer
+
+UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run. `state`: running, finished, some failed, interrupted, unreadable, or `on HOST` where only that machine
+    knows whether it still runs.
+    """
+
+    name: str
+    path: Path
+    state: str
+    num_finished: int = 0
+    num_failed: int = 0
+    num_trials: int = 0
+    driver: Driver | None = None
+
+
+@dataclass
+class Clusters:
+    """What the clusters say of submissions; each cluster is connected to once."""
+
+    _servers: dict[str, "JobServer | BackendError"] = field(default_factory=dict)
+
+    def state(self, submission: Submission) -> tuple[str, str]:
+        """The state in a word, and why in a sentence where there is something to say."""
+        try:
+            if submission.cluster == "slurm":
+                from craftc.runtime.slurm import job_state
+
+                return job_state(submission.job), ""
+            state = self.server(submission).state(submission.job)
+            return state.state, state.message
+        except BackendError as error:
+            return UNREACHABLE, error.message
+
+    def server(self, submission: Submission) -> "JobServer":
+        """The job server of a submission to Ray. Raises BackendError."""
+        from craftc.runtime.ray_jobs import JobServer
+
+        address = submission.address or "auto"
+        known = self._servers.get(address)
+        if isinstance(known, BackendError):
+            raise known
+        if known is not None:
+            return known
+        try:
+            self._servers[address] = server = JobServer(address)
+        except BackendError as error:
+            self._servers[address] = error
+            raise
+        return server
+
+
+def all_runs(runs_dir: Path) -> list[Path]:
+    """Every run beneath the folder, by name and then by time."""
+    return [run for folder in sorted(runs_dir.glob("*")) if folder.is_dir() for run in runs_of(folder)]
+
+
+def run_state(path: Path, submissions: dict[str, str]) -> RunState:
+    """The state of the run in a folder; `submissions` is what is known of those, id to state."""
+    name = f"{path.resolve().parent.name}/{path.name}"
+    driver = read_driver(path)
+    try:
+        plan, results, failures = read_run(path)
+    except RunUnreadableError:
+        return RunState(name, path, "unreadable", driver=driver)
+    numbers = len(results), len(failures), len(plan.trials)
+    return RunState(name, path, _state(numbers, driver, submissions), *numbers, driver=driver)
+
+
+def _state(numbers: tuple[int, int, int], driver: Driver | None, submissions: dict[str, str]) -> str:
+    num_finished, num_failed, num_trials = numbers
+    here = driver is not None and is_here(driver)
+    if driver is not None and here and is_alive(driver):
+        return "running"
+    if num_finished + num_failed == num_trials:
+        return "some failed" if num_failed else "finished"
+    if driver is None or here:
+        return "interrupted"
+    known = submissions.get(driver.submission or "")
+    if known in (None, UNREACHABLE):
+        return f"on {driver.host}"
+    return "running" if known == "running" else "interrupted"
+
+
+def submission_states(runs_dir: Path, clusters: Clusters) -> list[tuple[Submission, str, str]]:
+    """Every submission with its state, and why."""
+    return [(submission, *clusters.state(submission)) for submission in read_submissions(runs_dir)]

@@ -1,0 +1,146 @@
+"""craftc submit: the run of a spec, handed to a Ray cluster or to Slurm."""
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from craftc.cli.compile_file import analyse_file
+from craftc.cli.fail_with import plain_failures
+from craftc.cli.show_diagnostics import count
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import data_files
+from craftc.runtime.backend import BackendError
+from craftc.runtime.project import Packed, pack, project_root
+from craftc.runtime.submissions import find_submission, write_submission
+from craftc.schemas.spec import Spec
+from craftc.schemas.submission import Submission
+
+if TYPE_CHECKING:
+    from craftc.runtime.ray_jobs import JobServer
+
+
+def submit(
+    spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster's job server: http://HOST:8265, or ray://.", show_default=False)
+    ] = None,
+    slurm: Annotated[bool, typer.Option("--slurm", help="A batch job of Slurm, sized by resources.slurm.")] = False,
+    runs_dir: Annotated[Path, typer.Option(help="Where results are kept: one folder for all machines.")] = Path("runs"),
+    follow: Annotated[bool, typer.Option("--follow", help="Show the job's log, and end as the job does.")] = False,
+    python: Annotated[str, typer.Option(help="The Python of the Ray cluster's machines.")] = "python",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Slurm: write the script, submit nothing.")] = False,
+) -> None:
+    """Have a cluster run the spec, as `craftc run` does here.
+
+    To a Ray cluster the spec's project is sent: the files below the nearest pyproject.toml or .git, less what
+    .gitignore and .craftcignore leave out. The same submitted twice is one job. For Slurm a script is written into the
+    folder of results and given to sbatch; its nodes read the project where it is.
+
+    Exit 0 when submitted, 1 with mistakes in the spec or a cluster that refuses; with --follow, as the run does.
+
+    Example: `craftc submit specs/vit_ablation.yaml --address http://head:8265 --runs-dir /shared/runs --follow`
+    """
+    if (address is not None) == slurm:
+        raise typer.BadParameter("name one cluster: --address URL or --slurm", param_hint="--address")
+    if slurm and follow:
+        raise typer.BadParameter("a Slurm job's log is a file, which the submission names", param_hint="--follow")
+    if dry_run and not slurm:
+        raise typer.BadParameter("only --slurm writes a script", param_hint="--dry-run")
+    # Not resolved: the path is meant for the cluster's machines too, where links may lead elsewhere.
+    place = Path(os.path.abspath(runs_dir))
+    with plain_failures():
+        if address is None:
+            _to_slurm(spec, place, dry_run)
+        else:
+            _to_ray(spec, place, address, python, follow)
+
+
+def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool) -> None:
+    analysed, packed = analyse_file(path), pack(path, runs_dir)
+    _check_data_travels(path, packed)
+    for link in packed.skipped:
+        typer.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
+    from craftc.runtime.ray_jobs import JobServer, submission_id
+
+    server = JobServer(address)
+    name = submission_id(analysed.name, packed, str(runs_dir))
+    sent = server.submit(packed, submission=name, runs_dir=str(runs_dir), python=python)
+    submission = _submission(analysed, name, sent.job, packed.root, packed.spec, runs_dir)
+    submission = submission.model_copy(update={"cluster": "ray", "address": address, "attempt": sent.attempt})
+    place = _record_place(runs_dir)
+    known = find_submission(name, place)
+    # Sent before, perhaps from elsewhere: what is remembered of that here stays as it is.
+    record = write_submission(place, submission if sent.is_new or known is None else known)
+    if not sent.is_new:
+        typer.echo(f"submitted before, and {sent.state}: {sent.job}", err=True)
+    else:
+        attempt = f", attempt {sent.attempt}" if sent.attempt > 1 else ""
+        size = f"{count(len(packed.files), 'file')}, {packed.num_bytes / 2**10:.1f} KiB"
+        typer.echo(f"submitted {packed.spec} with {size}{attempt}; remembered in {record}", err=True)
+    typer.echo(name)
+    if follow:
+        _follow(server, sent.job)
+
+
+def _check_data_travels(path: Path, packed: Packed) -> None:
+    """Raise BackendError where a file that the spec names by a relative path is not among those that are sent."""
+    sent = {packed.root / name for name in packed.files}
+    for name in data_files(path.read_text(encoding="utf-8-sig"), str(path), built_in_catalogue()):
+        found = (path.resolve().parent / name).resolve()
+        if not Path(name).is_absolute() and found not in sent and not any(found in file.parents for file in sent):
+            raise BackendError("data-not-sent", f'{packed.spec} reads "{name}", which is not among the files sent')
+
+
+def _follow(server: "JobServer", job: str) -> None:
+    try:
+        end = server.follow(job, lambda text: typer.echo(text, nl=False))
+    except KeyboardInterrupt:
+        typer.echo(f"no longer followed; the job goes on, craftc stop {job} ends it", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{job}: {end.state}{f': {end.message}' if end.message else ''}", err=True)
+    raise typer.Exit(end.exit_code if end.exit_code is not None else 1)
+
+
+def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
+    from craftc.runtime.slurm import batch_script, has_sbatch, sbatch
+
+    analysed, root = analyse_file(path), project_root(path)
+    spec = path.resolve().relative_to(root).as_posix()
+    script = runs_dir / "slurm" / f"{analysed.name}_{time.strftime('%Y%m%d_%H%M%S')}.sh"
+    script.parent.mkdir(parents=True, exist_ok=True)
+    text = batch_script(analysed.resources, name=analysed.name, spec=spec, root=root, runs_dir=runs_dir)
+    script.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {script}", err=True)
+    if dry_run:
+        typer.echo(str(script))
+        return
+    if not has_sbatch():
+        raise BackendError("slurm-missing", f'this machine has no "sbatch"; give {script} to the one of a login node')
+    job = sbatch(script)
+    submission = _submission(analysed, f"{analysed.name}-j{job}", job, root, spec, runs_dir)
+    record = write_submission(runs_dir, submission)
+    log = runs_dir / "slurm" / f"{analysed.name}_j{job}.log"
+    typer.echo(f"submitted {spec} as Slurm job {job}; its log is {log}; remembered in {record}", err=True)
+    typer.echo(submission.id)
+
+
+def _submission(spec: Spec, name: str, job: str, root: Path, path: str, runs_dir: Path) -> Submission:
+    return Submission(
+        id=name,
+        cluster="slurm",
+        job=job,
+        attempt=1,
+        name=spec.name,
+        project=str(root),
+        spec=path,
+        runs_dir=str(runs_dir),
+        submitted_at=time.strftime("%Y-%m-%d %H:%M:%S"),
+    )
+
+
+def _record_place(runs_dir: Path) -> Path:
+    """The folder of results where this machine sees it, else the usual one here."""
+    return runs_dir if runs_dir.is_dir() or runs_dir.parent.is_dir() else Path("runs")
