@@ -21,6 +21,8 @@ STATES = {
     "OUT_OF_MEMORY": "failed", "PREEMPTED": "stopped",
 }  # fmt: skip
 GONE = "gone"
+INTERRUPTED = 130
+"""What the script exits with when it was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def batch_script(resources: Resources, *, name: str, spec: str, root: Path, runs
         "ROOT": shlex.quote(str(root)),
         "SPEC": shlex.quote(spec),
         "RUNS_DIR": shlex.quote(str(runs_dir)),
+        "NAME": name,
         "GPUS": str(asked.gpus),
     }
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], TEMPLATE.read_text(encoding="utf-8"))
@@ -91,22 +94,27 @@ def sbatch(script: Path) -> str:
 def job_state(job: str) -> str:
     """What Slurm says of a job: one of STATES' values; GONE where it does not know it any more."""
     try:
-        answer = _command("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
+        answer = _command("scontrol", "show", "job", "--oneliner", job)
     except BackendError as error:
         # Some minutes after its end a job is forgotten, and asking for it is an error.
         if "Invalid job id" in error.message:
             return GONE
         raise
-    word = answer.partition("\n")[0].strip()
-    return STATES.get(word, word.lower()) if word else GONE
+    facts = dict(re.findall(r"(\w+)=(\S*)", answer))
+    state = facts.get("JobState", "")
+    if state == "FAILED" and facts.get("ExitCode") == f"{INTERRUPTED}:0":
+        return "stopped"
+    return STATES.get(state, state.lower())
 
 
 def cancel(job: str) -> bool:
-    """Have a job end; whether it was waiting or running. Its script is told first, and killed after some seconds."""
-    if job_state(job) not in ("waiting", "running"):
-        return False
-    _command("scancel", "--batch", "--signal=TERM", job) if job_state(job) == "running" else _command("scancel", job)
-    return True
+    """Have a job end; whether it was waiting or running. A running one's script is told, and stops its run itself."""
+    state = job_state(job)
+    if state == "running":
+        _command("scancel", "--batch", "--signal=TERM", job)
+    elif state == "waiting":
+        _command("scancel", job)
+    return state in ("running", "waiting")
 
 
 def _command(*command: str) -> str:

@@ -13,6 +13,8 @@ cd @ROOT@
 # Jobs that share a node must not meet: a port and a folder for each. Short, for Ray's sockets lie below it.
 export RAY_TMPDIR="/tmp/craftc-$SLURM_JOB_ID"
 export RAY_USAGE_STATS_ENABLED=0
+# The run notes by what it was submitted, for `craftc status` and `craftc stop`.
+export CRAFTC_SUBMISSION="@NAME@-j$SLURM_JOB_ID"
 port=$((20000 + SLURM_JOB_ID % 10000))
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
@@ -24,19 +26,20 @@ ray_on_this_job=("$python" -m ray.scripts.scripts start --block --disable-usage-
 started=()
 run=
 
+# shellcheck disable=SC2329  # the trap calls it
 cleanup() {
   trap '' TERM
   if ((${#started[@]})); then
     kill -TERM "${started[@]}" 2>/dev/null || true
     wait "${started[@]}" 2>/dev/null || true
   fi
-  srun --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" rm -rf "$RAY_TMPDIR" || true
+  srun --quiet --overlap --nodes="${#nodes[@]}" --ntasks="${#nodes[@]}" rm -rf "$RAY_TMPDIR" || true
 }
 trap cleanup EXIT
 # Told to stop: pass it on, and the run stops where it can be resumed.
 trap 'if [[ -n $run ]]; then kill -TERM "$run" 2>/dev/null; else exit 130; fi' TERM INT
 
-srun --overlap --nodes=1 --ntasks=1 --nodelist="$head" \
+srun --quiet --overlap --nodes=1 --ntasks=1 --nodelist="$head" \
   "${ray_on_this_job[@]}" --head --node-ip-address="$ip" --port="$port" --include-dashboard=false &
 started+=($!)
 until (: > "/dev/tcp/$ip/$port") 2>/dev/null; do
@@ -46,7 +49,7 @@ done
 
 if ((${#nodes[@]} > 1)); then
   workers=$((${#nodes[@]} - 1))
-  srun --overlap --nodes="$workers" --ntasks="$workers" --exclude="$head" \
+  srun --quiet --overlap --nodes="$workers" --ntasks="$workers" --exclude="$head" \
     "${ray_on_this_job[@]}" --address="$ip:$port" &
   started+=($!)
 fi
