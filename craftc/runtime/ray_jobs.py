@@ -62,9 +62,9 @@ class JobServer:
     def __init__(self, address: str) -> None:
         """`address`: `http://host:8265`, or what `ray.init` takes: `ray://host:10001`, `host:6379`, `auto`."""
         self.address = address
-        for part in JobSubmissionClient.__mro__:
-            # Its modules tell of every upload, each at a level of its own.
-            logging.getLogger(part.__module__).setLevel(logging.ERROR)
+        # It tells of every upload, and its own modules at a level of their own.
+        for module in ("ray", *(part.__module__ for part in JobSubmissionClient.__mro__)):
+            logging.getLogger(module).setLevel(logging.ERROR)
         check_reachable(address)
         with _plain_errors(address), _address_from_us_alone():
             self._client = JobSubmissionClient(address)

@@ -1,8 +1,8 @@
 """Ray's access token: a cluster that asks for one is shown the one of this machine.
 
-`ray start` makes a cluster ask for a token as soon as one lies in `~/.ray/auth_token`, where a private Ray leaves one; but
-neither an explicit address nor the job client shows it of its own accord (Ray 2.60). A cluster without tokens takes no
-notice of one.
+`ray start` makes a cluster ask for a token as soon as one lies in `~/.ray/auth_token`, where a private Ray leaves one;
+but neither an explicit address nor the job client shows it of its own accord (Ray 2.60). A cluster without tokens takes
+no notice of one.
 """
 
 import os

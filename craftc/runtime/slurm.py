@@ -100,7 +100,7 @@ def job_state(job: str) -> str:
         if "Invalid job id" in error.message:
             return GONE
         raise
-    facts = dict(re.findall(r"(\w+)=(\S*)", answer))
+    facts: dict[str, str] = dict(re.findall(r"(\w+)=(\S*)", answer))
     state = facts.get("JobState", "")
     if state == "FAILED" and facts.get("ExitCode") == f"{INTERRUPTED}:0":
         return "stopped"

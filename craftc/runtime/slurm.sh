@@ -13,6 +13,10 @@ cd @ROOT@
 # Jobs that share a node must not meet: a port and a folder for each. Short, for Ray's sockets lie below it.
 export RAY_TMPDIR="/tmp/craftc-$SLURM_JOB_ID"
 export RAY_USAGE_STATS_ENABLED=0
+# Only this job's processes may talk to this job's Ray.
+export RAY_AUTH_MODE=token
+RAY_AUTH_TOKEN=$("$python" -c 'import secrets; print(secrets.token_hex(32))')
+export RAY_AUTH_TOKEN
 # The run notes by what it was submitted, for `craftc status` and `craftc stop`.
 export CRAFTC_SUBMISSION="@NAME@-j$SLURM_JOB_ID"
 port=$((20000 + SLURM_JOB_ID % 10000))
