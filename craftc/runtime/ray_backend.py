@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from craftc.runtime.backend import absolute, trials_of
+from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
@@ -29,13 +30,14 @@ class RayBackend:
         """See Backend.run."""
         if not plan.jobs:
             return
-        # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
-        from craftc.runtime.ray_cluster import check_placement, connected_ray
+        with ray_environment():
+            # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
+            from craftc.runtime.ray_cluster import check_placement, connected_ray
 
-        store = absolute(store)
-        with connected_ray(self._address, shared=self._scratch or store.root) as folder:
-            check_placement([job.resources for job in plan.jobs])
-            yield from _events(plan, store, folder)
+            store = absolute(store)
+            with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+                check_placement([job.resources for job in plan.jobs])
+                yield from _events(plan, store, folder)
 
 
 def _events(plan: Plan, store: Store, folder: Path) -> Iterator[Event]:
