@@ -12,6 +12,7 @@ from craftc.cli.schema import schema
 from craftc.cli.status import status
 from craftc.cli.stop import stop
 from craftc.cli.submit import submit
+from craftc.cli.sync import sync
 
 app = typer.Typer(
     name="craftc",
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, schema, explain, submit, status, stop):
+for command in (lint, plan, run, report, sync, schema, explain, submit, status, stop):
     app.command()(command)
 
 

@@ -1,8 +1,6 @@
 """craftc run: compile a spec, train what is new, and tell what it showed."""
 
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -14,6 +12,7 @@ import typer
 from craftc.cli.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
+from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 
 if TYPE_CHECKING:
     from craftc.runtime.backend import Backend
@@ -98,20 +97,21 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
                 terminal = stack.enter_context(output_to(folder.log))
                 observers = _observers(compiled, store, folder, terminal)
                 backend = _backend(backend_name, address)
-                outcome = execute(
-                    compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder
-                )
+                outcome = execute(compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder)
             num_failed = len(outcome.failed)
         except BackendError as error:
             typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            typer.echo(
-                f"interrupted; what was trained is kept in {store.root}, and the same command goes on from there", err=True
-            )
+            kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
+            typer.echo(f"interrupted; {kept}", err=True)
+            tell_of_wandb(folder)
             raise typer.Exit(INTERRUPTED) from None
+    else:
+        tell_of_reused(compiled, store, folder)
     print_conclusion(conclude(*read_run(folder.path)), Format.TEXT)
     typer.echo(f"run folder: {folder.path}", err=True)
+    tell_of_wandb(folder)
     return num_failed
 
 
@@ -125,9 +125,7 @@ def _backend(name: BackendName, address: str | None) -> "Backend":
     return RayBackend(address)
 
 
-def _observers(
-    compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal"
-) -> "list[Observer]":
+def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal") -> "list[Observer]":
     """The display on the user's terminal, and the trackers that the spec asks for."""
     from rich.console import Console
 
@@ -135,18 +133,7 @@ def _observers(
 
     console = Console(file=terminal.stderr)
     display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
-    observers: list[Observer] = [display]
-    settings = compiled.spec.report.wandb
-    if settings is not None:
-        from craftc.runtime.background import InBackground
-        from craftc.runtime.wandb_mode import resolve_mode
-        from craftc.runtime.wandb_tracker import WandbTracker
-
-        mode = resolve_mode(settings.mode, os.environ, display.warn)
-        if mode != "disabled":
-            tracker = WandbTracker(settings, mode=mode, store=store, folder=folder.path)
-            observers.append(InBackground(tracker, name="W&B", warn=display.warn))
-    return observers
+    return [display, *trackers(compiled, store, folder, display.warn)]
 
 
 @contextmanager

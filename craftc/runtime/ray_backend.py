@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from craftc.runtime.backend import absolute, trials_of
+from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.ray_token import show_token
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
@@ -32,16 +33,17 @@ class RayBackend:
             return
         if self._address is not None:
             show_token()
-        # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
-        from craftc.runtime.ray_cluster import check_placement, connected_ray
-        from craftc.runtime.ray_shared import check_machines
+        with ray_environment():
+            # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
+            from craftc.runtime.ray_cluster import check_placement, connected_ray
+            from craftc.runtime.ray_shared import check_machines
 
-        store = absolute(store)
-        with connected_ray(self._address, shared=self._scratch or store.root) as folder:
-            if self._address is not None:
-                check_machines(store.root)
-            check_placement([job.resources for job in plan.jobs])
-            yield from _events(plan, store, folder)
+            store = absolute(store)
+            with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+                if self._address is not None:
+                    check_machines(store.root)
+                check_placement([job.resources for job in plan.jobs])
+                yield from _events(plan, store, folder)
 
 
 def _events(plan: Plan, store: Store, folder: Path) -> Iterator[Event]:

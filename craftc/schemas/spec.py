@@ -29,7 +29,7 @@ def _none_word(value: Any) -> Any:
 # One word switches an optional thing off: `none`. An empty value is more often a slip than a wish, so it is refused.
 OrNone = Annotated[
     T | None,
-    BeforeValidator(_none_word, json_schema_input_type=T | Literal["none"]),
+    BeforeValidator(_none_word),
     PlainSerializer(lambda value: "none" if value is None else value, when_used="json"),
 ]
 List = Annotated[tuple[T, ...], Field(strict=False)]
@@ -41,7 +41,7 @@ class Component(Frozen):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(description="A built-in name.")
+    kind: str = Field(description="Which one: a name that the section's reference lists.")
 
     @property
     def args(self) -> dict[str, Any]:
@@ -96,12 +96,8 @@ class Objective(Component):
 class Regularization(Frozen):
     """What acts on the whole experiment whatever the model is. What is not given is left to the component's default."""
 
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Handed to the model's argument of that name."
-    )
-    weight_decay: float | None = Field(
-        None, ge=0, description="Handed to the optimizer's argument of that name."
-    )
+    dropout: float | None = Field(None, ge=0, lt=1, description="Handed to the model's argument of that name.")
+    weight_decay: float | None = Field(None, ge=0, description="Handed to the optimizer's argument of that name.")
     label_smoothing: float | None = Field(
         None, ge=0, lt=1, description="Handed to the objective's argument of that name."
     )
@@ -161,7 +157,7 @@ class Evaluation(Frozen):
 class Ablation(Frozen):
     """Which variants of the experiment are trained, and how often."""
 
-    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = Field(
         1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself."
     )
     features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(
@@ -217,6 +213,9 @@ class Wandb(Frozen):
     mode: Literal["auto", "online", "offline", "disabled"] = Field(
         "auto", description="auto: online with an API key on this machine, offline without."
     )
+    sweep: bool = Field(
+        False, description="Gather the runs in a W&B sweep over what varies; offline, by `craftc sync` afterwards."
+    )
 
 
 class Report(Frozen):
@@ -226,6 +225,9 @@ class Report(Frozen):
         None, description="The headline, `<split>/<metric>`; by default the first metric on the test split."
     )
     wandb: OrNone[Wandb] = Field(None, description="Weights & Biases.")
+    tensorboard: bool = Field(
+        False, description="Write TensorBoard event files, scalars and hparams, into the run's folder."
+    )
 
 
 class Spec(Frozen):
