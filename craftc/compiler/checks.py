@@ -231,7 +231,7 @@ def slurm_name(checked: Checked) -> Iterator[Problem]:
     for key in ("partition", "account") if slurm is not None else ():
         name = getattr(slurm, key)
         if name is not None and not SLURM_NAME.fullmatch(name):
-            message = f"{show(name)} is no name of a Slurm {key}; expected letters, digits, \".\", \"_\" and \"-\""
+            message = f'{show(name)} is no name of a Slurm {key}; expected letters, digits, ".", "_" and "-"'
             yield Problem("slurm-name", ("resources", "slurm", key), message)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from craftc.runtime.store import Store
 from craftc.schemas.plan import Job, Plan, Trial
 from craftc.schemas.result import Event
+
+if TYPE_CHECKING:
+    from craftc.runtime.store import Store
 
 
 class BackendError(Exception):
@@ -32,7 +34,7 @@ class PlacementError(BackendError):
 class Backend(Protocol):
     """Runs the jobs of a plan, somewhere."""
 
-    def run(self, plan: Plan, store: Store) -> Generator[Event, None, None]:
+    def run(self, plan: Plan, store: "Store") -> Generator[Event, None, None]:
         """Run `plan.jobs` and yield what happens. What an event tells is in the store before it is yielded.
 
         Every trial of a job ends in one TrialFinished or TrialFailed. Closing the generator, or an exception raised
@@ -57,6 +59,9 @@ def pick_device(num_gpus: float) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def absolute(store: Store) -> Store:
+def absolute(store: "Store") -> "Store":
     """The same store, named so that a process in another folder finds it."""
+    # Lazily, for what only needs this module's errors, above all `craftc lint`.
+    from craftc.runtime.store import Store
+
     return Store(Path(store.root).absolute())
