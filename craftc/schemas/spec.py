@@ -157,8 +157,8 @@ class Evaluation(Frozen):
 class Ablation(Frozen):
     """Which variants of the experiment are trained, and how often."""
 
-    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = Field(
-        1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself."
+    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = (
+        Field(1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself.")
     )
     features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(
         default_factory=dict,
