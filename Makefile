@@ -18,6 +18,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m craftc.components.describe --check
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/craftc lint specs
 
 # What is generated from the code: the catalogue of components, the published schema, the references under docs/.

@@ -1,64 +1,94 @@
 """The language as a JSON Schema (draft 2020-12): the sections from their models, the components from the catalogue."""
 
-import copy
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from craftc.compiler.component_fields import component_fields
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Component, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_KEPT = ("description", "default", "minItems")
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
     """The schema of a whole spec; an editor's YAML language server completes and explains every key with it."""
-    schema = copy.deepcopy(Spec.model_json_schema())
+    schema = spec_schema()
     definitions = schema["$defs"]
-    for field in component_fields():
+    # From the end: a section that is a component too, objective, comes after the components within it.
+    for field in reversed(component_fields()):
+        properties = _properties(schema, field.path[:-1])
+        name = str(field.path[-1])
         component = {"$ref": f"#/$defs/{field.group}"}
-        owner = _section(schema, field.path[:-1])
-        kept = {key: value for key, value in owner[field.path[-1]].items() if key in ("description", "minItems")}
-        if field.many:
-            owner[field.path[-1]] = {"type": "array", "items": component, **kept}
-        elif field.reserved:
-            properties = definitions["Objective"]["properties"]
-            reserved = {name: properties[name] for name in sorted(field.reserved)}
-            owner[field.path[-1]] = {**_component(catalogue, field.group, reserved), **kept}
-        else:
-            owner[field.path[-1]] = {**component, **kept}
-        definitions[field.group] = _component(catalogue, field.group, {})
-    reserved_definition = definitions.pop("Objective")
-    schema["properties"]["objective"] = _with_metrics(schema["properties"]["objective"], reserved_definition)
-    definitions.pop("Component")
-    return {"$schema": DIALECT, "title": "craftc experiment, version 1", **_without_titles(schema)}
+        reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
+        definitions[field.group] = _group(catalogue, field.group, reserved)
+        kept = {key: value for key, value in properties[name].items() if key in _KEPT}
+        properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
+    for model in ("Component", "Objective"):
+        del definitions[model]
+    return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
 
-def _with_metrics(objective: dict[str, Any], definition: dict[str, Any]) -> dict[str, Any]:
-    metrics = {"type": "array", "items": {"$ref": "#/$defs/metrics"}}
-    metrics["description"] = definition["properties"]["metrics"]["description"]
-    for option in objective["anyOf"]:
-        if "properties" in option:
-            option["properties"]["metrics"] = metrics
-    return objective
+def spec_schema() -> dict[str, Any]:
+    """The schema of the sections, with any mapping that has a `kind` in the place of components."""
+    schema: dict[str, Any] = _without_titles(Spec.model_json_schema(schema_generator=_Generator))
+    # Not written, it is not off: the best epoch is then that of the least valid/loss.
+    del schema["$defs"]["Evaluation"]["properties"]["select"]["default"]
+    return schema
 
 
-def _section(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+class _Generator(GenerateJsonSchema):
+    """Says `none` where a field can be switched off, never null, and tells defaults as they would be written."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        # OrNone is the only one in the language.
+        return {"anyOf": [self.generate_inner(schema["schema"]), {"const": "none"}]}
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        fragment = self.generate_inner(schema["schema"])
+        factory: Any = schema.get("default_factory")
+        default = _written(factory() if factory else schema.get("default"))
+        if default is None and {"const": "none"} in fragment.get("anyOf", []):
+            default = "none"
+        return fragment if default is None else {**fragment, "default": default}
+
+
+def _written(value: Any) -> Any:
+    """A default as a spec would say it; None for what it would leave out."""
+    if isinstance(value, Component):
+        return value.kind
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_unset=True) or None
+    return [_written(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The `properties` of the section at a path."""
     section = schema
     for part in path:
-        section = section["properties"][part]
-        if "$ref" in section:
-            section = schema["$defs"][section["$ref"].rsplit("/", 1)[-1]]
-    properties: dict[str, Any] = section["properties"]
+        section = _follow(schema, section["properties"][part])
+    properties: dict[str, Any] = section.get("properties", {})
     return properties
 
 
-def _component(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
-    """Any component of a group: by name where it needs no arguments, or as a mapping."""
+def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
+    """Any component of a group: by name alone where it needs no arguments, or as a mapping."""
     entries = [entry for entry in catalogue.entries if entry.group == group]
-    names = [entry.kind for entry in entries if not any(p.required for p in entry.parameters)]
-    by_name = [{"enum": names}] if names else []
+    by_name = [
+        {"const": entry.kind, "description": entry.summary}
+        for entry in entries
+        if not any(parameter.required for parameter in entry.parameters)
+    ]
     return {"anyOf": [*by_name, *(_entry(entry, reserved) for entry in entries)]}
 
 
@@ -66,7 +96,7 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {"kind": {"const": entry.kind, "description": entry.summary}}
     for parameter in entry.parameters:
         described = {"description": parameter.doc} if parameter.doc else {}
-        default = {} if parameter.required else {"default": parameter.default}
+        default = {} if parameter.default is None else {"default": parameter.default}
         properties[parameter.name] = {**parameter.type, **described, **default}
     return {
         "type": "object",
@@ -85,22 +115,41 @@ def _without_titles(value: Any) -> Any:
 
 
 def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The part of the schema for one field, its references included. Raises KeyError where there is no such field."""
+    """The part of the schema for one field, with what it refers to. Raises KeyError where there is no such field."""
     found = schema
     for index, part in enumerate(path):
         options = [_follow(schema, option) for option in found.get("anyOf", [found])]
-        inner = [
-            option["items"] if isinstance(part, int) and "items" in option else option.get("properties", {}).get(part)
-            for option in options
-        ]
-        fields = [field for field in inner if field is not None]
+        fields = [field for option in options if (field := _field(option, part)) is not None]
         if not fields:
             raise KeyError(format_path(path[: index + 1]))
-        found = _follow(schema, fields[0] if len(fields) == 1 else {"anyOf": fields})
-    return {"$schema": DIALECT, **found, "$defs": schema["$defs"]} if "$ref" in str(found) else {"$schema": DIALECT, **found}
+        distinct = {json.dumps(field, sort_keys=True): field for field in fields}
+        found = _follow(schema, fields[0] if len(distinct) == 1 else {"anyOf": list(distinct.values())})
+    if not path:
+        return schema
+    definitions = _referred(schema, found)
+    return {"$schema": DIALECT, **found, **({"$defs": definitions} if definitions else {})}
 
 
-def _follow(schema: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
+def _field(option: dict[str, Any], part: str | int) -> dict[str, Any] | None:
+    if isinstance(part, int):
+        return option.get("items")
+    found = option.get("properties", {}).get(part, option.get("additionalProperties"))
+    return found if isinstance(found, dict) else None
+
+
+def _referred(schema: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that a fragment refers to, and those that they refer to."""
+    reached: dict[str, Any] = {}
+    texts = [json.dumps(fragment)]
+    while texts:
+        for name in re.findall(r'"#/\$defs/(\w+)"', texts.pop()):
+            if name not in reached:
+                reached[name] = schema["$defs"][name]
+                texts.append(json.dumps(reached[name]))
+    return reached
+
+
+def _follow(schema: Mapping[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in fragment:
         return fragment
     target = schema["$defs"][fragment["$ref"].rsplit("/", 1)[-1]]

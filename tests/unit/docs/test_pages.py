@@ -1,0 +1,64 @@
+"""What the hand-written pages show and name is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from craftc.cli.main import app
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import analyse, compile_spec
+from craftc.compiler.render import render_text
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPEC = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("craftc:"))
+
+
+def test_the_first_spec_is_clean_and_short() -> None:
+    assert analyse(SPEC, "first.yaml", built_in_catalogue()).diagnostics == ()
+    assert len(SPEC.splitlines()) == 10
+
+
+def test_its_plan_is_the_one_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("first.yaml").write_text(SPEC, encoding="utf-8")
+    shown = CliRunner().invoke(app, ["plan", "first.yaml"], env={"COLUMNS": "100"})
+    assert "\n".join(line.rstrip() for line in shown.stdout.splitlines()) in README
+
+
+def test_its_conclusion_has_the_variants_shown() -> None:
+    plan = compile_spec(SPEC, "first.yaml", built_in_catalogue()).plan
+    assert plan is not None
+    for trial in plan.trials:
+        assert re.search(rf"^{re.escape(trial.variant)} +3/3 ", README, re.MULTILINE)
+
+
+def test_the_mistakes_are_told_as_shown() -> None:
+    wrong = SPEC.replace("hidden: [", "hiden: [").replace("batch_size: 32", "batch_size: 0").replace("[acc", "[ac")
+    diagnostics = analyse(wrong, "first.yaml", built_in_catalogue()).diagnostics
+    assert len(diagnostics) == 3
+    assert render_text(diagnostics, {"first.yaml": wrong}) in README
+
+
+def test_the_command_table_is_that_of_the_command_line() -> None:
+    table = re.findall(r"^\| `craftc (\w+)", README, re.MULTILINE)
+    assert table == list(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        assert (page.parent / path).exists() if path else anchor in headings, target
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
