@@ -23,7 +23,6 @@ from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 from craftc.schemas.search import PointState, SearchPoint, SearchSummary, StudySummary
 
-DATABASE = "study.db"
 LOCK_TIMEOUT_S = 60.0
 MIN_POINTS_FOR_IMPORTANCES = 4
 
@@ -160,10 +159,17 @@ def _open_study(storage: optuna.storages.RDBStorage, name: str, search: SearchPl
         pruner=build("pruners", search.pruner),
         load_if_exists=True,
     )
-    study.set_metric_names([search.metric])
+    _name_metric(study, search.metric)
     # Opened again after a crash, the sampler must not repeat its first proposals.
     study.sampler = build("samplers", search.sampler, (search.seed + len(study.trials)) % 2**32)
     return study
+
+
+def _name_metric(study: optuna.Study, metric: str) -> None:
+    """What Optuna's plots and dashboard call the value."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([metric])
 
 
 def record_plan(database: Path, plan: Plan, store: Store) -> None:
@@ -181,7 +187,7 @@ def record_plan(database: Path, plan: Plan, store: Store) -> None:
     direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
     name = study_name(plan.name, plan.baseline)
     study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
-    study.set_metric_names([metric])
+    _name_metric(study, metric)
     factors = {path: _factor(plan, path) for path in plan.factors}
     space = {path: Dimension(form) for path, form in plan.search.space.items()} if plan.search else {}
     done = {tuple(trial.user_attrs.get("trials", ())) for trial in study.get_trials(deepcopy=False)}

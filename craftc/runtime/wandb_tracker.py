@@ -13,7 +13,17 @@ from typing import Any
 from craftc.runtime.store import Store
 from craftc.runtime.wandb_mode import CONNECTION_VARIABLES, Mode
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Result,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+)
 from craftc.schemas.spec import Wandb
 
 INIT_TIMEOUT_S = 30.0
@@ -63,6 +73,8 @@ class WandbTracker:
         """See Observer.event."""
         with _without_overrides():
             match event:
+                case TrialProposed(trial=proposed):
+                    self._trials[proposed.id] = proposed
                 case TrialStarted(trial=trial, epoch=epoch):
                     self._catch_up(trial, epoch)
                 case EpochEnded(record=record):
@@ -71,6 +83,8 @@ class WandbTracker:
                     if not reused or result.trial in self._open:
                         self._catch_up(result.trial, result.epochs_trained)
                         self._end(result.trial, summary_of(result), exit_code=0)
+                case TrialPruned() if event.trial in self._open:
+                    self._end(event.trial, {"pruned_at_epoch": event.epoch}, exit_code=0)
                 case TrialFailed():
                     self._run_of(event.trial)
                     self._end(event.trial, {"error.code": event.code, "error.message": event.message}, exit_code=1)

@@ -27,5 +27,4 @@ def tpe(
         n_startup_trials=startup_trials,
         n_ei_candidates=candidates,
         multivariate=multivariate,
-        warn_independent_sampling=False,
     )
