@@ -7,6 +7,7 @@ from pathlib import Path
 
 from craftc.runtime.backend import absolute
 from craftc.runtime.job_source import PlanSource
+from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.search_source import SearchContext, SearchSource
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
@@ -32,14 +33,15 @@ class RayBackend:
         """See Backend.run."""
         if not plan.jobs and plan.search is None:
             return
-        # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
-        from craftc.runtime.ray_cluster import check_placement, connected_ray
+        with ray_environment():
+            # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
+            from craftc.runtime.ray_cluster import check_placement, connected_ray
 
-        store = absolute(store)
-        requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
-        with connected_ray(self._address, shared=self._scratch or store.root) as folder:
-            check_placement(requests)
-            yield from _events(plan, store, search, folder)
+            store = absolute(store)
+            requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
+            with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+                check_placement(requests)
+                yield from _events(plan, store, search, folder)
 
 
 def _events(plan: Plan, store: Store, search: SearchContext | None, folder: Path) -> Iterator[Event]:

@@ -1,7 +1,7 @@
 """A Ray to run on: started for this run alone, or one that is there already; and whether jobs fit on it."""
 
-import os
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from craftc.runtime.backend import BackendError, PlacementError
 from craftc.runtime.ray_sweeper import swept
@@ -18,18 +19,7 @@ from craftc.schemas.plan import JobResources
 # Events are small and results stay on disk: the least that Ray allows is plenty.
 OBJECT_STORE_BYTES = 80 * 2**20
 
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Relative paths mean what they mean in the driver.
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Ctrl-C is ours to handle; the journal and the store are what a run resumes from, so Tune keeps nothing.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
-    "TUNE_RESULT_BUFFER_LENGTH": "1",
-}
+CONNECT_TIMEOUT_S = 10.0
 
 
 @contextmanager
@@ -37,15 +27,14 @@ def connected_ray(address: str | None, *, shared: Path) -> Iterator[Path]:
     """A private Ray, whose processes and files are gone afterwards, or a connection to the one at `address`.
 
     Yields a folder for Tune's own files, which every machine sees: for a cluster, one in `shared`. It is gone
-    afterwards too, and the caller's environment is as before. The caller's SIGTERM handler stays. Raises BackendError.
+    afterwards too. The caller's SIGTERM handler stays. Raises BackendError.
     """
-    with _environment(ENVIRONMENT):
-        if address is None:
-            with _private_folder() as folder, _started(folder):
-                yield folder / "tune"
-        else:
-            with _attached(address), _folder_in(shared) as folder:
-                yield folder
+    if address is None:
+        with _private_folder() as folder, _started(folder):
+            yield folder / "tune"
+    else:
+        with _attached(address), _folder_in(shared) as folder:
+            yield folder
 
 
 def check_placement(requests: Sequence[JobResources]) -> None:
@@ -90,15 +79,28 @@ def _started(folder: Path) -> Iterator[None]:
 @contextmanager
 def _attached(address: str) -> Iterator[None]:
     try:
+        _check_answers(address)
         with _sigterm_handler_kept():
             ray.init(address=address)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         raise BackendError("cluster-unreachable", f'no Ray cluster answers at "{address}": {error}') from error
     try:
         yield
     finally:
         # Disconnects; what this driver started there ends with it, and the cluster lives on.
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise OSError or ValueError where nobody listens at HOST:PORT; Ray itself would wait for minutes."""
+    if "://" in address:
+        raise ValueError("the address of a Ray Client; give HOST:PORT as `ray start --head` prints it, or auto")
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        raise ValueError("expected HOST:PORT, or auto")
+    socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
 @contextmanager
@@ -115,20 +117,6 @@ def _private_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="craftc-", dir=usual if len(usual) <= 20 else "/tmp"))
     with swept(folder):
         yield folder
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

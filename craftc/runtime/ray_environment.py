@@ -1,0 +1,40 @@
+"""Environment variables that make Ray and Tune behave while they run here. Imports neither, so that it comes first."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+VARIABLES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Read when Ray is imported. A thread of Tune that is still about after a shutdown would otherwise start a new Ray.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
+    "TUNE_DISABLE_AUTO_INIT": "1",
+    # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Relative paths mean what they mean in the driver.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    # Ctrl-C is ours to handle; the journal and the store are what a run resumes from, so Tune keeps nothing.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+}
+
+
+@contextmanager
+def ray_environment() -> Iterator[None]:
+    """Set the variables, and put back what was there."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(VARIABLES)
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

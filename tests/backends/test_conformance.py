@@ -1,0 +1,140 @@
+"""What every backend does, whatever it runs the jobs on."""
+
+from itertools import islice
+
+import pytest
+
+from craftc.runtime.inline_backend import InlineBackend
+from craftc.runtime.store import Store
+from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+
+
+@pytest.fixture(scope="module")
+def trials(make_trial):
+    """Two in one job, one that fails between two others of its job, one that another run has finished."""
+    return {
+        "a": make_trial(0),
+        "b": make_trial(1),
+        "nan": make_trial(2, lr=1e30),
+        "after": make_trial(3),
+        "known": make_trial(4),
+    }
+
+
+@pytest.fixture(scope="module")
+def plan(trials, make_plan):
+    return make_plan([trials["a"], trials["b"]], [trials["nan"], trials["after"]], [trials["known"]])
+
+
+@pytest.fixture(scope="module")
+def inline_store(tmp_path_factory, trials, make_plan):
+    """The same trials, trained in this process."""
+    store = Store(tmp_path_factory.mktemp("inline") / "store")
+    list(InlineBackend().run(make_plan(list(trials.values())), store))
+    return store
+
+
+@pytest.fixture(scope="module")
+def run(backend, plan, trials, make_plan, tmp_path_factory):
+    """Every event of one run, each with what the store said of its trial when it came."""
+    store = Store(tmp_path_factory.mktemp("run") / "store")
+    list(InlineBackend().run(make_plan([trials["known"]]), store))
+    told = []
+    for event in backend.run(plan, store):
+        trial = trial_of(event)
+        told.append((event, store.is_finished(trial), len(store.history(trial))))
+    return store, told
+
+
+def trial_of(event):
+    match event:
+        case TrialStarted(trial=trial) | TrialFailed(trial=trial):
+            return trial
+        case EpochEnded(record=record):
+            return record.trial
+        case TrialFinished(result=result):
+            return result.trial
+
+
+def events_of(run, trial):
+    return [event for event, *_ in run[1] if trial_of(event) == trial.id]
+
+
+@pytest.mark.parametrize("name", ["a", "b", "after"])
+def test_a_trial_starts_tells_each_epoch_and_finishes(run, trials, name):
+    events = events_of(run, trials[name])
+    assert [event.type for event in events] == ["started", "epoch", "epoch", "epoch", "finished"]
+    assert [event.record.epoch for event in events[1:4]] == [1, 2, 3]
+    assert not events[-1].reused
+
+
+def test_what_is_told_is_in_the_store(run):
+    store, told = run
+    for event, was_finished, num_epochs in told:
+        if isinstance(event, EpochEnded):
+            assert num_epochs >= event.record.epoch
+            assert event.record in store.history(event.record.trial)
+        if isinstance(event, TrialFinished):
+            assert was_finished
+            assert event.result == store.result(event.result.trial)
+
+
+def test_a_failing_trial_fails_alone(run, trials):
+    assert [event.type for event in events_of(run, trials["nan"])] == ["started", "failed"]
+    failure = events_of(run, trials["nan"])[-1]
+    assert (failure.code, failure.epoch) == ("nan-loss", 1)
+    assert not run[0].is_finished(trials["nan"].id)
+
+
+def test_a_finished_trial_is_not_trained_again(run, trials):
+    (event,) = events_of(run, trials["known"])
+    assert isinstance(event, TrialFinished)
+    assert event.reused
+
+
+def test_trials_of_a_job_run_one_after_another_in_order(run, trials):
+    in_job = [trial_of(event) for event, *_ in run[1] if trial_of(event) in {trials["a"].id, trials["b"].id}]
+    assert in_job == [trials["a"].id] * 5 + [trials["b"].id] * 5
+
+
+def test_the_numbers_do_not_depend_on_the_backend(run, trials, inline_store):
+    for name in ("a", "b", "after", "known"):
+        here, inline = (store.result(trials[name].id) for store in (run[0], inline_store))
+        assert here.model_copy(update={"seconds": 0.0}) == inline.model_copy(update={"seconds": 0.0})
+
+
+def test_nothing_is_left_behind(run, home):
+    home.assert_clean()
+
+
+def test_a_plan_without_jobs_is_over_at_once(backend, make_plan, tmp_path):
+    assert list(backend.run(make_plan(), Store(tmp_path))) == []
+
+
+def test_closing_stops_and_leaves_the_trial_resumable(backend, make_trial, make_plan, tmp_path, home):
+    trial = make_trial(0, endless=True)
+    plan = make_plan([trial])
+    store, straight = Store(tmp_path / "store"), Store(tmp_path / "straight")
+    events = backend.run(plan, store)
+    assert any(isinstance(event, EpochEnded) for event in events)
+    events.close()
+    home.assert_clean()
+    num_before = len(store.history(trial.id))
+    assert num_before > 0
+    with store.lock(trial.id, timeout_s=0):
+        assert not store.is_finished(trial.id)
+
+    resumed = train_epochs(plan, store, 2)
+    assert resumed[0] == TrialStarted(trial=trial.id, epoch=num_before)
+    train_epochs(plan, straight, num_before + 2)
+    metrics = [[record.metrics for record in each.history(trial.id)] for each in (store, straight)]
+    assert metrics[0] == metrics[1]
+    assert len(metrics[0]) == num_before + 2
+
+
+def train_epochs(plan, store, num_epochs):
+    events = InlineBackend().run(plan, store)
+    try:
+        return list(islice(events, 1 + num_epochs))
+    finally:
+        events.close()

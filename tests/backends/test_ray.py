@@ -1,0 +1,119 @@
+"""What only Ray has: workers that die, machines that are too small, other clusters."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from craftc.runtime.backend import BackendError, PlacementError
+from craftc.runtime.ray_backend import RayBackend
+from craftc.runtime.ray_sweeper import holders
+from craftc.runtime.store import Store
+from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+
+pytestmark = pytest.mark.ray
+
+
+def kill_workers(folder: Path) -> None:
+    """SIGKILL every process below `folder` that runs jobs."""
+    for pid in holders(folder):
+        with contextlib.suppress(OSError):
+            if b"ray::RayJob" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_path, home):
+    first, endless, last = make_trial(0), make_trial(1, endless=True), make_trial(2)
+    store = Store(tmp_path / "store")
+    num_starts, told = 0, []
+    for event in RayBackend().run(make_plan([first, endless], [last], max_concurrent=1), store):
+        told.append(event)
+        num_starts += isinstance(event, TrialStarted) and event.trial == endless.id
+        if isinstance(event, EpochEnded) and event.record.trial == endless.id and event.record.epoch > 1:
+            kill_workers(home.path)
+
+    of_first = [event for event in told if isinstance(event, TrialFinished) and event.result.trial == first.id]
+    assert [event.reused for event in of_first] == [False]
+    assert num_starts == 2
+    starts = [event for event in told if isinstance(event, TrialStarted) and event.trial == endless.id]
+    assert starts[1].epoch > 0
+    (failure,) = (event for event in told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (endless.id, "worker-died")
+    assert "2 times" in failure.message
+    assert "worker process has died" in failure.traceback
+    assert store.is_finished(last.id)
+    home.assert_clean()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Another user's cluster of one CPU on this machine, whose address stands in RAY_ADDRESS."""
+    folder = tempfile.mkdtemp(prefix="other-", dir="/tmp")
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port = probe.getsockname()[1]
+    ray = Path(sys.executable).with_name("ray")
+    address = f"127.0.0.1:{port}"
+    command = [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1", f"--temp-dir={folder}"]
+    options = ["--include-dashboard=false", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": folder},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", address)
+        wait_for(port)
+        yield address
+    process.terminate()
+    process.wait(20)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for(port):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"no cluster at port {port}")
+
+
+def num_finished(events):
+    return sum(isinstance(event, TrialFinished) for event in events)
+
+
+def test_a_private_ray_beside_another_cluster(cluster, make_trial, make_plan, tmp_path, home):
+    store = Store(tmp_path / "store")
+    # Two CPUs: the other cluster has one.
+    assert num_finished(RayBackend().run(make_plan([make_trial(0)], cpu=2), store)) == 1
+    assert os.environ["RAY_ADDRESS"] == cluster
+    home.assert_clean()
+
+
+def test_jobs_run_on_a_cluster_that_lives_on(cluster, make_trial, make_plan, tmp_path):
+    for seed in (0, 1):
+        store = Store(tmp_path / f"store{seed}")
+        assert num_finished(RayBackend(cluster).run(make_plan([make_trial(seed)]), store)) == 1
+        assert [path.name for path in store.root.iterdir() if path.name.startswith(".tune")] == []
+
+
+def test_a_job_that_fits_on_no_machine_is_refused_before_it_starts(cluster, make_trial, make_plan, tmp_path):
+    with pytest.raises(PlacementError, match=r"a job asks for 3 CPUs and 0.5 GPUs, .* there is 1 CPUs and 0 GPUs"):
+        next(RayBackend(cluster).run(make_plan([make_trial(0)], cpu=3, gpu=0.5), Store(tmp_path)))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "localhost", "ray://127.0.0.1:10001"])
+def test_a_cluster_that_does_not_answer(address, make_trial, make_plan, tmp_path):
+    with pytest.raises(BackendError, match=f'no Ray cluster answers at "{address}"') as caught:
+        next(RayBackend(address).run(make_plan([make_trial(0)]), Store(tmp_path)))
+    assert caught.value.code == "cluster-unreachable"
