@@ -47,11 +47,11 @@ def _sentences(search: SearchConclusion, conclusion: Conclusion, decimals: int) 
 def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -> Iterator[str]:
     headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
     if headline == search.metric:
-        yield f"that {search.metric} was itself what the choice was made by, so it flatters the best of {search.num_points}."
+        yield f"the choice was made by {search.metric}, which is the headline too, and flatters the best of {search.num_points}."
         return
     difference = search.difference
     if difference is None:
-        yield f"{search.metric} is what the choice was made by, so it flatters the best of {search.num_points}."
+        yield f"the choice was made by {search.metric}, which flatters the best of {search.num_points}."
         return
     if difference.interval is None:
         size = f"{fixed(difference.mean, decimals, sign=True)} (one seed, so no interval)"
@@ -60,7 +60,7 @@ def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -
         clear = {"better": "", "worse": ", worse", "undecided": ", not told from chance"}.get(difference.verdict, "")
         size += f" ({len(difference.seeds)} paired seeds{clear})"
     yield (
-        f"{search.metric} is what the choice was made by, so it flatters the best of {search.num_points}; "
+        f"the choice was made by {search.metric}, which flatters the best of {search.num_points}; "
         f"{headline}, which took no part in it, changes by {size}."
     )
 

@@ -23,8 +23,8 @@ class Outcome:
 
 def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
     """Have all finished trials of the plan in study.db, and what a search came to in search.json."""
-    if plan.search is not None and not run_folder.database.exists():
-        return  # it ended before it began
+    if not plan.trials or (plan.search is not None and not run_folder.database.exists()):
+        return  # nothing to tell: a search that was ended before it began
     # Lazily: Optuna and its database layer take a second to import.
     from craftc.runtime.study import record_plan, summarise
 
