@@ -12,7 +12,6 @@ from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.store import Store
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
@@ -33,6 +32,8 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
+    from craftc.runtime.store import Store
+
     store = Store(runs_dir / "store")
     compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished)
     texts = {str(path): text}

@@ -9,7 +9,9 @@ from craftc.compiler.explanations import codes, source
 from craftc.compiler.problem import did_you_mean
 
 
-def explain(code: Annotated[str, typer.Argument(help="As it stands in brackets: error[CODE].", show_default=False)]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(help="As it stands in brackets: error[CODE].", show_default=False)],
+) -> None:
     """Explain one diagnostic: what it means, why it is one, a bad and a good example.
 
     Example: `craftc explain unknown-key`

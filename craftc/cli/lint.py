@@ -1,6 +1,8 @@
 """craftc lint: every mistake of all files and folders given."""
 
+import os
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,15 +26,18 @@ class Format(StrEnum):
 
 def lint(
     paths: Annotated[list[Path], typer.Argument(help="Specs, and folders whose specs are meant.", show_default=False)],
-    format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,  # noqa: A002
+    format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,
 ) -> None:
-    """Tell every mistake in the specs given. Exit 0 when there is none, 1 otherwise.
+    """Tell every mistake in the specs given. Exit 0 when there is none, 1 otherwise, 2 when there is no spec.
 
     Example: `craftc lint specs/ --format json`
     """
     diagnostics: list[Diagnostic] = []
     texts: dict[str, str] = {}
-    files = [file for path in paths for file in _files(path)]
+    files = dict.fromkeys(file for path in paths for file in _files(path))
+    if not files:
+        typer.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
+        raise typer.Exit(2)
     for file in files:
         text = read_spec(file)
         if isinstance(text, Diagnostic):
@@ -51,14 +56,21 @@ def lint(
 
 def _files(path: Path) -> list[Path]:
     """A file as it is; of a folder all that says `craftc:`, which is what makes a YAML file a spec."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return [path]
-    found = sorted(file for pattern in ("*.yaml", "*.yml") for file in path.rglob(pattern))
+    found = list(_yaml_files(path))
     specs = [file for file in found if isinstance(text := read_spec(file), Diagnostic) or _is_spec(text)]
     if len(specs) < len(found):
         others = ", ".join(str(file) for file in found if file not in specs)
         typer.echo(f"no spec, for want of a key craftc: {others}", err=True)
     return specs
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if name.endswith((".yaml", ".yml")))
 
 
 def _is_spec(text: str) -> bool:

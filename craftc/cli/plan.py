@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 def plan(
     spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
-    format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,  # noqa: A002
+    format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,
     runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
 ) -> None:
     """Show what `craftc run` would train, what it would reuse and what came out the same.

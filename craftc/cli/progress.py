@@ -39,7 +39,7 @@ class Tally:
         return f"{trial.variant} seed {trial.seed}"
 
     def watched(self, metrics: dict[str, float]) -> str:
-        """The headline where it is measured at every epoch, the same metric on the valid split otherwise, else a loss."""
+        """The headline where it is measured at every epoch, else the same metric on the valid split, else a loss."""
         headline = self.plan.headline
         for name in (headline.name, f"valid/{headline.metric}", "train/loss", "train/objective"):
             if name in metrics:
@@ -176,7 +176,8 @@ class LiveProgress:
         total = Progress(TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[note]}"))
         failed = f", [red]{tally.num_failed} failed[/]" if tally.num_failed else ""
         note = f"{elapsed}  {tally.time_left() or 'starting Ray and the first trials'}{failed}"
-        total.add_task(f"[bold]{done}/{len(tally.trials)} trials[/]", total=len(tally.trials), completed=done, note=note)
+        num_trials = len(tally.trials)
+        total.add_task(f"[bold]{done}/{num_trials} trials[/]", total=num_trials, completed=done, note=note)
         return Group(total, self._running(tally))
 
     def _running(self, tally: Tally) -> Table:
@@ -184,7 +185,9 @@ class LiveProgress:
         for trial_id, latest in list(tally.running.items())[:MAX_SHOWN]:
             epoch = latest.record.epoch if latest else 0
             metric = tally.watched(latest.record.metrics) if latest else ""
-            table.add_row(f"  {tally.name(trial_id)}", f"epoch {epoch}/{tally.num_epochs(trial_id)}", metric)
+            # Text, since the brackets of a list in a variant's name are no markup.
+            name = Text(f"  {tally.name(trial_id)}")
+            table.add_row(name, f"epoch {epoch}/{tally.num_epochs(trial_id)}", Text(metric))
         if len(tally.running) > MAX_SHOWN:
             table.add_row(f"  and {len(tally.running) - MAX_SHOWN} more")
         return table

@@ -3,11 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftc.schemas.conclusion import Conclusion
+if TYPE_CHECKING:
+    from craftc.schemas.conclusion import Conclusion
 
 
 class Format(StrEnum):
@@ -22,7 +23,7 @@ def report(
     run: Annotated[
         str, typer.Argument(help="A run's folder, NAME/RUN, or NAME for its latest run.", show_default=False)
     ],
-    format: Annotated[Format, typer.Option(help="How the conclusion is written.")] = Format.TEXT,  # noqa: A002
+    format: Annotated[Format, typer.Option(help="How the conclusion is written.")] = Format.TEXT,
     runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
 ) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
@@ -41,7 +42,7 @@ def report(
     print_conclusion(conclusion, format)
 
 
-def print_conclusion(conclusion: Conclusion, format: Format) -> None:  # noqa: A002
+def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
     """Write a conclusion to standard output."""
     from rich.console import Console
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -92,17 +91,14 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
                 terminal = stack.enter_context(output_to(folder.log))
                 observers = _observers(compiled, store, folder, terminal)
                 backend = _backend(backend_name, address)
-                outcome = execute(
-                    compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder
-                )
+                outcome = execute(compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder)
             num_failed = len(outcome.failed)
         except BackendError as error:
             typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            typer.echo(
-                f"interrupted; what was trained is kept in {store.root}, and the same command goes on from there", err=True
-            )
+            kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
+            typer.echo(f"interrupted; {kept}", err=True)
             raise typer.Exit(INTERRUPTED) from None
     print_conclusion(conclude(*read_run(folder.path)), Format.TEXT)
     typer.echo(f"run folder: {folder.path}", err=True)
@@ -119,9 +115,7 @@ def _backend(name: BackendName, address: str | None) -> "Backend":
     return RayBackend(address)
 
 
-def _observers(
-    compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal"
-) -> "list[Observer]":
+def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal") -> "list[Observer]":
     """The display on the user's terminal, and the trackers that the spec asks for."""
     from rich.console import Console
 

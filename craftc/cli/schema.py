@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.json_schema import json_schema, schema_at
 from craftc.schemas.diagnostic import parse_path
 
 
@@ -19,6 +18,8 @@ def schema(
 
     Example: `craftc schema training.early_stopping`
     """
+    from craftc.compiler.json_schema import json_schema, schema_at
+
     whole = json_schema(built_in_catalogue())
     try:
         shown = whole if path is None else schema_at(whole, parse_path(path))

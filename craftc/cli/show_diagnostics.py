@@ -1,5 +1,6 @@
 """Diagnostics on a stream: coloured in a terminal, plain elsewhere."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -22,9 +23,10 @@ def _paint(text: str, style: Style) -> str:
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str]) -> None:
-    """Print the text form, if there is anything to tell."""
+    """Print the text form, if there is anything to tell. NO_COLOR in the environment is respected: no-color.org."""
     if diagnostics:
-        typer.echo(render_text(diagnostics, texts, _paint if stream.isatty() else plain), file=stream)
+        coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+        typer.echo(render_text(diagnostics, texts, _paint if coloured else plain), file=stream)
 
 
 def count(number: int, noun: str) -> str:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
-from craftc.compiler.component_fields import component_places
-from craftc.compiler.expression import Expression, ExpressionError
+from craftc.compiler.component_fields import component_fields, component_places
+from craftc.compiler.expression import ExpressionError, parse_expression
 from craftc.compiler.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
 from craftc.schemas.catalogue import Catalogue
@@ -23,7 +22,7 @@ REGULARIZED: dict[str, Path] = {
 
 @dataclass(frozen=True)
 class Checked:
-    """What the rules look at: the spec, its tree with all defaults, and the tree as written."""
+    """What the rules look at: the spec, the same as plain values, and the tree as written, components spelled out."""
 
     spec: Spec
     tree: dict[str, Any]
@@ -48,33 +47,44 @@ def splits_sum(checked: Checked) -> Iterator[Problem]:
         yield Problem("splits-sum", ("data", "splits"), message)
 
 
+def split_name(checked: Checked) -> Iterator[Problem]:
+    """A split's name can stand before the slash of a metric and between the dots of a path."""
+    for name in checked.spec.data.splits.fractions:
+        if not name or set(name) & set("/.") or name.isdigit():
+            message = f'{show(name)} cannot name a split: it stands in metrics as "<split>/<metric>" and in paths'
+            hint = "use letters, digits and _ and begin with a letter"
+            yield Problem("wrong-name", ("data", "splits", name), message, hint, at_key=True)
+
+
 def regularization_unsupported(checked: Checked) -> Iterator[Problem]:
     """What `regularization` hands on has a taker."""
     for name, path, kind, taken in _handed_on(checked):
         if not taken:
             message = f'"{name}" has no effect: {kind} at "{format_path(path)}" has no argument of that name'
             hint = f'remove it, or use another {format_path(path)} that takes "{name}"'
-            yield Problem("regularization-unsupported", ("regularization", name), message, hint, True, reads=(path,))
+            place, reads = ("regularization", name), ((*path, "kind"),)
+            yield Problem("regularization-unsupported", place, message, hint, True, reads=reads)
 
 
 def set_twice(checked: Checked) -> Iterator[Problem]:
     """What `regularization` hands on is not set by the component as well."""
     for name, path, _, taken in _handed_on(checked):
         if taken and name in _at(checked.written, path):
-            message = f'"{name}" is set here and in "{format_path(path)}"; which one counts?'
-            yield Problem("set-twice", ("regularization", name), message, "keep one of the two", True)
+            message = f'"{name}" is set here and in "{format_path(path)}"; only one can count'
+            reads = ((*path, "kind"), (*path, name))
+            yield Problem("set-twice", ("regularization", name), message, "keep one of the two", True, reads=reads)
 
 
 def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
     for name, path in REGULARIZED.items():
         component = _at(checked.tree, path)
-        entry = checked.catalogue.find(_group_of(checked, path), str(component.get("kind")))
+        entry = checked.catalogue.find(_group_of(path), str(component.get("kind")))
         if getattr(checked.spec.regularization, name) is not None and entry is not None:
             yield name, path, entry.kind, entry.parameter(name) is not None
 
 
-def _group_of(checked: Checked, path: Path) -> str:
-    return next((place.group for place in component_places(checked.tree) if place.path == path), "")
+def _group_of(path: Path) -> str:
+    return next(field.group for field in component_fields() if field.path == path)
 
 
 def _at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def constraint(checked: Checked) -> Iterator[Problem]:
     for place in component_places(checked.tree):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
-            rule = Expression(text)
+            rule = parse_expression(text)
             names = [str(name[0]) for name in rule.names]
             values = {name: place.value.get(name) for name in names}
             if any(not isinstance(value, int | float) for value in values.values()) or rule.evaluate(values):
@@ -101,57 +111,54 @@ def constraint(checked: Checked) -> Iterator[Problem]:
             yield Problem("constraint-broken", written, message, reads=reads)
 
 
-def _named_metrics(checked: Checked) -> Iterator[tuple[Path, str, bool]]:
-    """Every metric that the spec names by `<split>/<metric>`: its place, its name, whether it steers training."""
-    spec = checked.spec
-    if spec.training.early_stopping is not None:
-        yield ("training", "early_stopping", "metric"), spec.training.early_stopping.metric, True
+class _Named(NamedTuple):
+    """A metric that the spec names by `<split>/<metric>`. `mode` is None where it steers nothing."""
+
+    place: Path
+    metric: str
+    mode: str | None
+
+
+def _named_metrics(spec: Spec) -> Iterator[_Named]:
+    if (stop := spec.training.early_stopping) is not None:
+        yield _Named(("training", "early_stopping"), stop.metric, stop.mode)
     if (select := selection(spec)) is not None:
-        yield ("evaluation", "select", "metric"), select.metric, True
+        yield _Named(("evaluation", "select"), select.metric, select.mode)
     for index, phase in enumerate(spec.training.schedule):
         if isinstance(phase.args.get("metric"), str):
-            yield ("training", "schedule", index, "metric"), phase.args["metric"], True
+            yield _Named(("training", "schedule", index), phase.args["metric"], str(phase.args.get("mode", "infer")))
     if spec.report.metric is not None:
-        yield ("report", "metric"), spec.report.metric, False
+        yield _Named(("report",), spec.report.metric, None)
 
 
 def unknown_metric(checked: Checked) -> Iterator[Problem]:
     """A metric that is named is one that is recorded."""
     names = recorded(checked.spec, checked.catalogue, held_out=True)
-    for path, name, _ in _named_metrics(checked):
-        if name not in names:
-            hint = did_you_mean(name, names) or f"recorded are {one_of(names)}"
-            message = f'nothing records "{name}"'
-            yield Problem("unknown-metric", path, message, hint, reads=(path, ("objective", "metrics")))
+    for place, metric, _ in _named_metrics(checked.spec):
+        if metric not in names:
+            hint = did_you_mean(metric, names) or f"recorded are {one_of(names)}"
+            reads = (("objective", "metrics"), ("data", "splits"))
+            yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
 
 
 def held_out_used(checked: Checked) -> Iterator[Problem]:
     """Nothing is chosen by the held-out split."""
-    for path, name, steers in _named_metrics(checked):
-        if steers and name.startswith(f"{HELD_OUT}/") and name in recorded(
-            checked.spec, checked.catalogue, held_out=True
-        ):
-            message = f'"{name}" is measured once, at the end; training cannot be steered by it'
-            yield Problem("held-out-used", path, message, "choose by another split, such as valid")
+    names = recorded(checked.spec, checked.catalogue, held_out=True)
+    for place, metric, mode in _named_metrics(checked.spec):
+        if mode is not None and metric.startswith(f"{HELD_OUT}/") and metric in names:
+            message = f'"{metric}" is measured once, at the end; training cannot be steered by it'
+            yield Problem("held-out-used", (*place, "metric"), message, "choose by another split, such as valid")
 
 
 def wrong_mode(checked: Checked) -> Iterator[Problem]:
     """A given direction is the metric's own."""
-    spec = checked.spec
-    modes = metric_modes(spec, checked.catalogue)
-    places: list[tuple[Path, str, str]] = []
-    if (stop := spec.training.early_stopping) is not None:
-        places.append((("training", "early_stopping", "mode"), stop.metric, stop.mode))
-    if (select := selection(spec)) is not None:
-        places.append((("evaluation", "select", "mode"), select.metric, select.mode))
-    for index, phase in enumerate(spec.training.schedule):
-        if "mode" in phase.args:
-            places.append((("training", "schedule", index, "mode"), str(phase.args["metric"]), phase.args["mode"]))
-    for path, metric, mode in places:
+    modes = metric_modes(checked.spec, checked.catalogue)
+    for place, metric, mode in _named_metrics(checked.spec):
         better = modes.get(metric.partition("/")[2])
-        if mode != "infer" and better is not None and mode != better:
+        if mode in ("min", "max") and better is not None and mode != better:
             message = f'mode {mode} prefers a worse "{metric}": its better direction is {better}'
-            yield Problem("wrong-mode", path, message, f"write {better}, or leave mode out")
+            hint = f"write {better}, or leave mode out"
+            yield Problem("wrong-mode", (*place, "mode"), message, hint, reads=((*place, "metric"),))
 
 
 def duplicate_metric(checked: Checked) -> Iterator[Problem]:
@@ -213,7 +220,8 @@ def zip_length(checked: Checked) -> Iterator[Problem]:
     """What is taken in step is equally long."""
     lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
     if len(set(lengths.values())) > 1:
-        message = f"the lists are taken in step and differ in length: {', '.join(f'{p} {n}' for p, n in lengths.items())}"
+        told = ", ".join(f"{path} has {length}" for path, length in lengths.items())
+        message = f"the lists are taken in step and differ in length: {told}"
         yield Problem("zip-length", ("ablation", "zip"), message)
 
 
@@ -228,21 +236,23 @@ def factor_twice(checked: Checked) -> Iterator[Problem]:
 def feature_conflict(checked: Checked) -> Iterator[Problem]:
     """Features that are off together agree on what they set; only `add_one` switches several off."""
     ablation = checked.spec.ablation
-    if "add_one" not in ablation.design:
-        return
-    for (first, one), (second, other) in combinations(ablation.features.items(), 2):
-        for path in one:
-            if path in other and one[path] != other[path]:
-                message = f'"{first}" and "{second}" set it differently, and add_one switches both off'
-                yield Problem("feature-conflict", ("ablation", "features", second, path), message)
+    set_by: dict[str, tuple[str, Any]] = {}
+    for name, settings in ablation.features.items() if "add_one" in ablation.design else ():
+        for path, value in settings.items():
+            first, other = set_by.setdefault(path, (name, value))
+            if other != value:
+                message = f'"{first}" and "{name}" set it differently, and add_one switches both off'
+                yield Problem("feature-conflict", ("ablation", "features", name, path), message)
 
 
 def duplicate_seed(checked: Checked) -> Iterator[Problem]:
     """A seed is listed once."""
     seeds = checked.spec.ablation.seeds
+    seen: set[int] = set()
     for index, seed in enumerate(seeds if isinstance(seeds, tuple) else ()):
-        if isinstance(seeds, tuple) and seed in seeds[:index]:
+        if seed in seen:
             yield Problem("duplicate-seed", ("ablation", "seeds", index), f"the seed {seed} is listed twice")
+        seen.add(seed)
 
 
 def bad_expression(checked: Checked) -> Iterator[Problem]:
@@ -250,26 +260,27 @@ def bad_expression(checked: Checked) -> Iterator[Problem]:
     for index, text in enumerate(checked.spec.ablation.require):
         path: Path = ("ablation", "require", index)
         try:
-            Expression(text).evaluate(checked.tree)
+            parse_expression(text).evaluate(checked.tree)
         except ExpressionError as error:
-            yield Problem("bad-expression", path, f'"{text}" {error}')
+            yield Problem("bad-expression", path, f"{show(text)} {error}")
 
 
 def requirement(checked: Checked) -> Iterator[Problem]:
     """The spec as written meets its own `require`; a variant that does not is left out."""
     for index, text in enumerate(checked.spec.ablation.require):
         try:
-            met = Expression(text).evaluate(checked.tree)
+            met = parse_expression(text).evaluate(checked.tree)
         except ExpressionError:
             continue
         if not met:
             path: Path = ("ablation", "require", index)
-            message = f'the spec as written does not meet "{text}", and every variant is compared with it'
+            message = f"the spec as written does not meet {show(text)}, and every variant is compared with it"
             yield Problem("requirement-unmet", path, message)
 
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     splits_sum,
+    split_name,
     regularization_unsupported,
     set_twice,
     constraint,

@@ -10,12 +10,16 @@ Scalar = str | int | float | bool | None
 
 @dataclass(slots=True)
 class Node:
-    """A value and the range of its text. `size` counts the nodes beneath it, itself included, aliases expanded."""
+    """A value and the range of its text.
+
+    `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded.
+    """
 
     value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
     start: Position
     end: Position
     size: int = 1
+    depth: int = 1
 
     def plain(self) -> Any:
         """The value as plain Python: None, bool, int, float, str, list and dict."""
@@ -41,7 +45,7 @@ class Document:
         """
         node, key_node = self.root, None
         for part in path:
-            if isinstance(node.value, dict) and part in node.value:
+            if isinstance(node.value, dict) and str(part) in node.value:
                 key_node, node = node.value[str(part)]
             elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
                 key_node, node = None, node.value[part]

@@ -4,51 +4,48 @@ Order: the baseline, leave_one_out, add_one (bare first), grid, zip. The baselin
 other is compared with it. `exclude` and `require` then leave out variants, never the baseline.
 """
 
-import copy
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
+from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import EXPERIMENT_RULES, Checked, check
-from craftc.compiler.expression import Expression, ExpressionError, look_up
-from craftc.compiler.problem import Problem
+from craftc.compiler.leave_out import Filters, unknown_exclude_paths
+from craftc.compiler.lower import SECTIONS
+from craftc.compiler.problem import Problem, did_you_mean, one_of
 from craftc.compiler.resolve import resolve
+from craftc.compiler.tree import copy_tree, set_path, touch
 from craftc.compiler.validate import validate
-from craftc.schemas.catalogue import Catalogue
-from craftc.schemas.diagnostic import Path, format_path, parse_path
+from craftc.compiler.variant import Setting, Variant
+from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Ablation, Spec
 
+MAX_TRIALS = 100_000
+"""Of one spec; a product of a few long lists is soon more than anyone could train or wait for."""
 FULL = "full"
 BASE = "base"
 BARE = "bare"
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One value that a variant sets, and the place in the spec that says so."""
-
-    path: str
-    value: Any
-    origin: Path
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A named set of settings over the spec as written."""
-
-    name: str
-    settings: tuple[Setting, ...]
-
-
-@dataclass(frozen=True)
 class ResolvedVariant:
-    """A variant with its own complete spec."""
+    """A variant with its own complete spec; `spec.ablation` is empty in it."""
 
-    name: str
-    overrides: dict[str, Any]
+    variant: Variant
     spec: Spec
+
+    @property
+    def name(self) -> str:
+        """The variant's name, unique in its spec."""
+        return self.variant.name
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What it sets, path to value."""
+        return {setting.path: setting.value for setting in self.variant.settings}
 
 
 @dataclass(frozen=True)
@@ -61,27 +58,41 @@ class Expansion:
 
 def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
+    ablation = base.spec.ablation
+    num_trials = _num_variants(ablation) * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
+    if num_trials > MAX_TRIALS:
+        message = f"the ablation asks for {num_trials:,} trials; at most {MAX_TRIALS:,} are possible"
+        return Expansion((), [Problem("too-many-trials", ("ablation",), message, "shorten its lists", at_key=True)])
     known = {(problem.code, problem.path, problem.message) for problem in base_problems}
-    told: set[tuple[str, Path, str]] = set()
+    told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
-    problems: list[Problem] = []
+    filters = Filters(ablation)
     for variant in _variants(base.spec):
         spec, tree, found = _resolve_variant(base, variant)
         for problem in found:
-            if (problem.code, problem.path, problem.message) in known:
-                continue
-            placed = _blame(problem, variant, base.tree)
-            if (placed.code, placed.path, problem.message) not in told:
-                told.add((placed.code, placed.path, problem.message))
-                problems.append(placed)
-        if spec is not None and not _left_out(variant, tree, base.spec.ablation):
-            overrides = {setting.path: setting.value for setting in variant.settings}
-            resolved.append(ResolvedVariant(variant.name, overrides, spec))
-    problems += _check_exclude(base)
-    if len(resolved) == 1 and _asks_for_more(base.spec.ablation) and not problems:
-        message = "exclude and require leave no variant but the spec as written"
-        problems.append(Problem("nothing-left", ("ablation",), message, at_key=True))
+            inherited = (problem.code, problem.path, problem.message) in known
+            if not (inherited and not is_changed(problem, variant, base.tree)):
+                placed = blame(problem, variant, base.tree)
+                told.setdefault((placed.code, placed.path, problem.message), placed)
+        if spec is not None and not (variant.settings and filters.leaves_out(variant, tree)):
+            resolved.append(ResolvedVariant(variant, spec))
+    unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
+    failed = [problem for problem in filters.problems() if problem.path not in unreadable]
+    problems = [*told.values(), *failed, *unknown_exclude_paths(base)]
+    if not problems:
+        problems += filters.idle()
+        if len(resolved) == 1 and _asks_for_more(ablation):
+            message = "exclude and require leave no variant but the spec as written"
+            problems = [Problem("nothing-left", ("ablation",), message, at_key=True)]
     return Expansion(tuple(resolved), problems)
+
+
+def _num_variants(ablation: Ablation) -> int:
+    """How many there are before exclude and require."""
+    num_features = len(ablation.features)
+    designed = num_features * len(set(ablation.design)) + (num_features > 0 and "add_one" in ablation.design)
+    grid = prod(len(values) for values in ablation.grid.values()) if ablation.grid else 0
+    return 1 + designed + grid + min((len(values) for values in ablation.zip.values()), default=0)
 
 
 def _asks_for_more(ablation: Ablation) -> bool:
@@ -105,8 +116,8 @@ def _variants(spec: Spec) -> Iterator[Variant]:
     yield from _named(_grid_points(ablation))
 
 
-def _merge(settings: Any) -> tuple[Setting, ...]:
-    return tuple({setting.path: setting for group in settings for setting in group}.values())
+def _merge(groups: Iterable[tuple[Setting, ...]]) -> tuple[Setting, ...]:
+    return tuple({setting.path: setting for settings in groups for setting in settings}.values())
 
 
 def _grid_points(ablation: Ablation) -> Iterator[tuple[Setting, ...]]:
@@ -122,11 +133,15 @@ def _grid_points(ablation: Ablation) -> Iterator[tuple[Setting, ...]]:
 def _named(points: Iterator[tuple[Setting, ...]]) -> Iterator[Variant]:
     points_list = list(points)
     short = short_names({setting.path for point in points_list for setting in point})
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     for point in points_list:
-        name = ",".join(f"{short[setting.path]}={_value_name(setting.value)}" for setting in point)
-        taken[name] = taken.get(name, 0) + 1
-        yield Variant(name if taken[name] == 1 else f"{name}#{taken[name]}", point)
+        name = wanted = ",".join(f"{short[setting.path]}={_value_name(setting.value)}" for setting in point)
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{wanted}#{count}"
+        taken.add(name)
+        yield Variant(name, point)
 
 
 def short_names(paths: set[str]) -> dict[str, str]:
@@ -145,113 +160,53 @@ def short_names(paths: set[str]) -> dict[str, str]:
 
 def _value_name(value: Any) -> str:
     if isinstance(value, dict) and isinstance(value.get("kind"), str):
-        return str(value["kind"])
+        return _cut(str(value["kind"]))
     if isinstance(value, str):
-        return value
-    text = f"{value:g}" if isinstance(value, float) else json.dumps(value, separators=(",", ":"))
+        return _cut(value)
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return _cut(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[str, Any], list[Problem]]:
-    written = copy.deepcopy(base.written)
-    for setting in variant.settings:
-        if not set_path(written, parse_path(setting.path), copy.deepcopy(setting.value)):
-            message = f'there is no "{setting.path}" to set'
-            return None, written, [Problem("unknown-factor", parse_path(setting.path), message)]
+    written = {key: copy_tree(value) for key, value in base.written.items() if key != "ablation"}
+    # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
+    unsettable: list[Problem] = []
+    for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
+        problem = _not_settable(setting)
+        if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
+            problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
+        if problem is not None:
+            unsettable.append(problem)
     written = resolve(written)
     validated = validate(written, base.catalogue)
-    if validated.spec is None:
-        return None, written, validated.problems
-    checked = Checked(validated.spec, validated.tree, written, base.catalogue)
-    problems = validated.problems + untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
+    problems = unsettable + validated.problems
+    if validated.spec is not None:
+        checked = Checked(validated.spec, validated.tree, written, base.catalogue)
+        problems += untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
     return validated.spec, validated.tree, problems
+
+
+def _not_settable(setting: Setting) -> Problem | None:
+    """Only what decides a result can be varied."""
+    section = setting.target[0]
+    if section in SECTIONS:
+        return None
+    if section in Spec.model_fields:
+        message = f'"{setting.path}" cannot be varied: it makes no other experiment'
+        hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
+    else:
+        message = f'there is no "{setting.path}" to set'
+        hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
+    return Problem("unknown-factor", setting.target, message, hint)
 
 
 def untainted(problems: list[Problem], tainted: frozenset[Path]) -> list[Problem]:
     """The problems that do not stand on a mistaken value."""
-
-    def touches(path: Path) -> bool:
-        return any(path[: len(bad)] == bad or bad[: len(path)] == path for bad in tainted)
-
-    return [problem for problem in problems if not any(touches(path) for path in (problem.path, *problem.reads))]
-
-
-def set_path(tree: Any, path: Path, value: Any) -> bool:
-    """Set the value at a path, making mappings on the way; False where the path leads through something else."""
-    for part in path[:-1]:
-        if isinstance(tree, dict):
-            tree = tree.setdefault(str(part), {})
-        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
-            tree = tree[part]
-        else:
-            return False
-    last = path[-1]
-    if isinstance(tree, dict):
-        tree[str(last)] = value
-    elif isinstance(tree, list) and isinstance(last, int) and last < len(tree):
-        tree[last] = value
-    else:
-        return False
-    return True
-
-
-def _blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Problem:
-    """The problem at the setting of the ablation that brings it about: one that reaches its place and changes it."""
-    reached = [
-        (setting, path)
-        for setting in variant.settings
-        for path in (problem.path, *problem.reads)
-        if path[: len(parse_path(setting.path))] == parse_path(setting.path)
-    ]
-    reached.sort(key=lambda pair: not _changes(pair[0], base_tree))
-    if not reached:
-        origin = variant.settings[0].origin if variant.settings else problem.path
-        message = f'variant "{variant.name}": {problem.message}'
-        return Problem(problem.code, origin, message, problem.hint, severity=problem.severity)
-    setting, path = reached[0]
-    rest = path[len(parse_path(setting.path)) :]
-    if problem.code in ("unknown-key", "unknown-factor") and not rest:
-        message = f'there is no "{setting.path}" to set'
-        place = tuple(part for part in setting.origin if not isinstance(part, int))
-        return Problem("unknown-factor", place, message, problem.hint, at_key=True)
-    return replace(problem, path=(*setting.origin, *rest), reads=())
-
-
-def _changes(setting: Setting, tree: dict[str, Any]) -> bool:
-    try:
-        return bool(look_up(tree, parse_path(setting.path)) != setting.value)
-    except KeyError:
-        return True
-
-
-def _left_out(variant: Variant, tree: dict[str, Any], ablation: Ablation) -> bool:
-    if not variant.settings:
-        return False
-    if any(all(_is(tree, path, value) for path, value in rule.items()) for rule in ablation.exclude):
-        return True
-    try:
-        return not all(Expression(text).evaluate(tree) for text in ablation.require)
-    except ExpressionError:
-        return False
-
-
-def _is(tree: dict[str, Any], path: str, value: Any) -> bool:
-    try:
-        found = look_up(tree, parse_path(path))
-    except KeyError:
-        return False
-    return bool(found == value) or (isinstance(found, dict) and found.get("kind") == value)
-
-
-def _check_exclude(base: Checked) -> Iterator[Problem]:
-    factors = {path for path in (*base.spec.ablation.grid, *base.spec.ablation.zip)}
-    factors |= {path for settings in base.spec.ablation.features.values() for path in settings}
-    for index, rule in enumerate(base.spec.ablation.exclude):
-        for path in rule:
-            try:
-                look_up(base.tree, parse_path(path))
-            except KeyError:
-                if path not in factors:
-                    place: Path = ("ablation", "exclude", index, path)
-                    message = f'there is no "{format_path(parse_path(path))}" to exclude by'
-                    yield Problem("unknown-factor", place, message, at_key=True)
+    if not tainted:
+        return problems
+    return [p for p in problems if not any(touch(path, bad) for path in (p.path, *p.reads) for bad in tainted)]

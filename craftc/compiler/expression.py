@@ -6,12 +6,17 @@ There is no power, call, comprehension or attribute of anything but the spec, so
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from craftc.schemas.diagnostic import Path
+from craftc.compiler.problem import MAX_SHOWN, show
+from craftc.compiler.tree import look_up
+from craftc.schemas.diagnostic import Path, format_path
 
 MAX_LENGTH = 1000
+MAX_DEPTH = 100
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -43,8 +48,10 @@ class Expression:
         if len(text) > MAX_LENGTH:
             raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
         try:
-            self._root = ast.parse(text.strip(), mode="eval").body
-            self.names = tuple(dict.fromkeys(_names(self._root)))
+            with warnings.catch_warnings():  # Python's own advice, such as on "1 is 1", is not for the user of a spec
+                warnings.simplefilter("ignore")
+                self._root = ast.parse(text.strip(), mode="eval").body
+            self.names = tuple(dict.fromkeys(_names(self._root, MAX_DEPTH)))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep or holds odd characters"
             raise ExpressionError(f"cannot be read: {reason}") from None
@@ -60,22 +67,36 @@ class Expression:
             raise ExpressionError(f"cannot be computed: {error}") from None
 
 
-def _names(node: ast.AST) -> list[Path]:
+@lru_cache(maxsize=256)
+def parse_expression(text: str) -> Expression:
+    """The same rule is asked of every variant. Raises ExpressionError where the text is not of the language."""
+    return Expression(text)
+
+
+def _names(node: ast.AST, depth: int) -> list[Path]:
     """All paths that the expression reads; raises ExpressionError on a node that is not of the language."""
+    if depth == 0:
+        raise ExpressionError(f"is nested more than {MAX_DEPTH} levels deep")
+    depth -= 1
     match node:
         case ast.Name() | ast.Attribute() | ast.Subscript():
             return [_path(node)]
         case ast.Constant(value=bool() | int() | float() | str()):
             return []
         case ast.BoolOp(values=parts):
-            return [name for part in parts for name in _names(part)]
+            return [name for part in parts for name in _names(part, depth)]
         case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
-            return _names(operand)
+            return _names(operand, depth)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            return _names(left) + _names(right)
+            return _names(left, depth) + _names(right, depth)
         case ast.Compare(left=left, ops=ops, comparators=rights) if all(type(op) in _COMPARE for op in ops):
-            return _names(left) + [name for right in rights for name in _names(right)]
-    raise ExpressionError(f"has {ast.unparse(node)}; only names, numbers, text, comparison, arithmetic, and, or, not")
+            return _names(left, depth) + [name for right in rights for name in _names(right, depth)]
+    raise ExpressionError(f"has {_text(node)}; only names, numbers, text, comparison, arithmetic, and, or, not")
+
+
+def _text(node: ast.AST) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
 def _path(node: ast.AST) -> Path:
@@ -86,19 +107,7 @@ def _path(node: ast.AST) -> Path:
             return (*_path(parent), name)
         case ast.Subscript(value=parent, slice=ast.Constant(value=int() as index)):
             return (*_path(parent), index)
-    raise ExpressionError(f"has {ast.unparse(node)}, which is not a path")
-
-
-def look_up(values: Any, path: Path) -> Any:
-    """The value at a path of a plain tree. Raises KeyError where there is none."""
-    for part in path:
-        if isinstance(values, Mapping) and part in values:
-            values = values[part]
-        elif isinstance(values, list | tuple) and isinstance(part, int) and part < len(values):
-            values = values[part]
-        else:
-            raise KeyError(path)
-    return values
+    raise ExpressionError(f"has {_text(node)}, which is not a path")
 
 
 def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
@@ -112,18 +121,16 @@ def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return not _evaluate(operand, values)
         case ast.UnaryOp(op=op, operand=operand):
-            value = _evaluate(operand, values)
+            value = _number(_evaluate(operand, values))
             return -value if isinstance(op, ast.USub) else +value
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _evaluate(left, values), _evaluate(right, values)
-            if isinstance(a, str) or isinstance(b, str):
-                raise TypeError("arithmetic takes numbers")
-            return _BINARY[type(op)](a, b)
+            return _BINARY[type(op)](_number(a), _number(b))
         case ast.Compare(left=left, ops=ops, comparators=rights):
             a = _evaluate(left, values)
-            for op, right in zip(ops, rights, strict=True):
+            for comparison, right in zip(ops, rights, strict=True):
                 b = _evaluate(right, values)
-                if not _COMPARE[type(op)](a, b):
+                if not _compare(comparison, a, b):
                     return False
                 a = b
             return True
@@ -132,4 +139,18 @@ def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
             try:
                 return look_up(values, path)
             except KeyError:
-                raise ExpressionError(f"names {'.'.join(map(str, path))}, which does not exist") from None
+                mend = "; text stands in quotes" if len(path) == 1 else ""
+                raise ExpressionError(f"names {format_path(path)}, which does not exist{mend}") from None
+
+
+def _number(value: Any) -> int | float:
+    """Arithmetic is for numbers alone: a list times a large one would fill the memory."""
+    if not isinstance(value, int | float):
+        raise TypeError(f"{show(value)} is not a number")
+    return value
+
+
+def _compare(op: ast.cmpop, a: Any, b: Any) -> bool:
+    if isinstance(op, ast.Eq | ast.NotEq) or (isinstance(a, str) and isinstance(b, str)):
+        return _COMPARE[type(op)](a, b)
+    return _COMPARE[type(op)](_number(a), _number(b))

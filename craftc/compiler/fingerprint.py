@@ -1,11 +1,13 @@
 """A trial's identity: a hash of everything that can change its result, and of nothing else."""
 
-import copy
+import errno
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from craftc.compiler.tree import copy_tree
 
 SEMANTICS_VERSION = 1
 """Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
@@ -17,7 +19,7 @@ def fingerprint(config: dict[str, Any], seed: int, paths: Sequence[str], digests
     `paths` are the source's arguments that name files: what counts is the content found there (`digests`, by
     absolute path), not where it lies.
     """
-    decisive = copy.deepcopy(config)
+    decisive = copy_tree(config)
     for name in paths:
         decisive["data"]["source"][name] = digests[decisive["data"]["source"][name]]
     identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": decisive}
@@ -35,6 +37,8 @@ def content_digest(path: Path) -> str:
     Raises OSError where something cannot be read.
     """
     if not path.is_dir():
+        if path.exists() and not path.is_file():  # a device or a pipe might never end
+            raise OSError(errno.EINVAL, "neither a file nor a folder")
         with path.open("rb") as file:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
     total = hashlib.sha256()

@@ -1,5 +1,6 @@
 """A variant's spec to the configuration that its trials train with: nothing left to infer but facts of the data."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.spec import Spec
 
 SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluation"}
+"""What decides a result; an ablation varies nothing else."""
 
 
 def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
     for name in path_arguments(config, catalogue):
-        config["data"]["source"][name] = str((folder / config["data"]["source"][name]).resolve())
+        config["data"]["source"][name] = os.path.abspath(folder / config["data"]["source"][name])
     return config
 
 

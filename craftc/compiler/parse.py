@@ -27,9 +27,12 @@ _FALSE = re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+# Only escapes can write these; neither files nor terminals nor paths can hold them.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_LINE_BREAK = re.compile("\r\n|\n|\r")
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The document cannot be read further."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
@@ -43,6 +46,7 @@ class _Open:
 
     start: Any
     anchor: str | None
+    is_mapping: bool
     items: list[Node] = field(default_factory=list)
 
 
@@ -52,11 +56,11 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         where = Range(filename=filename, start=_FIRST, end=_FIRST)
         message = f"the file is larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
-    builder = _Builder(filename)
+    builder = _Builder(text, filename)
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             builder.take(event)
-    except _Refused as refused:
+    except _RefusedError as refused:
         builder.diagnostics.append(refused.diagnostic)
         return None, builder.diagnostics
     except (YAMLError, ValueError) as error:  # ruamel raises ValueError on some odd escapes and directives
@@ -83,20 +87,30 @@ def _syntax_error(error: Exception, text: str, filename: str) -> Diagnostic:
         mark = error.problem_mark or error.context_mark
         if mark is not None:
             start = _position(mark)
-        message = " ".join(part for part in (error.context, error.problem) if part)
+        message = _with_context(error, start)
     elif isinstance(error, ReaderError):
-        before = text[: error.position]
-        start = Position(line=before.count("\n") + 1, column=len(before) - before.rfind("\n"))
+        *_, last = lines = _LINE_BREAK.split(text[: error.position])
+        start = Position(line=len(lines), column=len(last) + 1)
         message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
-    return Diagnostic(
-        code="yaml-syntax", message=f"not YAML: {message}", range=Range(filename=filename, start=start, end=start)
-    )
+    hint = "indent with spaces, not with tabs" if "'\\t'" in message else None
+    where = Range(filename=filename, start=start, end=start)
+    return Diagnostic(code="yaml-syntax", message=f"not YAML: {message}", hint=hint, range=where)
+
+
+def _with_context(error: MarkedYAMLError, start: Position) -> str:
+    """What ruamel found and expected; and where that began, since the mistake is often there: a bracket left open."""
+    if not error.context:
+        return str(error.problem)
+    began = error.context_mark
+    line = f" that begins in line {began.line + 1}" if began is not None and began.line + 1 != start.line else ""
+    return f"{error.context}{line} {error.problem}" if error.problem else f"{error.context}{line}"
 
 
 class _Builder:
     """Takes events in order and holds what has come of them."""
 
-    def __init__(self, filename: str) -> None:
+    def __init__(self, text: str, filename: str) -> None:
+        self.text = text
         self.filename = filename
         self.root: Node | None = None
         self.diagnostics: list[Diagnostic] = []
@@ -112,10 +126,8 @@ class _Builder:
                 self._start_document(event)
             case "MappingStartEvent" | "SequenceStartEvent":
                 self._start_collection(event)
-            case "MappingEndEvent":
-                self._end_collection(event, mapping=True)
-            case "SequenceEndEvent":
-                self._end_collection(event, mapping=False)
+            case "MappingEndEvent" | "SequenceEndEvent":
+                self._end_collection(event)
             case "ScalarEvent":
                 self._scalar(event)
             case "AliasEvent":
@@ -127,9 +139,9 @@ class _Builder:
         self.diagnostics.append(diagnostic)
         return diagnostic
 
-    def _refuse(self, code: str, message: str, event: Any) -> _Refused:
+    def _refuse(self, code: str, message: str, event: Any) -> _RefusedError:
         where = Range(filename=self.filename, start=_position(event.start_mark), end=_position(event.end_mark))
-        return _Refused(Diagnostic(code=code, message=message, range=where))
+        return _RefusedError(Diagnostic(code=code, message=message, range=where))
 
     def _start_document(self, event: Any) -> None:
         self._num_documents += 1
@@ -137,7 +149,11 @@ class _Builder:
             raise self._refuse("several-documents", "a file holds one spec; this starts a second document", event)
         if event.version is not None or event.tags:
             message = "a YAML directive changes how the file is read; specs are YAML 1.2 without directives"
-            self._report("yaml-directive", message, _FIRST, _FIRST, "remove the lines that start with %")
+            # The event tells where the document starts, which is after its directives.
+            lines = _LINE_BREAK.split(self.text)
+            first = next(i for i, line in enumerate(lines) if line.lstrip("\ufeff").startswith("%"))
+            start = Position(line=first + 1, column=1)
+            self._report("yaml-directive", message, start, start, "remove the lines that start with %")
 
     def _check_node(self, event: Any) -> None:
         self._num_nodes += 1
@@ -152,15 +168,19 @@ class _Builder:
         self._check_node(event)
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse("document-too-large", f"nested more than {MAX_DEPTH} levels deep", event)
-        self._open.append(_Open(event.start_mark, event.anchor))
+        self._open.append(_Open(event.start_mark, event.anchor, type(event).__name__ == "MappingStartEvent"))
 
-    def _end_collection(self, event: Any, *, mapping: bool) -> None:
+    def _end_collection(self, event: Any) -> None:
         opened = self._open.pop()
-        value = self._mapping(opened.items) if mapping else list(opened.items)
         size = 1 + sum(item.size for item in opened.items)
         if size > MAX_EXPANDED_NODES:
-            raise self._refuse("document-too-large", f"aliases expand to more than {MAX_EXPANDED_NODES:,} values", event)
-        node = Node(value, _position(opened.start), _position(event.end_mark), size)
+            message = f"aliases expand to more than {MAX_EXPANDED_NODES:,} values"
+            raise self._refuse("document-too-large", message, event)
+        depth = 1 + max((item.depth for item in opened.items), default=0)
+        if depth > MAX_DEPTH:
+            raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
+        value = self._mapping(opened.items) if opened.is_mapping else list(opened.items)
+        node = Node(value, _position(opened.start), _position(event.end_mark), size, depth)
         self._add(node, opened.anchor)
 
     def _scalar(self, event: Any) -> None:
@@ -168,9 +188,14 @@ class _Builder:
         start, end = _position(event.start_mark), _position(event.end_mark)
         plain = event.implicit[0] and event.tag is None
         value = self._resolve(event.value, start, end) if plain else event.value
-        if event.value == "" and plain and self._open and self._open[-1].items:
+        opened = self._open[-1] if self._open else None
+        if event.value == "" and plain and opened and opened.is_mapping and len(opened.items) % 2:
             # An empty value has no text of its own, and its mark is that of whatever comes next: show its key.
-            start, end = self._open[-1].items[-1].start, self._open[-1].items[-1].end
+            start, end = opened.items[-1].start, opened.items[-1].end
+        if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
+            message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
+            self._report("yaml-syntax", message, start, end, "remove it")
+            value = _NO_TEXT.sub("", value)
         self._add(Node(value, start, end), event.anchor)
 
     def _resolve(self, text: str, start: Position, end: Position) -> Scalar:
@@ -179,10 +204,12 @@ class _Builder:
         if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
             return bool(_TRUE.fullmatch(text))
         if _INT.fullmatch(text):
-            if len(text) > 25 or not -(2**63) <= (number := int(text, 10 if text.lstrip("+-").isdigit() else 0)) < 2**63:
-                self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", start, end)
-                return 0
-            return number
+            # int() refuses digits by the thousand; 25 characters are beyond 64 bits already.
+            number = 2**63 if len(text) > 25 else int(text, 10 if text.lstrip("+-").isdigit() else 0)
+            if -(2**63) <= number < 2**63:
+                return number
+            self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", start, end)
+            return 0
         if _FLOAT.fullmatch(text):
             if math.isfinite(decimal := float(text)):
                 return decimal
@@ -225,8 +252,9 @@ class _Builder:
             else:
                 entries[key.value] = (key, value)
         for base in merged:
-            if isinstance(base.value, dict):
-                entries = {**base.value, **entries}
-            else:
+            if not isinstance(base.value, dict):
                 self._report("yaml-merge", "<< takes a mapping or a list of mappings", base.start, base.end)
+                continue
+            for name, entry in base.value.items():
+                entries.setdefault(name, entry)
         return entries

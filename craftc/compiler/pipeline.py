@@ -1,7 +1,7 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
-    text -> parse -> resolve -> validate -> check -> expand            (lint ends here)
-         -> lower -> fingerprint -> fold -> reuse -> pack -> Plan
+text -> parse -> resolve -> validate -> check -> expand            (lint ends here)
+     -> lower -> fingerprint -> fold -> reuse -> pack -> Plan
 """
 
 from collections.abc import Callable, Iterable
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
 from craftc.compiler.document import Document
 from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
@@ -97,6 +98,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
     assert spec is not None
     assert document is not None
     trials: list[Trial] = []
+    written = spec.model_dump(mode="json")
     digests: dict[str, str] = {}
     unreadable: dict[str, Diagnostic] = {}
     for variant in analysis.variants:
@@ -107,11 +109,12 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
             try:
                 digests[path] = digests.get(path) or content_digest(Path(path))
             except OSError as error:
-                message = f"cannot read {path}: {error.strerror or error}"
+                place = ("data", "source", name)
                 hint = "a relative path starts from the folder of the spec"
-                unreadable[path] = document.error("data-unreadable", ("data", "source", name), message, hint)
+                problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
+                unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [_trial(variant, config, seed, paths, digests) for seed in seeds(variant.spec)]
+            trials += [_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -120,6 +123,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
         baseline=baseline,
         headline=headline(spec, catalogue),
         trials=tuple(trials),
+        folded=0,
         max_concurrent=spec.resources.max_concurrent,
     )
     return plan, []
@@ -150,5 +154,6 @@ def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: D
 
 
 def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    unique = dict.fromkeys(diagnostics)
-    return tuple(sorted(unique, key=lambda d: (d.range.start.line, d.range.start.column, d.code)))
+    """By place, each once: what an alias repeats is a mistake in one place."""
+    unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
+    return tuple(sorted(unique, key=lambda d: (d.range.start.line, d.range.start.column, d.code, d.message)))

@@ -8,13 +8,18 @@ from typing import Any, Literal
 from craftc.compiler.document import Document
 from craftc.schemas.diagnostic import Diagnostic, Path
 
+MAX_SHOWN = 60
+"""Characters of a user's text that a message repeats."""
+MAX_NAMES = 20
+"""Known names that a message lists."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A mistake at `path`. `at_key` points at the key and not at its value.
 
     `reads` are the other places that the rule looked at: where one of them is itself mistaken, the problem is
-    not worth telling.
+    not worth telling. Of an unknown key, it is the key that was likely meant.
     """
 
     code: str
@@ -37,21 +42,32 @@ def show(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value in ({}, [], ()):
+        return "an empty mapping" if isinstance(value, dict) else "an empty list"
     if isinstance(value, dict):
         return f"the mapping {{{', '.join(map(str, list(value)[:3]))}{', ...' if len(value) > 3 else ''}}}"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
-    text = f'"{value}"' if isinstance(value, str) else f"{value}"
-    return text if len(text) <= 60 else text[:57] + '..."'
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= MAX_SHOWN else f'"{value[: MAX_SHOWN - 3]}..."'
+    return str(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one; None where none is near."""
+    near = get_close_matches(name[:MAX_SHOWN], list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint naming the nearest known name, or None where nothing is near."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else None
+    near = nearest(name, known)
+    return f'did you mean "{near}"?' if near else None
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Names for a message: `a, b or c`."""
+    """Names for a message: `a, b or c`; of very many the first."""
     *most, last = list(names) or ["nothing"]
+    if len(most) > MAX_NAMES:
+        return f"{', '.join(most[:MAX_NAMES])} and {len(most) - MAX_NAMES + 1} more"
     return f"{', '.join(most)} or {last}" if most else last

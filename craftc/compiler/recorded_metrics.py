@@ -36,7 +36,7 @@ def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
     if "select" in spec.evaluation.model_fields_set:
         return spec.evaluation.select
-    return Select(metric="valid/loss") if "valid" in spec.data.splits.fractions else None
+    return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
 
 
 def headline(spec: Spec, catalogue: Catalogue) -> Headline:

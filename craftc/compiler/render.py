@@ -1,6 +1,8 @@
 """Diagnostics to text for people and JSON for programs."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -8,6 +10,9 @@ from craftc.schemas.diagnostic import Diagnostic
 
 FORMAT_VERSION = "1.0"
 Style = Literal["error", "warning", "place", "caret", "hint"]
+# A tab stays: the margin under it is a tab too. Direction marks would turn the line around over its caret.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE_BREAK = re.compile("\r\n|\n|\r")
 
 
 def plain(text: str, style: Style) -> str:
@@ -27,19 +32,33 @@ def render_text(
 
 def _block(diagnostic: Diagnostic, text: str, paint: Callable[[str, Style], str]) -> str:
     start, end = diagnostic.range.start, diagnostic.range.end
-    place = paint(f"{diagnostic.range.filename}:{start.line}:{start.column}:", "place")
+    place = paint(f"{_printable(diagnostic.range.filename)}:{start.line}:{start.column}:", "place")
     severity = paint(f"{diagnostic.severity}[{diagnostic.code}]:", diagnostic.severity)
-    hint = f"; {paint(diagnostic.hint, 'hint')}" if diagnostic.hint else ""
-    lines = [f"{place} {severity} {diagnostic.message}{hint}"]
-    source = text.splitlines()
-    if start.line <= len(source):
+    hint = f"; {paint(_printable(diagnostic.hint), 'hint')}" if diagnostic.hint else ""
+    lines = [f"{place} {severity} {_printable(diagnostic.message)}{hint}"]
+    source = _LINE_BREAK.split(text)
+    if text and start.line <= len(source):
         line = source[start.line - 1]
-        width = end.column - start.column if end.line == start.line else len(line) - start.column + 1
+        before, rest = line[: start.column - 1], line[start.column - 1 :]
+        marked = rest[: end.column - start.column] if end.line == start.line else rest
         gutter = f"{start.line:>5} | "
-        margin = "".join("\t" if char == "\t" else " " for char in line[: start.column - 1])
-        lines.append(f"{gutter}{line}")
-        lines.append(f"{' ' * (len(gutter) - 2)}| {margin}{paint('^' * max(1, width), 'caret')}")
+        margin = "".join("\t" if char == "\t" else " " * _width(char) for char in before)
+        caret = paint("^" * max(1, sum(map(_width, marked))), "caret")
+        lines.append(f"{gutter}{_printable(line)}")
+        lines.append(f"{' ' * (len(gutter) - 2)}| {margin}{caret}")
     return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Text that neither steers a terminal nor fails to be encoded: each character that would is shown as one mark."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _width(char: str) -> int:
+    """The columns of a terminal that a character takes; Unicode Standard Annex 11."""
+    if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def render_json(diagnostics: Sequence[Diagnostic]) -> str:

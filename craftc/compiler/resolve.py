@@ -1,11 +1,11 @@
 """A tree as written to a tree in which every component is a mapping and default components are spelled out."""
 
-import copy
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
 from craftc.compiler.component_fields import ComponentField, component_fields
+from craftc.compiler.tree import copy_tree
 from craftc.schemas.spec import Component
 
 
@@ -15,7 +15,7 @@ def resolve(tree: dict[str, Any]) -> dict[str, Any]:
     A field whose default is a component gets it, so that what is checked, varied and fingerprinted is complete.
     What does not fit is left as it is, for `validate` to tell.
     """
-    resolved: dict[str, Any] = copy.deepcopy(tree)
+    resolved: dict[str, Any] = copy_tree(tree)
     for field in component_fields():
         section: Any = resolved
         for part in field.path[:-1]:

@@ -38,7 +38,8 @@ def _python_type(fragment: dict[str, Any]) -> Any:
         return _SIMPLE[kind]
     if kind in ("integer", "number"):
         bounds = {ours: fragment[theirs] for theirs, ours in _BOUNDS.items() if theirs in fragment}
-        return Annotated[int if kind == "integer" else float, Field(**bounds)]
+        number = int if kind == "integer" else float
+        return Annotated[number, Field(**bounds)]
     if kind == "array":
         item = _python_type(fragment.get("items", {}))
         return Annotated[
@@ -68,6 +69,8 @@ def describe(fragment: dict[str, Any]) -> str:
         return _describe_array(fragment)
     if kind == "string" and fragment.get("format") == "path":
         return "a path"
+    if kind == "object" and fragment.get("minProperties"):
+        return "a mapping with at least one key"
     words = {"string": "text", "boolean": "true or false", "object": "a mapping"}
     return words.get(str(kind), "a value")
 
@@ -80,7 +83,11 @@ def _describe_bounds(fragment: dict[str, Any]) -> list[str]:
         "exclusiveMaximum": "< {}",
         "multipleOf": "divisible by {}",
     }
-    return [text.format(f"{fragment[key]:g}") for key, text in words.items() if key in fragment]
+    return [text.format(_number(fragment[key])) for key, text in words.items() if key in fragment]
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:g}"
 
 
 def _describe_array(fragment: dict[str, Any]) -> str:

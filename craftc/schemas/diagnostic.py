@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 
 def format_path(path: Path) -> str:
-    """Join a path with dots; a key that itself holds a dot stands in brackets: `ablation.grid["model.num_layers"].1`."""
+    """Join a path with dots; a key that holds a dot stands in brackets: `ablation.grid["model.num_layers"].1`."""
     text = ""
     for part in path:
         if isinstance(part, str) and "." in part:

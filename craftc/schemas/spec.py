@@ -96,12 +96,8 @@ class Objective(Component):
 class Regularization(Frozen):
     """What acts on the whole experiment whatever the model is. What is not given is left to the component's default."""
 
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Handed to the model's argument of that name."
-    )
-    weight_decay: float | None = Field(
-        None, ge=0, description="Handed to the optimizer's argument of that name."
-    )
+    dropout: float | None = Field(None, ge=0, lt=1, description="Handed to the model's argument of that name.")
+    weight_decay: float | None = Field(None, ge=0, description="Handed to the optimizer's argument of that name.")
     label_smoothing: float | None = Field(
         None, ge=0, lt=1, description="Handed to the objective's argument of that name."
     )

@@ -217,7 +217,8 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
     assert {path.name for path in run.iterdir()} >= {"spec.yaml", "plan.json", "results.jsonl", "log"}
     for trial in trained(tmp_path):
         folder = tmp_path / "runs" / "store" / trial
-        assert {path.name for path in folder.iterdir()} >= {"config.json", "metrics.jsonl", "checkpoints", "result.json"}
+        names = {path.name for path in folder.iterdir()}
+        assert names >= {"config.json", "metrics.jsonl", "checkpoints", "result.json"}
         line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
         assert line["trial"] == trial
         assert {"epoch", "step", "train/loss", "valid/accuracy", "valid/auroc"} <= set(line)

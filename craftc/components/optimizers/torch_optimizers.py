@@ -56,9 +56,7 @@ def adam(
         eps: Added to the denominator.
         weight_decay: L2 penalty, added to the gradient and so divided by its running size; adamw does not do that.
     """
-    return torch.optim.Adam(
-        params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True
-    )
+    return torch.optim.Adam(params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)
 
 
 def adamw(
@@ -78,6 +76,4 @@ def adamw(
         eps: Added to the denominator.
         weight_decay: Share of each weight, times the learning rate, that a step takes away.
     """
-    return torch.optim.AdamW(
-        params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True
-    )
+    return torch.optim.AdamW(params, lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay, fused=True)

@@ -1,0 +1,61 @@
+"""A mistake in a variant to the setting of the ablation that brings it about."""
+
+from dataclasses import replace
+from typing import Any
+
+from craftc.compiler.problem import Problem
+from craftc.compiler.tree import look_up, touch
+from craftc.compiler.variant import Setting, Variant
+from craftc.schemas.diagnostic import Path
+
+
+def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Problem:
+    """The problem at the setting of the ablation that brings it about: one that reaches its place and changes it.
+
+    The variant is named where that setting alone does not explain the problem.
+    """
+    if not variant.settings:
+        return problem
+    setting, place = _cause(problem, variant, base_tree)
+    if problem.code == "unknown-factor" or (problem.code == "unknown-key" and setting.target[: len(place)] == place):
+        message = problem.message if problem.code == "unknown-factor" else f'there is no "{setting.path}" to set'
+        key = tuple(part for part in setting.origin if not isinstance(part, int))
+        return Problem("unknown-factor", key, message, problem.hint, at_key=True)
+    reached = place[: len(setting.target)] == setting.target
+    alone = reached and (not problem.reads or len(variant.settings) == 1)
+    return replace(
+        problem,
+        path=(*setting.origin, *place[len(setting.target) :]) if reached else setting.origin,
+        message=problem.message if alone else f'variant "{variant.name}": {problem.message}',
+        at_key=problem.at_key and reached and len(place) > len(setting.target),
+        reads=(),
+    )
+
+
+def _cause(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> tuple[Setting, Path]:
+    """The setting that most likely brings a problem about, and which of the problem's places it reaches."""
+
+    def common(setting: Setting, place: Path) -> int:
+        pairs = zip(setting.target, place, strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(setting.target), len(place)))
+
+    def likeliness(pair: tuple[Setting, Path]) -> tuple[bool, bool, int]:
+        setting, place = pair
+        return touch(setting.target, place), _changes(setting, base_tree), common(setting, place)
+
+    places = (problem.path, *problem.reads)
+    return max(((setting, place) for setting in variant.settings for place in places), key=likeliness)
+
+
+def is_changed(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> bool:
+    """Whether the variant sets another value where a problem of the spec as written stands."""
+    places = (problem.path, *problem.reads)
+    reaching = [s for s in variant.settings if any(touch(s.target, place) for place in places)]
+    return any(_changes(setting, base_tree) for setting in reaching)
+
+
+def _changes(setting: Setting, tree: dict[str, Any]) -> bool:
+    try:
+        return bool(look_up(tree, setting.target) != setting.value)
+    except KeyError:
+        return True

@@ -1,0 +1,65 @@
+"""Plain trees of dict and list, as YAML gives them: copy one, and look up, set and delete by path."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from craftc.schemas.diagnostic import Path
+
+
+def copy_tree(tree: Any) -> Any:
+    """A copy that shares no dict or list with the tree; many times faster than copy.deepcopy."""
+    if isinstance(tree, dict):
+        return {key: copy_tree(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [copy_tree(item) for item in tree]
+    return tree
+
+
+def look_up(tree: Any, path: Path) -> Any:
+    """The value at a path; a key of digits is found by its number. Raises KeyError where there is none."""
+    for part in path:
+        if isinstance(tree, Mapping) and str(part) in tree:
+            tree = tree[str(part)]
+        elif isinstance(tree, list | tuple) and isinstance(part, int) and part < len(tree):
+            tree = tree[part]
+        else:
+            raise KeyError(path)
+    return tree
+
+
+def set_path(tree: Any, path: Path, value: Any) -> bool:
+    """Set the value at a path, making mappings on the way; False where the path leads through something else."""
+    *way, last = path
+    for part in way:
+        if isinstance(tree, dict):
+            tree = tree.setdefault(str(part), {})
+        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+            tree = tree[part]
+        else:
+            return False
+    if isinstance(tree, dict):
+        tree[str(last)] = value
+    elif isinstance(tree, list) and isinstance(last, int) and last < len(tree):
+        tree[last] = value
+    else:
+        return False
+    return True
+
+
+def delete_path(tree: Any, path: Path) -> bool:
+    """Take away the value at a path, where there is one; True where that moved the items of a list."""
+    try:
+        parent = look_up(tree, path[:-1])
+    except KeyError:
+        return False
+    if isinstance(parent, dict):
+        parent.pop(path[-1], None)
+    elif isinstance(parent, list) and isinstance(path[-1], int) and path[-1] < len(parent):
+        del parent[path[-1]]
+        return True
+    return False
+
+
+def touch(one: Path, other: Path) -> bool:
+    """Whether one of two places holds the other, or they are the same."""
+    return one[: len(other)] == other or other[: len(one)] == one

@@ -1,0 +1,131 @@
+"""Both displays of a run, fed with made-up events."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from craftc.cli.progress import MAX_SHOWN, LiveProgress, PlainProgress, Tally, clock
+from craftc.schemas.plan import Headline, Plan, Trial
+from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+
+
+def trial_id(number: int) -> str:
+    return f"{number:064x}"
+
+
+def plan(num_trials: int = 3, epochs: int = 4) -> Plan:
+    trials = [
+        Trial(id=trial_id(n), variant=f"[v]{n}[/]", seed=n, config={"training": {"epochs": epochs}})
+        for n in range(num_trials)
+    ]
+    reused = Trial(id=trial_id(999), variant="old", seed=0, config={"training": {"epochs": epochs}}, status="reused")
+    headline = Headline(split="test", metric="accuracy", mode="max")
+    return Plan(name="n", baseline="[v]0[/]", headline=headline, trials=(*trials, reused))
+
+
+def ended(number: int, epoch: int) -> EpochEnded:
+    metrics = {"valid/accuracy": 0.5 + epoch / 10, "train/loss": 1.0}
+    return EpochEnded(record=EpochRecord(trial=trial_id(number), epoch=epoch, step=epoch, metrics=metrics, seconds=0.1))
+
+
+def finished(number: int, *, reused: bool = False) -> TrialFinished:
+    result = Result(
+        trial=trial_id(number),
+        best_epoch=3,
+        epochs_trained=4,
+        epochs_planned=4,
+        steps=9,
+        best={"test/accuracy": 0.875},
+        last={},
+        trivial={},
+        identities={},
+        num_parameters=1,
+        split_sizes={},
+        seconds=62.0,
+        device="cpu",
+        craftc_version="0",
+    )
+    return TrialFinished(result=result, reused=reused)
+
+
+EVENTS: list[Event] = [
+    TrialStarted(trial=trial_id(0)),
+    ended(0, 1),
+    TrialStarted(trial=trial_id(1), epoch=2),
+    finished(0),
+    TrialFailed(trial=trial_id(1), code="nan-loss", message="the loss is not finite", epoch=3),
+    finished(2, reused=True),
+]
+
+
+def test_plain_lines() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    display.start(plan(), "20260101_000000")
+    for event in EVENTS:
+        display.event(event)
+    display.warn("W&B is away")
+    display.close()
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "run n/20260101_000000: 3 trials to train"
+    assert lines[1].startswith("[1/3] [v]0[/] seed 0: 4 of 4 epochs in 1:02, best 3: test/accuracy 0.8750 (at most ")
+    assert lines[2].startswith("[2/3] [v]1[/] seed 1: failed: the loss is not finite")
+    assert lines[3] == "[3/3] [v]2[/] seed 2: 4 of 4 epochs, trained by another run, best 3: test/accuracy 0.8750"
+    assert lines[4] == "warning: W&B is away"
+
+
+def test_live_display() -> None:
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=100)
+    display = LiveProgress(console)
+    display.start(plan(), "20260101_000000")
+    for event in EVENTS[:3]:
+        display.event(event)
+    console.print(display._draw())
+    assert "[v]0[/] seed 0  epoch 1/4  valid/accuracy 0.6000" in console.export_text(clear=False)
+    for event in EVENTS[3:]:
+        display.event(event)
+    display.warn("W&B is [away]")
+    console.print(display._draw())
+    display.close()
+    text = console.export_text()
+    assert "run n/20260101_000000" in text
+    assert "0/3 trials" in text
+    assert "[v]0[/] seed 0" in text
+    assert "epoch 1/4" in text
+    assert "valid/accuracy 0.6000" in text
+    assert "✓ [v]0[/] seed 0: 4 of 4 epochs in 1:02" in text
+    assert "✗ [v]1[/] seed 1: failed: the loss is not finite" in text
+    assert "warning: W&B is [away]" in text
+    assert "3/3 trials" in text
+    assert "1 failed" in text
+
+
+def test_many_running_trials_are_counted_and_not_listed() -> None:
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=100)
+    display = LiveProgress(console)
+    display.start(plan(MAX_SHOWN + 5), "r")
+    for number in range(MAX_SHOWN + 5):
+        display.event(TrialStarted(trial=trial_id(number)))
+    console.print(display._draw())
+    display.close()
+    assert "and 5 more" in console.export_text()
+
+
+def test_time_left_counts_the_epochs_that_remain(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("craftc.cli.progress.time.monotonic", lambda: now[0])
+    tally = Tally(plan(num_trials=2, epochs=4))
+    assert tally.time_left() == ""
+    tally.take(TrialStarted(trial=trial_id(0)))
+    now[0] = 110.0
+    tally.take(ended(0, 1))
+    assert tally.seconds_left() == pytest.approx(70.0)
+    assert tally.time_left() == "at most 1:10 left"
+    tally.take(finished(0))
+    assert tally.seconds_left() == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (42.4, "0:42"), (59.6, "1:00"), (3909, "1:05:09")])
+def test_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
