@@ -51,7 +51,8 @@ def _epochs(plan: Plan, results: Mapping[str, Result]) -> EpochCount | None:
     if not finished:
         return None
     return EpochCount(
-        trained=sum(result.epochs_trained for result in finished), planned=sum(result.epochs_planned for result in finished)
+        trained=sum(result.epochs_trained for result in finished),
+        planned=sum(result.epochs_planned for result in finished),
     )
 
 

@@ -52,7 +52,7 @@ def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> S
 def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result]) -> PointSummary | None:
     if point is None or point.value is None:
         return None
-    headline = list(_headline(plan, point, results).values())
+    headline = list(_headline(plan, point.trials, results).values())
     params = point.params
     if point.kind == "start":
         # Also those that lie beyond their ranges.
@@ -68,11 +68,12 @@ def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result])
     )
 
 
-def _headline(plan: Plan, point: SearchPoint, results: Mapping[str, Result]) -> dict[int, float]:
-    """The headline by replicate: the order of the trials is that of the seeds in every point."""
-    values = ((index, results[trial].best.get(plan.headline.name)) for index, trial in enumerate(point.trials) if trial in results)
-    seeds = list(dict.fromkeys(trial.seed for trial in plan.trials))
-    return {seeds[index]: value for index, value in values if value is not None and index < len(seeds)}
+def _headline(plan: Plan, trials: Sequence[str], results: Mapping[str, Result]) -> dict[int, float]:
+    """A point's headline by seed: its trials stand in the order of the seeds, as those of every point."""
+    seeds = dict.fromkeys(trial.seed for trial in plan.trials)
+    known = ((seed, results[trial]) for seed, trial in zip(seeds, trials, strict=True) if trial in results)
+    values = ((seed, result.best.get(plan.headline.name)) for seed, result in known)
+    return {seed: value for seed, value in values if value is not None}
 
 
 def _difference(
@@ -80,7 +81,7 @@ def _difference(
 ) -> Difference | None:
     if point is None or reference is None or point.trials == reference.trials:
         return None
-    values, references = (_headline(plan, each, results) for each in (point, reference))
+    values, references = (_headline(plan, each.trials, results) for each in (point, reference))
     return difference_of(values, references, plan.headline.mode)
 
 
@@ -89,8 +90,6 @@ def _against_tuned(
 ) -> SearchConclusion:
     if baseline is None or baseline is conclusion or conclusion.best is None or baseline.best is None:
         return conclusion
-    points = [
-        SearchPoint(number=best.number, kind="search", params={}, state="finished", value=best.value, trials=best.trials)
-        for best in (conclusion.best, baseline.best)
-    ]
-    return conclusion.model_copy(update={"tuned_difference": _difference(plan, *points, results)})
+    values, references = (_headline(plan, best.trials, results) for best in (conclusion.best, baseline.best))
+    difference = difference_of(values, references, plan.headline.mode)
+    return conclusion.model_copy(update={"tuned_difference": difference})

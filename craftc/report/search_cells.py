@@ -24,7 +24,10 @@ def search_tables(conclusion: Conclusion) -> list[Cells]:
     if not conclusion.searches:
         return []
     decimals = choose_decimals(conclusion)
-    return [_points(conclusion, decimals), *(_parameters(search, conclusion) for search in conclusion.searches if search.best)]
+    return [
+        _points(conclusion, decimals),
+        *(_parameters(search, conclusion) for search in conclusion.searches if search.best),
+    ]
 
 
 def _points(conclusion: Conclusion, decimals: int) -> Cells:

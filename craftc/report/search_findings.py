@@ -17,7 +17,9 @@ def find_searches(conclusion: Conclusion, decimals: int) -> list[Finding]:
     for search in conclusion.searches:
         where = f"{search.variant}: " if several else ""
         sentences = _sentences(search, conclusion, decimals)
-        findings += [Finding(kind="search", text=_capital(where + text), variants=(search.variant,)) for text in sentences]
+        findings += [
+            Finding(kind="search", text=_capital(where + text), variants=(search.variant,)) for text in sentences
+        ]
     return findings + _tuned(conclusion, decimals)
 
 
@@ -30,11 +32,14 @@ def _sentences(search: SearchConclusion, conclusion: Conclusion, decimals: int) 
         yield f"no point of the search finished; {_counts(search)}."
         return
     if search.is_improved:
-        against = f"against {fixed(search.start.value, decimals)} at its start" if search.start else "(its start has no value)"
-        yield (
-            f"the search found a better setting than its starting point: {search.metric} "
-            f"{fixed(search.best.value, decimals)} {against} (point {search.best.number}, the best of {search.num_points})."
+        against = (
+            f"against {fixed(search.start.value, decimals)} at its start"
+            if search.start
+            else "(its start has no value)"
         )
+        found = f"{search.metric} {fixed(search.best.value, decimals)} {against}"
+        which = f"point {search.best.number}, the best of {search.num_points}"
+        yield f"the search found a better setting than its starting point: {found} ({which})."
         yield from _held_out(search, conclusion, decimals)
     else:
         value = fixed(search.best.value, decimals)
@@ -47,7 +52,7 @@ def _sentences(search: SearchConclusion, conclusion: Conclusion, decimals: int) 
 def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -> Iterator[str]:
     headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
     if headline == search.metric:
-        yield f"the choice was made by {search.metric}, which is the headline too, and flatters the best of {search.num_points}."
+        yield f"the choice was made by {headline} itself, which flatters the best of {search.num_points}."
         return
     difference = search.difference
     if difference is None:
@@ -72,7 +77,8 @@ def _counts(search: SearchConclusion) -> str:
         (search.num_failed, "failed"),
         (search.num_unfinished, "left unfinished"),
     ]
-    text = f"of {search.num_points} points {', '.join(f'{number} {word}' for number, word in counts if number) or 'none ended'}"
+    ends = ", ".join(f"{number} {word}" for number, word in counts if number) or "none ended"
+    text = f"of {search.num_points} points {ends}"
     if search.num_infeasible:
         text += f", and {search.num_infeasible} more were refused before training"
     return text
@@ -100,11 +106,10 @@ def _tuned(conclusion: Conclusion, decimals: int) -> list[Finding]:
             continue
         interval = f" {bracketed(difference.interval, decimals, sign=True)}" if difference.interval else ""
         seeds = f"{len(difference.seeds)} paired seeds" if difference.interval else "one seed, so no interval"
-        text = (
-            f"{search.variant} and {conclusion.baseline}, each at its own best setting: "
-            f"{conclusion.metric.split}/{conclusion.metric.name} differs by {fixed(difference.mean, decimals, sign=True)}"
-            f"{interval} ({seeds})."
-        )
+        headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
+        size = f"{fixed(difference.mean, decimals, sign=True)}{interval} ({seeds})"
+        both = f"{search.variant} and {conclusion.baseline}, each at its own best setting"
+        text = f"{both}: {headline} differs by {size}."
         findings.append(Finding(kind="search", text=_capital(text), variants=(search.variant,)))
     return findings
 
@@ -114,5 +119,6 @@ def find_epochs(conclusion: Conclusion) -> list[Finding]:
     epochs = conclusion.epochs
     if epochs is None or epochs.trained >= epochs.planned:
         return []
-    text = f"Early stopping saved {1 - epochs.trained / epochs.planned:.0%}: {epochs.trained} of {epochs.planned} planned epochs were trained."
+    saved = f"{1 - epochs.trained / epochs.planned:.0%}"
+    text = f"Early stopping saved {saved}: {epochs.trained} of {epochs.planned} planned epochs were trained."
     return [Finding(kind="epochs-saved", text=text)]

@@ -36,9 +36,9 @@ class Backend(Protocol):
         """Run `plan.jobs` and yield what happens. What an event tells is in the store before it is yielded.
 
         A plan with a search needs `search`; what it proposes is told as TrialProposed and run like any other job.
-        Every trial of a job ends in one TrialFinished, TrialFailed or TrialPruned. Closing the generator, or an exception raised
-        in it, stops all jobs at once and leaves no process behind; unfinished trials go on from their last epoch
-        when they are run again. Raises BackendError before the first event.
+        Every trial of a job ends in one TrialFinished, TrialFailed or TrialPruned. Closing the generator, or an
+        exception raised in it, stops all jobs at once and leaves no process behind; unfinished trials go on from their
+        last epoch when they are run again. Raises BackendError before the first event.
         """
         ...
 

@@ -70,5 +70,6 @@ class PlanSource:
 def works_of(plan: Plan) -> list[Work]:
     """The jobs of a plan, with their trials."""
     return [
-        Work(trials=tuple(plan.trial(trial_id) for trial_id in job.trials), resources=job.resources) for job in plan.jobs
+        Work(trials=tuple(plan.trial(trial_id) for trial_id in job.trials), resources=job.resources)
+        for job in plan.jobs
     ]

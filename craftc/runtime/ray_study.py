@@ -19,7 +19,7 @@ class RemoteStudies:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._actor = ray.get_actor(name)
+        self._actor: Any = ray.get_actor(name)
 
     def ask(self, study: str) -> tuple[int, dict[str, Any]]:
         """See Studies.ask."""
@@ -48,7 +48,7 @@ def study_actor(database: Path, plan: Plan) -> Iterator[RemoteStudies]:
     name = f"craftc-study-{uuid.uuid4().hex}"
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     # Begun again where its process dies: what it was told is in the file.
-    actor = (
+    actor: Any = (
         ray.remote(OptunaStudies)
         .options(name=name, num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=1)
         .remote(database.absolute(), plan.name, plan.search)

@@ -135,7 +135,12 @@ class SearchSource:
             params = {path: self._value_at_start(trials[0], path) for path in self._search.space}
         number = self._studies.begin(study, number, params, ids, epochs * len(ids))
         point = Point(
-            study=study, number=number, trials=tuple(ids), metric=self._search.metric, epochs=epochs, is_prunable=is_prunable
+            study=study,
+            number=number,
+            trials=tuple(ids),
+            metric=self._search.metric,
+            epochs=epochs,
+            is_prunable=is_prunable,
         )
         self._running[study, number] = _Running(point)
         return point
@@ -172,7 +177,8 @@ class SearchSource:
                 running.results[trial] = event.result
             if len(running.ends) == len(running.point.trials):
                 del self._running[key]
-                self._studies.tell(*key, *self._end(running))
+                state, value, reason = self._end(running)
+                self._studies.tell(*key, state, value, reason)
 
     def _end(self, running: _Running) -> tuple[str, float | None, str]:
         """The state of a point whose trials have all ended, its value, and why it has none."""

@@ -41,7 +41,9 @@ class OptunaStudies:
         """`name`: the experiment's, which the studies are named after."""
         self._space = {path: Dimension(form) for path, form in search.space.items()}
         storage = _storage(database)
-        self._studies = {variant: _open_study(storage, study_name(name, variant), search) for variant in search.variants}
+        self._studies = {
+            variant: _open_study(storage, study_name(name, variant), search) for variant in search.variants
+        }
         self._trials: dict[tuple[str, int], optuna.Trial] = {}
 
     def ask(self, study: str) -> tuple[int, dict[str, Any]]:
@@ -255,9 +257,7 @@ def summarise(database: Path, plan: Plan) -> SearchSummary:
                 study.tell(trial.number, state=TrialState.FAIL)
         trials = study.get_trials(deepcopy=False)
         points = tuple(_point(trial, space) for trial in trials)
-        studies.append(
-            StudySummary(variant=variant, points=points, importances=_importances(trials, space, search))
-        )
+        studies.append(StudySummary(variant=variant, points=points, importances=_importances(trials, space, search)))
     return SearchSummary(metric=search.metric, mode=search.mode, database=database.name, studies=tuple(studies))
 
 
@@ -289,7 +289,9 @@ def _importances(
             distributions={path: trial.distributions[path] for path in space},
         )
         for trial in trials
-        if trial.state is TrialState.COMPLETE and trial.user_attrs.get("kind") != "grid" and space.keys() <= trial.params.keys()
+        if trial.state is TrialState.COMPLETE
+        and trial.user_attrs.get("kind") != "grid"
+        and space.keys() <= trial.params.keys()
     ]
     if len(used) < MIN_POINTS_FOR_IMPORTANCES or len({trial.value for trial in used}) == 1:
         return None

@@ -31,7 +31,7 @@ class SearchPoint(Frozen):
 
 
 class StudySummary(Frozen):
-    """One variant's study. `importances` are shares that sum to 1, largest first; None where too few points finished."""
+    """One variant's study. `importances` are shares that sum to 1; None where too few points finished."""
 
     variant: str
     points: List[SearchPoint]

@@ -237,7 +237,9 @@ class Search(Frozen):
     pruner: Annotated[Component, ComponentGroup("pruners")] = Field(
         default_factory=lambda: Component(kind="none"), description="What stops a point that falls behind."
     )
-    trials: int = Field(ge=1, description="Points that are proposed, each trained with all seeds; the spec's own is extra.")
+    trials: int = Field(
+        ge=1, description="Points that are proposed, each trained with all seeds; the spec's own is extra."
+    )
 
 
 class Resources(Frozen):
