@@ -55,24 +55,24 @@ class Reporter:
     """
 
     def __init__(self, point: Point, report: Report) -> None:
-        self._point = point
+        self.point = point
         self._report = report
         self._values: dict[str, float] = {}
 
     def decide(self, record: EpochRecord) -> bool:
         """Report an epoch; whether to go on. A stop that would save nothing is not taken."""
-        value = record.metrics.get(self._point.metric)
+        value = record.metrics.get(self.point.metric)
         if value is None:
             return True
-        index = self._point.trials.index(record.trial)
-        step = index * self._point.epochs + record.epoch
-        before = [self._values[trial] for trial in self._point.trials[:index] if trial in self._values]
-        goes_on = self._report(self._point, step, fmean([*before, value]))
-        return goes_on or not self._point.is_prunable or step >= len(self._point.trials) * self._point.epochs
+        index = self.point.trials.index(record.trial)
+        step = index * self.point.epochs + record.epoch
+        before = [self._values[trial] for trial in self.point.trials[:index] if trial in self._values]
+        goes_on = self._report(self.point, step, fmean([*before, value]))
+        return goes_on or not self.point.is_prunable or step >= len(self.point.trials) * self.point.epochs
 
     def finished(self, result: Result) -> None:
         """A trial of the point has its result."""
-        value = result.best.get(self._point.metric)
+        value = result.best.get(self.point.metric)
         if value is not None:
             self._values[result.trial] = value
 

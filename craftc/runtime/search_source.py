@@ -99,9 +99,8 @@ class SearchSource:
 
     def ended(self, work: Work) -> None:
         """See JobSource.ended."""
-        if work.point is not None and (key := (work.point.study, work.point.number)) in self._running:
-            del self._running[key]
-            self._studies.tell(*key, "failed", None, "its job ended before its trials did")
+        if work.point is not None:
+            self._point_ended(work.point)
 
     def _least_trained(self) -> str | None:
         def is_open(study: str) -> bool:
@@ -159,6 +158,7 @@ class SearchSource:
             for trial in trials:
                 reporter.replay(self._store.history(trial.id), self._store.result(trial.id))
             self._tell_of_finished(trials)
+            self._point_ended(reporter.point)
 
     def _tell_of_finished(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -169,20 +169,23 @@ class SearchSource:
         return self._studies.report(point.study, point.number, step, value)
 
     def _trial_ended(self, trial: str, event: Event) -> None:
-        for key, running in list(self._running.items()):
-            if trial not in running.point.trials:
-                continue
-            running.ends[trial] = event
-            if isinstance(event, TrialFinished):
-                running.results[trial] = event.result
-            if len(running.ends) == len(running.point.trials):
-                del self._running[key]
-                state, value, reason = self._end(running)
-                self._studies.tell(*key, state, value, reason)
+        for running in self._running.values():
+            if trial in running.point.trials:
+                running.ends[trial] = event
+                if isinstance(event, TrialFinished):
+                    running.results[trial] = event.result
+
+    def _point_ended(self, point: Point) -> None:
+        """Tell the study of a point whose job is over, and has therefore reported all that it will."""
+        running = self._running.pop((point.study, point.number))
+        state, value, reason = self._end(running)
+        self._studies.tell(point.study, point.number, state, value, reason)
 
     def _end(self, running: _Running) -> tuple[str, float | None, str]:
-        """The state of a point whose trials have all ended, its value, and why it has none."""
+        """The state of a point, its value, and why it has none."""
         ends = running.ends.values()
+        if len(ends) < len(running.point.trials):
+            return "failed", None, "its job ended before its trials did"
         failure = next((event for event in ends if isinstance(event, TrialFailed)), None)
         if failure is not None:
             return "failed", None, f"[{failure.code}] {failure.message}"
