@@ -92,7 +92,7 @@ def test_the_reports_agree(folder: Path) -> None:
     assert search["difference"]["seeds"] == [0]
     assert sum(search["importances"].values()) == pytest.approx(1)
     markdown = craftc(folder, "report", "tiny-search", "--format", "markdown").stdout
-    assert f"| best found (point {search['best']['number']}) | {search['best']['value']:.3f} |" in markdown
+    assert f"| best found (point {search['best']['number']}) | {search['best']['value']:.3f}" in markdown
 
 
 def test_optunas_own_tools_open_the_run(folder: Path) -> None:
