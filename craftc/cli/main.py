@@ -9,6 +9,7 @@ from craftc.cli.plan import plan
 from craftc.cli.report import report
 from craftc.cli.run import run
 from craftc.cli.schema import schema
+from craftc.cli.sync import sync
 
 app = typer.Typer(
     name="craftc",
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, schema, explain):
+for command in (lint, plan, run, report, sync, schema, explain):
     app.command()(command)
 
 

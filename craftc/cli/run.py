@@ -1,6 +1,5 @@
 """craftc run: compile a spec, train what is new, and tell what it showed."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ import typer
 from craftc.cli.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
+from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.catalogue import built_in_catalogue
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     store = Store(runs_dir / "store")
     folder = create_run(runs_dir, compiled.plan, compiled.text)
     num_failed = 0
-    if not compiled.plan.jobs and compiled.plan.search is None:
-        write_studies(compiled.plan, store, folder)
-    else:
+    if compiled.plan.jobs or compiled.plan.search is not None:
         try:
             with ExitStack() as stack:
                 stack.enter_context(_sigterm_as_interrupt())
@@ -113,9 +111,14 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         except KeyboardInterrupt:
             kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
             typer.echo(f"interrupted; {kept}", err=True)
+            tell_of_wandb(folder)
             raise typer.Exit(INTERRUPTED) from None
+    else:
+        write_studies(compiled.plan, store, folder)
+        tell_of_reused(compiled, store, folder)
     print_conclusion(conclude(*read_run(folder.path), read_search(folder.path)), Format.TEXT)
     typer.echo(f"run folder: {folder.path}", err=True)
+    tell_of_wandb(folder)
     return num_failed
 
 
@@ -148,18 +151,7 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
 
     console = Console(file=terminal.stderr)
     display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
-    observers: list[Observer] = [display]
-    settings = compiled.spec.report.wandb
-    if settings is not None:
-        from craftc.runtime.background import InBackground
-        from craftc.runtime.wandb_mode import resolve_mode
-        from craftc.runtime.wandb_tracker import WandbTracker
-
-        mode = resolve_mode(settings.mode, os.environ, display.warn)
-        if mode != "disabled":
-            tracker = WandbTracker(settings, mode=mode, store=store, folder=folder.path)
-            observers.append(InBackground(tracker, name="W&B", warn=display.warn))
-    return observers
+    return [display, *trackers(compiled, store, folder, display.warn)]
 
 
 @contextmanager

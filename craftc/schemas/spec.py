@@ -260,6 +260,9 @@ class Wandb(Frozen):
     mode: Literal["auto", "online", "offline", "disabled"] = Field(
         "auto", description="auto: online with an API key on this machine, offline without."
     )
+    sweep: bool = Field(
+        False, description="Gather the runs in a W&B sweep over what varies; offline, by `craftc sync` afterwards."
+    )
 
 
 class Report(Frozen):
@@ -269,6 +272,9 @@ class Report(Frozen):
         None, description="The headline, `<split>/<metric>`; by default the first metric on the test split."
     )
     wandb: OrNone[Wandb] = Field(None, description="Weights & Biases.")
+    tensorboard: bool = Field(
+        False, description="Write TensorBoard event files, scalars and hparams, into the run's folder."
+    )
 
 
 class Spec(Frozen):

@@ -23,7 +23,7 @@ search:
   optimize: {{metric: valid/accuracy}}
   pruner: {{kind: median, startup_trials: 4}}
   trials: 6
-"""
+{more}"""
 RATES = "training.optimizer.lr: {log_uniform: [1e-5, 1e-1]}\n"
 
 
@@ -35,11 +35,11 @@ def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_spec(folder: Path, ablation: str = "") -> Path:
+def write_spec(folder: Path, ablation: str = "", more: str = "") -> Path:
     (folder / "search_spaces").mkdir(exist_ok=True)
     (folder / "search_spaces" / "rates.yaml").write_text(RATES)
     path = folder / "spec.yaml"
-    path.write_text(SPEC.format(ablation=ablation))
+    path.write_text(SPEC.format(ablation=ablation, more=more))
     return path
 
 
@@ -51,7 +51,7 @@ def latest(folder: Path, name: str = "tiny-search") -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished search with a grid beside it."""
     folder = tmp_path_factory.mktemp("search")
-    write_spec(folder, "grid: {model.hidden: [[8], [32]]}")
+    write_spec(folder, "grid: {model.hidden: [[8], [32]]}", "report: {tensorboard: true}\n")
     result = craftc(folder, "run", "spec.yaml", "--backend", "inline")
     assert result.returncode == 0, result.stderr
     (folder / "stdout").write_text(result.stdout)
@@ -104,6 +104,13 @@ def test_optunas_own_tools_open_the_run(folder: Path) -> None:
         assert plot(study).data
 
 
+def test_trackers_have_every_point(folder: Path) -> None:
+    points = json.loads((latest(folder) / "search.json").read_text())["studies"][0]["points"]
+    files = {path.parent.relative_to(latest(folder) / "tensorboard") for path in latest(folder).rglob("*tfevents*")}
+    assert {Path("base/seed0")} | {Path(f"base/{n}/seed0") for n in range(1, 7)} <= files
+    assert len(points) == 9
+
+
 def test_the_same_spec_again_trains_nothing_and_says_the_same(folder: Path) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "store").rglob("metrics.jsonl")}
     again = craftc(folder, "run", "spec.yaml", "--backend", "inline")
@@ -132,7 +139,9 @@ def test_a_tuned_ablation_compares_each_variant_at_its_best(tmp_path: Path) -> N
 
 
 def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) -> None:
-    spec = SPEC.format(ablation="seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}").partition("search:")[0]
+    spec = SPEC.format(ablation="seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}", more="").partition("search:")[
+        0
+    ]
     (tmp_path / "spec.yaml").write_text(spec)
     for _ in range(2):
         assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
@@ -145,7 +154,7 @@ def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) ->
 
 def test_early_stopping_says_what_it_saved(tmp_path: Path) -> None:
     spec = (
-        SPEC.format(ablation="")
+        SPEC.format(ablation="", more="")
         .partition("search:")[0]
         .replace("lr: 1e-4}", "lr: 0.5}")
         .replace("epochs: 3", "epochs: 30")

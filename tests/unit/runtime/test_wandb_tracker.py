@@ -20,7 +20,8 @@ from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.run_folder import create_run
 from craftc.runtime.store import Store
-from craftc.runtime.wandb_tracker import WandbTracker, flatten
+from craftc.runtime.wandb_contents import flatten
+from craftc.runtime.wandb_tracker import WandbTracker
 from craftc.schemas.plan import Headline, Job, Plan, Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialStarted
 from craftc.schemas.spec import Wandb
