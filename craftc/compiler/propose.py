@@ -39,7 +39,7 @@ class Proposer:
         assert base is not None
         start = next(resolved.variant for resolved in self.analysis.variants if resolved.name == variant)
         searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in params.items())
-        point = Variant(f"{variant}/{number}", (*start.settings, *searched))
+        point = Variant(f"{variant}#{number}", (*start.settings, *searched))
         spec, tree, problems = resolve_variant(base, point)
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
         if spec is None or errors:

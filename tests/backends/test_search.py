@@ -140,7 +140,7 @@ def test_closing_leaves_the_search_to_be_run_again(backend, tmp_path, home):
     context = SearchContext(tmp_path / "study.db", Proposer(compiled.analysis, built_in_catalogue(), tmp_path))
     events = backend.run(compiled.plan, store, context)
     for event in events:
-        if isinstance(event, TrialProposed) and event.trial.variant == "base/3":
+        if isinstance(event, TrialProposed) and event.trial.variant == "base#3":
             break
     events.close()
     home.assert_clean()

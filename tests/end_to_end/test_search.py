@@ -92,7 +92,7 @@ def test_the_reports_agree(folder: Path) -> None:
     assert search["difference"]["seeds"] == [0]
     assert sum(search["importances"].values()) == pytest.approx(1)
     markdown = craftc(folder, "report", "tiny-search", "--format", "markdown").stdout
-    assert f"| best found (point {search['best']['number']}) | {search['best']['value']:.3f}" in markdown
+    assert f"| best found (point {search['best']['number']}) |" in markdown
 
 
 def test_optunas_own_tools_open_the_run(folder: Path) -> None:
@@ -107,8 +107,8 @@ def test_optunas_own_tools_open_the_run(folder: Path) -> None:
 def test_trackers_have_every_point(folder: Path) -> None:
     points = json.loads((latest(folder) / "search.json").read_text())["studies"][0]["points"]
     files = {path.parent.relative_to(latest(folder) / "tensorboard") for path in latest(folder).rglob("*tfevents*")}
-    assert {Path("base/seed0")} | {Path(f"base/{n}/seed0") for n in range(1, 7)} <= files
-    assert len(points) == 9
+    assert {Path("base/seed0")} | {Path(f"base#{n}/seed0") for n in range(1, 7)} <= files
+    assert [point["kind"] for point in points] == ["start", *["search"] * 6]
 
 
 def test_the_same_spec_again_trains_nothing_and_says_the_same(folder: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: Proposer) -
     assert written.plan is not None
     assert [trial.id for trial in proposal.trials] == [t.id for t in written.plan.trials if t.variant == "full"]
     assert [trial.seed for trial in proposal.trials] == [3, 5]
-    assert {trial.variant for trial in proposal.trials} == {"-dropout/7"}
+    assert {trial.variant for trial in proposal.trials} == {"-dropout#7"}
     assert proposal.trials[0].overrides == {
         "regularization.dropout": 0.0, "training.optimizer.lr": 0.005, "model.d_model": 48,
     }  # fmt: skip
