@@ -1,5 +1,7 @@
 """The command line: one file for each command, gathered here."""
 
+import sys
+
 import typer
 
 from craftc import __version__
@@ -10,6 +12,12 @@ from craftc.cli.report import report
 from craftc.cli.run import run
 from craftc.cli.schema import schema
 from craftc.cli.sync import sync
+
+RUN_MODULES = {
+    "PIL", "filelock", "mlxtend", "numpy", "optuna", "pandas", "ray", "scipy", "sklearn", "tensorboardX", "torch",
+    "torchmetrics", "wandb",
+}  # fmt: skip
+"""What the `run` extra installs, by the names that are imported. Linting and planning need none of it."""
 
 app = typer.Typer(
     name="craftc",
@@ -36,4 +44,10 @@ def root(version: bool = typer.Option(False, "--version", callback=_version, is_
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in RUN_MODULES:
+            raise
+        typer.echo(f"this command needs {error.name}, which comes with: pip install 'craftc[run]'", err=True)
+        sys.exit(1)

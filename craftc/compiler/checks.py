@@ -135,8 +135,11 @@ def _named_metrics(spec: Spec) -> Iterator[_Named]:
 
 def unknown_metric(checked: Checked) -> Iterator[Problem]:
     """A metric that is named is one that is recorded."""
-    names = recorded(checked.spec, checked.catalogue, held_out=True)
-    for place, metric, _ in _named_metrics(checked.spec):
+    every_epoch = recorded(checked.spec, checked.catalogue, held_out=True)
+    # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
+    of_weights = [name for name in every_epoch if name != "train/objective"]
+    for place, metric, mode in _named_metrics(checked.spec):
+        names = every_epoch if mode is not None else of_weights
         if metric not in names:
             hint = did_you_mean(metric, names) or f"recorded are {one_of(names)}"
             reads = (("objective", "metrics"), ("data", "splits"))

@@ -29,7 +29,7 @@ def _none_word(value: Any) -> Any:
 # One word switches an optional thing off: `none`. An empty value is more often a slip than a wish, so it is refused.
 OrNone = Annotated[
     T | None,
-    BeforeValidator(_none_word, json_schema_input_type=T | Literal["none"]),
+    BeforeValidator(_none_word),
     PlainSerializer(lambda value: "none" if value is None else value, when_used="json"),
 ]
 List = Annotated[tuple[T, ...], Field(strict=False)]
@@ -41,7 +41,7 @@ class Component(Frozen):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(description="A built-in name.")
+    kind: str = Field(description="Which one: a name that the section's reference lists.")
 
     @property
     def args(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Evaluation(Frozen):
 class Ablation(Frozen):
     """Which variants of the experiment are trained, and how often."""
 
-    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0)]], Field(min_length=1)] = Field(
+    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = Field(
         1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself."
     )
     features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(

@@ -33,6 +33,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
             [("unknown-metric", "reduce_on_plateau")],
         ),
         ("evaluation: {select: {metric: test/loss}}", [("held-out-used", "test/loss")]),
+        ("report: {metric: train/objective}", [("unknown-metric", "train/objective")]),
         (TRAINING + "early_stopping: {metric: test/loss, patience: 2}}", [("held-out-used", "test/loss")]),
         (TRAINING + "early_stopping: {metric: valid/loss, mode: max, patience: 2}}", [("wrong-mode", "max")]),
         (
