@@ -58,6 +58,10 @@ def _inner_sections(schema: dict[str, Any], parent: str, fields: Mapping[str, An
             if isinstance(other := section.get("additionalProperties"), dict):
                 yield f"Any other key of `{path}` takes {describe(other)}."
             yield from _inner_sections(schema, f"{path}.", section["properties"])
+        elif (value := _target(_values(field))) is not None:
+            section = schema["$defs"][value]
+            yield f"{heading}Each value: {section['description'][:1].lower()}{section['description'][1:]}"
+            yield _fields(schema, section["properties"], [], f"{path}.")
 
 
 def _reserved(schema: dict[str, Any], path: str) -> dict[str, Any]:
@@ -96,6 +100,12 @@ def _type(field: dict[str, Any], path: str) -> str:
     if target is None:
         return describe(field) + (f" matching `{field['pattern']}`" if "pattern" in field else "")
     return f"[{target}](#{target})" if target in get_args(Group) else f"[section](#{path.replace('.', '')})"
+
+
+def _values(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What every value of a mapping of the user's own keys is to be."""
+    values = field.get("additionalProperties", {})
+    return values if isinstance(values, dict) else {}
 
 
 def _target(field: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
-from craftc.compiler.pipeline import analyse, compile_spec
+from craftc.compiler.pipeline import Analysis, analyse, compile_spec
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
@@ -25,6 +25,7 @@ class CompiledFile:
     document: Document
     spec: Spec
     plan: Plan
+    analysis: Analysis
 
 
 def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
@@ -36,11 +37,11 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
 
     store = Store(runs_dir / "store")
     compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished)
-    texts = {str(path): text}
+    texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan)
+    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, compiled.analysis)
 
 
 def analyse_file(path: Path) -> Spec:

@@ -44,7 +44,9 @@ def lint(
             diagnostics.append(text)
         else:
             texts[str(file)] = text
-            diagnostics += analyse(text, str(file), built_in_catalogue()).diagnostics
+            analysis = analyse(text, str(file), built_in_catalogue())
+            texts |= analysis.fragments
+            diagnostics += analysis.diagnostics
     if format is Format.JSON:
         typer.echo(render_json(diagnostics))
     else:

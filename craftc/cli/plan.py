@@ -4,13 +4,16 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from craftc.cli.compile_file import compile_file
 from craftc.cli.show_diagnostics import count
-from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.plan import Plan, SearchPlan, Trial
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class Format(StrEnum):
@@ -45,8 +48,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "trials": [trial.model_dump(mode="json", include=shown) for trial in plan.trials],
         "folded": plan.folded,
         "jobs": [job.model_dump(mode="json") for job in plan.jobs],
-        "search": None,
-        "estimate": {"new_trials": len(_new(plan)), "epochs": _num_epochs(plan)},
+        "search": None if plan.search is None else plan.search.model_dump(mode="json"),
+        "estimate": {"new_trials": len(_new(plan)) + num_searched(plan), "epochs": _num_epochs(plan)},
     }
 
 
@@ -55,8 +58,24 @@ def _new(plan: Plan) -> list[Trial]:
 
 
 def _num_epochs(plan: Plan) -> int:
-    """The most epochs that the new trials can take; early stopping may end them sooner."""
-    return sum(int(trial.config["training"]["epochs"]) for trial in _new(plan))
+    """The most epochs that the new trials can take, as far as the search leaves their number alone; early stopping and
+    pruning may end them sooner."""
+    return sum(_epochs(trial) for trial in _new(plan)) + sum(
+        plan.search.trials * _epochs(trial)
+        for trial in plan.trials
+        if plan.search and trial.variant in plan.search.variants
+    )
+
+
+def _epochs(trial: Trial) -> int:
+    return int(trial.config["training"]["epochs"])
+
+
+def num_searched(plan: Plan) -> int:
+    """The trials that the search will propose, those that the store holds already included."""
+    if plan.search is None:
+        return 0
+    return plan.search.trials * sum(trial.variant in plan.search.variants for trial in plan.trials)
 
 
 def describe(plan: Plan) -> str:
@@ -65,8 +84,17 @@ def describe(plan: Plan) -> str:
     parts = [f"{num_new} new", f"{len(plan.trials) - num_new} reused"]
     if plan.folded:
         parts.append(f"{plan.folded} folded into them")
-    work = f"; {count(len(plan.jobs), 'job')}, at most {count(_num_epochs(plan), 'epoch')}" if num_new else ""
-    return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{work}"
+    is_work = num_new or plan.search is not None
+    work = f"; {count(len(plan.jobs), 'job')}, at most {count(_num_epochs(plan), 'epoch')}" if is_work else ""
+    return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{_describe_search(plan)}{work}"
+
+
+def _describe_search(plan: Plan) -> str:
+    if plan.search is None:
+        return ""
+    studies = len(plan.search.variants)
+    each = f" for each of {studies} variants" if studies > 1 else ""
+    return f"; a search of {count(plan.search.trials, 'point')}{each}"
 
 
 def _print_table(plan: Plan) -> None:
@@ -91,7 +119,35 @@ def _print_table(plan: Plan) -> None:
         )
     console = Console(file=sys.stdout, highlight=False, markup=False)
     console.print(table)
+    if plan.search is not None:
+        console.print(_search_table(plan, plan.search))
     typer.echo(describe(plan))
+
+
+def _search_table(plan: Plan, search: SearchPlan) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    goal = "lowest" if search.mode == "min" else "highest"
+    how = f"sampler {_component(search.sampler)}, pruner {_component(search.pruner)}"
+    title = f"search for the {goal} {search.metric}: {how}"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    for column in ("searched", "range", "starts at"):
+        table.add_column(column, overflow="fold")
+    for path, given in search.space.items():
+        table.add_row(
+            path, ", ".join(f"{form} {json.dumps(values)}" for form, values in given.items()), _start(plan, path)
+        )
+    return table
+
+
+def _component(component: dict[str, Any]) -> str:
+    arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in component.items() if name != "kind")
+    return f"{component['kind']}({arguments})" if arguments else str(component["kind"])
+
+
+def _start(plan: Plan, path: str) -> str:
+    return "-" if plan.factors[path] is None else json.dumps(plan.factors[path])
 
 
 def _status(trials: list[Trial]) -> str:

@@ -9,8 +9,17 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from craftc.cli.plan import num_searched
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    Event,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+)
 
 MAX_SHOWN = 12
 """Running trials that are shown line by line."""
@@ -25,9 +34,23 @@ class Tally:
         self.running: dict[str, EpochEnded | None] = {}
         self.num_finished = 0
         self.num_failed = 0
+        self.num_pruned = 0
+        # What a search will propose: known by number alone until then.
+        self._num_to_propose = num_searched(plan)
+        self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
         self._epochs_left = {trial_id: self.num_epochs(trial_id) for trial_id in self.trials}
         self._num_trained = 0
         self._first_epoch_at: float | None = None
+
+    @property
+    def num_trials(self) -> int:
+        """All that are to be trained, proposed or not."""
+        return len(self.trials) + self._num_to_propose
+
+    @property
+    def num_over(self) -> int:
+        """Those that have an end."""
+        return self.num_finished + self.num_failed + self.num_pruned
 
     def num_epochs(self, trial_id: str) -> int:
         """The epochs that a trial trains at the most."""
@@ -49,6 +72,10 @@ class Tally:
     def take(self, event: Event) -> None:
         """Count one event."""
         match event:
+            case TrialProposed(trial=proposed):
+                self.trials[proposed.id] = proposed
+                self._epochs_left[proposed.id] = self.num_epochs(proposed.id)
+                self._num_to_propose -= 1
             case TrialStarted(trial=trial, epoch=epoch):
                 self._first_epoch_at = self._first_epoch_at or time.monotonic()
                 self._epochs_left[trial] = self.num_epochs(trial) - epoch
@@ -63,6 +90,9 @@ class Tally:
             case TrialFailed(trial=trial):
                 self.num_failed += 1
                 self._end(trial)
+            case TrialPruned(trial=trial):
+                self.num_pruned += 1
+                self._end(trial)
 
     def _end(self, trial_id: str) -> None:
         self.running.pop(trial_id, None)
@@ -72,7 +102,8 @@ class Tally:
         """By the pace so far, were every trial to train all its epochs; None before anything is known."""
         if self._first_epoch_at is None or self._num_trained == 0:
             return None
-        return (time.monotonic() - self._first_epoch_at) / self._num_trained * sum(self._epochs_left.values())
+        num_left = sum(self._epochs_left.values()) + self._num_to_propose * self._epochs_of_proposals
+        return (time.monotonic() - self._first_epoch_at) / self._num_trained * num_left
 
     def time_left(self) -> str:
         """`at most 1:05 left`, or nothing where it is not known."""
@@ -87,8 +118,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def outcome_line(tally: Tally, event: TrialFinished | TrialFailed) -> str:
+def outcome_line(tally: Tally, event: TrialFinished | TrialFailed | TrialPruned) -> str:
     """One line for a trial that is over."""
+    if isinstance(event, TrialPruned):
+        return f"{tally.name(event.trial)}: pruned at {event.epoch} of {event.epochs_planned} epochs"
     if isinstance(event, TrialFailed):
         return f"{tally.name(event.trial)}: failed: {event.message}"
     result = event.result
@@ -107,16 +140,16 @@ class PlainProgress:
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
         self._tally = Tally(plan)
-        self._say(f"run {plan.name}/{run_name}: {len(self._tally.trials)} trials to train")
+        self._say(f"run {plan.name}/{run_name}: {self._tally.num_trials} trials to train")
 
     def event(self, event: Event) -> None:
         """See Observer.event."""
         tally = self._tally
         assert tally is not None
         tally.take(event)
-        if isinstance(event, TrialFinished | TrialFailed):
-            left = tally.time_left() if tally.num_finished + tally.num_failed < len(tally.trials) else ""
-            count = f"[{tally.num_finished + tally.num_failed}/{len(tally.trials)}]"
+        if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
+            left = tally.time_left() if tally.num_over < tally.num_trials else ""
+            count = f"[{tally.num_over}/{tally.num_trials}]"
             self._say(f"{count} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
 
     def close(self) -> None:
@@ -156,6 +189,8 @@ class LiveProgress:
         tally.take(event)
         if isinstance(event, TrialFailed):
             self._console.print("[red]✗[/]", Text(outcome_line(tally, event)))
+        elif isinstance(event, TrialPruned):
+            self._console.print("[yellow]-[/]", Text(outcome_line(tally, event)), highlight=False)
         elif isinstance(event, TrialFinished):
             self._console.print("[green]✓[/]", Text(outcome_line(tally, event)), highlight=False)
 
@@ -172,11 +207,10 @@ class LiveProgress:
         tally = self._tally
         assert tally is not None
         elapsed = clock(time.monotonic() - self._started_at)
-        done = tally.num_finished + tally.num_failed
         total = Progress(TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[note]}"))
         failed = f", [red]{tally.num_failed} failed[/]" if tally.num_failed else ""
         note = f"{elapsed}  {tally.time_left() or 'starting Ray and the first trials'}{failed}"
-        num_trials = len(tally.trials)
+        done, num_trials = tally.num_over, tally.num_trials
         total.add_task(f"[bold]{done}/{num_trials} trials[/]", total=num_trials, completed=done, note=note)
         return Group(total, self._running(tally))
 

@@ -32,10 +32,12 @@ def report(
     """
     from craftc.report.conclude import conclude
     from craftc.report.read_run import RunUnreadableError, read_run
+    from craftc.report.read_search import read_search
     from craftc.runtime.run_folder import find_run
 
     try:
-        conclusion = conclude(*read_run(find_run(run, runs_dir)))
+        folder = find_run(run, runs_dir)
+        conclusion = conclude(*read_run(folder), read_search(folder))
     except (RunUnreadableError, FileNotFoundError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

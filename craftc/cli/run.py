@@ -13,12 +13,14 @@ from craftc.cli.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
+from craftc.compiler.catalogue import built_in_catalogue
 
 if TYPE_CHECKING:
     from craftc.runtime.backend import Backend
     from craftc.runtime.observer import Observer
     from craftc.runtime.redirect import Terminal
     from craftc.runtime.run_folder import RunFolder
+    from craftc.runtime.search_source import SearchContext
     from craftc.runtime.store import Store
 
 INTERRUPTED = 130
@@ -79,9 +81,10 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     """Run the plan and print its conclusion; how many trials failed."""
     from craftc.report.conclude import conclude
     from craftc.report.read_run import read_run
+    from craftc.report.read_search import read_search
     from craftc.runtime.backend import BackendError
     from craftc.runtime.driver import write_driver
-    from craftc.runtime.execute import execute
+    from craftc.runtime.execute import execute, write_studies
     from craftc.runtime.redirect import output_to
     from craftc.runtime.run_folder import create_run
     from craftc.runtime.store import Store
@@ -90,15 +93,24 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     folder = create_run(runs_dir, compiled.plan, compiled.text)
     write_driver(folder.path)
     num_failed = 0
-    if compiled.plan.jobs:
+    if compiled.plan.jobs or compiled.plan.search is not None:
         try:
             with ExitStack() as stack:
                 stack.enter_context(_sigterm_as_interrupt())
                 terminal = stack.enter_context(output_to(folder.log))
                 observers = _observers(compiled, store, folder, terminal)
                 backend = _backend(backend_name, address)
-                outcome = execute(compiled.plan, store=store, backend=backend, observers=observers, run_folder=folder)
-            num_failed = len(outcome.failed)
+                outcome = execute(
+                    compiled.plan,
+                    store=store,
+                    backend=backend,
+                    observers=observers,
+                    run_folder=folder,
+                    search=_search(compiled, folder),
+                )
+            # A proposed point may fail: the search goes on without it.
+            planned = {trial.id for trial in compiled.plan.trials}
+            num_failed = sum(failed.trial in planned for failed in outcome.failed)
         except BackendError as error:
             typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
             raise typer.Exit(1) from None
@@ -108,11 +120,23 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
             tell_of_wandb(folder)
             raise typer.Exit(INTERRUPTED) from None
     else:
+        write_studies(compiled.plan, store, folder)
         tell_of_reused(compiled, store, folder)
-    print_conclusion(conclude(*read_run(folder.path)), Format.TEXT)
+    print_conclusion(conclude(*read_run(folder.path), read_search(folder.path)), Format.TEXT)
     typer.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
     return num_failed
+
+
+def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | None":
+    """What a backend needs to propose and compile points; None for a plan that searches nothing."""
+    if compiled.plan.search is None:
+        return None
+    from craftc.compiler.propose import Proposer
+    from craftc.runtime.search_source import SearchContext
+
+    spec_folder = Path(compiled.document.filename).parent
+    return SearchContext(folder.database, Proposer(compiled.analysis, built_in_catalogue(), spec_folder))
 
 
 def _backend(name: BackendName, address: str | None) -> "Backend":

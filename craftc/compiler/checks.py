@@ -132,6 +132,8 @@ def _named_metrics(spec: Spec) -> Iterator[_Named]:
     for index, phase in enumerate(spec.training.schedule):
         if isinstance(phase.args.get("metric"), str):
             yield _Named(("training", "schedule", index), phase.args["metric"], str(phase.args.get("mode", "infer")))
+    if spec.search is not None:
+        yield _Named(("search", "optimize"), spec.search.optimize.metric, spec.search.optimize.mode)
     if spec.report.metric is not None:
         yield _Named(("report",), spec.report.metric, None)
 
@@ -154,7 +156,7 @@ def held_out_used(checked: Checked) -> Iterator[Problem]:
     names = recorded(checked.spec, checked.catalogue, held_out=True)
     for place, metric, mode in _named_metrics(checked.spec):
         if mode is not None and metric.startswith(f"{HELD_OUT}/") and metric in names:
-            message = f'"{metric}" is measured once, at the end; training cannot be steered by it'
+            message = f'"{metric}" is measured once, at the end; nothing can be chosen by it'
             yield Problem("held-out-used", (*place, "metric"), message, "choose by another split, such as valid")
 
 

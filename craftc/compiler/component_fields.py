@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -50,8 +50,9 @@ def _walk(model: type[BaseModel], prefix: Path) -> Iterator[ComponentField]:
             assert isinstance(section, type)
             reserved = frozenset(section.model_fields) - {"kind"}
             yield ComponentField(path, group, many, reserved, field)
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from _walk(annotation, path)
+        for section in (annotation, *get_args(annotation)):
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                yield from _walk(section, path)
 
 
 def component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:

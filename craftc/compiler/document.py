@@ -1,10 +1,12 @@
 """A YAML document as a tree in which every value knows where its text stands."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, format_path
 
+SPACE: Path = ("search", "space")
 Scalar = str | int | float | bool | None
 
 
@@ -32,10 +34,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file's tree."""
+    """One file's tree. `fragments`: the paths of `search.space` that stand in another file, and which."""
 
     filename: str
     root: Node
+    fragments: Mapping[str, str] = field(default_factory=dict)
 
     def locate(self, path: Path, *, key: bool = False) -> Range:
         """Where the value at `path` stands, or with `key` its key.
@@ -44,6 +47,9 @@ class Document:
         past what is written (a missing key, a default), the nearest parent that is written is meant.
         """
         node, key_node = self.root, None
+        filename = (
+            self.fragments.get(str(path[2]), self.filename) if path[:2] == SPACE and len(path) > 2 else self.filename
+        )
         for part in path:
             if isinstance(node.value, dict) and str(part) in node.value:
                 key_node, node = node.value[str(part)]
@@ -53,14 +59,11 @@ class Document:
                 key = False
                 break
         if key_node is None and node is self.root and isinstance(node.value, dict):
-            return self._span(node.start, node.start)
+            return Range(filename=filename, start=node.start, end=node.start)
         shown = key_node if key_node is not None and (key or isinstance(node.value, dict | list)) else node
         if isinstance(shown.value, dict | list):
-            return self._span(shown.start, shown.start)
-        return self._span(shown.start, shown.end)
-
-    def _span(self, start: Position, end: Position) -> Range:
-        return Range(filename=self.filename, start=start, end=end)
+            return Range(filename=filename, start=shown.start, end=shown.start)
+        return Range(filename=filename, start=shown.start, end=shown.end)
 
     def error(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Diagnostic:
         """A mistake at `path`."""

@@ -68,7 +68,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     for variant in _variants(base.spec):
-        spec, tree, found = _resolve_variant(base, variant)
+        spec, tree, found = resolve_variant(base, variant)
         for problem in found:
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
@@ -172,7 +172,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[str, Any], list[Problem]]:
+def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[str, Any], list[Problem]]:
+    """A variant's own spec, its tree, and what is wrong with it. Without a spec the tree means nothing."""
     written = {key: copy_tree(value) for key, value in base.written.items() if key != "ablation"}
     # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
     unsettable: list[Problem] = []

@@ -76,7 +76,9 @@ def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The `properties` of the section at a path."""
     section = schema
     for part in path:
-        section = _follow(schema, section["properties"][part])
+        found = section["properties"][part]
+        # A section that can be switched off is one of two options.
+        section = _follow(schema, next((option for option in found.get("anyOf", []) if "$ref" in option), found))
     properties: dict[str, Any] = section.get("properties", {})
     return properties
 

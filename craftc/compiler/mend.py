@@ -19,6 +19,8 @@ _PLACEHOLDERS: dict[Path, Any] = {
     ("training", "epochs"): 1,
     ("training", "batch_size"): 1,
     ("training", "optimizer"): {"kind": ""},
+    ("search", "optimize"): {"metric": "train/objective"},
+    ("search", "trials"): 1,
 }
 
 

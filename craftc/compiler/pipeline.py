@@ -1,11 +1,11 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
-text -> parse -> resolve -> validate -> check -> expand            (lint ends here)
-     -> lower -> fingerprint -> fold -> reuse -> pack -> Plan
+text -> parse -> graft -> resolve -> validate -> check -> expand -> probe    (lint ends here)
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,18 @@ from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, ch
 from craftc.compiler.document import Document
 from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
 from craftc.compiler.fingerprint import content_digest, fingerprint
+from craftc.compiler.fragment import graft
 from craftc.compiler.lower import lower, path_arguments
 from craftc.compiler.parse import parse
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import pack
 from craftc.compiler.passes.reuse import reuse
+from craftc.compiler.passes.search import factors, is_searched, plan_search
+from craftc.compiler.probe import probe
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
+from craftc.compiler.search_checks import SEARCH_RULES
 from craftc.compiler.validate import validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
@@ -31,12 +35,17 @@ from craftc.schemas.spec import Spec
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that is known of a spec's text. `spec` and `variants` are only to be used where `is_valid`."""
+    """All that is known of a spec's text. `spec` and `variants` are only to be used where `is_valid`.
+
+    `base` is what the variants are made of; `fragments` the texts of the files that the spec names, by their names.
+    """
 
     document: Document | None
     spec: Spec | None
     variants: tuple[ResolvedVariant, ...]
     diagnostics: tuple[Diagnostic, ...]
+    base: Checked | None = None
+    fragments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_valid(self) -> bool:
@@ -61,18 +70,25 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
     if not isinstance(document.root.value, dict):
         problem = Problem("wrong-type", (), f"a spec is a mapping, not {show(document.root.plain())}")
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]))
+    grafted = graft(document)
+    document = grafted.document
+    diagnostics += grafted.diagnostics
     written = resolve(document.root.plain())
     validated = validate(written, catalogue)
     problems = list(validated.problems)
     variants: tuple[ResolvedVariant, ...] = ()
+    base = None
     if validated.spec is not None:
         base = Checked(validated.spec, validated.tree, written, catalogue)
-        problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES), validated.tainted)
+        tainted = validated.tainted | ({("search", "use")} if grafted.diagnostics else set())
+        problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), tainted)
         expansion = expand(base, problems)
         problems += untainted(expansion.problems, validated.tainted)
         variants = expansion.variants
+        searched = [v.variant for v in variants if is_searched(validated.spec, v.name)]
+        problems += untainted(probe(base, searched, problems), validated.tainted)
     found = _sorted([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
-    return Analysis(document, validated.spec, variants, found)
+    return Analysis(document, validated.spec, variants, found, base, grafted.texts)
 
 
 def compile_spec(
@@ -88,6 +104,7 @@ def compile_spec(
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
     plan = reuse(plan, is_finished)
+    plan = plan_search(plan, analysis.spec, catalogue)
     plan = pack(plan, JobResources(cpu=analysis.spec.resources.cpus, gpu=analysis.spec.resources.gpus))
     return Compiled(analysis, plan, analysis.diagnostics)
 
@@ -114,7 +131,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
                 problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
+            trials += [make_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -125,6 +142,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
         trials=tuple(trials),
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
+        factors=factors(spec, written, trials),
     )
     return plan, []
 
@@ -138,9 +156,10 @@ def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...
     return tuple(found)
 
 
-def _trial(
+def make_trial(
     variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
 ) -> Trial:
+    """A variant's lowered configuration with one seed, fingerprinted."""
     return Trial(
         id=fingerprint(config, seed, paths, digests),
         variant=variant.name,
@@ -158,11 +177,14 @@ def seeds(spec: Spec) -> tuple[int, ...]:
 
 def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: Document) -> Iterable[Problem]:
     """The problems whose text was not refused already when it was read."""
-    refused = {diagnostic.range.start for diagnostic in found}
-    return [p for p in problems if document.locate(p.path, key=p.at_key).start not in refused]
+    refused = {(diagnostic.range.filename, diagnostic.range.start) for diagnostic in found}
+    places = ((problem, document.locate(problem.path, key=problem.at_key)) for problem in problems)
+    return [problem for problem, place in places if (place.filename, place.start) not in refused]
 
 
 def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """By place, each once: what an alias repeats is a mistake in one place."""
     unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
-    return tuple(sorted(unique, key=lambda d: (d.range.start.line, d.range.start.column, d.code, d.message)))
+    return tuple(
+        sorted(unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message))
+    )

@@ -44,4 +44,13 @@ REGISTRY: dict[str, dict[str, str]] = {
         "constant": "craftc.components.schedules.phases:Constant",
         "reduce_on_plateau": "craftc.components.schedules.plateau:ReduceOnPlateau",
     },
+    "samplers": {
+        "random": "craftc.components.samplers.optuna_samplers:random",
+        "tpe": "craftc.components.samplers.optuna_samplers:tpe",
+    },
+    "pruners": {
+        "none": "craftc.components.pruners.optuna_pruners:none",
+        "median": "craftc.components.pruners.optuna_pruners:median",
+        "successive_halving": "craftc.components.pruners.optuna_pruners:successive_halving",
+    },
 }

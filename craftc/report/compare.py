@@ -1,6 +1,6 @@
 """Variants by themselves in; the same out with their paired differences to the baseline, or why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from craftc.report.measure import VariantTrials
@@ -71,12 +71,15 @@ def _other_samples(row: VariantSummary, baseline: VariantSummary, trials: Varian
 
 
 def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:
-    references = {seed.seed: seed.value for seed in baseline.seeds}
-    pairs = [
-        (seed.seed, seed.value, reference)
-        for seed in row.seeds
-        if seed.value is not None and (reference := references.get(seed.seed)) is not None
-    ]
+    values, references = ({s.seed: s.value for s in side.seeds if s.value is not None} for side in (row, baseline))
+    return difference_of(values, references, mode)
+
+
+def difference_of(
+    by_seed: Mapping[int, float], references: Mapping[int, float], mode: Literal["min", "max"]
+) -> Difference | None:
+    """The first values minus the second, over the seeds that both have; None where they have none in common."""
+    pairs = [(seed, value, references[seed]) for seed, value in by_seed.items() if seed in references]
     if not pairs:
         return None
     seeds, values, others = zip(*pairs, strict=True)

@@ -4,15 +4,24 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from craftc.report.compare import compare, comparisons
+from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
 from craftc.report.measure import VariantTrials, gap_splits, summarise, variant_trials
-from craftc.schemas.conclusion import Conclusion, Failure, MetricIdentity, TrivialPredictor, VariantSummary
+from craftc.report.read_search import SearchResults
+from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import Result, TrialFailed
 
 
-def conclude(plan: Plan, results: Mapping[str, Result], failures: Mapping[str, TrialFailed]) -> Conclusion:
+def conclude(
+    plan: Plan,
+    results: Mapping[str, Result],
+    failures: Mapping[str, TrialFailed],
+    search: SearchResults | None = None,
+) -> Conclusion:
     """Compare every variant of the plan with its baseline. `results` and `failures` are keyed by trial.
+
+    With `search`, also the best point of each study with its starting point.
 
     How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `findings.py` what is said.
     """
@@ -29,10 +38,22 @@ def conclude(plan: Plan, results: Mapping[str, Result], failures: Mapping[str, T
         num_comparisons=len(comparisons(rows)),
         variants=tuple(rows),
         trivial=_trivial(plan, rows, results),
+        epochs=_epochs(plan, results),
+        searches=tuple(conclude_search(plan, search)) if search else (),
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
     return conclusion.model_copy(update={"findings": tuple(findings)})
+
+
+def _epochs(plan: Plan, results: Mapping[str, Result]) -> EpochCount | None:
+    finished = [results[trial.id] for trial in plan.trials if trial.id in results]
+    if not finished:
+        return None
+    return EpochCount(
+        trained=sum(result.epochs_trained for result in finished),
+        planned=sum(result.epochs_planned for result in finished),
+    )
 
 
 def _headline_identity(plan: Plan, rows: Sequence[VariantSummary]) -> MetricIdentity:

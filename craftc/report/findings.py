@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from craftc.report.compare import comparisons
 from craftc.report.numbers import bracketed, choose_decimals, fixed, p_value_text
+from craftc.report.search_findings import find_epochs, find_searches
 from craftc.report.statistics import ALPHA
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Conclusion, Difference, Estimate, Finding, FindingKind, Interval, VariantSummary
@@ -18,6 +19,7 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         ]
     decimals = choose_decimals(conclusion)
     return [
+        *find_searches(conclusion, decimals),
         *_against_trivial(conclusion, decimals),
         *_clear_differences(conclusion, decimals),
         *_no_differences(conclusion),
@@ -25,6 +27,7 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         *_not_compared(conclusion),
         *_ran_out(ran_out_of_epochs),
         *_few_seeds(conclusion),
+        *find_epochs(conclusion),
         *_unfinished(conclusion),
     ]
 

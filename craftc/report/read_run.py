@@ -64,6 +64,11 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
+def parse_file(path: Path, schema: type[Schema]) -> Schema:
+    """A file of a run or of the store. Raises RunUnreadableError."""
+    return _parse(path.read_bytes(), schema, path)
+
+
 def _parse(content: bytes, schema: type[Schema], path: Path) -> Schema:
     try:
         return schema.model_validate_json(content)

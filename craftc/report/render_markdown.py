@@ -4,6 +4,7 @@ import re
 
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
+from craftc.report.search_cells import search_tables
 from craftc.report.wording import failure_line, legend, notes, title, told
 from craftc.schemas.conclusion import Conclusion
 
@@ -15,6 +16,11 @@ def render_markdown(conclusion: Conclusion) -> str:
     lines = [f"## {_escape(conclusion.name)}", "", _escape(title(conclusion)), "", *_table(conclusion)]
     around = [*legend(conclusion, "brackets"), *notes(conclusion)]
     lines += ["", *(f"{_escape(line)}  " for line in around)] if around else []
+    for cells in search_tables(conclusion):
+        rule = [":---", *["---:"] * (len(cells.header) - 1)]
+        rows = [[_escape(cell) for cell in row] for row in (cells.header, *cells.rows)]
+        lines += ["", f"### {_escape(cells.title)}", ""]
+        lines += [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
     for heading, items in (
         ("Findings", told(conclusion.findings)),
         ("Failed trials", [failure_line(failure) for failure in conclusion.failures]),

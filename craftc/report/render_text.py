@@ -14,6 +14,7 @@ from rich.text import Text
 
 from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
+from craftc.report.search_cells import Cells, search_tables
 from craftc.report.wording import failure_line, legend, notes, title, told
 from craftc.schemas.conclusion import Conclusion, VariantSummary
 
@@ -84,12 +85,25 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
         if i == 0:
             console.print()
         console.print(Text(line, style="dim"), width=prose_width)
+    for cells in search_tables(conclusion):
+        console.print()
+        console.print(Text(cells.title, style="bold"))
+        console.print(_plain_table(cells))
     failed = [failure_line(failure) for failure in conclusion.failures]
     for heading, items, color in (("Findings", told(conclusion.findings), ""), ("Failed trials", failed, "red")):
         if items:
             console.print()
             console.print(Text(heading, style=f"bold {color}"))
             console.print(_bullets(items), width=prose_width)
+
+
+def _plain_table(cells: Cells) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for index, header in enumerate(cells.header):
+        table.add_column(Text(header), justify="right" if index else "left", overflow="fold")
+    for row in cells.rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _bullets(items: Sequence[str]) -> Table:

@@ -4,10 +4,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from craftc.schemas.plan import Job, Plan, Trial
+from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
 
 if TYPE_CHECKING:
+    from craftc.runtime.search_source import SearchContext
     from craftc.runtime.store import Store
 
 
@@ -34,19 +35,15 @@ class PlacementError(BackendError):
 class Backend(Protocol):
     """Runs the jobs of a plan, somewhere."""
 
-    def run(self, plan: Plan, store: "Store") -> Generator[Event, None, None]:
+    def run(self, plan: Plan, store: "Store", search: "SearchContext | None" = None) -> Generator[Event, None, None]:
         """Run `plan.jobs` and yield what happens. What an event tells is in the store before it is yielded.
 
-        Every trial of a job ends in one TrialFinished or TrialFailed. Closing the generator, or an exception raised
-        in it, stops all jobs at once and leaves no process behind; unfinished trials go on from their last epoch
-        when they are run again. Raises BackendError before the first event.
+        A plan with a search needs `search`; what it proposes is told as TrialProposed and run like any other job.
+        Every trial of a job ends in one TrialFinished, TrialFailed or TrialPruned. Closing the generator, or an
+        exception raised in it, stops all jobs at once and leaves no process behind; unfinished trials go on from their
+        last epoch when they are run again. Raises BackendError before the first event.
         """
         ...
-
-
-def trials_of(plan: Plan, job: Job) -> tuple[Trial, ...]:
-    """The trials of a job, in its order."""
-    return tuple(plan.trial(trial_id) for trial_id in job.trials)
 
 
 def pick_device(num_gpus: float) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from craftc.runtime.backend import Backend
 from craftc.runtime.observer import Observer
 from craftc.runtime.run_folder import RunFolder
+from craftc.runtime.search_source import SearchContext
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import Result, TrialFailed, TrialFinished
+from craftc.schemas.result import Result, TrialFailed, TrialFinished, TrialPruned
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,30 @@ class Outcome:
     failed: tuple[TrialFailed, ...]
 
 
+def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
+    """Have all finished trials of the plan in study.db, and what a search came to in search.json."""
+    if not plan.trials or (plan.search is not None and not run_folder.database.exists()):
+        return  # nothing to tell: a search that was ended before it began
+    # Lazily: Optuna and its database layer take a second to import.
+    from craftc.runtime.study import record_plan, summarise
+
+    if plan.search is not None:
+        run_folder.write_search(summarise(run_folder.database, plan))
+    record_plan(run_folder.database, plan, store)
+
+
 def execute(
-    plan: Plan, *, store: Store, backend: Backend, observers: Sequence[Observer], run_folder: RunFolder
+    plan: Plan,
+    *,
+    store: Store,
+    backend: Backend,
+    observers: Sequence[Observer],
+    run_folder: RunFolder,
+    search: SearchContext | None = None,
 ) -> Outcome:
     """Run the plan's jobs to their end. An end of a trial is in results.jsonl before anyone is told of it.
+
+    A plan with a search needs `search`. Afterwards the studies are in the run folder, also of what was interrupted.
 
     Whatever ends this early, Ctrl-C above all, stops the backend and closes the observers, and is raised again; the run
     can then be resumed. Raises BackendError, and what an observer raises that is not Shielded.
@@ -32,10 +53,11 @@ def execute(
     failed: list[TrialFailed] = []
     with ExitStack() as stack:
         journal = stack.enter_context(run_folder.journal())
+        stack.callback(write_studies, plan, store, run_folder)
         for observer in observers:
             stack.callback(observer.close)
             observer.start(plan, run_folder.run_name)
-        for event in stack.enter_context(closing(backend.run(plan, store))):
+        for event in stack.enter_context(closing(backend.run(plan, store, search))):
             if isinstance(event, TrialFinished):
                 journal.write(event)
                 finished.append(event.result)
@@ -43,6 +65,8 @@ def execute(
                 journal.write(event)
                 run_folder.write_log(f"trial {event.trial} failed: {event.message}\n{event.traceback}")
                 failed.append(event)
+            elif isinstance(event, TrialPruned):
+                journal.write(event)
             for observer in observers:
                 observer.event(event)
     return Outcome(tuple(finished), tuple(failed))

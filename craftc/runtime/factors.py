@@ -68,8 +68,10 @@ class Factors(Frozen):
 
 
 def factors_of(spec: Spec, plan: Plan) -> Factors:
-    """The factors of a plan: its features, every path that a variant sets to more than one value, and the seed."""
-    paths = dict.fromkeys(path for trial in plan.trials for path in trial.overrides)
+    """The factors of a plan: its features, every path that a variant sets to more than one value or that is searched,
+    and the seed."""
+    space = plan.search.space if plan.search else {}
+    paths = dict.fromkeys([*(path for trial in plan.trials for path in trial.overrides), *space])
     tree = spec.model_dump(mode="json")
     written = {path: value for path in paths if (value := _at(tree, path)) is not None}
     in_full = tuple(path for path in paths if _kinds_clash(value_at(path, trial, written) for trial in plan.trials))
@@ -84,7 +86,19 @@ def factors_of(spec: Spec, plan: Plan) -> Factors:
     occurring = {name: tuple({_key(at[name]): at[name] for at in placed if name in at}.values()) for name in names}
     # The seed stands even alone, so that no sweep is without a parameter.
     axes = {name: Choices(values=values) for name, values in occurring.items() if len(values) > 1 or name == "seed"}
-    return draft.model_copy(update={"axes": axes})
+    searched = {path: _axis(given, in_full=path in in_full) for path, given in space.items()}
+    return draft.model_copy(
+        update={"axes": {name: searched.get(name) or axes[name] for name in names if name in axes or name in searched}}
+    )
+
+
+def _axis(given: Mapping[str, Any], *, in_full: bool) -> Axis:
+    """A range of the plan's search."""
+    (form, values) = next(item for item in given.items() if item[0] != "step")
+    if form == "choice":
+        return Choices(values=tuple(as_scalar(value, in_full=in_full) for value in values))
+    ends = {"low": values[0], "high": values[1], "step": given.get("step")}
+    return Interval.model_validate({"distribution": form, **ends})
 
 
 def value_at(path: str, trial: Trial, written: Mapping[str, Any]) -> Any:

@@ -1,44 +1,85 @@
 """Trials in, events out: trains the trials of one job in this process, one after another."""
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from craftc.components.errors import DataError
 from craftc.runtime.store import Store, StoreError
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    TrialFailed,
+    TrialFinished,
+    TrialPruned,
+    TrialStarted,
+)
 from craftc.training.errors import TrainingError
 
+Decide = Callable[[EpochRecord], bool]
+"""Asked after each epoch of a trial, in order: whether to go on."""
 
-def run_job(trials: Sequence[Trial], *, store: Store, device: str, cpus: int) -> Iterator[Event]:
+
+def go_on(record: EpochRecord) -> bool:
+    """Stops nothing."""
+    return True
+
+
+def run_job(
+    trials: Sequence[Trial], *, store: Store, device: str, cpus: int, decide: Decide = go_on
+) -> Iterator[Event]:
     """Train what the store does not hold yet on `device` ("cpu", "cuda", "cuda:1") with `cpus` torch threads.
 
     Whatever an event tells is in the store before the event is yielded. A trial that fails is told as TrialFailed and
     the next one goes on. KeyboardInterrupt, SystemExit and closing the iterator pass through; the interrupted
     trial goes on from its last epoch when it is run again.
+
+    A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
+    a finished trial too: what the store holds makes a job faster and never different.
     """
     for trial in trials:
         try:
-            yield from _run_trial(trial, store, device, cpus)
+            yield from _run_trial(trial, store, device, cpus, decide)
         except Exception as error:
             # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
             yield _failure(trial, error)
 
 
-def _run_trial(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event]:
+def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
     # A finished trial is never written again, so it is read without waiting for a lock.
     if store.is_finished(trial.id):
-        yield TrialFinished(result=store.result(trial.id), reused=True)
+        yield _reuse(trial, store, decide)
         return
     with store.lock(trial.id):
         # Another run may have finished it while this one waited.
         if store.is_finished(trial.id):
-            yield TrialFinished(result=store.result(trial.id), reused=True)
+            yield _reuse(trial, store, decide)
             return
-        yield from _train(trial, store, device, cpus)
+        yield from _train(trial, store, device, cpus, decide)
 
 
-def _train(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event]:
+def _reuse(trial: Trial, store: Store, decide: Decide) -> Event:
+    result = store.result(trial.id)
+    stopped = _stopped_at(store.history(trial.id), decide)
+    return TrialFinished(result=result, reused=True) if stopped is None else _pruned(trial, stopped)
+
+
+def _stopped_at(history: Sequence[EpochRecord], decide: Decide) -> int | None:
+    """The epoch behind which `decide` stops, or None."""
+    return next((record.epoch for record in history if not decide(record)), None)
+
+
+def _pruned(trial: Trial, epoch: int) -> TrialPruned:
+    return TrialPruned(trial=trial.id, epoch=epoch, epochs_planned=int(trial.config["training"]["epochs"]))
+
+
+def _train(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
+    history = store.history(trial.id)
+    stopped = _stopped_at(history, decide)
+    if stopped is not None:
+        yield _pruned(trial, stopped)
+        return
     # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
     import torch
 
@@ -56,6 +97,11 @@ def _train(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event
             result = end.value
             break
         yield EpochEnded(record=record)
+        # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on above.
+        if record.epoch > len(history) and not decide(record):
+            epochs.close()
+            yield _pruned(trial, record.epoch)
+            return
     store.write_result(result)
     yield TrialFinished(result=result)
 

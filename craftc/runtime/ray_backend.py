@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-from craftc.runtime.backend import absolute, trials_of
+from craftc.runtime.backend import absolute
+from craftc.runtime.job_source import PlanSource
 from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.ray_token import show_token
+from craftc.runtime.search_source import SearchContext, SearchSource
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
@@ -27,9 +30,9 @@ class RayBackend:
         self._address = address
         self._scratch = scratch
 
-    def run(self, plan: Plan, store: Store) -> Generator[Event, None, None]:
+    def run(self, plan: Plan, store: Store, search: SearchContext | None = None) -> Generator[Event, None, None]:
         """See Backend.run."""
-        if not plan.jobs:
+        if not plan.jobs and plan.search is None:
             return
         if self._address is not None:
             show_token()
@@ -39,23 +42,30 @@ class RayBackend:
             from craftc.runtime.ray_shared import check_machines
 
             store = absolute(store)
+            requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
             with connected_ray(self._address, shared=self._scratch or store.root) as folder:
                 if self._address is not None:
                     check_machines(store.root)
-                check_placement([job.resources for job in plan.jobs])
-                yield from _events(plan, store, folder)
+                check_placement(requests)
+                yield from _events(plan, store, search, folder)
 
 
-def _events(plan: Plan, store: Store, folder: Path) -> Iterator[Event]:
+def _events(plan: Plan, store: Store, search: SearchContext | None, folder: Path) -> Iterator[Event]:
     """Tune blocks until it is done, so it gets a thread of its own."""
-    from craftc.runtime.ray_feed import Attempt, JobFeed
+    from craftc.runtime.ray_feed import JobFeed
+    from craftc.runtime.ray_study import study_actor
     from craftc.runtime.ray_tune import tune_jobs
 
-    feed = JobFeed([Attempt(trials_of(plan, job), job.resources) for job in plan.jobs], store)
-    thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
-    thread.start()
-    try:
-        yield from feed.events()
-    finally:
-        feed.stop()
-        thread.join(STOP_TIMEOUT_S)
+    with ExitStack() as stack:
+        if plan.search is None or search is None:
+            feed = JobFeed(PlanSource(plan), store)
+        else:
+            studies = stack.enter_context(study_actor(search.database, plan))
+            feed = JobFeed(SearchSource(plan, store, studies, search.propose), store, study=studies.name)
+        thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
+        thread.start()
+        try:
+            yield from feed.events()
+        finally:
+            feed.stop()
+            thread.join(STOP_TIMEOUT_S)

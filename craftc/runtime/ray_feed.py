@@ -15,10 +15,10 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from craftc.runtime.job_source import JobSource, Work
 from craftc.runtime.ray_job import EVENTS, job_config
 from craftc.runtime.store import Store
-from craftc.schemas.plan import JobResources, Trial
-from craftc.schemas.result import Event, TrialFailed, TrialFinished
+from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned
 
 MAX_ATTEMPTS = 2
 """How often a job is begun whose process dies."""
@@ -30,19 +30,21 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 class Attempt:
     """A job to run, or what is left of it after `number - 1` processes have died of it."""
 
-    trials: tuple[Trial, ...]
-    resources: JobResources
+    work: Work
     number: int = 1
 
 
 class JobFeed:
     """Jobs that wait, jobs that run, and the events of both. Tune's thread feeds it, the run's thread drains it."""
 
-    def __init__(self, attempts: Sequence[Attempt], store: Store) -> None:
-        self._waiting = deque(attempts)
+    def __init__(self, source: JobSource, store: Store, *, study: str | None = None) -> None:
+        """`study`: the name of the actor that points report to."""
+        self._source = source
+        self._again: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._settled: set[str] = set()
         self._store = store
+        self._study = study
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
 
@@ -54,11 +56,24 @@ class JobFeed:
         """The next job's config; FINISHED once every job is over; None while one that runs may yet come back."""
         if self._stop.is_set():
             return str(Searcher.FINISHED)
-        if not self._waiting:
+        attempt = self._next_attempt()
+        if attempt is None:
             return None if self._running else str(Searcher.FINISHED)
-        attempt = self._waiting.popleft()
         self._running[tune_id] = attempt
-        return job_config(attempt.trials, attempt.resources, self._store)
+        return job_config(attempt.work, self._store, self._study)
+
+    def _next_attempt(self) -> Attempt | None:
+        if self._again:
+            return self._again.popleft()
+        work = self._source.next()
+        if not isinstance(work, Work):
+            return None
+        for trial in work.trials:
+            # Proposed once more: what ended then has yet to end now.
+            self._settled.discard(trial.id)
+            if work.is_proposed:
+                self._events.put(TrialProposed(trial=trial))
+        return Attempt(work)
 
     def told(self, events: Sequence[Any]) -> None:
         """A worker sent events as plain JSON."""
@@ -67,20 +82,23 @@ class JobFeed:
 
     def completed(self, tune_id: str) -> None:
         """A job is over."""
-        self._running.pop(tune_id, None)
+        attempt = self._running.pop(tune_id, None)
+        if attempt is not None:
+            self._source.ended(attempt.work)
 
     def died(self, tune_id: str, cause: str) -> None:
         """A job's process is gone: begin again with the trials that have no end yet, or give them up."""
         attempt = self._running.pop(tune_id)
-        left = tuple(trial for trial in attempt.trials if trial.id not in self._settled)
+        left = tuple(trial for trial in attempt.work.trials if trial.id not in self._settled)
         if left and attempt.number < MAX_ATTEMPTS:
-            self._waiting.appendleft(Attempt(left, attempt.resources, attempt.number + 1))
+            self._again.append(Attempt(attempt.work.model_copy(update={"trials": left}), attempt.number + 1))
             return
         for trial in left:
             message = f"the worker process died {attempt.number} times while it ran the trial's job"
             if last_line := cause.strip().rpartition("\n")[2]:
                 message += f": {shorten(last_line, 160)}"
             self._pass_on(TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause))
+        self._source.ended(attempt.work)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""
@@ -106,8 +124,9 @@ class JobFeed:
         match event:
             case TrialFinished(result=result):
                 self._settled.add(result.trial)
-            case TrialFailed(trial=trial):
+            case TrialFailed(trial=trial) | TrialPruned(trial=trial):
                 self._settled.add(trial)
+        self._source.told(event)
         self._events.put(event)
 
 

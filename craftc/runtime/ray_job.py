@@ -4,7 +4,7 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -12,9 +12,10 @@ from typing import Any, cast
 from ray import tune
 
 from craftc.runtime.backend import pick_device
-from craftc.runtime.job import run_job
+from craftc.runtime.job_source import Work
+from craftc.runtime.ray_study import reporter_to
+from craftc.runtime.run_work import run_work
 from craftc.runtime.store import Store
-from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import Event
 
 EVENTS = "craftc_events"
@@ -26,13 +27,12 @@ FIRST_EVENT_TIMEOUT_S = 1.0
 MORE_EVENTS_TIMEOUT_S = 0.25
 
 
-def job_config(trials: Sequence[Trial], resources: JobResources, store: Store) -> dict[str, Any]:
-    """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`."""
-    content = {
-        "trials": [trial.model_dump(mode="json") for trial in trials],
-        "resources": resources.model_dump(mode="json"),
-        "store": str(store.root),
-    }
+def job_config(work: Work, store: Store, study: str | None) -> dict[str, Any]:
+    """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`.
+
+    `study`: the name of the actor that a job with a point reports to.
+    """
+    content = {"work": work.model_dump(mode="json"), "store": str(store.root), "study": study}
     return {"job": json.dumps(content)}
 
 
@@ -42,17 +42,18 @@ class RayJob(tune.Trainable):
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What the job's process is given."""
-        resources = JobResources.model_validate(json.loads(config["job"])["resources"])
+        resources = Work.model_validate(json.loads(config["job"])["work"]).resources
         bundle = {"CPU": float(resources.cpu)}
         return tune.PlacementGroupFactory([bundle | ({"GPU": resources.gpu} if resources.gpu else {})])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin the job."""
         content = json.loads(config["job"])
-        resources = JobResources.model_validate(content["resources"])
-        trials = [Trial.model_validate(trial) for trial in content["trials"]]
-        events = run_job(
-            trials, store=Store(Path(content["store"])), device=pick_device(resources.gpu), cpus=resources.cpu
+        work = Work.model_validate(content["work"])
+        device = pick_device(work.resources.gpu)
+        report = reporter_to(content["study"]) if work.point is not None else None
+        events = run_work(
+            work, store=Store(Path(content["store"])), device=device, cpus=work.resources.cpu, report=report
         )
         self._pump = EventPump(events)
 

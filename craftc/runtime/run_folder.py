@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import TrialFailed, TrialFinished
+from craftc.schemas.result import TrialFailed, TrialFinished, TrialPruned
+from craftc.schemas.search import SearchSummary
 from craftc.training.atomic_file import write_atomically
 
 RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")
@@ -31,6 +32,15 @@ class RunFolder:
     def log(self) -> Path:
         """Where the output of Ray and of every other library goes."""
         return self.path / "log"
+
+    @property
+    def database(self) -> Path:
+        """The run's Optuna studies."""
+        return self.path / "study.db"
+
+    def write_search(self, summary: SearchSummary) -> None:
+        """Write search.json: what every study came to."""
+        write_atomically(self.path / "search.json", summary.model_dump_json(indent=2).encode() + b"\n")
 
     def plan(self) -> Plan:
         """The plan that is executed here."""
@@ -55,11 +65,11 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Journal:
-    """One line of JSON per trial that finished or failed, on disk when `write` returns."""
+    """One line of JSON per trial that finished, failed or was pruned, on disk when `write` returns."""
 
     file: BinaryIO
 
-    def write(self, event: TrialFinished | TrialFailed) -> None:
+    def write(self, event: TrialFinished | TrialFailed | TrialPruned) -> None:
         """Append the event."""
         self.file.write(event.model_dump_json().encode() + b"\n")
         self.file.flush()

@@ -8,7 +8,17 @@ from typing import Any
 from craftc.runtime.factors import Factors
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Result,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+)
 
 
 @dataclass
@@ -52,13 +62,15 @@ class TensorboardWriter:
     def event(self, event: Event) -> None:
         """See Observer.event."""
         match event:
+            case TrialProposed(trial=proposed):
+                self._trials[proposed.id] = proposed
             case TrialStarted(trial=trial, epoch=epoch):
                 self._catch_up(trial, epoch)
             case EpochEnded(record=record):
                 self._open_trial(record.trial).write(record)
             case TrialFinished(result=result):
                 self._finish(result)
-            case TrialFailed(trial=trial):
+            case TrialFailed(trial=trial) | TrialPruned(trial=trial):
                 if trial in self._open:
                     self._open.pop(trial).writer.close()
 

@@ -22,7 +22,17 @@ from craftc.runtime.wandb_mode import Mode
 from craftc.runtime.wandb_record import RecordFile, WandbRun
 from craftc.runtime.wandb_sweep import sweep_config
 from craftc.schemas.plan import Headline, Plan, Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Result,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+)
 from craftc.schemas.spec import Wandb
 
 LOG = logging.getLogger(__name__)
@@ -112,6 +122,8 @@ class WandbTracker:
     def event(self, event: Event) -> None:
         """See Observer.event."""
         match event:
+            case TrialProposed(trial=proposed):
+                self._trials[proposed.id] = proposed
             case TrialStarted(trial=trial, epoch=epoch):
                 self._catch_up(trial, epoch)
             case EpochEnded(record=record):
@@ -119,6 +131,8 @@ class WandbTracker:
             case TrialFinished(result=result, reused=reused):
                 if not reused or result.trial in self._open or self._settings.sweep:
                     self._finish(result, reused=reused)
+            case TrialPruned(trial=trial, epoch=epoch) if trial in self._open:
+                self._end(trial, {"pruned_at_epoch": epoch}, exit_code=0)
             case TrialFailed(trial=trial):
                 # All that was trained: where this is told afterwards, no epoch was.
                 for record in self._store.history(trial):

@@ -15,6 +15,8 @@ Group = Literal[
     "metrics",
     "optimizers",
     "schedules",
+    "samplers",
+    "pruners",
 ]
 """The kinds of component, named as the folders of `craftc/components/`."""
 

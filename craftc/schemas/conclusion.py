@@ -3,7 +3,7 @@
 This value is what `craftc report --format json` prints; `format_version` changes with its shape.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ FindingKind = Literal[
     "still-improving",
     "few-seeds",
     "not-comparable",
+    "search",
+    "epochs-saved",
 ]
 
 
@@ -129,11 +131,64 @@ class Finding(Frozen):
     variants: List[str] = ()
 
 
+class EpochCount(Frozen):
+    """What early stopping and pruning saved: epochs that were trained, of those that were planned."""
+
+    trained: int = Field(ge=0)
+    planned: int = Field(ge=0)
+
+
+class PointSummary(Frozen):
+    """A point of a search: its searched values, None where the spec as written has none; the metric that was
+    optimized, and the headline, which took no part in the choice unless it is the same."""
+
+    number: int = Field(ge=0)
+    params: dict[str, Any]
+    value: float
+    headline: Estimate | None = None
+    trials: List[str]
+
+
+class SearchConclusion(Frozen):
+    """One variant's search. `best` is the starting point itself where nothing better was found.
+
+    `difference` is the headline of the best point minus that of the starting point, `tuned_difference` minus that of
+    the baseline's best point, both seed by seed. The counts are of proposed points; `epochs` are all theirs and the
+    starting point's. `importances` are shares that sum to 1 (fANOVA), None where too few points finished.
+    """
+
+    variant: str
+    metric: str
+    mode: Literal["min", "max"]
+    start: PointSummary | None
+    best: PointSummary | None
+    difference: Difference | None = None
+    tuned_difference: Difference | None = None
+    num_finished: int = Field(ge=0)
+    num_pruned: int = Field(ge=0)
+    num_failed: int = Field(ge=0)
+    num_infeasible: int = Field(ge=0)
+    num_unfinished: int = Field(ge=0)
+    epochs: EpochCount
+    importances: dict[str, float] | None = None
+
+    @property
+    def num_points(self) -> int:
+        """Points that were proposed and could be trained."""
+        return self.num_finished + self.num_pruned + self.num_failed + self.num_unfinished
+
+    @property
+    def is_improved(self) -> bool:
+        """Whether a proposed point is better than the starting point."""
+        return self.best is not None and (self.start is None or self.best.number != self.start.number)
+
+
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
     `gap_splits` are the two splits whose difference is the gap, first minus second. `num_comparisons` counts the
-    tests that `p_value_holm` is adjusted for.
+    tests that `p_value_holm` is adjusted for. `epochs` are those of the plan's finished trials; `searches` are in the
+    order of the variants.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -147,4 +202,6 @@ class Conclusion(Frozen):
     variants: List[VariantSummary]
     trivial: TrivialPredictor | None = None
     failures: List[Failure] = ()
+    epochs: EpochCount | None = None
+    searches: List[SearchConclusion] = ()
     findings: List[Finding] = ()

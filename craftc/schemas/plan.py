@@ -53,8 +53,29 @@ class Job(Frozen):
     resources: JobResources = Field(default_factory=JobResources)
 
 
+class SearchPlan(Frozen):
+    """What is searched, and how. Each of `variants` gets a study of its own, of `trials` proposed points.
+
+    `space` is path to range as written (`{"log_uniform": [1e-5, 1e-2]}`); `sampler` and `pruner` have every argument.
+    A point is trained with all `seeds`, one after another, and judged by the mean of `metric` over them.
+    """
+
+    metric: str
+    mode: Literal["min", "max"]
+    space: dict[str, dict[str, Any]]
+    sampler: dict[str, Any]
+    pruner: dict[str, Any]
+    trials: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    variants: List[str]
+    resources: JobResources = Field(default_factory=JobResources)
+
+
 class Plan(Frozen):
-    """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written."""
+    """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written.
+
+    `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
+    """
 
     format_version: Literal["1.0"] = "1.0"
     name: str
@@ -64,6 +85,8 @@ class Plan(Frozen):
     folded: int = Field(0, ge=0)
     jobs: List[Job] = ()
     max_concurrent: int | None = None
+    factors: dict[str, Any] = Field(default_factory=dict)
+    search: SearchPlan | None = None
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from craftc.schemas.frozen import Frozen
+from craftc.schemas.plan import Trial
 
 Metrics = dict[str, float]
 """`<split>/<metric>` to value. A value that could not be computed is absent, never NaN."""
@@ -44,6 +45,13 @@ class Result(Frozen):
     craftc_version: str
 
 
+class TrialProposed(Frozen):
+    """A search asks for a trial that is not in the plan."""
+
+    type: Literal["proposed"] = "proposed"
+    trial: Trial
+
+
 class TrialStarted(Frozen):
     """A process took up the trial; `epoch` have been trained before, in an interrupted run."""
 
@@ -78,4 +86,20 @@ class TrialFailed(Frozen):
     traceback: str = ""
 
 
-Event = Annotated[TrialStarted | EpochEnded | TrialFinished | TrialFailed, Field(discriminator="type")]
+class TrialPruned(Frozen):
+    """A search stopped the trial behind `epoch`, 0 before it began; its checkpoint and history stay in the store.
+
+    `reason`: the pruner gave its point up, or another seed of its point failed.
+    """
+
+    type: Literal["pruned"] = "pruned"
+    trial: str
+    epoch: int = Field(ge=0)
+    epochs_planned: int = Field(ge=1)
+    reason: Literal["pruner", "other-seed-failed"] = "pruner"
+
+
+Event = Annotated[
+    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned,
+    Field(discriminator="type"),
+]

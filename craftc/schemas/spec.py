@@ -194,6 +194,67 @@ class Slurm(Frozen):
     account: str | None = Field(None, description="Whom to charge; by default the user's own.")
 
 
+Real = float
+Whole = int
+"""Names for the two in the class below, whose fields are called after the forms of a range."""
+Ends = Field(min_length=2, max_length=2, strict=False)
+
+
+class ParameterRange(Frozen):
+    """The values that a search may give a path: exactly one form, and `step` beside `uniform` or `int`."""
+
+    uniform: Annotated[tuple[Real, ...], Ends] | None = Field(None, description="Lowest and highest number.")
+    log_uniform: Annotated[tuple[Real, ...], Ends] | None = Field(
+        None, description="Lowest and highest number above 0; each factor of ten is as likely as any other."
+    )
+    int: Annotated[tuple[Whole, ...], Ends] | None = Field(None, description="Lowest and highest whole number.")
+    log_int: Annotated[tuple[Whole, ...], Ends] | None = Field(
+        None, description="Lowest and highest whole number above 0; each factor of ten is as likely as any other."
+    )
+    choice: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)] | None = Field(
+        None, description="The values themselves, in no order."
+    )
+    step: Annotated[Real, Field(gt=0)] | None = Field(None, description="Distance between values, from the lowest on.")
+
+    @property
+    def forms(self) -> "dict[str, tuple[Any, ...]]":
+        """Each form that is given, with its ends or choices."""
+        given = {name: getattr(self, name) for name in ("uniform", "log_uniform", "int", "log_int", "choice")}
+        return {name: values for name, values in given.items() if values is not None}
+
+
+class Optimize(Frozen):
+    """What a search makes better."""
+
+    metric: str = Field(description="A metric recorded at every epoch, `<split>/<metric>`; its mean over the seeds.")
+    mode: Literal["min", "max", "infer"] = Field(
+        "infer", description="Which way is better; infer takes the metric's own direction."
+    )
+
+
+class Search(Frozen):
+    """Looks for better values than the spec's own; in an ablation, for each variant by itself."""
+
+    use: str | None = Field(
+        None,
+        min_length=1,
+        description="Ranges from a file: search_spaces/NAME.yaml in the spec's folder or one above, or a path.",
+    )
+    space: dict[str, ParameterRange] = Field(
+        default_factory=dict, description="Path to range; takes the place of the same path in `use`."
+    )
+    optimize: Optimize = Field(description="What is made better.")
+    sampler: Annotated[Component, ComponentGroup("samplers")] = Field(
+        default_factory=lambda: Component(kind="tpe"), description="What proposes the next point."
+    )
+    pruner: Annotated[Component, ComponentGroup("pruners")] = Field(
+        default_factory=lambda: Component(kind="none"), description="What stops a point that falls behind."
+    )
+    trials: int = Field(
+        ge=1, description="Points that are proposed, each trained with all seeds; the spec's own is extra."
+    )
+
+
 class Resources(Frozen):
     """What one trial needs. Never part of a trial's identity."""
 
@@ -252,5 +313,6 @@ class Spec(Frozen):
     training: Training = Field(description="Epochs, batches, optimizer, schedule, early stopping.")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="How a trained model is judged.")
     ablation: Ablation = Field(default_factory=Ablation, description="Which variants are trained.")
+    search: OrNone[Search] = Field(None, description="Looks for better values than these.")
     resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
     report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")

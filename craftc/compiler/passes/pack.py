@@ -1,19 +1,28 @@
 """New trials become jobs, each with the resources that it needs."""
 
-from craftc.schemas.plan import Job, JobResources, Plan
+from craftc.schemas.plan import Job, JobResources, Plan, Trial
 
 
 def pack(plan: Plan, resources: JobResources) -> Plan:
-    """One job for each new trial, in plan order.
+    """One job for each new trial, in plan order; one for all seeds of a variant that a search starts from.
 
     With warm worker processes a job costs some hundredths of a second, so there is nothing to gain yet from
-    longer ones, and one trial a job balances best.
+    longer ones, and one trial a job balances best. What a search judges is a mean over seeds, epoch by epoch, and so
+    they are trained in one place, in order.
     """
-    jobs: list[Job] = []
-    trials = []
+    together = plan.search.variants if plan.search else ()
+    jobs: list[list[str]] = []
+    begun: dict[str, int] = {}
+    trials: list[Trial] = []
     for trial in plan.trials:
         if trial.status == "new":
-            trial = trial.model_copy(update={"job": len(jobs)})
-            jobs.append(Job(trials=(trial.id,), resources=resources))
+            index = begun.get(trial.variant, len(jobs))
+            if index == len(jobs):
+                jobs.append([])
+            if trial.variant in together:
+                begun[trial.variant] = index
+            jobs[index].append(trial.id)
+            trial = trial.model_copy(update={"job": index})
         trials.append(trial)
-    return plan.model_copy(update={"trials": tuple(trials), "jobs": tuple(jobs)})
+    packed = tuple(Job(trials=tuple(job), resources=resources) for job in jobs)
+    return plan.model_copy(update={"trials": tuple(trials), "jobs": packed})

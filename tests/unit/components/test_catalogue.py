@@ -21,6 +21,7 @@ NEEDED: dict[str, dict[str, Any]] = {"gaussian_noise": {"std": 0.1}, "linear_war
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
     "metrics": lambda: [3],
+    "samplers": lambda: [0],
     "optimizers": lambda: [[torch.nn.Parameter(torch.zeros(2))]],
 }
 

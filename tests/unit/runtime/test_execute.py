@@ -28,7 +28,7 @@ class Replay:
     def __init__(self, events, error=None):
         self.events, self.error, self.closed = events, error, False
 
-    def run(self, plan, store):
+    def run(self, plan, store, search=None):
         try:
             yield from self.events
             if self.error:

@@ -1,0 +1,59 @@
+"""What a spec searches becomes part of its plan."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from craftc.compiler.expand import BASE, FULL
+from craftc.compiler.recorded_metrics import mode_of
+from craftc.compiler.tree import look_up
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import parse_path
+from craftc.schemas.plan import JobResources, Plan, SearchPlan, Trial
+from craftc.schemas.spec import ParameterRange, Spec
+
+
+def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
+    """Add the search, if there is one. Variants that came out the same share a study."""
+    search = spec.search
+    if search is None:
+        return plan
+    metric, mode = search.optimize.metric, search.optimize.mode
+    names = dict.fromkeys(trial.variant for trial in plan.trials)
+    searched = SearchPlan(
+        metric=metric,
+        mode=mode_of(metric, spec, catalogue) if mode == "infer" else mode,
+        space={path: _range(given) for path, given in search.space.items()},
+        sampler=search.sampler.model_dump(mode="json"),
+        pruner=search.pruner.model_dump(mode="json"),
+        trials=search.trials,
+        seed=spec.seed,
+        variants=tuple(name for name in names if is_searched(spec, name)),
+        resources=JobResources(cpu=spec.resources.cpus, gpu=spec.resources.gpus),
+    )
+    return plan.model_copy(update={"search": searched})
+
+
+def _range(given: ParameterRange) -> dict[str, Any]:
+    plain: dict[str, Any] = given.model_dump(mode="json", exclude_none=True)
+    if given.int is not None and given.step is not None:
+        plain["step"] = int(given.step)
+    return plain
+
+
+def is_searched(spec: Spec, variant: str) -> bool:
+    """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
+    return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))
+
+
+def factors(spec: Spec, tree: dict[str, Any], trials: Iterable[Trial]) -> dict[str, Any]:
+    """Every path that is varied or searched, with its value in the spec as written; None where it has none."""
+    searched = spec.search.space if spec.search else {}
+    paths = dict.fromkeys([*(path for trial in trials for path in trial.overrides), *searched])
+    return {path: _value(tree, path) for path in paths}
+
+
+def _value(tree: dict[str, Any], path: str) -> Any:
+    try:
+        return look_up(tree, parse_path(path))
+    except KeyError:
+        return None

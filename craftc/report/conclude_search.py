@@ -1,0 +1,95 @@
+"""A search's points and their results in; per variant the best point against the starting point out."""
+
+from collections.abc import Mapping, Sequence
+
+from craftc.report.compare import difference_of
+from craftc.report.read_search import SearchResults
+from craftc.report.statistics import estimate
+from craftc.schemas.conclusion import Difference, EpochCount, PointSummary, SearchConclusion
+from craftc.schemas.plan import Plan
+from craftc.schemas.result import Result
+from craftc.schemas.search import SearchPoint, StudySummary
+
+
+def conclude_search(plan: Plan, search: SearchResults) -> list[SearchConclusion]:
+    """One conclusion for each study, in the order of the plan."""
+    conclusions = [_conclude_study(plan, study, search) for study in search.summary.studies]
+    baseline = next((c for c in conclusions if c.variant == plan.baseline), None)
+    return [_against_tuned(plan, conclusion, baseline, search.results) for conclusion in conclusions]
+
+
+def best_of(points: Sequence[SearchPoint], mode: str) -> SearchPoint | None:
+    """The finished point of the best value, the earliest of equals."""
+    finished = [point for point in points if point.value is not None and point.kind != "grid"]
+    sign = 1 if mode == "min" else -1
+    return min(finished, key=lambda point: (sign * (point.value or 0.0), point.number), default=None)
+
+
+def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> SearchConclusion:
+    start = next((point for point in study.points if point.kind == "start"), None)
+    best = best_of(study.points, search.summary.mode)
+    proposed = [point.state for point in study.points if point.kind == "search"]
+    own = [point for point in study.points if point.kind != "grid"]
+    return SearchConclusion(
+        variant=study.variant,
+        metric=search.summary.metric,
+        mode=search.summary.mode,
+        start=_point(plan, start, search.results),
+        best=_point(plan, best, search.results),
+        difference=_difference(plan, best, start, search.results),
+        num_finished=proposed.count("finished"),
+        num_pruned=proposed.count("pruned"),
+        num_failed=proposed.count("failed"),
+        num_infeasible=proposed.count("infeasible"),
+        num_unfinished=proposed.count("unfinished"),
+        epochs=EpochCount(
+            trained=sum(point.epochs_trained for point in own), planned=sum(point.epochs_planned for point in own)
+        ),
+        importances=study.importances,
+    )
+
+
+def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result]) -> PointSummary | None:
+    if point is None or point.value is None:
+        return None
+    headline = list(_headline(plan, point.trials, results).values())
+    params = point.params
+    if point.kind == "start":
+        # Also those that lie beyond their ranges.
+        trial = next((trial for trial in plan.trials if trial.id in point.trials), None)
+        params = {path: trial.overrides.get(path, value) if trial else value for path, value in plan.factors.items()}
+    space = plan.search.space if plan.search else {}
+    return PointSummary(
+        number=point.number,
+        params={path: params.get(path) for path in space},
+        value=point.value,
+        headline=estimate(headline) if headline else None,
+        trials=point.trials,
+    )
+
+
+def _headline(plan: Plan, trials: Sequence[str], results: Mapping[str, Result]) -> dict[int, float]:
+    """A point's headline by seed: its trials stand in the order of the seeds, as those of every point."""
+    seeds = dict.fromkeys(trial.seed for trial in plan.trials)
+    known = ((seed, results[trial]) for seed, trial in zip(seeds, trials, strict=True) if trial in results)
+    values = ((seed, result.best.get(plan.headline.name)) for seed, result in known)
+    return {seed: value for seed, value in values if value is not None}
+
+
+def _difference(
+    plan: Plan, point: SearchPoint | None, reference: SearchPoint | None, results: Mapping[str, Result]
+) -> Difference | None:
+    if point is None or reference is None or point.trials == reference.trials:
+        return None
+    values, references = (_headline(plan, each.trials, results) for each in (point, reference))
+    return difference_of(values, references, plan.headline.mode)
+
+
+def _against_tuned(
+    plan: Plan, conclusion: SearchConclusion, baseline: SearchConclusion | None, results: Mapping[str, Result]
+) -> SearchConclusion:
+    if baseline is None or baseline is conclusion or conclusion.best is None or baseline.best is None:
+        return conclusion
+    values, references = (_headline(plan, best.trials, results) for best in (conclusion.best, baseline.best))
+    difference = difference_of(values, references, plan.headline.mode)
+    return conclusion.model_copy(update={"tuned_difference": difference})

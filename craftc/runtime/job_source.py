@@ -1,0 +1,75 @@
+"""Where a backend's jobs come from, one by one: the plan, or a search that decides on the next by what it was told."""
+
+from collections import deque
+from typing import Literal, Protocol
+
+from craftc.schemas.frozen import Frozen
+from craftc.schemas.plan import JobResources, Plan, Trial
+from craftc.schemas.result import Event
+from craftc.schemas.spec import List
+
+WAIT: Literal["wait"] = "wait"
+
+
+class Point(Frozen):
+    """What a job reports to: trial `number` of the Optuna study `study`, trained by `trials`, one per seed, in order.
+
+    What is reported is `metric`; `epochs` is the most that one trial takes. Without `is_prunable` nobody stops it.
+    """
+
+    study: str
+    number: int
+    trials: List[str]
+    metric: str
+    epochs: int
+    is_prunable: bool
+
+
+class Work(Frozen):
+    """A job with all that a process needs to run it. `is_proposed`: its trials are not in the plan."""
+
+    trials: List[Trial]
+    resources: JobResources
+    point: Point | None = None
+    is_proposed: bool = False
+
+
+class JobSource(Protocol):
+    """Hands out jobs, and is told of every event before anyone else. Called from one thread at a time."""
+
+    def next(self) -> Work | Literal["wait"] | None:
+        """The next job; "wait" while only a job that runs can bring more; None once there are no more."""
+        ...
+
+    def told(self, event: Event) -> None:
+        """Something happened."""
+        ...
+
+    def ended(self, work: Work) -> None:
+        """A job is over, and not to be begun again."""
+        ...
+
+
+class PlanSource:
+    """The plan's own jobs, in its order."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._waiting = deque(works_of(plan))
+
+    def next(self) -> Work | Literal["wait"] | None:
+        """See JobSource.next."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def told(self, event: Event) -> None:
+        """See JobSource.told."""
+
+    def ended(self, work: Work) -> None:
+        """See JobSource.ended."""
+
+
+def works_of(plan: Plan) -> list[Work]:
+    """The jobs of a plan, with their trials."""
+    return [
+        Work(trials=tuple(plan.trial(trial_id) for trial_id in job.trials), resources=job.resources)
+        for job in plan.jobs
+    ]

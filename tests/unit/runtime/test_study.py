@@ -1,0 +1,126 @@
+"""The Optuna studies of a run: what is asked, reported and told, and that Optuna's own tools read it."""
+
+import optuna
+import pytest
+
+from craftc.runtime.study import OptunaStudies
+from craftc.schemas.plan import SearchPlan
+
+SPACE = {
+    "training.optimizer.lr": {"log_uniform": [1e-4, 1e-1]},
+    "model.width": {"int": [16, 64], "step": 16},
+    "model.depth": {"log_int": [1, 8]},
+    "model.dropout": {"uniform": [0.0, 0.5], "step": 0.1},
+    "data.normalize": {"choice": ["none", {"kind": "per_line"}, True, 1, 1.0]},
+}
+SAMPLERS = [{"kind": "random"}, {"kind": "tpe", "startup_trials": 3, "candidates": 8, "multivariate": False}]
+PRUNERS = [
+    {"kind": "none"},
+    {"kind": "median", "startup_trials": 2, "warmup_epochs": 0, "interval_epochs": 1},
+    {"kind": "successive_halving", "min_epochs": 1, "reduction_factor": 2},
+]
+
+
+def search(**changes):
+    values = {
+        "metric": "valid/accuracy", "mode": "max", "space": SPACE, "sampler": SAMPLERS[0], "pruner": PRUNERS[0],
+        "trials": 5, "seed": 0, "variants": ("base",),
+    }  # fmt: skip
+    return SearchPlan(**{**values, **changes})
+
+
+def played(studies, num_points=12, num_epochs=4):
+    """Points whose accuracy rises with the rate; each with its parameters and the epochs that it was given."""
+    told = []
+    for _ in range(num_points):
+        number, params = studies.ask("base")
+        studies.begin("base", number, params, [f"{number:064x}"], num_epochs)
+        height = params["training.optimizer.lr"] ** 0.1
+        for epoch in range(1, num_epochs + 1):
+            if not studies.report("base", number, epoch, height * epoch):
+                studies.tell("base", number, "pruned", None, "")
+                break
+        else:
+            studies.tell("base", number, "finished", height * num_epochs, "")
+        told.append((params, epoch))
+    return told
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: s["kind"])
+@pytest.mark.parametrize("pruner", PRUNERS, ids=lambda p: p["kind"])
+def test_every_sampler_with_every_pruner(tmp_path, sampler, pruner):
+    """Within the ranges, seeded, and only a pruner saves epochs."""
+    runs = [
+        played(OptunaStudies(tmp_path / f"{run}.db", "x", search(sampler=sampler, pruner=pruner))) for run in (1, 2)
+    ]
+    assert runs[0] == runs[1]
+    other = played(OptunaStudies(tmp_path / "3.db", "x", search(sampler=sampler, pruner=pruner, seed=1)))
+    assert other != runs[0]
+    for params, _ in runs[0]:
+        assert 1e-4 <= params["training.optimizer.lr"] <= 1e-1
+        assert params["model.width"] in (16, 32, 48, 64)
+        assert 1 <= params["model.depth"] <= 8
+        assert params["model.dropout"] == pytest.approx(round(params["model.dropout"] * 10) / 10)
+        assert params["data.normalize"] in SPACE["data.normalize"]["choice"]
+    num_epochs = sum(epochs for _, epochs in runs[0])
+    assert num_epochs == 48 if pruner["kind"] == "none" else num_epochs < 48
+
+
+def test_both_ends_of_a_range_belong_to_it(tmp_path):
+    space = {"a": {"int": [1, 2]}, "b": {"uniform": [0.0, 1.0], "step": 0.5}}
+    studies = OptunaStudies(tmp_path / "study.db", "x", search(space=space))
+    asked = [studies.ask("base")[1] for _ in range(20)]
+    assert {params["a"] for params in asked} == {1, 2}
+    assert {params["b"] for params in asked} == {0.0, 0.5, 1.0}
+
+
+def test_choices_of_any_kind_come_back_as_they_were_written(tmp_path):
+    studies = OptunaStudies(tmp_path / "study.db", "x", search())
+    seen = [studies.ask("base")[1]["data.normalize"] for _ in range(40)]
+    assert {repr(value) for value in seen} == {repr(value) for value in SPACE["data.normalize"]["choice"]}
+
+
+def test_a_starting_point_keeps_the_parameters_that_are_within_their_ranges(tmp_path):
+    studies = OptunaStudies(tmp_path / "study.db", "x", search())
+    start = {
+        "training.optimizer.lr": 1e-3, "model.width": 20, "model.depth": 9, "model.dropout": None,
+        "data.normalize": {"kind": "per_line"},
+    }  # fmt: skip
+    number = studies.begin("base", None, start, ["a" * 64], 4)
+    studies.report("base", number, 1, 0.5)
+    studies.tell("base", number, "finished", 0.5, "")
+    (trial,) = load(tmp_path).trials
+    assert trial.params == {"training.optimizer.lr": 1e-3, "data.normalize": '{"kind": "per_line"}'}
+    assert (trial.value, trial.intermediate_values, trial.user_attrs["kind"]) == (0.5, {1: 0.5}, "start")
+
+
+def load(tmp_path):
+    return optuna.load_study(study_name="x/base", storage=f"sqlite:///{tmp_path / 'study.db'}")
+
+
+def test_opened_again_it_goes_on_with_other_proposals(tmp_path):
+    first = played(OptunaStudies(tmp_path / "study.db", "x", search()), num_points=4)
+    studies = OptunaStudies(tmp_path / "study.db", "x", search())
+    assert studies.report("base", 2, 1, 0.1)  # it has ended: nothing is stopped, nothing is written
+    second = played(studies, num_points=4)
+    assert len(load(tmp_path).trials) == 8
+    assert not {repr(params) for params, _ in first} & {repr(params) for params, _ in second}
+
+
+def test_a_step_that_is_reported_again_keeps_its_value(tmp_path):
+    studies = OptunaStudies(tmp_path / "study.db", "x", search())
+    number, _ = studies.ask("base")
+    for value in (0.5, 0.7):
+        assert studies.report("base", number, 1, value)
+    assert load(tmp_path).trials[0].intermediate_values == {1: 0.5}
+
+
+def test_optunas_own_plots_and_importances_open_it(tmp_path):
+    played(OptunaStudies(tmp_path / "study.db", "x", search(pruner=PRUNERS[2])), num_points=16)
+    study = load(tmp_path)
+    assert study.metric_names == ["valid/accuracy"]
+    assert next(iter(optuna.importance.get_param_importances(study))) == "training.optimizer.lr"
+    plots = optuna.visualization
+    for plot in (plots.plot_optimization_history, plots.plot_intermediate_values, plots.plot_parallel_coordinate):
+        assert plot(study).data
+    assert len(plots.plot_intermediate_values(study).data) == 16
