@@ -1,6 +1,7 @@
 """craftc run: compile a spec, train what is new, and tell what it showed."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -12,6 +13,7 @@ import typer
 from craftc.cli.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
+from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.catalogue import built_in_catalogue
 
@@ -71,10 +73,17 @@ def _check_data(path: Path, compiled: CompiledFile) -> None:
         return
     from craftc.runtime.preflight import preflight
 
+    document, texts = compiled.document, {str(path): compiled.text}
     problems = preflight(compiled.plan)
-    if problems:
-        document = compiled.document
-        fail([document.error(p.code, p.path, p.message, p.hint) for p in problems], {str(path): compiled.text})
+    found = [
+        (document.error if problem.severity == "error" else document.warning)(
+            problem.code, problem.path, problem.message, problem.hint
+        )
+        for problem in problems
+    ]
+    if any(problem.severity == "error" for problem in problems):
+        fail(found, texts)
+    show_diagnostics(found, texts, sys.stderr)
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
@@ -90,8 +99,13 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
-    folder = create_run(runs_dir, compiled.plan, compiled.text)
-    write_driver(folder.path)
+    try:
+        folder = create_run(runs_dir, compiled.plan, compiled.text)
+        write_driver(folder.path)
+    except OSError as error:
+        message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
+        typer.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
+        raise typer.Exit(1) from None
     num_failed = 0
     if compiled.plan.jobs or compiled.plan.search is not None:
         try:

@@ -146,7 +146,8 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     for place, metric, mode in _named_metrics(checked.spec):
         names = every_epoch if mode is not None else of_weights
         if metric not in names:
-            hint = did_you_mean(metric, names) or f"recorded are {one_of(names)}"
+            fit = [name for name in names if mode is None or not name.startswith(f"{HELD_OUT}/")]
+            hint = did_you_mean(metric, fit) or f"recorded are {one_of(fit)}"
             reads = (("objective", "metrics"), ("data", "splits"))
             yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
 

@@ -56,6 +56,7 @@ def check_disjoint(splits: Mapping[str, Indices]) -> None:
                     "data-mismatch",
                     f'sample {index} (from 0) stands in split "{owner[index]}" and in split "{name}"',
                     "give each sample to one split",
+                    "data.splits",
                 )
             owner[index] = name
 

@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from craftc.schemas.diagnostic import Path
+from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.plan import Plan
 
 
@@ -16,39 +16,43 @@ class DataProblem:
     path: Path
     message: str
     hint: str | None
-    variant: str
+    severity: Literal["error", "warning"] = "error"
 
 
 def preflight(plan: Plan) -> list[DataProblem]:
-    """Load, split and check the data of every new trial, once for each different `data` and `model` section.
+    """Load, split and check the data of every new trial, once for each different `data`, `model` and `objective`.
 
     numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing.
     """
-    from craftc.components.errors import DataError
-    from craftc.training.prepare import infer_facts, prepare
-
-    problems: dict[tuple[str, str], DataProblem] = {}
+    problems: dict[DataProblem, None] = {}
     seen: set[str] = set()
     for trial in plan.trials:
-        data, model = trial.config["data"], trial.config["model"]
-        key = json.dumps([data, model], sort_keys=True)
-        if trial.status != "new" or key in seen:
-            continue
-        seen.add(key)
-        try:
-            infer_facts(model, prepare(data).facts)
-        except DataError as error:
-            path = _place(error.code, error.message, model)
-            problem = DataProblem(error.code, path, error.message, error.hint or None, trial.variant)
-            problems.setdefault((error.code, error.message), problem)
-    return list(problems.values())
+        key = json.dumps([trial.config[section] for section in ("data", "model", "objective")], sort_keys=True)
+        if trial.status == "new" and key not in seen:
+            seen.add(key)
+            problems |= dict.fromkeys(_check(trial.config))
+    return list(problems)
 
 
-def _place(code: str, message: str, model: dict[str, Any]) -> Path:
-    """Where in the spec the mistake is to be mended."""
-    if code in ("empty-split", "class-missing-from-train"):
-        return ("data", "splits")
-    if code == "data-mismatch":
-        named = next((name for name in model if f"model.{name} " in message), None)
-        return ("model", named) if named else ("model",)
-    return ("data", "source")
+def _check(config: dict[str, Any]) -> list[DataProblem]:
+    from craftc.components.errors import DataError
+    from craftc.components.objectives.num_weights import check_num_weights
+    from craftc.training.prepare import infer_facts, missing_classes, prepare
+
+    try:
+        data = prepare(config["data"])
+        infer_facts(config["model"], data.facts)
+        check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
+    except DataError as error:
+        return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
+    hint = "metrics averaged over classes leave them out there; enlarge the split or stratify"
+    return [
+        DataProblem(
+            "class-missing-from-split",
+            ("data", "splits", split),
+            f"the split {split} has no sample of {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}",
+            hint,
+            "warning",
+        )
+        for split, names in missing_classes(data).items()
+    ]

@@ -62,6 +62,9 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...]) -> PreparedData:
     settings = json.loads(settings_json)
     samples = build("sources", settings["source"])
     num_classes = len(samples.class_names)
+    if num_classes < 2:
+        message = f"all {len(samples.targets)} samples are of one class, {samples.class_names[0]}"
+        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
     options = settings["splits"]
     fractions = {name: value for name, value in options.items() if name not in ("stratify", "seed")}
     indices = split_indices(samples.targets, fractions, stratify=options["stratify"], seed=options["seed"])
@@ -82,6 +85,15 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...]) -> PreparedData:
     return PreparedData(splits, tuple(samples.class_names), class_counts, facts)
 
 
+def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
+    """Split to the names of the classes that it has no sample of; splits that have all are left out."""
+    missing = {
+        split: tuple(np.array(data.class_names)[np.bincount(part.targets, minlength=len(data.class_names)) == 0])
+        for split, part in data.splits.items()
+    }
+    return {split: tuple(map(str, names)) for split, names in missing.items() if names}
+
+
 def infer_facts(model_config: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
     """The model's arguments with each `infer` replaced by the data's own number.
 
@@ -94,6 +106,7 @@ def infer_facts(model_config: Mapping[str, Any], facts: Mapping[str, int]) -> di
                 "data-mismatch",
                 f"model.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
                 f"give model.{name} a number",
+                f"model.{name}",
             )
         if name not in facts:
             continue
@@ -102,6 +115,7 @@ def infer_facts(model_config: Mapping[str, Any], facts: Mapping[str, int]) -> di
                 "data-mismatch",
                 f"model.{name} is {value}, but the data has {facts[name]}",
                 f"write {name}: infer, or {name}: {facts[name]}",
+                f"model.{name}",
             )
         filled[name] = facts[name]
     return filled
@@ -125,6 +139,7 @@ def _check_not_empty(
                 "empty-split",
                 f"split {name} is empty: {fractions[name]:g} of {num_samples} samples is less than one",
                 f"raise data.splits.{name}, or add samples",
+                f"data.splits.{name}",
             )
 
 
@@ -135,6 +150,7 @@ def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[
             "class-missing-from-train",
             f"the train split has no sample of {len(missing)} of {len(class_names)} classes: {', '.join(missing[:5])}",
             "use stratify: true, a larger train fraction, or leave the class out of the data",
+            "data.splits",
         )
 
 

@@ -223,3 +223,56 @@ def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
         assert line["trial"] == trial
         assert {"epoch", "step", "train/loss", "valid/accuracy", "valid/auroc"} <= set(line)
         assert not any(name.startswith("test/") for name in line)
+
+
+CSV = """\
+craftc: 1
+name: table
+data:
+  source:
+    kind: csv
+    path: table.csv
+    target: {target}
+    features: {features}
+model: {{kind: mlp}}
+objective: {{kind: cross_entropy, class_weights: {weights}}}
+training: {{epochs: 1, batch_size: 8, optimizer: sgd}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("labels", "target", "features", "weights", "place", "code"),
+    [
+        ("ab", "lable", "[x]", "none", "7:13", "data-unreadable"),
+        ("ab", "label", "[x, z]", "none", "8:5", "data-unreadable"),
+        ("ab", "label", "[x, label]", "none", "8:5", "data-mismatch"),
+        ("ab", "label", "[word]", "none", "6:11", "data-unreadable"),
+        ("aa", "label", "[x]", "none", "4:3", "single-class"),
+        ("ab", "label", "[x]", "[1, 2, 3]", "10:34", "data-mismatch"),
+    ],
+)
+def test_a_mistake_in_the_data_is_told_where_the_spec_can_mend_it(
+    tmp_path: Path, labels: str, target: str, features: str, weights: str, place: str, code: str
+) -> None:
+    rows = [f"{index},w,{labels[index % 2]}" for index in range(40)]
+    (tmp_path / "table.csv").write_text("\n".join(["x,word,label", *rows]))
+    (tmp_path / "spec.yaml").write_text(CSV.format(target=target, features=features, weights=weights))
+    result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert result.returncode == 1
+    assert f"spec.yaml:{place}: error[{code}]" in result.stderr, result.stderr
+
+
+def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "data.npz", [0, 1] * 20 + [2])
+    (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
+    result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert result.returncode == 0, result.stderr
+    assert "warning[class-missing-from-split]: the split valid has no sample of 2" in result.stderr
+
+
+def test_a_runs_folder_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    result = craftc(tmp_path, "run", str(write_spec(tmp_path)), "--backend", "inline", "--runs-dir", "taken")
+    assert result.returncode == 1
+    assert "error[runs-dir-unusable]" in result.stderr
+    assert "Traceback" not in result.stderr

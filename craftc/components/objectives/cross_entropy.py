@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from craftc.components.bounds import BelowOne, PositiveFloat
 from craftc.components.errors import DataError
+from craftc.components.objectives.num_weights import check_num_weights
 
 
 class CrossEntropy(nn.Module):
@@ -68,10 +69,5 @@ def _weights(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:
                 "make the train split larger, or set class_weights: none",
             )
         return (counts_C.sum() / (num_classes * counts_C.double())).float()
-    if len(class_weights) != num_classes:
-        raise DataError(
-            "data-mismatch",
-            f"class_weights has {len(class_weights)} entries, but the data has {num_classes} classes",
-            "give one weight per class, or balanced, or none",
-        )
+    check_num_weights(class_weights, num_classes)
     return torch.tensor([float(weight) for weight in class_weights])

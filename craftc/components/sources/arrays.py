@@ -25,13 +25,17 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
     values, labels = _read(Path(path), (inputs, targets))
     if values.dtype.kind not in "buif":
         raise DataError(
-            "data-unreadable", f'"{inputs}" in {path} is of type {values.dtype}', "store integers or floats"
+            "data-unreadable",
+            f'"{inputs}" in {path} is of type {values.dtype}',
+            "store integers or floats",
+            "data.source.inputs",
         )
     if labels.dtype.kind not in "buiU" or labels.ndim != 1:
         raise DataError(
             "data-mismatch",
             f'"{targets}" in {path} is of type {labels.dtype} and shape {labels.shape}',
             "store one whole number or text per sample",
+            "data.source.targets",
         )
     numbers, class_names = number_classes(labels)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
@@ -39,18 +43,24 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
 
 
 def _read(path: Path, keys: tuple[str, str]) -> list[NDArray[np.generic]]:
+    if path.is_file() and not zipfile.is_zipfile(path):
+        hint = "write it with numpy.savez(path, inputs=..., targets=...)"
+        raise DataError("data-unreadable", f"{path} is no .npz file", hint, "data.source.path")
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array, not named ones")
         with archive:
-            missing = [key for key in keys if key not in archive]
+            missing = [(key, name) for key, name in zip(keys, ("inputs", "targets"), strict=True) if key not in archive]
             if missing:
+                key, argument = missing[0]
                 raise DataError(
                     "data-unreadable",
-                    f'{path} has no array "{missing[0]}"',
+                    f'{path} has no array "{key}"',
                     f"it has {', '.join(archive.files) or 'none'}; name one of them",
+                    f"data.source.{argument}",
                 )
             return [archive[key] for key in keys]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError("data-unreadable", f"{path} cannot be read as .npz: {error}", "check the path") from error
+        message = f"{path} cannot be read as .npz: {error}"
+        raise DataError("data-unreadable", message, "check the path", "data.source.path") from error

@@ -26,11 +26,18 @@ def csv(*, path: Path, target: str, features: Literal["none"] | Annotated[list[s
     """
     table = _read(Path(path))
     names = [name for name in table.columns if name != target] if features == "none" else features
-    for name in [target, *names]:
+    for name, argument in [(target, "target"), *((name, "features") for name in names)]:
         if name not in table.columns:
-            raise DataError("data-unreadable", f'{path} has no column "{name}"', f"it has {', '.join(table.columns)}")
-    if not names or target in names or not len(table):
-        raise DataError("data-mismatch", f"{path} has no row, or no feature beside the target", "check the columns")
+            hint = f"it has {', '.join(table.columns)}; columns are parted by commas"
+            raise DataError("data-unreadable", f'{path} has no column "{name}"', hint, f"data.source.{argument}")
+    if target in names:
+        hint = "leave it out: a model that is shown the answer learns nothing"
+        raise DataError(
+            "data-mismatch", f'"{target}" is the target and one of the features', hint, "data.source.features"
+        )
+    if not names or not len(table):
+        lack = "no column beside the target" if len(table) else "no row below its header"
+        raise DataError("data-mismatch", f"{path} has {lack}", "name another file", "data.source.path")
     inputs = np.stack([_numbers(table, name, path) for name in names], axis=1)
     empty = np.flatnonzero(table[target].str.strip() == "")
     if len(empty):
@@ -43,11 +50,16 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8").fillna("")
     except (OSError, ValueError) as error:
-        raise DataError("data-unreadable", f"{path} cannot be read as CSV: {error}", "check the path") from error
+        # pandas ends some of its messages with the bytes it stopped at.
+        reason = " ".join(str(error).split())
+        hint = "every row needs as many cells, parted by commas, as the header has"
+        raise DataError(
+            "data-unreadable", f"{path} cannot be read as CSV: {reason}", hint, "data.source.path"
+        ) from error
     header = [name.strip() for name in table.iloc[0]]
     doubles = sorted({name for name in header if header.count(name) > 1})
     if doubles:
-        raise DataError("data-unreadable", f'{path} has two columns "{doubles[0]}"', "rename one")
+        raise DataError("data-unreadable", f'{path} has two columns "{doubles[0]}"', "rename one", "data.source.path")
     return table.iloc[1:].reset_index(drop=True).set_axis(header, axis=1)
 
 
@@ -65,4 +77,5 @@ def _cell_error(path: Path, row: int, column: str, text: str, problem: str) -> D
         "data-unreadable",
         f'{path}, row {row + 1} below the header, column "{column}": "{text}" is {problem}',
         "mend the cell, drop the row, or leave the column out of features",
+        "data.source.path",
     )

@@ -34,11 +34,13 @@ def image_folder(
     root = Path(path)
     height, width = (size, size) if isinstance(size, int) else size
     if not root.is_dir():
-        raise DataError("data-unreadable", f"{root} is not a folder", "check the path")
+        raise DataError("data-unreadable", f"{root} is not a folder", "check the path", "data.source.path")
     folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     files = [(file, label) for label, folder in enumerate(folders) for file in _image_files(folder)]
     if not files:
-        raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class")
+        raise DataError(
+            "data-unreadable", f"{root} holds no folder with images", "make one folder per class", "data.source.path"
+        )
     images = np.stack([_read(file, height, width, color) for file, _ in files])
     targets = np.array([label for _, label in files], dtype=np.int64)
     return Samples(images, targets, tuple(folder.name for folder in folders))
@@ -48,7 +50,9 @@ def _image_files(folder: Path) -> list[Path]:
     suffixes = Image.registered_extensions()
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in suffixes and not f.name.startswith("."))
     if not files:
-        raise DataError("data-unreadable", f"{folder} holds no image", "remove the folder or fill it")
+        raise DataError(
+            "data-unreadable", f"{folder} holds no image", "remove the folder or fill it", "data.source.path"
+        )
     return files
 
 
@@ -57,7 +61,8 @@ def _read(file: Path, height: int, width: int, color: str) -> NDArray[np.float32
         with Image.open(file) as image:
             channels = _channels(image, color)
     except (OSError, UnidentifiedImageError, ValueError) as error:
-        raise DataError("data-unreadable", f"{file} cannot be read as an image: {error}", "remove the file") from error
+        message = f"{file} cannot be read as an image: {error}"
+        raise DataError("data-unreadable", message, "remove the file", "data.source.path") from error
     resized = [
         np.asarray(Image.fromarray(channel).resize((width, height), Image.Resampling.BILINEAR)) for channel in channels
     ]
