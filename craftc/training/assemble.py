@@ -54,9 +54,7 @@ class Parts:
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
 
-def assemble(
-    trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int, team: Team = SOLO
-) -> Parts:
+def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int, team: Team = SOLO) -> Parts:
     """Build every part as it stands before the first step.
 
     Raises DataError `data-mismatch` and TrainingError `model-not-buildable`, `model-output-shape`, and

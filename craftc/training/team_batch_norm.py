@@ -25,20 +25,27 @@ def _normalize(module: _BatchNorm, x: Tensor) -> Tensor:
     """Ioffe and Szegedy (2015) over the batches of all workers."""
     if not module.training:
         return type(module).forward(module, x)
-    module._check_input_dim(x)
+    module._check_input_dim(x)  # type: ignore[no-untyped-call]
     dims = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
     count = torch.full((1,), x.numel() // x.shape[1], dtype=x.dtype, device=x.device)
     dist.all_reduce(count)
     # Two passes: the mean of squares less the square of the mean would lose digits.
-    mean_C = all_reduce(x.sum(dims)) / count
+    mean_C = _summed(x.sum(dims)) / count
     centered = x - mean_C.view(shape)
-    variance_C = all_reduce(centered.square().sum(dims)) / count
+    variance_C = _summed(centered.square().sum(dims)) / count
     _update_running(module, mean_C.detach(), (variance_C * count / (count - 1)).detach())
     normalized = centered * torch.rsqrt(variance_C + module.eps).view(shape)
     if module.weight is None:
         return normalized
-    return normalized * module.weight.view(shape) + module.bias.view(shape)
+    out: Tensor = normalized * module.weight.view(shape) + module.bias.view(shape)
+    return out
+
+
+def _summed(part: Tensor) -> Tensor:
+    """The sum over workers; gradients flow back through it."""
+    total: Tensor = all_reduce(part)  # type: ignore[no-untyped-call]
+    return total
 
 
 def _update_running(module: _BatchNorm, mean_C: Tensor, variance_C: Tensor) -> None:

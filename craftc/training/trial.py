@@ -27,9 +27,7 @@ from craftc.training.team import SOLO, Team
 log = logging.getLogger(__name__)
 
 
-def train_trial(
-    trial: Trial, *, folder: Path, device: str, team: Team = SOLO
-) -> Generator[EpochRecord, None, Result]:
+def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, and returns
