@@ -213,11 +213,17 @@ def no_effect(checked: Checked) -> Iterator[Problem]:
 
 
 def fractional_gpus(checked: Checked) -> Iterator[Problem]:
-    """A share of a GPU is a share of one GPU."""
-    gpus = checked.spec.resources.gpus
+    """A share of a GPU is a share of one GPU, and one trial's workers cannot share one."""
+    resources = checked.spec.resources
+    gpus = resources.gpus
     if gpus > 1 and gpus != int(gpus):
         message = f"{gpus:g} GPUs cannot be given; a share is of one GPU, more than one are whole"
         yield Problem("fractional-gpus", ("resources", "gpus"), message)
+    elif resources.workers > 1 and gpus != int(gpus):
+        message = f"{resources.workers} workers with {gpus:g} GPUs each cannot be given; each has whole ones"
+        yield Problem(
+            "fractional-gpus", ("resources", "gpus"), message, reads=(("resources", "gpus"), ("resources", "workers"))
+        )
 
 
 def slurm_time_limit(checked: Checked) -> Iterator[Problem]:

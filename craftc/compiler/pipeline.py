@@ -18,7 +18,7 @@ from craftc.compiler.fragment import graft
 from craftc.compiler.lower import lower, path_arguments
 from craftc.compiler.parse import parse
 from craftc.compiler.passes.fold import fold
-from craftc.compiler.passes.pack import pack
+from craftc.compiler.passes.pack import job_resources, pack
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.probe import probe
@@ -29,7 +29,7 @@ from craftc.compiler.search_checks import SEARCH_RULES
 from craftc.compiler.validate import validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.plan import JobResources, Plan, Trial
+from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
 
@@ -105,7 +105,7 @@ def compile_spec(
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
-    plan = pack(plan, JobResources(cpu=analysis.spec.resources.cpus, gpu=analysis.spec.resources.gpus))
+    plan = pack(plan, job_resources(analysis.spec))
     return Compiled(analysis, plan, analysis.diagnostics)
 
 

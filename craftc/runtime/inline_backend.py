@@ -1,8 +1,10 @@
 """Jobs run in the calling process, one after another: for debugging, and for tests that need no cluster."""
 
 from collections.abc import Generator
+from functools import partial
 
-from craftc.runtime.backend import pick_device
+from craftc.runtime.backend import BackendError, pick_device
+from craftc.runtime.job import run_job
 from craftc.runtime.job_source import JobSource, PlanSource, Point, Work
 from craftc.runtime.run_work import Report, run_work
 from craftc.runtime.search_source import SearchContext, SearchSource
@@ -16,16 +18,28 @@ class InlineBackend:
 
     def run(self, plan: Plan, store: Store, search: SearchContext | None = None) -> Generator[Event, None, None]:
         """See Backend.run."""
+        _check_workers(plan)
         source, report = _open(plan, store, search)
         # One job at a time, so there is never one to wait for.
         while isinstance(work := source.next(), Work):
             if work.is_proposed:
                 yield from (TrialProposed(trial=trial) for trial in work.trials)
             device = pick_device(work.resources.gpu)
-            for event in run_work(work, store=store, device=device, cpus=work.resources.cpu, report=report):
+            run = partial(run_job, store=store, device=device, cpus=work.resources.cpu)
+            for event in run_work(work, run, store=store, report=report):
                 source.told(event)
                 yield event
             source.ended(work)
+
+
+def _check_workers(plan: Plan) -> None:
+    resources = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
+    most = max((request.workers for request in resources), default=1)
+    if most > 1:
+        message = (
+            f"resources.workers is {most}, and the inline backend has one process; run it on Ray, or with workers: 1"
+        )
+        raise BackendError("workers-without-ray", message)
 
 
 def _open(plan: Plan, store: Store, search: SearchContext | None) -> tuple[JobSource, Report | None]:

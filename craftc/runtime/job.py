@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
 from craftc.runtime.store import Store, StoreError
@@ -16,6 +17,9 @@ from craftc.schemas.result import (
     TrialStarted,
 )
 from craftc.training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from craftc.training.team import Team
 
 Decide = Callable[[EpochRecord], bool]
 """Asked after each epoch of a trial, in order: whether to go on."""
@@ -43,23 +47,33 @@ def run_job(
             yield from _run_trial(trial, store, device, cpus, decide)
         except Exception as error:
             # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
-            yield _failure(trial, error)
+            yield failure(trial, error)
 
 
 def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
     # A finished trial is never written again, so it is read without waiting for a lock.
     if store.is_finished(trial.id):
-        yield _reuse(trial, store, decide)
+        yield reuse(trial, store, decide)
         return
     with store.lock(trial.id):
         # Another run may have finished it while this one waited.
-        if store.is_finished(trial.id):
-            yield _reuse(trial, store, decide)
-            return
-        yield from _train(trial, store, device, cpus, decide)
+        end = end_in_store(trial, store, decide)
+        if end is not None:
+            yield end
+        else:
+            yield from train(trial, store, device, cpus, decide)
 
 
-def _reuse(trial: Trial, store: Store, decide: Decide) -> Event:
+def end_in_store(trial: Trial, store: Store, decide: Decide) -> Event | None:
+    """The end of a trial by what the store holds already: it is finished, or `decide` stops it there; else None."""
+    if store.is_finished(trial.id):
+        return reuse(trial, store, decide)
+    stopped = _stopped_at(store.history(trial.id), decide)
+    return None if stopped is None else _pruned(trial, stopped)
+
+
+def reuse(trial: Trial, store: Store, decide: Decide) -> Event:
+    """The end of a trial that is finished."""
     result = store.result(trial.id)
     stopped = _stopped_at(store.history(trial.id), decide)
     return TrialFinished(result=result, reused=True) if stopped is None else _pruned(trial, stopped)
@@ -74,22 +88,26 @@ def _pruned(trial: Trial, epoch: int) -> TrialPruned:
     return TrialPruned(trial=trial.id, epoch=epoch, epochs_planned=int(trial.config["training"]["epochs"]))
 
 
-def _train(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
-    history = store.history(trial.id)
-    stopped = _stopped_at(history, decide)
-    if stopped is not None:
-        yield _pruned(trial, stopped)
-        return
+def train(
+    trial: Trial, store: Store, device: str, cpus: int, decide: Decide, team: "Team | None" = None
+) -> Iterator[Event]:
+    """Train a trial that this process has locked and that has no end in the store, from its last epoch on.
+
+    Alone, or as the first worker of a team; the others are told after each epoch whether to go on.
+    """
     # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
     import torch
 
+    from craftc.training.team import SOLO
     from craftc.training.trial import num_epochs_trained, train_trial
 
+    team = team or SOLO
     torch.set_num_threads(cpus)
+    num_decided = len(store.history(trial.id))
     store.write_config(trial)
     folder = store.folder(trial.id)
     yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
-    epochs = train_trial(trial, folder=folder, device=device)
+    epochs = train_trial(trial, folder=folder, device=device, team=team)
     while True:
         try:
             record = next(epochs)
@@ -97,8 +115,8 @@ def _train(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -
             result = end.value
             break
         yield EpochEnded(record=record)
-        # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on above.
-        if record.epoch > len(history) and not decide(record):
+        # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on before.
+        if not team.share(record.epoch <= num_decided or decide(record)):
             epochs.close()
             yield _pruned(trial, record.epoch)
             return
@@ -106,8 +124,12 @@ def _train(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -
     yield TrialFinished(result=result)
 
 
-def _failure(trial: Trial, error: Exception) -> TrialFailed:
-    """craftc's own errors carry a code and a sentence; any other is the user's code or a bug, named by its class."""
+def failure(trial: Trial, error: Exception) -> TrialFailed:
+    """What is told of a trial that raised.
+
+    craftc's own errors carry a code and a sentence; any other is the user's code or a bug, named by its
+    class.
+    """
     code, message, epoch = "trial-crashed", f"{type(error).__name__}: {error}", None
     if isinstance(error, TrainingError | DataError | StoreError):
         code, message, epoch = error.code, str(error), getattr(error, "epoch", None)

@@ -58,10 +58,10 @@ def _events(plan: Plan, store: Store, search: SearchContext | None, folder: Path
 
     with ExitStack() as stack:
         if plan.search is None or search is None:
-            feed = JobFeed(PlanSource(plan), store)
+            feed = JobFeed(PlanSource(plan), store, folder)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
-            feed = JobFeed(SearchSource(plan, store, studies, search.propose), store, study=studies.name)
+            feed = JobFeed(SearchSource(plan, store, studies, search.propose), store, folder, study=studies.name)
         thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
         thread.start()
         try:

@@ -4,6 +4,7 @@ import signal
 import socket
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,23 +40,40 @@ def connected_ray(address: str | None, *, shared: Path) -> Iterator[Path]:
 
 
 def check_placement(requests: Sequence[JobResources]) -> None:
-    """Raise PlacementError where a job fits on no machine of the connected Ray, even were that machine idle."""
+    """Raise PlacementError where a job does not fit on the connected Ray, even were that idle.
+
+    A worker fits on one machine; those of one job may be on several.
+    """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     for request in requests:
-        if not any(_fits(request, node) for node in nodes):
-            asked = f"{request.cpu} CPUs" + (f" and {request.gpu:g} GPUs" if request.gpu else "")
-            raise PlacementError(f"a job asks for {asked}, and no machine has that: {_describe(nodes)}")
+        num_placed = sum(_num_workers_on(node, request) for node in nodes)
+        if num_placed >= request.workers:
+            continue
+        asked = f"{request.cpu} CPUs" + (f" and {request.gpu:g} GPUs" if request.gpu else "")
+        if request.workers == 1:
+            message = f"a job asks for {asked}, and no machine has that: {_describe(nodes)}"
+        else:
+            fits = f"{num_placed} of them fit" if num_placed else "none of them fits"
+            message = f"a job asks for {request.workers} workers with {asked} each, and {fits}: {_describe(nodes)}"
+        raise PlacementError(message)
 
 
-def _fits(request: JobResources, node: Mapping[str, float]) -> bool:
-    return node.get("CPU", 0) >= request.cpu and node.get("GPU", 0) >= request.gpu
+def worker_bundle(request: JobResources) -> dict[str, float]:
+    """What Ray reserves for one worker."""
+    return {"CPU": float(request.cpu)} | ({"GPU": request.gpu} if request.gpu else {})
+
+
+def _num_workers_on(node: Mapping[str, float], request: JobResources) -> int:
+    """How many workers of a job an idle machine holds."""
+    # 0.1 GPUs fit ten times on one, whatever the floats say.
+    return min(int(node.get(name, 0) / amount + 1e-6) for name, amount in worker_bundle(request).items())
 
 
 def _describe(nodes: Sequence[Mapping[str, float]]) -> str:
     if not nodes:
         return "there is none"
-    machines = sorted({f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes})
-    return "there is " + "; ".join(machines)
+    machines = Counter(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
+    return "there is " + "; ".join(f"{n} times {has}" if n > 1 else has for has, n in sorted(machines.items()))
 
 
 @contextmanager

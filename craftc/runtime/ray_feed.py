@@ -37,13 +37,14 @@ class Attempt:
 class JobFeed:
     """Jobs that wait, jobs that run, and the events of both. Tune's thread feeds it, the run's thread drains it."""
 
-    def __init__(self, source: JobSource, store: Store, *, study: str | None = None) -> None:
-        """`study`: the name of the actor that points report to."""
+    def __init__(self, source: JobSource, store: Store, scratch: Path, *, study: str | None = None) -> None:
+        """`scratch`: a folder for files of no lasting use. `study`: the name of the actor that points report to."""
         self._source = source
         self._again: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._settled: set[str] = set()
         self._store = store
+        self._scratch = scratch
         self._study = study
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -60,7 +61,7 @@ class JobFeed:
         if attempt is None:
             return None if self._running else str(Searcher.FINISHED)
         self._running[tune_id] = attempt
-        return job_config(attempt.work, self._store, self._study)
+        return job_config(attempt.work, self._store, self._scratch, self._study)
 
     def _next_attempt(self) -> Attempt | None:
         if self._again:

@@ -6,16 +6,20 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from ray import tune
 
 from craftc.runtime.backend import pick_device
+from craftc.runtime.job import run_job
 from craftc.runtime.job_source import Work
+from craftc.runtime.ray_cluster import worker_bundle
 from craftc.runtime.ray_study import reporter_to
-from craftc.runtime.run_work import run_work
+from craftc.runtime.run_work import Run, run_work
 from craftc.runtime.store import Store
+from craftc.schemas.plan import JobResources
 from craftc.schemas.result import Event
 
 EVENTS = "craftc_events"
@@ -27,12 +31,13 @@ FIRST_EVENT_TIMEOUT_S = 1.0
 MORE_EVENTS_TIMEOUT_S = 0.25
 
 
-def job_config(work: Work, store: Store, study: str | None) -> dict[str, Any]:
+def job_config(work: Work, store: Store, scratch: Path, study: str | None) -> dict[str, Any]:
     """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`.
 
+    `scratch`: a folder for files that nobody reads after the job; every machine sees it.
     `study`: the name of the actor that a job with a point reports to.
     """
-    content = {"work": work.model_dump(mode="json"), "store": str(store.root), "study": study}
+    content = {"work": work.model_dump(mode="json"), "store": str(store.root), "scratch": str(scratch), "study": study}
     return {"job": json.dumps(content)}
 
 
@@ -41,21 +46,19 @@ class RayJob(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """What the job's process is given."""
+        """What the job's process is given. With several workers, they are; this process then only waits for them."""
         resources = Work.model_validate(json.loads(config["job"])["work"]).resources
-        bundle = {"CPU": float(resources.cpu)}
-        return tune.PlacementGroupFactory([bundle | ({"GPU": resources.gpu} if resources.gpu else {})])
+        waiting: list[dict[str, float]] = [{}] if resources.workers > 1 else []
+        return tune.PlacementGroupFactory([*waiting, *[worker_bundle(resources)] * resources.workers])
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin the job."""
         content = json.loads(config["job"])
         work = Work.model_validate(content["work"])
-        device = pick_device(work.resources.gpu)
+        store = Store(Path(content["store"]))
         report = reporter_to(content["study"]) if work.point is not None else None
-        events = run_work(
-            work, store=Store(Path(content["store"])), device=device, cpus=work.resources.cpu, report=report
-        )
-        self._pump = EventPump(events)
+        run = _run(work.resources, store, Path(content["scratch"]))
+        self._pump = EventPump(run_work(work, run, store=store, report=report))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin another job in this process. The last one is over, or stops at its next event."""
@@ -71,6 +74,15 @@ class RayJob(tune.Trainable):
     def cleanup(self) -> None:
         """Stop at the next event."""
         self._pump.stop()
+
+
+def _run(resources: JobResources, store: Store, scratch: Path) -> Run:
+    if resources.workers == 1:
+        return partial(run_job, store=store, device=pick_device(resources.gpu), cpus=resources.cpu)
+    # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
+    from craftc.runtime.ray_team import team_events
+
+    return partial(team_events, resources=resources, store=store, scratch=scratch)
 
 
 class EventPump:

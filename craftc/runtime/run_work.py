@@ -1,9 +1,10 @@
 """A job in, its events out: what every backend runs in the process that trains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from statistics import fmean
+from typing import Protocol
 
-from craftc.runtime.job import run_job
+from craftc.runtime.job import Decide, go_on
 from craftc.runtime.job_source import Point, Work
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
@@ -13,11 +14,19 @@ Report = Callable[[Point, int, float], bool]
 """Tells the study a point's value at a step; whether to go on."""
 
 
-def run_work(work: Work, *, store: Store, device: str, cpus: int, report: Report | None = None) -> Iterator[Event]:
-    """Run a job's trials as `run_job` does. Where it belongs to a point, each epoch goes to the study first, which may
+class Run(Protocol):
+    """Trains trials one after another, as `run_job` does."""
+
+    def __call__(self, trials: Sequence[Trial], *, decide: Decide) -> Iterator[Event]:
+        """Their events. `decide` may be asked in another process, so it can be pickled."""
+        ...
+
+
+def run_work(work: Work, run: Run, *, store: Store, report: Report | None = None) -> Iterator[Event]:
+    """Have `run` train a job's trials. Where it belongs to a point, each epoch goes to the study first, which may
     stop it; `report` is needed then."""
     if work.point is None:
-        yield from run_job(work.trials, store=store, device=device, cpus=cpus)
+        yield from run(work.trials, decide=go_on)
         return
     assert report is not None
     reporter = Reporter(work.point, report)
@@ -31,7 +40,7 @@ def run_work(work: Work, *, store: Store, device: str, cpus: int, report: Report
         elif reason is not None and work.point.is_prunable:
             yield _not_begun(trials[trial_id], reason)
         else:
-            for event in run_job([trials[trial_id]], store=store, device=device, cpus=cpus, decide=reporter.decide):
+            for event in run([trials[trial_id]], decide=reporter.decide):
                 match event:
                     case TrialFinished(result=result):
                         reporter.finished(result)

@@ -39,8 +39,9 @@ class Trial(Frozen):
 
 
 class JobResources(Frozen):
-    """What a job's process is given. `gpu` may be a fraction."""
+    """What a job's process is given; with several `workers`, each of them. `gpu` may be a fraction for one worker."""
 
+    workers: int = Field(1, ge=1)
     cpu: int = Field(1, ge=1)
     gpu: float = Field(0.0, ge=0)
 

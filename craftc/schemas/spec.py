@@ -258,8 +258,13 @@ class Search(Frozen):
 class Resources(Frozen):
     """What one trial needs. Never part of a trial's identity."""
 
-    cpus: int = Field(1, ge=1, description="CPU cores, and so torch threads, per trial.")
-    gpus: float = Field(0.0, ge=0, description="GPUs per trial; below 1, that share of one.")
+    workers: int = Field(
+        1, ge=1, description="Processes that train one trial together, each with its part of every batch."
+    )
+    cpus: int = Field(1, ge=1, description="CPU cores, and so torch threads, per worker.")
+    gpus: float = Field(
+        0.0, ge=0, description="GPUs per worker; below 1, for a trial of one worker, that share of one."
+    )
     max_concurrent: OrNone[Annotated[int, Field(ge=1)]] = Field(
         None, description="Trials at the same time; none: as many as fit."
     )

@@ -17,6 +17,7 @@ from craftc.training.measures import Measures, build_measures
 from craftc.training.prepare import PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
+from craftc.training.team import SOLO, Team
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 """(B, *shape) to (B, *shape), with the random numbers of the generator alone."""
@@ -24,11 +25,14 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none."""
+    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
+    model as training calls it: the same, or what adds up the gradients of the team's workers around it."""
 
     seed: int
     device: torch.device
+    team: Team
     model: nn.Module
+    joined: nn.Module
     ema: AveragedModel | None
     objective: nn.Module
     measures: Measures
@@ -50,7 +54,7 @@ class Parts:
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
 
-def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int) -> Parts:
+def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int, team: Team = SOLO) -> Parts:
     """Build every part as it stands before the first step.
 
     Raises DataError `data-mismatch` and TrainingError `model-not-buildable`, `model-output-shape`, and
@@ -77,7 +81,9 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     return Parts(
         seed=trial.seed,
         device=device,
+        team=team,
         model=model,
+        joined=team.joined(model, device),
         ema=_moving_average(model, regularization["ema_decay"]),
         objective=objective,
         measures=measures,

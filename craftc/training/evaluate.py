@@ -35,7 +35,9 @@ def evaluate(
 ) -> Metrics:
     """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
 
-    The loss is the objective's sum over the split by its weight, so it does not depend on the batches.
+    The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
+    the team runs the model on its part of each batch; the logits are then put together, and every worker measures
+    all of them, so that any metric is exact.
     """
     parts.objective.eval()
     metrics = parts.measures.metrics
@@ -44,7 +46,7 @@ def evaluate(
     sums: list[Tensor] = []
     with torch.inference_mode():
         for x_B, y_B in evaluation_batches(split, batch_size):
-            logits_BC = model(x_B)
+            logits_BC = parts.team.whole(model(parts.team.part(x_B)), len(x_B))
             sums.append(torch.stack(parts.objective(logits_BC, y_B)))
             for metric in metrics.values():
                 metric.update(logits_BC, y_B)

@@ -24,6 +24,10 @@ def build_measures(
 ) -> Measures:
     """From `objective.metrics`; a metric is named by its kind."""
     metrics = {setting["kind"]: build("metrics", setting, num_classes).to(device) for setting in settings}
+    for module in (module for metric in metrics.values() for module in metric.modules()):
+        if isinstance(module, Metric):
+            # Each worker of a team measures all samples, so there is nothing to add up over workers.
+            module.sync_on_compute = False
     identities = {kind: _identity(metric, f"{kind}, {num_classes} classes") for kind, metric in metrics.items()}
     return Measures(metrics, {"loss": _identity(objective, type(objective).__name__), **identities})
 

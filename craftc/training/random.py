@@ -10,12 +10,13 @@ import torch
 Use = Literal["init", "order", "augmentation", "forward", "epoch", "evaluation"]
 
 
-def key(seed: int, use: Use, counter: int = 0) -> int:
-    """A seed in [0, 2**63) for one use of random numbers; `counter` is an epoch or a step.
+def key(seed: int, use: Use, counter: int = 0, *, rank: int = 0) -> int:
+    """A seed in [0, 2**63) for one use of random numbers; `counter` is an epoch or a step, `rank` a worker's.
 
     A hash, so that neighbouring seeds, uses and counters share nothing, and the same in every process.
     """
-    digest = hashlib.blake2b(f"craftc/{seed}/{use}/{counter}".encode(), digest_size=8).digest()
+    name = f"craftc/{seed}/{use}/{counter}" + (f"/{rank}" if rank else "")
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

@@ -1,6 +1,6 @@
 """One batch in, one change of the weights out.
 
-B: samples of a batch.
+B: samples of a batch, P: those of them that are this worker's part.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,35 @@ from craftc.training.random import key, seed_torch
 def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:
     """Augment, forward, backward, clip, update. `step` counts from 0 over the whole training.
 
-    Returns the loss as (sum, weight), two detached scalars on the device that add up over steps and over
-    workers, and the learning rate of the first parameter group. Never waits for the device.
+    Every worker of the team is given the whole batch and augments it, so that each sample's random numbers are those
+    of a team of one; forward and backward are of its own part. Returns the loss of the whole batch as (sum, weight),
+    two detached scalars on the device that add up over steps, and the learning rate of the first parameter group.
+    Never waits for the device.
     """
     lrs = set_lrs(parts, step)
     if parts.augmentations:
         parts.generator.manual_seed(key(parts.seed, "augmentation", step))
         for augment in parts.augmentations:
             x_B = augment(x_B, parts.generator)
-    seed_torch(key(parts.seed, "forward", step), parts.device)
-    loss_sum, weight_sum = parts.objective(parts.model(x_B), y_B)
+    team, num_samples = parts.team, len(y_B)
+    x_P, y_P = team.part(x_B), team.part(y_B)
+    # Dropout of a worker's own part needs numbers of its own.
+    rank = team.rank if team.splits(num_samples) else 0
+    seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
+    loss_P, weight_P = parts.objective(parts.joined(x_P), y_P)
+    loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
+    if team.size > 1:
+        loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
+        # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
+        weight_P = weight_sum / team.size if team.splits(num_samples) else weight_sum
     parts.optimizer.zero_grad(set_to_none=True)
-    (loss_sum / weight_sum).backward()
+    (loss_P / weight_P).backward()
     if parts.clip_grad_norm is not None:
         torch.nn.utils.clip_grad_norm_(parts.model.parameters(), parts.clip_grad_norm)
     parts.optimizer.step()
     if parts.ema is not None:
         parts.ema.update_parameters(parts.model)
-    return loss_sum.detach(), weight_sum.detach(), lrs[0]
+    return loss_sum, weight_sum, lrs[0]
 
 
 def set_lrs(parts: Parts, step: int) -> Sequence[float]:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,27 +22,33 @@ from craftc.training.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.history import append_record, cut_history
 from craftc.training.prepare import TEST, prepare
 from craftc.training.progress import Progress
+from craftc.training.team import SOLO, Team
 
 log = logging.getLogger(__name__)
 
 
-def train_trial(trial: Trial, *, folder: Path, device: str) -> Generator[EpochRecord, None, Result]:
+def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, and returns
     the Result. Closing it leaves the trial resumable. On the CPU, with the same number of threads, a resumed trial
     equals a straight one bit by bit. Raises DataError and TrainingError.
+
+    Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
+    writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
     """
     data = prepare(trial.config["data"])
     splits = to_device(data.splits, torch.device(device))
     steps_per_epoch = num_batches(len(splits["train"]), trial.config["training"]["batch_size"])
-    parts = assemble(trial, data, torch.device(device), steps_per_epoch)
+    parts = assemble(trial, data, torch.device(device), steps_per_epoch, team)
     progress = _resume(trial, parts, folder)
     while not progress.is_over(trial):
-        record = _train_epoch(trial, parts, splits, progress)
+        # Shared, so that every worker decides on the same digits.
+        record = team.share(_train_epoch(trial, parts, splits, progress))
         progress = progress.after(record, trial)
         parts.schedule.observe(record.epoch, record.metrics)
-        _save(trial, parts, progress, record, folder)
+        if team.is_first:
+            _save(trial, parts, progress, record, folder)
         yield record
     return _conclude(trial, parts, splits, progress, folder, data.class_counts)
 
@@ -82,22 +89,31 @@ def _save(trial: Trial, parts: Parts, progress: Progress, record: EpochRecord, f
 
 def _resume(trial: Trial, parts: Parts, folder: Path) -> Progress:
     """The state behind the last finished epoch, put into `parts`; the files are brought back to that epoch."""
+    state = parts.team.share(_read_last(trial, parts, folder) if parts.team.is_first else None)
+    progress = Progress() if state is None else restore(state, parts)
+    if not parts.team.is_first:
+        return progress
+    cut_history(folder, progress.epoch)
+    if state is not None:
+        settle_last(folder)
+        if progress.is_best:
+            save_best(folder, trial, parts, progress)
+    return progress
+
+
+def _read_last(trial: Trial, parts: Parts, folder: Path) -> dict[str, Any] | None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        state = load_last(folder, trial, parts.device)
+        return load_last(folder, trial, _loading_device(parts))
     except TrainingError as error:
         # A damaged checkpoint is as good as none: training from the start always gives the right result.
         log.warning("trial %s starts again from its first epoch: %s", trial.id[:12], error.message)
-        state = None
-    if state is None:
-        cut_history(folder, 0)
-        return Progress()
-    progress = restore(state, parts)
-    settle_last(folder)
-    cut_history(folder, progress.epoch)
-    if progress.is_best:
-        save_best(folder, trial, parts, progress)
-    return progress
+        return None
+
+
+def _loading_device(parts: Parts) -> torch.device:
+    """What is shared with other workers must not be on a device of this one."""
+    return parts.device if parts.team.size == 1 else torch.device("cpu")
 
 
 def _conclude(
@@ -118,8 +134,9 @@ def _conclude(
 
     last = best = with_test(progress.metrics, progress.epoch)
     if not progress.is_best:
-        epoch = progress.selected.epoch
-        parts.evaluated.load_state_dict(load_best(folder, trial, parts.device, epoch=epoch))
+        epoch, first = progress.selected.epoch, parts.team.is_first
+        weights = load_best(folder, trial, _loading_device(parts), epoch=epoch) if first else {}
+        parts.evaluated.load_state_dict(parts.team.share(weights))
         best = with_test(progress.best_metrics, epoch)
     return Result(
         trial=trial.id,

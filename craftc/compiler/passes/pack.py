@@ -1,6 +1,13 @@
 """New trials become jobs, each with the resources that it needs."""
 
 from craftc.schemas.plan import Job, JobResources, Plan, Trial
+from craftc.schemas.spec import Spec
+
+
+def job_resources(spec: Spec) -> JobResources:
+    """What each job of a spec's plan is given."""
+    given = spec.resources
+    return JobResources(workers=given.workers, cpu=given.cpus, gpu=given.gpus)
 
 
 def pack(plan: Plan, resources: JobResources) -> Plan:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from craftc.compiler.expand import BASE, FULL
+from craftc.compiler.passes.pack import job_resources
 from craftc.compiler.recorded_metrics import mode_of
 from craftc.compiler.tree import look_up
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import parse_path
-from craftc.schemas.plan import JobResources, Plan, SearchPlan, Trial
+from craftc.schemas.plan import Plan, SearchPlan, Trial
 from craftc.schemas.spec import ParameterRange, Spec
 
 
@@ -28,7 +29,7 @@ def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
         trials=search.trials,
         seed=spec.seed,
         variants=tuple(name for name in names if is_searched(spec, name)),
-        resources=JobResources(cpu=spec.resources.cpus, gpu=spec.resources.gpus),
+        resources=job_resources(spec),
     )
     return plan.model_copy(update={"search": searched})
 

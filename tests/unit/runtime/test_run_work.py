@@ -3,9 +3,11 @@
 import copy
 import hashlib
 import json
+from functools import partial
 
 import pytest
 
+from craftc.runtime.job import run_job
 from craftc.runtime.job_source import Point, Work
 from craftc.runtime.run_work import run_work
 from craftc.runtime.store import Store
@@ -60,7 +62,7 @@ def work(trials, *, is_prunable=True, left=None):
 
 
 def run(work, store, study):
-    return list(run_work(work, store=store, device="cpu", cpus=1, report=study))
+    return list(run_work(work, partial(run_job, store=store, device="cpu", cpus=1), store=store, report=study))
 
 
 @pytest.fixture

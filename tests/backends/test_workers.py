@@ -1,0 +1,153 @@
+"""Trials of several workers on a real Ray of two CPUs, which one team fills."""
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from craftc.runtime.backend import BackendError, PlacementError
+from craftc.runtime.inline_backend import InlineBackend
+from craftc.runtime.ray_backend import RayBackend
+from craftc.runtime.ray_cluster import check_placement
+from craftc.runtime.store import Store
+from craftc.schemas.plan import JobResources
+from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+
+# What float32 sums in another order may change over a few epochs; measured: at most 2e-6.
+TOLERANCE = 2e-5
+
+TIMEOUT_S = 150.0
+"""By then every run here is over, unless somebody waits for resources that nobody gives back."""
+
+
+@pytest.fixture(scope="module")
+def two_workers(make_plan):
+    """A plan whose trials have two workers each; nothing limits how many of them wait at once."""
+
+    def make(*trials):
+        plan = make_plan(*[[trial] for trial in trials])
+        jobs = tuple(job.model_copy(update={"resources": JobResources(workers=2)}) for job in plan.jobs)
+        return plan.model_copy(update={"jobs": jobs})
+
+    return make
+
+
+def stopping_early(trial):
+    config = trial.config | {
+        "training": trial.config["training"]
+        | {
+            "epochs": 50,
+            "optimizer": {"kind": "adamw", "lr": 1e-12},
+            "early_stopping": {"metric": "valid/loss", "patience": 2, "mode": "min", "min_delta": 0.5},
+        }
+    }
+    return trial.model_copy(update={"config": config, "id": trial.id[::-1]})
+
+
+def events_in_time(events):
+    deadline = time.monotonic() + TIMEOUT_S
+    for event in events:
+        assert time.monotonic() < deadline
+        yield event
+
+
+def processes(home, name):
+    """The processes of that name which Ray started below `home`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes()
+            environment = (entry / "environ").read_bytes()
+            if command.startswith(name) and str(home.path).encode() in environment:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.ray
+def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_holds_up_none(
+    make_trial, make_plan, two_workers, tmp_path, home
+):
+    first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
+    teams, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
+    # All three wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
+    told = list(events_in_time(RayBackend().run(two_workers(failing, first, early), teams)))
+
+    (failure,) = (event for event in told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (failing.id, "nan-loss")
+    assert {event.result.trial for event in told if isinstance(event, TrialFinished)} == {first.id, early.id}
+    stopped = teams.result(early.id)
+    assert stopped.epochs_trained < stopped.epochs_planned == 50
+
+    list(InlineBackend().run(make_plan([first, early]), alone))
+    for trial in (first, early):
+        together, single = teams.history(trial.id), alone.history(trial.id)
+        assert len(together) == len(single)
+        for a, b in zip(together, single, strict=True):
+            assert a.metrics == pytest.approx(b.metrics, abs=TOLERANCE)
+        assert teams.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
+    home.assert_clean()
+
+
+@pytest.mark.ray
+def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(make_trial, two_workers, tmp_path, home):
+    # One of the processes that train, then the one that waits for them.
+    victims = [b"ray::RayTrainWorker", b"ray::RayJob"]
+    endless, last = make_trial(1, endless=True), make_trial(2)
+    store = Store(tmp_path / "store")
+    told, num_killed = [], 0
+    for event in events_in_time(RayBackend().run(two_workers(endless, last), store)):
+        told.append(event)
+        starts = [e for e in told if isinstance(e, TrialStarted) and e.trial == endless.id]
+        if isinstance(event, EpochEnded) and event.record.trial == endless.id and num_killed < len(starts):
+            pids = processes(home, victims[num_killed])
+            num_killed += 1
+            assert pids
+            os.kill(pids[0], signal.SIGKILL)
+
+    assert num_killed == 2
+    assert starts[1].epoch > 0
+    (failure,) = (event for event in told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (endless.id, "worker-died")
+    assert store.is_finished(last.id)
+    home.assert_clean()
+
+
+@pytest.mark.ray
+def test_a_run_that_is_stopped_leaves_no_process_of_a_team(make_trial, two_workers, tmp_path, home):
+    store, endless = Store(tmp_path / "store"), make_trial(1, endless=True)
+    # An interrupt in the driver closes the generator, as closing it here does.
+    events = RayBackend().run(two_workers(endless), store)
+    for event in events_in_time(events):
+        if isinstance(event, EpochEnded):
+            break
+    assert processes(home, b"ray::RayTrainWorker")
+    events.close()
+    home.assert_clean()
+    assert store.history(endless.id)
+
+
+def test_the_inline_backend_refuses_several_workers(make_trial, two_workers, tmp_path):
+    with pytest.raises(BackendError, match=r"resources.workers is 2, and the inline backend has one process") as caught:
+        next(InlineBackend().run(two_workers(make_trial(0)), Store(tmp_path)))
+    assert caught.value.code == "workers-without-ray"
+
+
+@pytest.mark.parametrize(
+    ("machines", "request_", "message"),
+    [
+        ([{"CPU": 4.0}], {"workers": 2, "cpu": 3}, r"2 workers with 3 CPUs each, and 1 of them fit.*4 CPUs"),
+        ([{"CPU": 1.0}] * 2, {"workers": 3}, r"3 workers with 1 CPUs each, and 2 of them fit.*2 times 1 CPUs"),
+        ([{"CPU": 8.0, "GPU": 1.0}], {"workers": 2, "gpu": 1}, r"1 CPUs and 1 GPUs each, and 1 of them fit"),
+        ([{"CPU": 1.0}], {"workers": 2, "cpu": 2}, "none of them fits"),
+        ([{"CPU": 4.0}], {"workers": 2, "cpu": 2}, None),
+        ([{"CPU": 2.0}] * 2, {"workers": 2, "cpu": 2}, None),
+        ([{"CPU": 16.0, "GPU": 1.0}], {"gpu": 0.1}, None),
+    ],
+)
+def test_a_team_fits_on_all_machines_together(machines, request_, message, monkeypatch):
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": machine} for machine in machines])
+    with pytest.raises(PlacementError, match=message) if message else contextlib.nullcontext():
+        check_placement([JobResources.model_validate(request_)])

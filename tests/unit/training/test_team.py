@@ -1,0 +1,163 @@
+"""A trial trained by several workers is the trial trained by one: real processes, joined by gloo."""
+
+import multiprocessing
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Result
+from craftc.training.team import SOLO, Team
+from craftc.training.team_batch_norm import sync_batch_norms
+from craftc.training.trial import train_trial
+
+# What float32 sums in another order may change over a few epochs; measured: at most 2e-6.
+TOLERANCE = 2e-5
+NO_DROPOUT = {"model.dropout": 0.0, "regularization.ema_decay": 0.9}
+
+
+def drain(epochs, num_epochs=None):
+    records: list[EpochRecord] = []
+    while num_epochs is None or len(records) < num_epochs:
+        try:
+            records.append(next(epochs))
+        except StopIteration as end:
+            return records, end.value
+    epochs.close()
+    return records, None
+
+
+def train(team: Team, trial: Trial, folder: Path, num_epochs: int | None) -> Any:
+    return drain(train_trial(trial, folder=folder, device="cpu", team=team), num_epochs)
+
+
+def normalize(team: Team, batch: torch.Tensor) -> Any:
+    """Forward and backward of this worker's part through batch normalization."""
+    module = nn.BatchNorm1d(3)
+    sync_batch_norms(module)
+    part = team.part(batch).requires_grad_()
+    out = module(part)
+    (out**3).sum().backward()
+    grad = torch.cat([module.weight.grad, module.bias.grad])
+    dist.all_reduce(grad)
+    found = [team.whole(piece.detach(), len(batch)) for piece in (out, part.grad)]
+    return [piece.tolist() for piece in (*found, grad, module.running_mean, module.running_var)]
+
+
+def worker(rank: int, size: int, store: Path, results: Any, function: Any, arguments: tuple[Any, ...]) -> None:
+    try:
+        torch.set_num_threads(1)
+        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
+        results.put((rank, function(Team(rank, size), *arguments), None))
+    except BaseException as error:
+        results.put((rank, (type(error).__name__, str(error)), traceback.format_exc()))
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.fixture
+def together(tmp_path):
+    """Run a function on `size` workers; what each returned, in order."""
+    context = multiprocessing.get_context("spawn")
+
+    def run(size, function, *arguments, raises=False):
+        results, store = context.Queue(), tmp_path / "rendezvous"
+        processes = [
+            context.Process(target=worker, args=(rank, size, store, results, function, arguments))
+            for rank in range(size)
+        ]
+        for process in processes:
+            process.start()
+        found = sorted((results.get(timeout=60) for _ in processes), key=lambda item: item[0])
+        for process in processes:
+            process.join(20)
+        store.unlink(missing_ok=True)
+        assert raises or not any(error for *_, error in found), found
+        return [result for _, result, _ in found]
+
+    return run
+
+
+def assert_same(found: tuple[list[EpochRecord], Result | None], expected: tuple[list[EpochRecord], Result | None]):
+    for one, other in zip(found[0], expected[0], strict=True):
+        assert one.metrics == pytest.approx(other.metrics, rel=TOLERANCE, abs=TOLERANCE)
+    if expected[1] is not None:
+        for part in ("best", "last", "trivial"):
+            assert getattr(found[1], part) == pytest.approx(getattr(expected[1], part), rel=TOLERANCE, abs=TOLERANCE)
+        exact = {"best", "last", "trivial", "seconds"}
+        assert found[1].model_dump(exclude=exact) == expected[1].model_dump(exclude=exact)
+
+
+@pytest.mark.parametrize(
+    ("size", "batch_size"),
+    # 1,078 samples: the last batch has 54, one, and (two for three workers) fewer samples than workers.
+    [(2, 64), (2, 359), (3, 269)],
+)
+def test_several_workers_train_what_one_trains(make_trial, run_trial, together, tmp_path, size, batch_size):
+    trial = make_trial({**NO_DROPOUT, "training.batch_size": batch_size})
+    alone = run_trial(trial, tmp_path / "alone")
+    first, *others = together(size, train, trial, tmp_path / "together", None)
+    assert_same(first, alone)
+    for other in others:
+        # To the bit: what workers decide on must not differ between them.
+        assert [record.metrics for record in other[0]] == [record.metrics for record in first[0]]
+        assert other[1].best == first[1].best
+
+
+def test_an_interrupted_team_goes_on_from_the_store(make_trial, run_trial, together, tmp_path):
+    trial = make_trial(NO_DROPOUT)
+    straight = together(2, train, trial, tmp_path / "straight", None)[0]
+    together(2, train, trial, tmp_path / "cut", 1)
+    resumed, result = together(2, train, trial, tmp_path / "cut", None)[0]
+    assert [record.epoch for record in resumed] == [2, 3]
+    assert [record.metrics for record in resumed] == [record.metrics for record in straight[0][1:]]
+    assert result.last == straight[1].last
+    # And one worker goes on where several stopped.
+    together(2, train, trial, tmp_path / "handed on", 2)
+    assert_same((straight[0][2:], straight[1]), run_trial(trial, tmp_path / "handed on"))
+
+
+def test_early_stopping_and_selection_are_those_of_one_worker(make_trial, run_trial, together, tmp_path):
+    stopping = {"metric": "valid/loss", "mode": "min", "patience": 1, "min_delta": 0.2}
+    trial = make_trial({**NO_DROPOUT, "training.early_stopping": stopping, "training.epochs": 8})
+    alone = run_trial(trial, tmp_path / "alone")
+    assert alone[1].epochs_trained < alone[1].epochs_planned
+    for found in together(2, train, trial, tmp_path / "together", None):
+        assert_same(found, alone)
+
+
+def test_a_diverging_trial_fails_alike_on_every_worker(make_trial, together, tmp_path):
+    trial = make_trial({"training.optimizer.lr": 1e30})
+    failures = together(2, train, trial, tmp_path, None, raises=True)
+    assert {name for name, _ in failures} == {"TrainingError"}
+    assert "epoch 1" in failures[0][1]
+
+
+def test_batch_normalization_is_over_the_whole_batch(together):
+    # Five samples: parts of three and of two.
+    batch = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([0.0, 1.0, 100.0])
+    module, whole = nn.BatchNorm1d(3), batch.clone().requires_grad_()
+    out = module(whole)
+    (out**3).sum().backward()
+    grad = torch.cat([module.weight.grad, module.bias.grad])
+    expected = [out.detach(), whole.grad, grad, module.running_mean, module.running_var]
+    for found in together(2, normalize, batch):
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(torch.tensor(one), other, rtol=1e-4, atol=1e-4)
+
+
+def test_parts_of_a_batch_are_the_batch():
+    batch = torch.arange(7)
+    for size in (1, 2, 3, 7):
+        parts = [Team(rank, size).part(batch) for rank in range(size)]
+        assert torch.cat(parts).tolist() == batch.tolist()
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert Team(1, 8).part(batch) is batch
+    assert SOLO.part(batch) is batch
+    assert SOLO.whole(batch, 7) is batch
+    assert SOLO.share(batch) is batch
