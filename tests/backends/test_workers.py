@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import ray
 
 from craftc.runtime.backend import BackendError, PlacementError
 from craftc.runtime.inline_backend import InlineBackend
@@ -54,6 +55,11 @@ def events_in_time(events):
         yield event
 
 
+def num_placement_groups():
+    """How many hold resources in the Ray that this process is connected to."""
+    return sum(group["state"] == "CREATED" for group in ray.util.placement_group_table().values())
+
+
 def processes(home, name):
     """The processes of that name which Ray started below `home`."""
     found = []
@@ -73,7 +79,13 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
     teams, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
     # All three wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
-    told = list(events_in_time(RayBackend().run(two_workers(failing, first, early), teams)))
+    told, num_groups = [], []
+    for event in events_in_time(RayBackend().run(two_workers(failing, first, early), teams)):
+        told.append(event)
+        if isinstance(event, TrialStarted):
+            num_groups.append(num_placement_groups())
+    # The one of the trial that runs: that of the one before, which failed or ended early, is gone.
+    assert num_groups == [1, 1, 1]
 
     (failure,) = (event for event in told if isinstance(event, TrialFailed))
     assert (failure.trial, failure.code) == (failing.id, "nan-loss")
@@ -101,6 +113,8 @@ def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(make_t
     for event in events_in_time(RayBackend().run(two_workers(endless, last), store)):
         told.append(event)
         starts = [e for e in told if isinstance(e, TrialStarted) and e.trial == endless.id]
+        if isinstance(event, TrialStarted) and event.trial == last.id:
+            assert num_placement_groups() == 1
         if isinstance(event, EpochEnded) and event.record.trial == endless.id and num_killed < len(starts):
             pids = processes(home, victims[num_killed])
             num_killed += 1
