@@ -245,14 +245,23 @@ def slurm_name(checked: Checked) -> Iterator[Problem]:
 
 
 def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
-    """A trial fits on a node that Slurm is asked for."""
+    """A trial fits on the nodes that Slurm is asked for, each of its workers on one of them."""
     resources = checked.spec.resources
+    slurm, workers = resources.slurm, resources.workers
     for key, need, of in (("gpus", resources.gpus, "gpus_per_node"), ("cpus", resources.cpus, "cpus_per_node")):
-        given = getattr(resources.slurm, of) if resources.slurm is not None else None
-        if given is not None and need > given:
-            message = f"a trial needs {need:g} {key}, and a node of {given} cannot hold it"
-            path: Path = ("resources", "slurm", of)
-            yield Problem("slurm-node-too-small", path, message, reads=(path, ("resources", key)))
+        given = getattr(slurm, of) if slurm is not None else None
+        if slurm is None or given is None or need == 0:
+            continue
+        path: Path = ("resources", "slurm", of)
+        reads = (path, ("resources", key), ("resources", "workers"), ("resources", "slurm", "nodes"))
+        if need > given:
+            message = (
+                f"a {'trial' if workers == 1 else 'worker'} needs {need:g} {key}, and a node of {given} cannot hold it"
+            )
+            yield Problem("slurm-node-too-small", path, message, reads=reads)
+        elif int(given / need) * slurm.nodes < workers:
+            message = f"{workers} workers need {need:g} {key} each, and {slurm.nodes} x {given} cannot hold them"
+            yield Problem("slurm-node-too-small", path, message, reads=reads)
 
 
 def design_without_features(checked: Checked) -> Iterator[Problem]:

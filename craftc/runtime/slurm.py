@@ -37,15 +37,17 @@ class Asked:
 def asked_of_slurm(resources: Resources) -> Asked:
     """Nodes as given; GPUs and CPUs as given, or as many as the trials that run there at the same time need.
 
-    On each node run as many trials as fit on its GPUs; without GPUs, its share of `max_concurrent`, or one.
+    By default a node has the GPUs of its share of one trial's workers. On each node run as many workers as fit on its
+    GPUs; without GPUs, its share of the workers of `max_concurrent` trials, or of one.
     """
     slurm = resources.slurm or Slurm.model_validate({})
-    gpus = math.ceil(resources.gpus) if slurm.gpus_per_node is None else slurm.gpus_per_node
+    share = math.ceil(resources.workers / slurm.nodes)
+    gpus = math.ceil(resources.gpus * share) if slurm.gpus_per_node is None else slurm.gpus_per_node
     if resources.gpus > 0:
-        trials = max(1, int(gpus / resources.gpus))
+        workers = max(1, int(gpus / resources.gpus))
     else:
-        trials = math.ceil((resources.max_concurrent or 1) / slurm.nodes)
-    return Asked(slurm.nodes, slurm.cpus_per_node or trials * resources.cpus, gpus)
+        workers = math.ceil((resources.max_concurrent or 1) * resources.workers / slurm.nodes)
+    return Asked(slurm.nodes, slurm.cpus_per_node or workers * resources.cpus, gpus)
 
 
 def batch_script(resources: Resources, *, name: str, spec: str, root: Path, runs_dir: Path) -> str:

@@ -185,7 +185,9 @@ class Slurm(Frozen):
     """What `craftc submit --slurm` asks of Slurm for the whole run."""
 
     nodes: int = Field(1, ge=1, description="Machines.")
-    gpus_per_node: int | None = Field(None, ge=0, description="GPUs on each; by default those of one trial.")
+    gpus_per_node: int | None = Field(
+        None, ge=0, description="GPUs on each; by default those of a trial's workers there."
+    )
     cpus_per_node: int | None = Field(
         None, ge=1, description="CPU cores on each; by default those of the trials that run there at the same time."
     )

@@ -113,6 +113,9 @@ def test_what_is_asked_for_stands_in_the_script(tmp_path):
         ({"cpus": 2, "max_concurrent": 5, "slurm": {"nodes": 2}}, Asked(nodes=2, cpus=6, gpus=0)),
         ({"gpus": 0.25, "cpus": 2}, Asked(nodes=1, cpus=8, gpus=1)),
         ({"gpus": 2, "slurm": {"gpus_per_node": 8, "cpus_per_node": 64}}, Asked(nodes=1, cpus=64, gpus=8)),
+        ({"workers": 2, "cpus": 4}, Asked(nodes=1, cpus=8, gpus=0)),
+        ({"workers": 3, "gpus": 1, "cpus": 4, "slurm": {"nodes": 2}}, Asked(nodes=2, cpus=8, gpus=2)),
+        ({"workers": 2, "max_concurrent": 2, "slurm": {"nodes": 4}}, Asked(nodes=4, cpus=1, gpus=0)),
     ],
 )
 def test_a_node_holds_the_trials_that_run_on_it(resources, asked):
