@@ -142,7 +142,11 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "job": 0,
     }
     assert other["overrides"] == {"training.epochs": 3}
-    assert found["jobs"][1] == {"trials": [other["id"]], "batched": False, "resources": {"cpu": 2, "gpu": 0.0}}
+    assert found["jobs"][1] == {
+        "trials": [other["id"]],
+        "batched": False,
+        "resources": {"workers": 1, "cpu": 2, "gpu": 0.0},
+    }
 
 
 def test_plan_of_a_wrong_spec_says_so_on_standard_error(here: Path) -> None:
