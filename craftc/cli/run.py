@@ -76,9 +76,7 @@ def _check_data(path: Path, compiled: CompiledFile) -> None:
     document, texts = compiled.document, {str(path): compiled.text}
     problems = preflight(compiled.plan)
     found = [
-        (document.error if problem.severity == "error" else document.warning)(
-            problem.code, problem.path, problem.message, problem.hint
-        )
+        document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems
     ]
     if any(problem.severity == "error" for problem in problems):

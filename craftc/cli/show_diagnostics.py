@@ -1,6 +1,7 @@
 """Diagnostics on a stream: coloured in a terminal, plain elsewhere."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import IO
 
@@ -12,6 +13,7 @@ from craftc.schemas.diagnostic import Diagnostic
 _COLOURS: dict[Style, dict[str, object]] = {
     "error": {"fg": "red", "bold": True},
     "warning": {"fg": "yellow", "bold": True},
+    "note": {"fg": "blue", "bold": True},
     "place": {"bold": True},
     "caret": {"fg": "green", "bold": True},
     "hint": {"fg": "cyan"},
@@ -35,6 +37,7 @@ def count(number: int, noun: str) -> str:
 
 
 def summary(diagnostics: Sequence[Diagnostic]) -> str:
-    """`2 errors, 1 warning`."""
-    num_errors = sum(d.severity == "error" for d in diagnostics)
-    return f"{count(num_errors, 'error')}, {count(len(diagnostics) - num_errors, 'warning')}"
+    """`2 errors, 1 warning`, and the notes where there are any."""
+    numbers = Counter(diagnostic.severity for diagnostic in diagnostics)
+    notes = f", {count(numbers['note'], 'note')}" if numbers["note"] else ""
+    return f"{count(numbers['error'], 'error')}, {count(numbers['warning'], 'warning')}{notes}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, format_path
+from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, Related, Severity, format_path
 
 SPACE: Path = ("search", "space")
 Scalar = str | int | float | bool | None
@@ -12,7 +12,7 @@ Scalar = str | int | float | bool | None
 
 @dataclass(slots=True)
 class Node:
-    """A value and the range of its text.
+    """A value and the range of its text, which stands in the file `filename`.
 
     `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded.
     """
@@ -20,6 +20,7 @@ class Node:
     value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
     start: Position
     end: Position
+    filename: str
     size: int = 1
     depth: int = 1
 
@@ -34,11 +35,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file's tree. `fragments`: the paths of `search.space` that stand in another file, and which."""
+    """A file's tree, in which parts may stand in other files. `included`: where each of those is named, by its name."""
 
     filename: str
     root: Node
-    fragments: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, Range] = field(default_factory=dict)
 
     def locate(self, path: Path, *, key: bool = False) -> Range:
         """Where the value at `path` stands, or with `key` its key.
@@ -47,9 +48,6 @@ class Document:
         past what is written (a missing key, a default), the nearest parent that is written is meant.
         """
         node, key_node = self.root, None
-        filename = (
-            self.fragments.get(str(path[2]), self.filename) if path[:2] == SPACE and len(path) > 2 else self.filename
-        )
         for part in path:
             if isinstance(node.value, dict) and str(part) in node.value:
                 key_node, node = node.value[str(part)]
@@ -59,18 +57,33 @@ class Document:
                 key = False
                 break
         if key_node is None and node is self.root and isinstance(node.value, dict):
-            return Range(filename=filename, start=node.start, end=node.start)
+            return Range(filename=node.filename, start=node.start, end=node.start)
         shown = key_node if key_node is not None and (key or isinstance(node.value, dict | list)) else node
         if isinstance(shown.value, dict | list):
-            return Range(filename=filename, start=shown.start, end=shown.start)
-        return Range(filename=filename, start=shown.start, end=shown.end)
+            return Range(filename=shown.filename, start=shown.start, end=shown.start)
+        return Range(filename=shown.filename, start=shown.start, end=shown.end)
 
-    def error(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Diagnostic:
-        """A mistake at `path`."""
+    def diagnose(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        hint: str | None = None,
+        *,
+        key: bool = False,
+        severity: Severity = "error",
+        related: tuple[Related, ...] = (),
+    ) -> Diagnostic:
+        """A mistake at `path`; one in an included file also tells who included it."""
+        where = self.locate(path, key=key)
+        named = self.included.get(where.filename)
+        included = () if named is None else (Related(message="included here", range=named),)
         return Diagnostic(
-            code=code, message=message, hint=hint, path=format_path(path), range=self.locate(path, key=key)
+            severity=severity,
+            code=code,
+            message=message,
+            hint=hint,
+            path=format_path(path),
+            range=where,
+            related=(*related, *included),
         )
-
-    def warning(self, code: str, path: Path, message: str, hint: str | None = None, *, key: bool = False) -> Diagnostic:
-        """Something at `path` that is allowed and yet hardly meant."""
-        return self.error(code, path, message, hint, key=key).model_copy(update={"severity": "warning"})

@@ -43,7 +43,7 @@ def graft(document: Document) -> Grafted:
     fragment, diagnostics = parse(text, str(found))
     if fragment is not None and not isinstance(fragment.root.value, dict):
         message = f"a search space is a mapping of path to range, not {show(fragment.root.plain())}"
-        diagnostics.append(fragment.error("wrong-type", (), message))
+        diagnostics.append(fragment.diagnose("wrong-type", (), message))
     if fragment is None or not isinstance(fragment.root.value, dict):
         return Grafted(document, diagnostics, {str(found): text})
     return Grafted(_with_space(document, search, fragment), diagnostics, {str(found): text})
@@ -57,15 +57,16 @@ def _with_space(document: Document, search: Node, fragment: Document) -> Documen
         return document  # a mistake, for `validate` to tell
     written = own.value if own is not None and isinstance(own.value, dict) else {}
     added = {path: entry for path, entry in fragment.root.value.items() if path not in written}
-    space = Node({**added, **written}, key.start, key.end)
-    inner = Node({**search.value, "space": (key, space)}, search.start, search.end)
+    space = Node({**added, **written}, key.start, key.end, key.filename)
+    inner = Node({**search.value, "space": (key, space)}, search.start, search.end, search.filename)
     assert isinstance(document.root.value, dict)
     root = Node(
         {**document.root.value, "search": (document.root.value["search"][0], inner)},
         document.root.start,
         document.root.end,
+        document.root.filename,
     )
-    return Document(document.filename, root, dict.fromkeys(added, fragment.filename))
+    return Document(document.filename, root, {fragment.filename: document.locate(_USE)})
 
 
 def _entry(node: Node, key: str) -> Node | None:

@@ -180,7 +180,7 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
         value = self._mapping(opened.items) if opened.is_mapping else list(opened.items)
-        node = Node(value, _position(opened.start), _position(event.end_mark), size, depth)
+        node = Node(value, _position(opened.start), _position(event.end_mark), self.filename, size, depth)
         self._add(node, opened.anchor)
 
     def _scalar(self, event: Any) -> None:
@@ -196,7 +196,7 @@ class _Builder:
             message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
             self._report("yaml-syntax", message, start, end, "remove it")
             value = _NO_TEXT.sub("", value)
-        self._add(Node(value, start, end), event.anchor)
+        self._add(Node(value, start, end, self.filename), event.anchor)
 
     def _resolve(self, text: str, start: Position, end: Position) -> Scalar:
         if _NULL.fullmatch(text):

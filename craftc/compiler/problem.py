@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 from craftc.compiler.document import Document
-from craftc.schemas.diagnostic import Diagnostic, Path
+from craftc.schemas.diagnostic import Diagnostic, Path, Related, Severity
 
 MAX_SHOWN = 60
 """Characters of a user's text that a message repeats."""
@@ -27,13 +27,21 @@ class Problem:
     message: str
     hint: str | None = None
     at_key: bool = False
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
     reads: tuple[Path, ...] = ()
+    related: tuple[Related, ...] = ()
 
     def place(self, document: Document) -> Diagnostic:
         """The same mistake where its text stands."""
-        tell = document.error if self.severity == "error" else document.warning
-        return tell(self.code, self.path, self.message, self.hint, key=self.at_key)
+        return document.diagnose(
+            self.code,
+            self.path,
+            self.message,
+            self.hint,
+            key=self.at_key,
+            severity=self.severity,
+            related=self.related,
+        )
 
 
 def show(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from craftc.schemas.diagnostic import Diagnostic
 
 FORMAT_VERSION = "1.0"
-Style = Literal["error", "warning", "place", "caret", "hint"]
+Style = Literal["error", "warning", "note", "place", "caret", "hint"]
 # A tab stays: the margin under it is a tab too. Direction marks would turn the line around over its caret.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|\n|\r")
@@ -46,6 +46,9 @@ def _block(diagnostic: Diagnostic, text: str, paint: Callable[[str, Style], str]
         caret = paint("^" * max(1, sum(map(_width, marked))), "caret")
         lines.append(f"{gutter}{_printable(line)}")
         lines.append(f"{' ' * (len(gutter) - 2)}| {margin}{caret}")
+    for related in diagnostic.related:
+        where, begin = _printable(related.range.filename), related.range.start
+        lines.append(f"      = {paint(f'{where}:{begin.line}:{begin.column}:', 'place')} {_printable(related.message)}")
     return "\n".join(lines)
 
 
@@ -69,10 +72,11 @@ def render_json(diagnostics: Sequence[Diagnostic]) -> str:
 def as_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
     """The same as a plain value."""
     num_errors = sum(d.severity == "error" for d in diagnostics)
+    num_warnings = sum(d.severity == "warning" for d in diagnostics)
     return {
         "format_version": FORMAT_VERSION,
         "valid": num_errors == 0,
         "error_count": num_errors,
-        "warning_count": len(diagnostics) - num_errors,
-        "diagnostics": [d.model_dump(mode="json") for d in diagnostics],
+        "warning_count": num_warnings,
+        "diagnostics": [d.model_dump(mode="json", exclude=None if d.related else {"related"}) for d in diagnostics],
     }

@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan
 
 
@@ -16,7 +16,7 @@ class DataProblem:
     path: Path
     message: str
     hint: str | None
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
 
 
 def preflight(plan: Plan) -> list[DataProblem]:

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from craftc.schemas.frozen import Frozen
 
+Severity = Literal["error", "warning", "note"]
+"""A note is no mistake: what craftc did not or could not check."""
+
 Path = tuple[str | int, ...]
 """Where a value stands in a document: mapping keys and sequence indices from the root."""
 
@@ -41,12 +44,20 @@ class Range(Frozen):
     end: Position
 
 
+class Related(Frozen):
+    """Another place that a mistake has to do with, maybe in another file: a definition, or who included it."""
+
+    message: str
+    range: Range
+
+
 class Diagnostic(Frozen):
     """One mistake in one place. `path` is dotted and empty where the whole document is meant."""
 
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
     code: str
     message: str
     hint: str | None = None
     path: str = ""
     range: Range
+    related: tuple[Related, ...] = Field(default=(), strict=False)

@@ -82,7 +82,11 @@ def test_mistakes_are_told_in_the_files_own_lines(tmp_path: Path) -> None:
         (str(tmp_path / "spec.yaml"), 9, 25, "range-order"),
     ]
     text = render_text(analysis.diagnostics[:1], analysis.fragments)
-    assert text.splitlines()[1:] == ["    3 | model.num_layer: {int: [1, 4]}", "      | ^^^^^^^^^^^^^^^"]
+    assert text.splitlines()[1:] == [
+        "    3 | model.num_layer: {int: [1, 4]}",
+        "      | ^^^^^^^^^^^^^^^",
+        f"      = {tmp_path / 'spec.yaml'}:8:8: included here",
+    ]
 
 
 @pytest.mark.parametrize(
