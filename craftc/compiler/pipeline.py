@@ -1,7 +1,7 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
 text -> parse -> graft -> resolve -> validate -> check -> expand -> probe    (lint ends here)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> pack -> Plan
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,11 +21,13 @@ from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
+from craftc.compiler.passes.share import share
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.stages import stages
 from craftc.compiler.validate import validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
@@ -105,6 +107,7 @@ def compile_spec(
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
+    plan = share(plan, job_resources(analysis.spec))
     plan = pack(plan, job_resources(analysis.spec))
     return Compiled(analysis, plan, analysis.diagnostics)
 
@@ -131,7 +134,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
                 problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [make_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
+            trials += [make_trial(variant, config, seed, paths, digests, catalogue) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -157,7 +160,12 @@ def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...
 
 
 def make_trial(
-    variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
+    variant: ResolvedVariant,
+    config: dict[str, Any],
+    seed: int,
+    paths: list[str],
+    digests: dict[str, str],
+    catalogue: Catalogue,
 ) -> Trial:
     """A variant's lowered configuration with one seed, fingerprinted."""
     return Trial(
@@ -166,6 +174,7 @@ def make_trial(
         seed=seed,
         overrides=variant.overrides,
         config=config,
+        stages=stages(config, seed, paths, digests, catalogue),
     )
 
 

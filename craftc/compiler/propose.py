@@ -53,4 +53,8 @@ class Proposer:
             if path not in self._digests:
                 self._digests[path] = content_digest(Path(path))
         resolved = ResolvedVariant(point, spec)
-        return Proposal(tuple(make_trial(resolved, config, seed, paths, self._digests) for seed in seeds(base.spec)))
+        return Proposal(
+            tuple(
+                make_trial(resolved, config, seed, paths, self._digests, self.catalogue) for seed in seeds(base.spec)
+            )
+        )

@@ -34,7 +34,8 @@ class Parameter(Frozen):
 class ComponentEntry(Frozen):
     """One component. `target` is `package.module:Name`; `constraints` are expressions over the arguments.
 
-    `mode` is the better direction of a metric ("min" or "max"); None for everything else.
+    `mode` is the better direction of a metric ("min" or "max"); None for everything else. `depends_on_length` says of a
+    schedule's phase that takes all epochs that remain whether its rates depend on how many; None where it does not say.
     """
 
     group: Group
@@ -45,6 +46,7 @@ class ComponentEntry(Frozen):
     parameters: tuple[Parameter, ...] = Field(default=(), strict=False)
     constraints: tuple[str, ...] = Field(default=(), strict=False)
     mode: Literal["min", "max"] | None = None
+    depends_on_length: bool | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         """The argument of that name, or None."""

@@ -1,0 +1,71 @@
+"""What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from craftc.compiler.fingerprint import SEMANTICS_VERSION, canonical_json
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.plan import Stages
+
+
+def stages(
+    config: dict[str, Any], seed: int, paths: Sequence[str], digests: dict[str, str], catalogue: Catalogue
+) -> Stages:
+    """The stages of a lowered configuration; `paths` and `digests` as in `fingerprint`.
+
+    Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which
+    epoch they select and what is measured beside.
+    """
+    source = {name: digests[value] if name in paths else value for name, value in config["data"]["source"].items()}
+    data = config["data"] | {"source": source}
+    training = {name: value for name, value in config["training"].items() if name != "early_stopping"}
+    if not depends_on_length(training["schedule"], catalogue):
+        del training["epochs"]
+    objective = config["objective"] | {"metrics": _steering(config, catalogue)}
+    steps = {
+        "data": data,
+        "model": config["model"],
+        "objective": objective,
+        "regularization": config["regularization"],
+        "training": training,
+        "seed": seed,
+    }
+    prepared = {name: value for name, value in data.items() if name != "augment"}
+    return Stages(prepare=_hash("prepare", prepared), train=_hash("train", steps))
+
+
+def depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
+    """Whether the learning rate of a step can be another when the training has more epochs.
+
+    A phase of a given length cannot know; one that takes all epochs that remain can, unless its component says that it
+    does not. A user's own may do anything, so it has to say so whatever its arguments are.
+    """
+    return any(_phase_depends(phase, catalogue) for phase in schedule)
+
+
+def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
+    entry = catalogue.find("schedules", phase["kind"])
+    if entry is not None and entry.depends_on_length is False:
+        return False
+    return ":" in phase["kind"] or phase["epochs"] == "none"
+
+
+def _steering(config: dict[str, Any], catalogue: Catalogue) -> list[Any]:
+    """The metrics that change the steps: those that the schedule follows.
+
+    A user's own phase may follow any of them. The user's own metrics all count as well: they may draw random numbers,
+    and so change what is measured after them.
+    """
+    schedule = config["training"]["schedule"]
+    metrics: list[Any] = config["objective"]["metrics"]
+    if any(":" in phase["kind"] for phase in schedule):
+        return metrics
+    watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
+    steering = [metric for metric in metrics if metric["kind"] in watched or ":" in metric["kind"]]
+    return sorted(steering, key=canonical_json)
+
+
+def _hash(stage: str, content: dict[str, Any]) -> str:
+    identity = {"semantics": SEMANTICS_VERSION, "stage": stage, **content}
+    return sha256(canonical_json(identity).encode()).hexdigest()
