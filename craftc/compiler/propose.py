@@ -54,7 +54,5 @@ class Proposer:
                 self._digests[path] = content_digest(Path(path))
         resolved = ResolvedVariant(point, spec)
         return Proposal(
-            tuple(
-                make_trial(resolved, config, seed, paths, self._digests, self.catalogue) for seed in seeds(base.spec)
-            )
+            tuple(make_trial(resolved, config, seed, paths, self._digests, self.catalogue) for seed in seeds(base.spec))
         )

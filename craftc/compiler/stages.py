@@ -52,18 +52,18 @@ def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
 
 
 def _steering(config: dict[str, Any], catalogue: Catalogue) -> list[Any]:
-    """The metrics that change the steps: those that the schedule follows.
+    """The metrics that change the steps, those that the schedule follows, and those that must be the same for all.
 
-    A user's own phase may follow any of them. The user's own metrics all count as well: they may draw random numbers,
-    and so change what is measured after them.
+    A user's own phase may follow any of them. The user's own metrics all count: they may draw random numbers, and so
+    change what is measured after them. So do metrics with arguments, for one training has one metric of a name.
     """
     schedule = config["training"]["schedule"]
     metrics: list[Any] = config["objective"]["metrics"]
     if any(":" in phase["kind"] for phase in schedule):
         return metrics
     watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
-    steering = [metric for metric in metrics if metric["kind"] in watched or ":" in metric["kind"]]
-    return sorted(steering, key=canonical_json)
+    fixed = [m for m in metrics if m["kind"] in watched or ":" in m["kind"] or len(m) > 1]
+    return sorted(fixed, key=canonical_json)
 
 
 def _hash(stage: str, content: dict[str, Any]) -> str:

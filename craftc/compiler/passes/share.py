@@ -10,8 +10,8 @@ SEVERAL_WORKERS = "a training by several workers is not shared"
 def share(plan: Plan, resources: JobResources) -> Plan:
     """Have every new trial read off the longest of those with its train stage; the first of equally long ones.
 
-    The trials that a search starts from stay apart: its study follows them epoch by epoch, one after another. A search's
-    points are not known yet, and each may be stopped by what the others came to.
+    The trials that a search starts from stay apart: its study follows them epoch by epoch, one after another. The
+    points of a search are not known yet, and each may be stopped by what the others came to.
     """
     leaders: dict[str, Trial] = {}
     for trial in shareable(plan):
