@@ -160,7 +160,7 @@ def train(
     store.write_config(trial)
     folder = store.folder(trial.id)
     yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
-    epochs = train_trial(trial, folder=folder, device=device, team=team)
+    epochs = train_trial(trial, folder=folder, device=device, team=team, prepared=store.prepared)
     while True:
         try:
             record = next(epochs)

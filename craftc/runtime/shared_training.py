@@ -40,7 +40,7 @@ def train_company(trials: Sequence[Trial], store: Store, device: str, cpus: int)
     for trial in trials:
         store.write_config(trial)
     members = [Member(trial, store.folder(trial.id)) for trial in trials]
-    with closing(train_together(members, device=device)) as told:
+    with closing(train_together(members, device=device, prepared=store.prepared)) as told:
         for item in told:
             if isinstance(item, Begun):
                 yield TrialStarted(trial=item.trial, epoch=item.epoch)

@@ -21,6 +21,7 @@ from craftc.training.evaluate import evaluate_splits
 from craftc.training.history import append_record
 from craftc.training.member import Member, unite
 from craftc.training.prepare import TEST, prepare
+from craftc.training.prepared_files import shelf_of
 from craftc.training.resume import Start, find_starts, go_on
 from craftc.training.team import SOLO, Team
 
@@ -44,8 +45,10 @@ class Failed:
 Told = Begun | EpochRecord | Result | Failed
 
 
-def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -> Generator[EpochRecord, None, Result]:
-    """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`.
+def train_trial(
+    trial: Trial, *, folder: Path, device: str, team: Team = SOLO, prepared: Path | None = None
+) -> Generator[EpochRecord, None, Result]:
+    """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, and returns
     the Result. Closing it leaves the trial resumable. On the CPU, with the same number of threads, a resumed trial
@@ -54,7 +57,7 @@ def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
     """
-    with closing(train_together([Member(trial, folder)], device=device, team=team)) as told:
+    with closing(train_together([Member(trial, folder)], device=device, team=team, prepared=prepared)) as told:
         for item in told:
             if isinstance(item, EpochRecord):
                 yield item
@@ -65,7 +68,9 @@ def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -
     raise AssertionError("a trial ends in a result or an error")
 
 
-def train_together(members: Sequence[Member], *, device: str, team: Team = SOLO) -> Generator[Told, None, None]:
+def train_together(
+    members: Sequence[Member], *, device: str, team: Team = SOLO, prepared: Path | None = None
+) -> Generator[Told, None, None]:
     """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
 
     Yields what `train_trial` would yield, return or raise for each of them, in the order in which it happens, and ends
@@ -73,7 +78,7 @@ def train_together(members: Sequence[Member], *, device: str, team: Team = SOLO)
     trained alone. Members that are not equally far, after an interruption, are trained in turn.
     Raises what concerns all that have not ended.
     """
-    data = prepare(members[0].trial.config["data"])
+    data = prepare(members[0].trial.config["data"], shelf_of(members[0].trial, prepared))
     splits = to_device(data.splits, torch.device(device))
     batch_size = members[0].trial.config["training"]["batch_size"]
     steps_per_epoch = num_batches(len(splits["train"]), batch_size)

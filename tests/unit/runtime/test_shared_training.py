@@ -14,7 +14,7 @@ import pytest
 from craftc.runtime.job import run_job
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import EpochEnded, Event, TrialFinished
 
 CONFIG: dict[str, Any] = {
     "data": {
