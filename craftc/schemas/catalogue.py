@@ -1,9 +1,11 @@
 """What can be named in a spec: each component's arguments as read from its signature."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
+from craftc.schemas.diagnostic import Range
 from craftc.schemas.frozen import Frozen
 
 Group = Literal[
@@ -20,24 +22,64 @@ Group = Literal[
 ]
 """The kinds of component, named as the folders of `craftc/components/`."""
 
+OFFERED: dict[Group, tuple[str, ...]] = {
+    "sources": (),
+    "normalizers": (),
+    "augmentations": (),
+    "models": (),
+    "objectives": ("class_counts",),
+    "metrics": ("num_classes",),
+    "optimizers": ("params",),
+    "schedules": (),
+    "samplers": ("seed",),
+    "pruners": (),
+}
+"""What craftc hands a component by position. It takes as many as it has positional-only parameters; an optimizer
+takes the first whatever the kind of its parameters. What is taken is no argument that a spec writes."""
+
+
+def is_own(kind: str) -> bool:
+    """Whether a kind is a user's own, `package.module:Name`, and not a built-in name."""
+    return ":" in kind
+
+
+def short_name(kind: str) -> str:
+    """What a metric is recorded as: `Parity` for `my.metrics:Parity`, a built-in by its kind."""
+    return kind.rpartition(":")[2]
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value within an argument is a component to be built: a mapping whose `kind` is a user's own.
+
+    A mapping with any other `kind`, or none, is handed over as it is.
+    """
+    return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
+
 
 class Parameter(Frozen):
-    """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`."""
+    """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`.
+
+    `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out.
+    """
 
     name: str
     type: dict[str, Any]
     required: bool = True
     default: Any = None
+    computed: bool = False
     doc: str = ""
+    defined_at: Range | None = None
 
 
 class ComponentEntry(Frozen):
     """One component. `target` is `package.module:Name`; `constraints` are expressions over the arguments.
 
-    `mode` is the better direction of a metric ("min" or "max"); None for everything else.
+    `mode` is the better direction of a metric ("min" or "max"); None for everything else, and for a metric that does
+    not say. `defined_at` is its name in its Python file; None of what ships with craftc. A component in another's
+    argument is of no group, but `nested`.
     """
 
-    group: Group
+    group: Group | Literal["nested"]
     kind: str
     target: str
     summary: str
@@ -45,6 +87,7 @@ class ComponentEntry(Frozen):
     parameters: tuple[Parameter, ...] = Field(default=(), strict=False)
     constraints: tuple[str, ...] = Field(default=(), strict=False)
     mode: Literal["min", "max"] | None = None
+    defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         """The argument of that name, or None."""
