@@ -102,13 +102,16 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
         place.value[name] = _unwrap(adapter(parameter.type).validate_python(value))
     except ValidationError as error:
         for inner, items in by_place(error, value).items():
-            problem = _misfit((*path, *inner), _unwrap(items[0]["input"]), inner_type(parameter.type, inner), items)
+            problem = _misfit((*path, *inner), items[0]["input"], inner_type(parameter.type, inner), items)
             problems.append(replace(problem, related=entry.definition(name)))
     return problems
 
 
 def _misfit(path: Path, value: Any, expected: dict[str, Any], items: list[Any]) -> Problem:
-    problem = wrong_value(path, value, expected, {item["type"] for item in items})
+    if isinstance(value, Nested):
+        message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
+        return Problem("wrong-type", path, message)
+    problem = wrong_value(path, _unwrap(value), expected, {item["type"] for item in items})
     if COMPONENT in options(expected) and isinstance(value, str) and is_own(value):
         return replace(problem, hint=f"write {{kind: {value}}}")
     return problem

@@ -85,7 +85,7 @@ def function_source(function: griffe.Function) -> FunctionSource | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             node = ast.parse(text).body[0]
-    except (SyntaxError, ValueError, RecursionError, IndexError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, IndexError):
         return None  # a string over several lines that begins left of the function
     return FunctionSource(file, node, first, indent) if isinstance(node, FunctionNode) else None
 

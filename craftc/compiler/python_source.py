@@ -20,13 +20,15 @@ _LONGEST_IMPORT_CHAIN = 50
 
 
 class SourceError(Exception):
-    """A module's file was found but is not Python. `file` and `line` say where."""
+    """A module's file was found but is not Python. `line` and `column` of the `file` say where."""
 
-    def __init__(self, message: str, file: Path, line: int = 1) -> None:
-        super().__init__(f"{file} cannot be read as Python: {message}")
-        self.message = message
+    def __init__(self, error: Exception, file: Path) -> None:
+        self.message = _reason(error)
+        super().__init__(f"{file} cannot be read as Python: {self.message}")
         self.file = file
-        self.line = line
+        # Python counts columns from 1 too, but may know neither, and say 0 of an empty line.
+        self.line = max(1, getattr(error, "lineno", None) or 1)
+        self.column = max(1, getattr(error, "offset", None) or 1)
 
 
 class SourceIndex:
@@ -161,7 +163,7 @@ def lines_of(file: Path) -> tuple[str, ...]:
     try:
         return _lines(file, file.stat().st_mtime_ns)
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
-        raise SourceError(_reason(error), file) from error
+        raise SourceError(error, file) from error
 
 
 @lru_cache(maxsize=4096)
@@ -178,13 +180,13 @@ def _parse(name: str, file: Path, changed_ns: int) -> Module:
         with warnings.catch_warnings(), tokenize.open(file) as stream:
             warnings.simplefilter("ignore")  # of the author's escapes, which are not ours to tell
             return griffe.visit(last, file, stream.read(), parent=parent)
-    except (SyntaxError, ValueError, RecursionError, OSError) as error:
-        raise SourceError(_reason(error), file, getattr(error, "lineno", None) or 1) from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+        raise SourceError(error, file) from error
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return error.msg
-    if isinstance(error, RecursionError):
+    if isinstance(error, RecursionError | MemoryError):
         return "nested too deeply"
     return getattr(error, "strerror", None) or str(error)

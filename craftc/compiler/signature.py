@@ -66,9 +66,8 @@ def find_component(target: str, index: SourceIndex) -> Component:
         found = _find(target, index)
         return Component(target, found, index, tuple(arguments_of(found, index)))
     except SourceError as error:
-        place = index.place(error.file, error.line)
-        related = Related(message=f"cannot be read as Python: {error.message}", range=place)
-        raise TargetError(f'"{target}": {error}', "mend the file", (related,)) from error
+        related = Related(message=error.message, range=index.place(error.file, error.line, error.column))
+        raise TargetError(f'"{target}" stands in what cannot be read as Python', "mend the file", (related,)) from error
 
 
 def describe_component(component: Component, group: Group | Literal["nested"], kind: str) -> ComponentEntry:
