@@ -58,10 +58,14 @@ class CodeIdentity:
                     name, found[name] = installed
                     continue
             waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
-            if files.file is not None:
+            if files.file is None:
+                continue
+            try:
                 changed_ns = files.file.stat().st_mtime_ns
                 found[module] = _digest(files.file, changed_ns)
                 waiting += _imports(files.file, module, changed_ns)
+            except OSError as error:
+                found[module] = f"cannot be read: {error.strerror}"
         return found
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from os.path import isdir, isfile  # which call a path that cannot be looked at none; pathlib raises
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,16 +41,16 @@ def _walk(parts: tuple[str, ...], folders: Sequence[Path]) -> ModuleFiles | None
         is_last = depth == len(parts) - 1
         portions: list[Path] = []
         for folder in folders:
-            if (package := folder / part / "__init__.py").is_file():
+            if isfile(package := folder / part / "__init__.py"):
                 top = top or folder
                 if is_last:
                     return ModuleFiles(package, tuple(packages), top, (package.parent,))
                 packages.append(package)
                 portions = [package.parent]
                 break
-            if (file := folder / f"{part}.py").is_file():
+            if isfile(file := folder / f"{part}.py"):
                 return ModuleFiles(file if is_last else None, tuple(packages), top or folder)
-            if (folder / part).is_dir():
+            if isdir(folder / part):
                 portions.append(folder / part)
         if not portions:
             return None if depth == 0 else ModuleFiles(None, tuple(packages), top)

@@ -44,6 +44,7 @@ class SourceIndex:
         self._folders = (*search_paths, *(Path(entry) for entry in sys.path))
         self.shown = shown
         self._modules: dict[str, Module | None] = {}
+        self._submodules: dict[str, list[str]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name; None where there is no source. Raises SourceError."""
@@ -60,7 +61,9 @@ class SourceIndex:
 
     def submodules(self, package: str) -> list[str]:
         """The names of the modules in a package; of the top ones where the package's name is empty."""
-        return modules_in(package, self._folders)
+        if package not in self._submodules:
+            self._submodules[package] = modules_in(package, self._folders)
+        return self._submodules[package]
 
     def place(self, file: Path, line: int, column: int = 1, width: int = 0) -> Range:
         """A stretch of one line; `line` and `column` count from 1."""
