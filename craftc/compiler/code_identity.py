@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from craftc.compiler.import_path import installed_folders
 from craftc.compiler.module_files import find_module
 
 UNCOUNTED = {
@@ -27,7 +28,7 @@ class CodeIdentity:
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self._own = folders
-        self._folders = (*folders, *(Path(entry) for entry in sys.path))
+        self._folders = (*folders, *installed_folders())
         self._known: dict[str, str] = {}
 
     def __call__(self, kind: str) -> str:

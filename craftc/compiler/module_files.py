@@ -2,8 +2,10 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from os.path import isdir, isfile  # which call a path that cannot be looked at none; pathlib raises
 from pathlib import Path
 from typing import NamedTuple
@@ -86,11 +88,9 @@ def is_importable(top: str) -> bool:
 @lru_cache(maxsize=256)
 def _installed_folders(top: str) -> tuple[Path, ...]:
     """Where an editable install keeps a package that no folder of `sys.path` holds. Imports nothing."""
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return ()
-    if spec is None:
-        return ()
-    origin = (spec.origin,) if spec.origin and spec.origin.endswith(".py") else ()
-    return tuple(Path(place).parent for place in spec.submodule_search_locations or origin)
+    for finder in sys.meta_path:
+        spec = None if finder is PathFinder else finder.find_spec(top, None)
+        if spec is not None:
+            origin = (spec.origin,) if spec.origin and spec.origin.endswith(".py") else ()
+            return tuple(Path(place).parent for place in spec.submodule_search_locations or origin)
+    return ()

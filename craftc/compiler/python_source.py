@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Container, Sequence
@@ -10,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from craftc.compiler.import_path import installed_folders
 from craftc.compiler.module_files import find_module, is_importable, modules_in
 from craftc.schemas.diagnostic import Position, Range
 
@@ -41,7 +41,7 @@ class SourceIndex:
 
     def __init__(self, search_paths: Sequence[Path] = (), shown: Callable[[Path], str] = str) -> None:
         self.search_paths = tuple(search_paths)
-        self._folders = (*search_paths, *(Path(entry) for entry in sys.path))
+        self._folders = (*search_paths, *installed_folders())
         self.shown = shown
         self._modules: dict[str, Module | None] = {}
         self._submodules: dict[str, list[str]] = {}

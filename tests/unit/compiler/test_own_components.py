@@ -153,6 +153,16 @@ ablation:
     assert [encoders[f"heads={heads}"]["heads"] for heads in (2, 4)] == [2, 4]
 
 
+def test_rules_of_an_ablation_reach_into_arguments(project: Path) -> None:
+    text = f"""{NET}
+ablation:
+  grid: {{model.encoder.heads: [1, 2, 4, 8]}}
+  require: ["model.encoder.width // model.encoder.heads > 1"]
+  exclude: [{{model.encoder.heads: 2, model.encoder.width: 8}}]
+"""
+    assert set(configs(project, text)) == {"base", "heads=4"}
+
+
 def test_what_an_ablation_sets_is_checked_where_it_stands(project: Path) -> None:
     text = f"""{NET}
 ablation:
