@@ -1,38 +1,33 @@
 """What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
-from craftc.compiler.fingerprint import SEMANTICS_VERSION, canonical_json
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.fingerprint import SEMANTICS_VERSION, Decisive, canonical_json, own_kinds, sha256_of
+from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.plan import Stages
 
 
-def stages(
-    config: dict[str, Any], seed: int, paths: Sequence[str], digests: dict[str, str], catalogue: Catalogue
-) -> Stages:
-    """The stages of a lowered configuration; `paths` and `digests` as in `fingerprint`.
+def stages(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
+    """The stages of a configuration.
 
     Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which
     epoch they select and what is measured beside.
     """
-    source = {name: digests[value] if name in paths else value for name, value in config["data"]["source"].items()}
-    data = config["data"] | {"source": source}
+    config = content.config
     training = {name: value for name, value in config["training"].items() if name != "early_stopping"}
     if not depends_on_length(training["schedule"], catalogue):
         del training["epochs"]
-    objective = config["objective"] | {"metrics": _steering(config, catalogue)}
     steps = {
-        "data": data,
+        "data": config["data"],
         "model": config["model"],
-        "objective": objective,
+        "objective": config["objective"] | {"metrics": _steering(config)},
         "regularization": config["regularization"],
         "training": training,
         "seed": seed,
     }
-    prepared = {name: value for name, value in data.items() if name != "augment"}
-    return Stages(prepare=_hash("prepare", prepared), train=_hash("train", steps))
+    prepared = {name: value for name, value in config["data"].items() if name != "augment"}
+    return Stages(prepare=_hash("prepare", prepared, content.code), train=_hash("train", steps, content.code))
 
 
 def depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
@@ -48,10 +43,10 @@ def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
     entry = catalogue.find("schedules", phase["kind"])
     if entry is not None and entry.depends_on_length is False:
         return False
-    return ":" in phase["kind"] or phase["epochs"] == "none"
+    return is_own(phase["kind"]) or phase["epochs"] == "none"
 
 
-def _steering(config: dict[str, Any], catalogue: Catalogue) -> list[Any]:
+def _steering(config: dict[str, Any]) -> list[Any]:
     """The metrics that change the steps, those that the schedule follows, and those that must be the same for all.
 
     A user's own phase may follow any of them. The user's own metrics all count: they may draw random numbers, and so
@@ -59,13 +54,13 @@ def _steering(config: dict[str, Any], catalogue: Catalogue) -> list[Any]:
     """
     schedule = config["training"]["schedule"]
     metrics: list[Any] = config["objective"]["metrics"]
-    if any(":" in phase["kind"] for phase in schedule):
+    if any(is_own(phase["kind"]) for phase in schedule):
         return metrics
     watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
-    fixed = [m for m in metrics if m["kind"] in watched or ":" in m["kind"] or len(m) > 1]
+    fixed = [m for m in metrics if m["kind"] in watched or is_own(m["kind"]) or len(m) > 1]
     return sorted(fixed, key=canonical_json)
 
 
-def _hash(stage: str, content: dict[str, Any]) -> str:
-    identity = {"semantics": SEMANTICS_VERSION, "stage": stage, **content}
-    return sha256(canonical_json(identity).encode()).hexdigest()
+def _hash(stage: str, reads: dict[str, Any], code: dict[str, str]) -> str:
+    own = {kind: code[kind] for kind in sorted(set(own_kinds(reads)))}
+    return sha256_of({"semantics": SEMANTICS_VERSION, "stage": stage, "reads": reads, "code": own})

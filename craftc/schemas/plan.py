@@ -93,6 +93,7 @@ class Plan(Frozen):
 
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
     `unshared` says why trials that could share a training do not.
+    `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -106,6 +107,7 @@ class Plan(Frozen):
     factors: dict[str, Any] = Field(default_factory=dict)
     search: SearchPlan | None = None
     unshared: str | None = None
+    import_folders: List[str] = ()
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from craftc.schemas.catalogue import short_name
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.training.progress import Progress
@@ -54,7 +55,7 @@ class Member:
     @property
     def names(self) -> list[str]:
         """Of its metrics, without their splits and without the loss."""
-        return [metric["kind"] for metric in self.trial.config["objective"]["metrics"]]
+        return [short_name(metric["kind"]) for metric in self.trial.config["objective"]["metrics"]]
 
 
 def unite(trials: Sequence[Trial]) -> Trial:
