@@ -161,3 +161,43 @@ def test_stages_say_what_trials_have_in_common() -> None:
     plan = plan_of(varied({"data.normalize": ["none", "per_line"], "training.batch_size": [8, 9]}))
     assert len({trial.stages.prepare for trial in plan.trials if trial.stages}) == 2
     assert len({trial.stages.train for trial in plan.trials if trial.stages}) == 4
+
+
+SCHEDULES = """
+class Silent:
+    epochs = "none"
+    def __init__(self, *, rate: float = 1.0): ...
+    def lr(self, base_lr, step, num_steps, steps_per_epoch): return base_lr
+
+class Declared(Silent):
+    depends_on_length = False
+"""
+
+
+@pytest.mark.parametrize(("kind", "trainings"), [("Silent", 2), ("Declared", 1)])
+def test_a_schedule_of_ones_own_has_to_say_that_it_does_not_know_the_length(
+    tmp_path: Path, kind: str, trainings: int
+) -> None:
+    (tmp_path / "rates.py").write_text(SCHEDULES)
+    spec = varied({"training.epochs": [5, 10]}, training=SPEC["training"] | {"schedule": [{"kind": f"rates:{kind}"}]})
+    compiled = compile_spec(json.dumps(spec), str(tmp_path / "x.yaml"), built_in_catalogue())
+    assert compiled.plan is not None, compiled.diagnostics
+    assert num_trainings(compiled.plan) == trainings
+
+
+def test_code_of_ones_own_is_read_by_the_stages_that_use_it(tmp_path: Path) -> None:
+    def stages(normalizer: str, net: str) -> Any:
+        (tmp_path / "scales.py").write_text(
+            f"# {normalizer}\nclass Scale:\n    def fit(self, x): ...\n    def __call__(self, x): return x\n"
+        )
+        (tmp_path / "nets.py").write_text(
+            f"# {net}\nimport torch\nclass Net(torch.nn.Module):\n    def forward(self, x): ...\n"
+        )
+        spec = SPEC | {"data": {"source": "digits", "normalize": "scales:Scale"}, "model": {"kind": "nets:Net"}}
+        compiled = compile_spec(json.dumps(spec), str(tmp_path / "x.yaml"), built_in_catalogue())
+        assert compiled.plan is not None, compiled.diagnostics
+        return compiled.plan.trials[0].stages
+
+    first, other_scale, other_net = stages("a", "a"), stages("b", "a"), stages("a", "b")
+    assert first.prepare == other_net.prepare != other_scale.prepare
+    assert len({first.train, other_scale.train, other_net.train}) == 3
