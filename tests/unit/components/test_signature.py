@@ -215,6 +215,24 @@ def test_what_kwargs_are_handed_on_to(write: Write) -> None:
     assert list(types(read(folder, "mine:elsewhere"))) == list(types(read(folder, "mine:endless"))) == ["**"]
 
 
+def test_other_ways_to_be_made(write: Write) -> None:
+    folder = write(
+        {
+            "mine": """
+                import attrs
+                class New:
+                    def __new__(cls, task: str): ...
+                class Child(New): ...
+                @attrs.define
+                class Config:
+                    width: int
+            """
+        }
+    )
+    assert types(read(folder, "mine:Child")) == {"task": {"type": "string"}}
+    assert types(read(folder, "mine:Config")) == {"**": {}}
+
+
 def test_a_default_that_is_no_plain_value_is_left_to_the_component(write: Write) -> None:
     folder = write(
         {
