@@ -59,10 +59,20 @@ class SourceIndex:
             is_importable(name.partition(".")[0]) and find_module(name.partition(".")[0], self._folders).folder is None
         )
 
+    def names_in(self, module: Module, seen: frozenset[str] = frozenset()) -> list[str]:
+        """The public names of a module, with those that `from ... import *` brings in."""
+        names = [name for name in module.members if name.isidentifier() and not name.startswith("_")]
+        for member in module.members.values():
+            target = _import_target(member)
+            if target is not None and member.name.endswith("/*") and target not in seen:
+                source = self.module(target)
+                names += self.names_in(source, seen | {module.path, target}) if source is not None else []
+        return names
+
     def submodules(self, package: str) -> list[str]:
-        """The names of the modules in a package; of the top ones where the package's name is empty."""
+        """The names of the modules in a package, whose name ends with a dot; of the top ones where it is empty."""
         if package not in self._submodules:
-            self._submodules[package] = modules_in(package, self._folders)
+            self._submodules[package] = modules_in(package.rstrip("."), self._folders)
         return self._submodules[package]
 
     def place(self, file: Path, line: int, column: int = 1, width: int = 0) -> Range:

@@ -391,6 +391,14 @@ def test_a_misspelt_name_gets_a_suggestion(write: Write) -> None:
     assert raised.value.hint == 'did you mean "Network"?'
 
 
+def test_near_names_that_come_from_elsewhere(write: Write) -> None:
+    folder = write({"lab.__init__": "from .models import *", "lab.models": "class Network: ..."})
+    for target, near in [("lab:Netwrok", "Network"), ("lab.modles:Network", "lab.models"), ("lba.models:N", "lab")]:
+        with pytest.raises(TargetError) as raised:
+            read(folder, target)
+        assert raised.value.hint == f'did you mean "{near}"?'
+
+
 def test_torch_is_read_and_not_imported() -> None:
     before = set(sys.modules)
     entry = read_component("models", "linear", "torch.nn:Linear")
