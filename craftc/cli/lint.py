@@ -1,19 +1,18 @@
 """craftc lint: every mistake of all files and folders given."""
 
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from craftc.cli.read_spec import read_spec
+from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
-from craftc.compiler.render import render_json
 from craftc.schemas.diagnostic import Diagnostic
 
 
@@ -22,58 +21,88 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+@dataclass
+class _Linted:
+    """What has been found so far. `texts` are the contents of the files by name; `others` those that are no specs."""
+
+    num_specs: int = 0
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def lint(
-    paths: Annotated[list[Path], typer.Argument(help="Specs, and folders whose specs are meant.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Specs, folders whose specs are meant, - for standard input.", show_default=False),
+    ],
     format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,
+    stdin_filename: Annotated[
+        str | None,
+        typer.Option(
+            help="The file that standard input stands for: its name in messages, its folder for what it names."
+        ),
+    ] = None,
 ) -> None:
     """Tell every mistake in the specs given. Exit 0 when there is none, 1 otherwise, 2 when there is no spec.
 
     Example: `craftc lint specs/ --format json`
     """
-    diagnostics: list[Diagnostic] = []
-    texts: dict[str, str] = {}
-    files = dict.fromkeys(file for path in paths for file in _files(path))
-    if not files:
+    if stdin_filename is not None and STANDARD_INPUT not in paths:
+        typer.echo("--stdin-filename names standard input, which - among the paths would read", err=True)
+        raise typer.Exit(2)
+    linted = _lint(sources(paths, stdin_filename))
+    if linted.others:
+        typer.echo(f"no spec, for want of a key craftc: {', '.join(linted.others)}", err=True)
+    if not linted.num_specs:
         typer.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
         raise typer.Exit(2)
-    for file in files:
-        text = read_spec(file)
-        if isinstance(text, Diagnostic):
-            diagnostics.append(text)
-        else:
-            texts[str(file)] = text
-            analysis = analyse(text, str(file), built_in_catalogue())
-            texts |= analysis.fragments
-            diagnostics += analysis.diagnostics
-    if format is Format.JSON:
-        typer.echo(render_json(diagnostics))
-    else:
-        show_diagnostics(diagnostics, texts, sys.stdout)
-        typer.echo(f"{count(len(files), 'spec')}: {summary(diagnostics)}", err=True)
-    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+    _write(linted.diagnostics, linted.texts, format)
+    if format in (Format.TEXT, Format.GITHUB):
+        typer.echo(f"{count(linted.num_specs, 'spec')}: {summary(linted.diagnostics)}", err=True)
+    if any(diagnostic.severity == "error" for diagnostic in linted.diagnostics):
         raise typer.Exit(1)
 
 
-def _files(path: Path) -> list[Path]:
-    """A file as it is; of a folder all that says `craftc:`, which is what makes a YAML file a spec."""
-    if not os.path.isdir(path):
-        return [path]
-    found = list(_yaml_files(path))
-    specs = [file for file in found if isinstance(text := read_spec(file), Diagnostic) or _is_spec(text)]
-    if len(specs) < len(found):
-        others = ", ".join(str(file) for file in found if file not in specs)
-        typer.echo(f"no spec, for want of a key craftc: {others}", err=True)
-    return specs
-
-
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(names) if name.endswith((".yaml", ".yml")))
+def _lint(given: Iterable[Source]) -> _Linted:
+    linted = _Linted()
+    for source in given:
+        if isinstance(source.text, Diagnostic):
+            linted.diagnostics.append(source.text)
+        elif not source.is_named and not _is_spec(source.text):
+            linted.others.append(source.name)
+            continue
+        else:
+            analysis = analyse(source.text, source.name, built_in_catalogue())
+            linted.texts |= {source.name: source.text, **analysis.fragments}
+            linted.diagnostics += analysis.diagnostics
+        linted.num_specs += 1
+    return linted
 
 
 def _is_spec(text: str) -> bool:
+    """The key `craftc:` is what makes a YAML file a spec."""
     return any(line.startswith(("craftc:", '"craftc":', "'craftc':", "{")) for line in text.splitlines())
+
+
+def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: Format) -> None:
+    if format is Format.TEXT:
+        show_diagnostics(diagnostics, texts, sys.stdout)
+    elif format is Format.JSON:
+        from craftc.compiler.render import render_json
+
+        typer.echo(render_json(diagnostics))
+    elif format is Format.SARIF:
+        from craftc.cli.repository import uri_in_repository
+        from craftc.compiler.render_sarif import render_sarif
+
+        typer.echo(render_sarif(diagnostics, uri_in_repository))
+    elif diagnostics:
+        from craftc.cli.repository import name_in_repository
+        from craftc.compiler.render_github import render_github
+
+        typer.echo(render_github(diagnostics, name_in_repository))
