@@ -48,7 +48,9 @@ def main() -> None:
             (Path(folder) / "search_spaces").symlink_to(ROOT / "search_spaces")
             (Path(folder) / "specs").mkdir()
             for number in range(asked.specs):
-                text = re.sub(r"^name: .*", f"name: copy-{number}", originals[number % len(originals)], flags=re.MULTILINE)
+                text = re.sub(
+                    r"^name: .*", f"name: copy-{number}", originals[number % len(originals)], flags=re.MULTILINE
+                )
                 (Path(folder) / "specs" / f"{number:03}.yaml").write_text(change(text, number), encoding="utf-8")
             rounds = [lint_seconds(Path(folder) / "specs") for _ in range(asked.rounds)]
         seconds = statistics.median(taken for taken, _ in rounds)

@@ -20,7 +20,7 @@ def render_github(diagnostics: Sequence[Diagnostic], name_of: Callable[[str], st
 def _command(diagnostic: Diagnostic, name_of: Callable[[str], str]) -> str:
     start, end = diagnostic.range.start, diagnostic.range.end
     properties: dict[str, object] = {
-        "file": name_of(diagnostic.range.filename),
+        "file": printable(name_of(diagnostic.range.filename)),
         "line": start.line,
         "endLine": end.line,
     }
