@@ -73,7 +73,7 @@ def _check_data(path: Path, compiled: CompiledFile) -> None:
         return
     from craftc.runtime.preflight import preflight
 
-    document, texts = compiled.document, {str(path): compiled.text}
+    document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
     problems = preflight(compiled.plan)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
