@@ -86,7 +86,7 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
 
 
 def _check_all_travels(path: Path, analysis: Analysis, packed: Packed) -> None:
-    """Raise BackendError where a base, a search space or data by a relative path is not among the files that are sent."""
+    """Raise BackendError where what the spec includes, or reads by a relative path, is not among the files sent."""
     sent = {packed.root / name for name in packed.files}
     data = {name: path.parent / name for name in data_files(analysis, built_in_catalogue())}
     named = {name: file for name, file in data.items() if not Path(name).is_absolute()}

@@ -42,7 +42,7 @@ def compose(document: Document) -> Composed:
 
 
 def _over_its_bases(root: Node, files: IncludedFiles, chain: tuple[str, ...]) -> Node:
-    """A file's tree over those that it extends, the later over the earlier. `chain` are the files above, itself last."""
+    """A file's tree over those that it extends. `chain` are the files above, itself last."""
     merged: Node | None = None
     for named in _names(root.entry("extends")):
         base = _base(named, files, chain)

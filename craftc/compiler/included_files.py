@@ -109,7 +109,7 @@ def find_base(name: str, named: Node) -> str | Problem:
 
 
 def find_search_space(name: str, named: Node) -> str | Problem:
-    """The file that `search.use` means: a path as above, or a name in the nearest folder `search_spaces` that has it."""
+    """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
     place = ("search", "use")
     if "/" in name or name.endswith(SUFFIXES):
         filename = os.path.normpath(os.path.join(beside(named), name))

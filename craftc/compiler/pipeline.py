@@ -37,7 +37,6 @@ from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
-
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 

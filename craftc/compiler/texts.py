@@ -14,8 +14,9 @@ from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import FromEnvironment, Spec
 
-Mark = Literal["path", "name"]
-"""What differs between machines: a path of a file or folder, or a name that belongs to a place and not to a result."""
+Mark = Literal["data", "path", "name"]
+"""What differs between machines: a file or folder of data, which counts by its content; another path that a component
+takes; or a name that belongs to a place and not to a result."""
 
 
 class Text(NamedTuple):
@@ -89,7 +90,9 @@ class _Walk:
         for length in range(1, len(target)):
             field = component_field(target[:length])
             if field is not None and target[length] not in field.reserved:
-                return "path" if self._is_path(field, target[:length], target[length:], kind) else None
+                if not self._is_path(field, target[:length], target[length:], kind):
+                    return None
+                return "data" if field.group == "sources" and length + 1 == len(target) else "path"
         return None
 
     def _is_path(self, field: ComponentField, component: Path, argument: Path, kind: str | None) -> bool:

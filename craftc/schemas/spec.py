@@ -249,8 +249,8 @@ class Search(Frozen):
 
     use: OneOrMore | None = Field(
         None,
-        description="Ranges from files, one or a list, the later winning: each the NAME of search_spaces/NAME.yaml in the "
-        "folder of this file or one above, or a path from that folder.",
+        description="Ranges from files, one or a list, the later winning: each the NAME of search_spaces/NAME.yaml in "
+        "the folder of this file or one above, or a path from that folder.",
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict, description="Path to range; takes the place of the same path in `use`."
@@ -322,8 +322,8 @@ class Spec(Frozen):
     description: str = Field("", description="The question that the experiment asks.")
     extends: OneOrMore | None = Field(
         None,
-        description="Specs, or parts of them, that this one goes on from: a path from the folder of this file, or a list "
-        "of them, the later winning. What is written here wins over all of them.",
+        description="Specs, or parts of them, that this one goes on from: a path from the folder of this file, or a "
+        "list of them, the later winning. What is written here wins over all of them.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
     data: Data = Field(description="Samples, splits, normalization, augmentation.")
