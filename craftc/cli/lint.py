@@ -1,6 +1,8 @@
 """craftc lint: every mistake of all files and folders given."""
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,8 +14,8 @@ import typer
 from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import analyse
-from craftc.schemas.diagnostic import Diagnostic
+from craftc.compiler.pipeline import Analysis, analyse
+from craftc.schemas.diagnostic import Diagnostic, Range
 
 
 class Format(StrEnum):
@@ -25,11 +27,18 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
+_KINDS = ("spec", "base", "search space", "file")
+"""What a file may be; a `file` could not be read."""
+
+
 @dataclass
 class _Linted:
-    """What has been found so far. `texts` are the contents of the files by name; `others` those that are no specs."""
+    """What has been found so far.
 
-    num_specs: int = 0
+    `num_files` counts by what a file is; `texts` are contents by name; `others` are files that are none of craftc's.
+    """
+
+    num_files: Counter[str] = field(default_factory=Counter)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
@@ -38,7 +47,7 @@ class _Linted:
 def lint(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Specs, folders whose specs are meant, - for standard input.", show_default=False),
+        typer.Argument(help="Specs, what they are made of, folders of both; - for standard input.", show_default=False),
     ],
     format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,
     stdin_filename: Annotated[
@@ -48,7 +57,9 @@ def lint(
         ),
     ] = None,
 ) -> None:
-    """Tell every mistake in the specs given. Exit 0 when there is none, 1 otherwise, 2 when there is no spec.
+    """Tell every mistake in the specs, bases and search spaces given.
+
+    Exit 0 when there is none, 1 otherwise, 2 when there is no such file.
 
     Example: `craftc lint specs/ --format json`
     """
@@ -57,36 +68,49 @@ def lint(
         raise typer.Exit(2)
     linted = _lint(sources(paths, stdin_filename))
     if linted.others:
-        typer.echo(f"no spec, for want of a key craftc: {', '.join(linted.others)}", err=True)
-    if not linted.num_specs:
+        typer.echo(f"no spec, base or search space: {', '.join(linted.others)}", err=True)
+    if not linted.num_files:
         typer.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
         raise typer.Exit(2)
     _write(linted.diagnostics, linted.texts, format)
     if format in (Format.TEXT, Format.GITHUB):
-        typer.echo(f"{count(linted.num_specs, 'spec')}: {summary(linted.diagnostics)}", err=True)
+        files = ", ".join(count(linted.num_files[kind], kind) for kind in _KINDS if linted.num_files[kind])
+        typer.echo(f"{files}: {summary(linted.diagnostics)}", err=True)
     if any(diagnostic.severity == "error" for diagnostic in linted.diagnostics):
         raise typer.Exit(1)
 
 
 def _lint(given: Iterable[Source]) -> _Linted:
     linted = _Linted()
+    told: set[tuple[str, Range, str]] = set()
     for source in given:
-        if isinstance(source.text, Diagnostic):
-            linted.diagnostics.append(source.text)
-        elif not source.is_named and not _is_spec(source.text):
-            linted.others.append(source.name)
-            continue
-        else:
-            analysis = analyse(source.text, source.name, built_in_catalogue())
+        kind, found = "file", [source.text] if isinstance(source.text, Diagnostic) else []
+        if isinstance(source.text, str):
+            analysis = _analyse(source, source.text)
+            if analysis is None:
+                linted.others.append(source.name)
+                continue
+            kind, found = analysis.kind or "file", list(analysis.diagnostics)
             linted.texts |= {source.name: source.text, **analysis.fragments}
-            linted.diagnostics += analysis.diagnostics
-        linted.num_specs += 1
+        linted.num_files[kind] += 1
+        for diagnostic in found:
+            # A base that several specs extend is read with each of them, and maybe by itself.
+            mistake = (diagnostic.code, diagnostic.range, diagnostic.message)
+            if mistake not in told:
+                told.add(mistake)
+                linted.diagnostics.append(diagnostic)
     return linted
 
 
-def _is_spec(text: str) -> bool:
-    """The key `craftc:` is what makes a YAML file a spec."""
-    return any(line.startswith(("craftc:", '"craftc":', "'craftc':", "{")) for line in text.splitlines())
+def _analyse(source: Source, text: str) -> Analysis | None:
+    """What is wrong with a file; None of one in a folder that has nothing to do with craftc."""
+    analysis = analyse(text, source.name, built_in_catalogue(), environment=os.environ, kind=None)
+    if analysis.kind is not None:
+        return analysis
+    if source.is_named:  # it was meant to be a spec
+        return analyse(text, source.name, built_in_catalogue(), environment=os.environ)
+    says_craftc = any(line.startswith(("craftc:", '"craftc":', "'craftc':")) for line in text.splitlines())
+    return analysis if says_craftc else None
 
 
 def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: Format) -> None:

@@ -112,6 +112,51 @@ def test_what_in_a_folder_cannot_be_read_is_told_and_the_rest_is_linted(here: Pa
     assert result.stderr.endswith("3 errors, 0 warnings\n")
 
 
+def test_a_folder_is_linted_with_what_its_specs_are_made_of(here: Path) -> None:
+    for folder in ("specs", "bases", "search_spaces"):
+        Path(folder).mkdir()
+    Path("specs/one.yaml").write_text(RIGHT + "search: {use: small, optimize: {metric: valid/loss}, trials: 2}\n")
+    Path("specs/two.yaml").write_text("craftc: 1\nname: two\nextends: ../bases/digits.yaml\n")
+    Path("bases/digits.yaml").write_text(RIGHT.replace("craftc: 1\nname: example\n", ""))
+    Path("search_spaces/small.yaml").write_text(SPACE)
+    Path("values.yaml").write_text("replicas: 2\n")
+    Path("template.yaml").write_text("{{ not: yaml }\n")
+    result = lint(".")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == (
+        "no spec, base or search space: template.yaml, values.yaml\n"
+        "2 specs, 1 base, 1 search space: 0 errors, 0 warnings\n"
+    )
+
+
+def test_a_mistake_in_what_specs_share_is_told_once(here: Path) -> None:
+    for name in ("one", "two"):
+        Path(f"{name}.yaml").write_text(f"craftc: 1\nname: {name}\nextends: base.yaml\n")
+    Path("base.yaml").write_text(WRONG.replace("craftc: 1\nname: example\n", ""))
+    for paths in (["."], ["two.yaml", "one.yaml"], ["base.yaml", "one.yaml"]):
+        result = lint(*paths)
+        assert result.exit_code == 1
+        assert [line for line in result.stdout.splitlines() if "error[" in line] == [
+            'base.yaml:4:20: error[wrong-type]: "training.epochs" is "two"; expected a whole number >= 1'
+        ]
+
+
+def test_what_is_named_is_meant_to_be_a_spec(here: Path) -> None:
+    Path("values.yaml").write_text("replicas: 2\n")
+    result = lint("values.yaml")
+    assert result.exit_code == 1
+    assert 'unknown key "replicas"' in result.stdout
+    result = lint(".")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_spec_that_is_no_yaml_is_told_in_a_folder(here: Path) -> None:
+    Path("broken.yaml").write_text("craftc: 1\nmodel: {kind: mlp\n")
+    result = lint(".")
+    assert result.exit_code == 1
+    assert "error[yaml-syntax]" in result.stdout
+
+
 def test_a_pipe_that_is_named_is_read(here: Path) -> None:
     os.mkfifo("pipe")
     writer = threading.Thread(target=lambda: Path("pipe").write_text(WRONG))
