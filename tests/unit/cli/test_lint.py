@@ -266,3 +266,20 @@ def test_the_hook_lints_the_folder_and_runs_for_what_may_change_it(here: Path, i
         Path("specs/one.yaml").write_text(text)
         assert subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode == code
     assert hook["pass_filenames"] is False
+
+
+def test_a_process_writes_all_of_a_long_answer_before_it_ends(here: Path) -> None:
+    mistakes = "".join(f"wrong_{number}: 1\n" for number in range(3000))
+    Path("wrong.yaml").write_text(RIGHT + mistakes)
+    result = craftc("lint", "wrong.yaml", "--format", "json", cwd=here)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["error_count"] == 3000
+
+
+def test_closed_output_is_no_crash(here: Path) -> None:
+    Path("wrong.yaml").write_text(WRONG)
+    result = subprocess.run(
+        ["bash", "-c", '"$0" -m craftc lint wrong.yaml >&-', sys.executable],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (1, "1 spec: 1 error, 0 warnings\n")
