@@ -13,9 +13,10 @@ from typing import Any
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
 from craftc.compiler.compose import compose
+from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
 from craftc.compiler.environment import substitute
-from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
+from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.file_kind import FileKind, file_kind
 from craftc.compiler.fingerprint import content_digest, fingerprint
 from craftc.compiler.lower import lower, path_arguments
