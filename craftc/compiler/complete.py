@@ -89,10 +89,10 @@ class _Builder:
             place = (*path, key)
             if place in _FOLLOWED:
                 continue
-            if inner is None or self._is_unset(place):
+            written = node.entry(key) if node is not None else None
+            if inner is None or (written is None and self._is_unset(place)):
                 unset.append(key)
                 continue
-            written = node.entry(key) if node is not None else None
             if written is None and node is not None and isinstance(node.value, str) and key == "kind":
                 written = node  # a component by its name alone
             children[key] = self.item(inner, written, place)
@@ -100,9 +100,8 @@ class _Builder:
 
     def _is_unset(self, path: Path) -> bool:
         """What would mean something else if its default were written."""
-        if path == ("evaluation", "select"):
-            return "select" not in self.spec.evaluation.model_fields_set
-        return path == ("ablation", "design") and not self.spec.ablation.features
+        no_features = not self.spec.ablation.features
+        return path == ("evaluation", "select") or (path == ("ablation", "design") and no_features)
 
     def _is_set_elsewhere(self, path: Path) -> bool:
         """Whether a default, once written, would stand in the way of what the spec or one of its variants sets."""

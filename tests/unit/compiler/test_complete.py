@@ -69,6 +69,7 @@ HARD = [
     "training.early_stopping.patience: 1}}}\n",
     "model: mlp\nablation: {grid: {evaluation.select.metric: [valid/accuracy]}}\n",
     "model: mlp\nevaluation: {select: none}\n",
+    "model: mlp\nablation: {grid: {model.dropout: [0.1, 0.2]}, design: [one_at_a_time]}\n",
     "model: mlp\nablation: {grid: {model: [linear, {kind: mlp, dropout: 0.5}]}, exclude: [{model: linear}]}\n",
     "model: mlp\nablation: {grid: {training.optimizer.kind: [sgd, adam]}}\n",
     'model: mlp\ndescription: "a: \\"b\\" \\\\ # c\\n\\tü\\u2028\\x7f 日本 \U0001f600"\n',
