@@ -4,11 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """A value. Strict, so that `epochs: "20"` is a mistake and not a number; no NaN or infinity.
+    """A value. Strict, so that `epochs: "20"` is a mistake and not a number; no NaN or infinity."""
 
-    Its validator is built when it is first used: a clean spec is linted without those of results and conclusions.
-    """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=False)
