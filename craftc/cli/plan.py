@@ -10,7 +10,6 @@ import typer
 
 from craftc.cli.compile_file import analyse_file, compile_file
 from craftc.cli.show_diagnostics import count
-from craftc.compiler.catalogue import built_in_catalogue
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def _print_resolved(path: Path, format: Format) -> None:
     from craftc.compiler.write_spec import as_json, as_yaml
 
     _, analysis = analyse_file(path)
-    spec = complete(analysis, built_in_catalogue())
+    spec = complete(analysis)
     text = json.dumps(as_json(spec), indent=2, ensure_ascii=False) if format is Format.JSON else as_yaml(spec)
     typer.echo(text.rstrip("\n"))
 

@@ -100,7 +100,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
     store = Store(runs_dir / "store")
     try:
-        resolved = as_yaml(complete(compiled.analysis, built_in_catalogue()))
+        resolved = as_yaml(complete(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
         write_driver(folder.path)
     except OSError as error:

@@ -10,7 +10,6 @@ import typer
 from craftc.cli.compile_file import analyse_file
 from craftc.cli.fail_with import plain_failures
 from craftc.cli.show_diagnostics import count
-from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, data_files
 from craftc.runtime.backend import BackendError
 from craftc.runtime.project import Packed, pack, project_root
@@ -88,7 +87,7 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
 def _check_all_travels(path: Path, analysis: Analysis, packed: Packed) -> None:
     """Raise BackendError where what the spec includes, or reads by a relative path, is not among the files sent."""
     sent = {packed.root / name for name in packed.files}
-    data = {name: path.parent / name for name in data_files(analysis, built_in_catalogue())}
+    data = {name: path.parent / name for name in data_files(analysis)}
     named = {name: file for name, file in data.items() if not Path(name).is_absolute()}
     for name, file in [*named.items(), *((name, Path(name)) for name in analysis.fragments)]:
         found = file.resolve()

@@ -10,7 +10,6 @@ from craftc.compiler.pipeline import Analysis
 from craftc.compiler.rebase import absolute_paths
 from craftc.compiler.spec_places import component_field
 from craftc.compiler.tree import copy_tree, set_path
-from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, Range, parse_path
 from craftc.schemas.spec import Spec
 
@@ -42,13 +41,13 @@ class Complete:
     files: Mapping[str, Range] = field(default_factory=dict)
 
 
-def complete(analysis: Analysis, catalogue: Catalogue) -> Complete:
+def complete(analysis: Analysis) -> Complete:
     """The complete form of a valid spec. Paths of data are absolute, so that it means the same from any folder."""
     assert analysis.base is not None
     assert analysis.document is not None
     document, spec = analysis.document, analysis.base.spec
     tree = copy_tree(analysis.base.tree)
-    for place, path in absolute_paths(document, catalogue).items():
+    for place, path in absolute_paths(document, analysis.base.catalogue).items():
         set_path(tree, place, path)
     builder = _Builder(spec, frozenset(_factors(spec)))
     return Complete(document.filename, builder.item(tree, document.root, ()), document.included)

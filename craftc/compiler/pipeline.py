@@ -196,12 +196,13 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
     return plan, []
 
 
-def data_files(analysis: Analysis, catalogue: Catalogue) -> tuple[str, ...]:
+def data_files(analysis: Analysis) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
+    assert analysis.base is not None
     found: dict[str, None] = {}
     for variant in analysis.variants:
         config = variant.spec.model_dump(mode="json", include={"data"})
-        found |= {config["data"]["source"][name]: None for name in path_arguments(config, catalogue)}
+        found |= {config["data"]["source"][name]: None for name in path_arguments(config, analysis.base.catalogue)}
     return tuple(found)
 
 

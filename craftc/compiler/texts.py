@@ -1,22 +1,22 @@
 """A spec's tree to every text in it, and what the language says of the field that each text is for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
 
-from craftc.compiler.component_fields import ComponentField
 from craftc.compiler.document import Node
-from craftc.compiler.misfits import inner_type
 from craftc.compiler.spec_places import component_field, options
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import FromEnvironment, Spec
 
-Mark = Literal["data", "path", "name"]
-"""What differs between machines: a file or folder of data, which counts by its content; another path that a component
-takes; or a name that belongs to a place and not to a result."""
+Mark = Literal["path", "name"]
+"""What differs between machines: a file or folder that a component reads, which counts by its content; or a name that
+belongs to a place and not to a result."""
+_NESTED = "nested"
+"""The group of a component of the user's own in the argument of another."""
 
 
 class Text(NamedTuple):
@@ -47,6 +47,15 @@ def name_fields() -> tuple[Path, ...]:
     return tuple(walk(Spec, ()))
 
 
+class _Owner(NamedTuple):
+    """The component whose argument a value is."""
+
+    group: str
+    kind: str
+    path: Path
+    reserved: frozenset[str]
+
+
 class _Walk:
     """`place` is where a value stands, `target` the field that it is a value of; None where that is none."""
 
@@ -55,22 +64,42 @@ class _Walk:
         self.catalogue = catalogue
         self.wanted = wanted
 
-    def texts(self, node: Node, place: Path, target: Path | None, kind: str | None = None) -> Iterator[Text]:
+    def texts(self, node: Node, place: Path, target: Path | None, owner: _Owner | None = None) -> Iterator[Text]:
         if isinstance(node.value, str):
             if self.wanted(node, node.value):
-                yield Text(place, node, None if target is None else self._mark(target, kind))
+                yield Text(place, node, None if target is None else self._mark(target, owner))
         elif isinstance(node.value, list):
             for index, item in enumerate(node.value):
-                yield from self.texts(item, (*place, index), None if target is None else (*target, index), kind)
+                yield from self.texts(item, (*place, index), None if target is None else (*target, index), owner)
         elif isinstance(node.value, dict):
-            if target is not None and component_field(target) is not None:
-                kind = _text(node.entry("kind"))
+            owner = owner if target is None else self._owner(node, target, owner)
             for key, (_, value) in node.value.items():
                 inner = (*place, key)
                 if _sets_fields(place):
                     yield from self._settings(value, inner, parse_path(key))
                 else:
-                    yield from self.texts(value, inner, None if target is None else (*target, key), kind)
+                    yield from self.texts(value, inner, None if target is None else (*target, key), owner)
+
+    def _owner(self, node: Node, target: Path, outer: _Owner | None) -> _Owner | None:
+        """The component that a mapping is, or else the one that it is within."""
+        kind = _text(node.entry("kind")) or ""
+        field = component_field(target)
+        if field is not None:
+            return _Owner(field.group, kind, target, field.reserved)
+        is_nested = ":" in kind and (outer or self._set_owner(target)) is not None
+        return _Owner(_NESTED, kind, target, frozenset()) if is_nested else outer
+
+    def _set_owner(self, target: Path) -> _Owner | None:
+        """The component of the spec as written that a path of an ablation or a search leads into."""
+        for length in range(1, len(target)):
+            field = component_field(target[:length])
+            if field is not None and target[length] not in field.reserved:
+                written: Node | None = self.root
+                for part in target[:length]:
+                    written = _child(written, part)
+                kind = _text(written) or _text(_child(written, "kind")) or ""
+                return _Owner(field.group, kind, target[:length], field.reserved)
+        return None
 
     def _settings(self, value: Node, place: Path, target: Path) -> Iterator[Text]:
         """A value that `place` sets a field to, or each of several."""
@@ -84,27 +113,23 @@ class _Walk:
         for inner, item in several:
             yield from self.texts(item, inner, target)
 
-    def _mark(self, target: Path, kind: str | None) -> Mark | None:
+    def _mark(self, target: Path, owner: _Owner | None) -> Mark | None:
         if target in name_fields():
             return "name"
-        for length in range(1, len(target)):
-            field = component_field(target[:length])
-            if field is not None and target[length] not in field.reserved:
-                if not self._is_path(field, target[:length], target[length:], kind):
-                    return None
-                return "data" if field.group == "sources" and length + 1 == len(target) else "path"
-        return None
-
-    def _is_path(self, field: ComponentField, component: Path, argument: Path, kind: str | None) -> bool:
-        if kind is None:  # a setting names the argument alone
-            written: Node | None = self.root
-            for part in component:
-                written = written.entry(str(part)) if written is not None else None
-            kind = _text(written) or _text(written.entry("kind") if written is not None else None)
-        entry = self.catalogue.find(field.group, kind or "")
+        owner = owner or self._set_owner(target)
+        argument = target[len(owner.path) :] if owner is not None else ()
+        if owner is None or len(argument) != 1 or argument[0] in owner.reserved:
+            return None
+        entry = self.catalogue.find(owner.group, owner.kind)
         parameter = entry.parameter(str(argument[0])) if entry is not None else None
-        fragment: Mapping[str, Any] = inner_type(parameter.type, argument[1:]) if parameter is not None else {}
-        return any(option.get("format") == "path" for option in options(dict(fragment)))
+        is_path = parameter is not None and any(part.get("format") == "path" for part in options(parameter.type))
+        return "path" if is_path else None
+
+
+def _child(node: Node | None, part: str | int) -> Node | None:
+    if node is None or not isinstance(part, int):
+        return node.entry(part) if node is not None and isinstance(part, str) else None
+    return node.value[part] if isinstance(node.value, list) and part < len(node.value) else None
 
 
 def _text(node: Node | None) -> str | None:

@@ -38,7 +38,7 @@ def completed(path: Path, folder: Path) -> Path:
     analysis, _ = compiled(path)
     saved = folder / "elsewhere" / "saved.yaml"
     saved.parent.mkdir()
-    saved.write_text(as_yaml(complete(analysis, built_in_catalogue())), encoding="utf-8")
+    saved.write_text(as_yaml(complete(analysis)), encoding="utf-8")
     return saved
 
 
@@ -55,8 +55,8 @@ def test_it_plans_to_the_same_trials_from_any_folder(path: Path, tmp_path: Path)
     again, plan_again = compiled(saved)
     assert plan_json(plan_again) == plan_json(plan)
     # A complete spec says nothing by default but what cannot be written; completing it changes no value.
-    twice = as_json(complete(again, built_in_catalogue()))
-    assert twice["spec"] == as_json(complete(compiled(path)[0], built_in_catalogue()))["spec"]
+    twice = as_json(complete(again))
+    assert twice["spec"] == as_json(complete(compiled(path)[0]))["spec"]
     assert not [path for path, origin in twice["origins"].items() if origin["from"] == "default" and origin["written"]]
 
 
@@ -91,14 +91,14 @@ def test_what_is_hard_to_complete(text: str, tmp_path: Path) -> None:
 def test_every_value_tells_its_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests" / "golden" / "ok")
     analysis, _ = compiled(Path("composed.yaml"))
-    found = origins(as_yaml(complete(analysis, built_in_catalogue())))
+    found = origins(as_yaml(complete(analysis)))
     assert found["num_layers"] == "composed.yaml:4"
     assert found["d_model"] == "bases/digits.yaml:3"
     assert found["lr"] == "bases/tuned.yaml:2"
     assert found["clip_grad_norm"] == "default"
     assert found["model.d_ffn"] == "bases/widths.yaml:1"
     assert found["project"] == "env TEAM, composed.yaml:15"
-    told = as_json(complete(analysis, built_in_catalogue()))
+    told = as_json(complete(analysis))
     assert told["spec"]["report"]["wandb"]["project"] == "digits-owls"
     assert told["origins"]["report.wandb.project"]["variables"] == ["TEAM"]
     assert told["origins"]["objective.metrics.0.kind"]["range"]["start"] == {"line": 5, "column": 23}
