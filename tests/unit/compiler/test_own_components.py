@@ -427,7 +427,7 @@ class TestIdentity:
         text = "model: {kind: lab.models:make, weights: a.pt}"
         before = ids(project, text)
         assert configs(project, text)["base"]["weights"] == str(project / "specs" / "a.pt")
-        assert data_files(complete(text), str(project / "specs" / "x.yaml"), built_in_catalogue()) == ("a.pt",)
+        assert data_files(compiled(project, text).analysis) == ("a.pt",)
         write(project, {"specs/a.pt": "2"})
         assert ids(project, text) != before
         (project / "specs" / "a.pt").unlink()
