@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from craftc.compiler.import_path import installed_folders
-from craftc.compiler.module_files import find_module
+from craftc.compiler.module_files import find_module, stamp
 
 UNCOUNTED = {
     "craftc", "torch", "numpy", "scipy", "pandas", "sklearn", "torchmetrics", "PIL",
@@ -62,21 +62,21 @@ class CodeIdentity:
             if files.file is None:
                 continue
             try:
-                changed_ns = files.file.stat().st_mtime_ns
-                found[module] = _digest(files.file, changed_ns)
-                waiting += _imports(files.file, module, changed_ns)
+                state = stamp(files.file)
+                found[module] = _digest(files.file, state)
+                waiting += _imports(files.file, module, state)
             except OSError as error:
                 found[module] = f"cannot be read: {error.strerror}"
         return found
 
 
 @lru_cache(maxsize=4096)
-def _digest(file: Path, changed_ns: int) -> str:
+def _digest(file: Path, state: tuple[int, int]) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=4096)
-def _imports(file: Path, module: str, changed_ns: int) -> tuple[str, ...]:
+def _imports(file: Path, module: str, state: tuple[int, int]) -> tuple[str, ...]:
     """The absolute names of what a file imports, in functions too; of `from a import b`, both `a` and `a.b`.
 
     A file that cannot be parsed imports nothing.

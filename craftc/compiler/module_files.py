@@ -24,6 +24,12 @@ class ModuleFiles(NamedTuple):
     portions: tuple[Path, ...] = ()
 
 
+def stamp(file: Path) -> tuple[int, int]:
+    """What changes when a file does: its time in nanoseconds and its size. Raises OSError."""
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
+
+
 def find_module(name: str, folders: Sequence[Path]) -> ModuleFiles:
     """Find a module without importing anything, its packages included.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from craftc.compiler.annotation import Scope, is_exact, read_annotation, read_literal
 from craftc.compiler.constructor import Argument, arguments_of, bases_of
-from craftc.compiler.problem import did_you_mean, one_of, show
+from craftc.compiler.problem import did_you_mean, nearest, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
 from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
@@ -106,8 +106,10 @@ def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:
     if found is None and path != f"{module_name}.{name}":
         raise TargetError(f"{show(target)} leads to {path}, whose source cannot be found")
     if found is None:
-        members = [member for member in module.members if member.isidentifier()]
-        hint, read = did_you_mean(name, members) or "", _related("the module that was read", module.filepath, 1, index)
+        hint, read = (
+            did_you_mean(name, index.names_in(module)) or "",
+            _related("the module that was read", module.filepath, 1, index),
+        )
         raise TargetError(f"module {show(module_name)} has no {show(name)}", hint, read)
     return _callable(target, found, index)
 
@@ -140,15 +142,16 @@ def _no_module(name: str, index: SourceIndex) -> TargetError:
         return TargetError(
             f"no source of a module {show(name)} on the import path", "only what is written in Python can be read"
         )
-    known, near = "", None
+    known, hint = "", "is it installed, or misspelt?"
     for part in name.split("."):
         beside = index.submodules(known)
         if part not in beside:
-            near = did_you_mean(part, beside)
+            near = nearest(part, beside)
+            hint = hint if near is None else f'did you mean "{known}{near}"?'
             break
-        known = f"{known}.{part}" if known else part
+        known += f"{part}."
     folders = one_of([index.shown(folder) for folder in index.search_paths] + ["what is installed"])
-    return TargetError(f"no source of a module {show(name)} in {folders}", near or "is it installed, or misspelt?")
+    return TargetError(f"no source of a module {show(name)} in {folders}", hint)
 
 
 def _parameter(group: str, argument: Argument, doc: str) -> Parameter:

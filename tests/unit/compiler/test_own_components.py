@@ -1,6 +1,8 @@
 """Kinds of a user's own in whole specs: what lint says of them, and what a trial's identity takes of their source."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -49,6 +51,8 @@ Write = Callable[[dict[str, str]], None]
 
 def complete(text: str) -> str:
     given = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()}
+    if "extends" in given:
+        given.add("model")
     return "\n".join([*(section for name, section in SECTIONS.items() if name not in given), text])
 
 
@@ -287,6 +291,8 @@ def test_kwargs_pass_with_one_note(project: Path) -> None:
     assert configs(project, text)["base"] == {"kind": "lab.open:make", "width": 3, "a": 1, "widht": 2}
     many = f"{text}\nablation: {{seeds: 3, grid: {{model.width: [1, 2]}}}}"
     assert [d.code for d in compiled(project, many).diagnostics] == ["unchecked-argument"]
+    in_a_variant = "ablation: {grid: {model: [{kind: lab.open:make, a: 1}]}, exclude: [{model: linear}]}"
+    assert {code for code, _ in told(project, in_a_variant)} == {"unchecked-argument", "no-effect"}
 
 
 def test_kwargs_of_a_given_type(project: Path) -> None:
@@ -322,6 +328,22 @@ def test_as_in_python_the_first_package_of_a_name_has_all_its_modules(project: P
     assert told(project, "model: lab.extra:make") == [("unknown-component", "lab.extra:make")]
 
 
+def test_nothing_of_the_users_is_imported(project: Path) -> None:
+    """In a process of its own, begun elsewhere."""
+    (project / "specs" / "x.yaml").write_text(complete(NET), encoding="utf-8")
+    code = f"""
+import sys
+from craftc.cli.main import app
+app(["plan", {str(project / "specs" / "x.yaml")!r}], standalone_mode=False)
+print([name for name in ("lab", "lab.models", "torch", "numpy") if name in sys.modules], file=sys.stderr)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.parent, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stderr.splitlines()[-1] == "[]"
+    assert not list(project.rglob("imported"))
+
+
 def test_import_folders_are_in_the_plan_of_a_spec_with_own_kinds_alone(project: Path) -> None:
     (project / "src").mkdir()
     plan = compiled(project, NET).plan
@@ -349,6 +371,15 @@ def test_an_odd_file_is_a_diagnostic(project: Path, content: bytes) -> None:
 def test_a_folder_that_is_called_like_a_module_is_no_mistake_of_the_program(project: Path) -> None:
     (project / "odd.py").mkdir()
     assert told(project, "model: odd:Net") == [("unknown-component", "odd:Net")]
+
+
+def test_a_base_names_them_too(project: Path) -> None:
+    write(project, {"bases/net.yaml": f"{NET}\n", "bases/w.yaml": "model: {kind: lab.models:make, weights: w.pt}\n"})
+    (project / "bases" / "w.pt").touch()
+    inherited = configs(project, "extends: ../bases/net.yaml\nmodel: {encoder: {heads: 4}}")["base"]
+    assert (inherited["encoder"]["width"], inherited["encoder"]["heads"]) == (8, 4)
+    from_base = configs(project, "extends: ../bases/w.yaml")["base"]
+    assert from_base["weights"] == str(project / "bases" / "w.pt")
 
 
 class TestIdentity:
@@ -407,7 +438,7 @@ class TestIdentity:
         text = "model: {kind: lab.models:make, weights: a.pt}"
         before = ids(project, text)
         assert configs(project, text)["base"]["weights"] == str(project / "specs" / "a.pt")
-        assert data_files(complete(text), str(project / "specs" / "x.yaml"), built_in_catalogue()) == ("a.pt",)
+        assert data_files(compiled(project, text).analysis) == ("a.pt",)
         write(project, {"specs/a.pt": "2"})
         assert ids(project, text) != before
         (project / "specs" / "a.pt").unlink()

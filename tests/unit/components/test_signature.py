@@ -215,6 +215,24 @@ def test_what_kwargs_are_handed_on_to(write: Write) -> None:
     assert list(types(read(folder, "mine:elsewhere"))) == list(types(read(folder, "mine:endless"))) == ["**"]
 
 
+def test_other_ways_to_be_made(write: Write) -> None:
+    folder = write(
+        {
+            "mine": """
+                import attrs
+                class New:
+                    def __new__(cls, task: str): ...
+                class Child(New): ...
+                @attrs.define
+                class Config:
+                    width: int
+            """
+        }
+    )
+    assert types(read(folder, "mine:Child")) == {"task": {"type": "string"}}
+    assert types(read(folder, "mine:Config")) == {"**": {}}
+
+
 def test_a_default_that_is_no_plain_value_is_left_to_the_component(write: Write) -> None:
     folder = write(
         {
@@ -371,6 +389,14 @@ def test_a_misspelt_name_gets_a_suggestion(write: Write) -> None:
     with pytest.raises(TargetError) as raised:
         read(write({"mine": "class Network: ..."}), "mine:Netwrok")
     assert raised.value.hint == 'did you mean "Network"?'
+
+
+def test_near_names_that_come_from_elsewhere(write: Write) -> None:
+    folder = write({"lab.__init__": "from .models import *", "lab.models": "class Network: ..."})
+    for target, near in [("lab:Netwrok", "Network"), ("lab.modles:Network", "lab.models"), ("lba.models:N", "lab")]:
+        with pytest.raises(TargetError) as raised:
+            read(folder, target)
+        assert raised.value.hint == f'did you mean "{near}"?'
 
 
 def test_torch_is_read_and_not_imported() -> None:
