@@ -16,10 +16,12 @@ from craftc.schemas.spec import Component, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
+OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+"""A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """The schema of a whole spec; an editor's YAML language server completes and explains every key with it."""
+    """The schema of a whole spec, any kind of a group being one option; `editor_schema.py` publishes it."""
     schema = spec_schema()
     definitions = schema["$defs"]
     # From the end: a section that is a component too, objective, comes after the components within it.
@@ -91,7 +93,14 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         for entry in entries
         if not any(parameter.required for parameter in entry.parameters)
     ]
-    return {"anyOf": [*by_name, *(_entry(entry, reserved) for entry in entries)]}
+    named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
+    own = {
+        "type": "object",
+        "description": "Your own class or function; its signature says what it takes.",
+        "properties": {"kind": named, **reserved},
+        "required": ["kind"],
+    }
+    return {"anyOf": [*by_name, named, *(_entry(entry, reserved) for entry in entries), own]}
 
 
 def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
