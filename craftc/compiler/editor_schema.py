@@ -91,7 +91,7 @@ def _published(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain(whole: dict[str, Any], properties: dict[str, Any]) -> None:
-    """Say in `markdownDescription`, which editors prefer to `description`, also what is taken and what the default is."""
+    """Say in `markdownDescription`, which editors prefer to `description`, also what is taken and the default."""
     for field in properties.values():
         if "const" in field or "markdownDescription" in field:
             continue
@@ -113,7 +113,7 @@ def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, A
         kind = entry["properties"]["kind"]
         is_it = {"const": kind["const"]} if "const" in kind else {"pattern": OWN_KIND}
         then = {key: entry[key] for key in ("properties", "required", "additionalProperties") if key in entry}
-        # What all kinds have in common is described once, below; here it has to be named for nothing else to be allowed.
+        # What all kinds have in common is described once, below; named here, so that only what is unknown is refused.
         then["properties"] = {**then["properties"], **dict.fromkeys(["kind", *reserved], True)}
         rules.append({"if": {"properties": {"kind": is_it}, "required": ["kind"]}, "then": then})
     component = {

@@ -27,6 +27,7 @@ from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
 from craftc.compiler.validate import validate
+from craftc.compiler.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan, Trial
@@ -70,6 +71,8 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
     if not isinstance(document.root.value, dict):
         problem = Problem("wrong-type", (), f"a spec is a mapping, not {show(document.root.plain())}")
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]))
+    if (refusal := check_version(document)) is not None:
+        return Analysis(document, None, (), (refusal,))
     grafted = graft(document)
     document = grafted.document
     diagnostics += grafted.diagnostics

@@ -138,6 +138,9 @@ def test_a_field_that_is_not_there_is_named() -> None:
 SAID_BY_A_SCHEMA = {
     "empty-value",
     "missing-key",
+    "missing-version",
+    "newer-version",
+    "older-version",
     "out-of-bounds",
     "range-form",
     "unknown-choice",
@@ -146,7 +149,7 @@ SAID_BY_A_SCHEMA = {
     "wrong-name",
     "wrong-type",
 }
-"""Mistakes of one place by itself. Those in what is YAML, between fields, and in what fields a path leads to are not."""
+"""Mistakes of one place by itself; not those in what is YAML, between fields, and in what a path leads to."""
 SET_BY_A_VARIANT = re.compile(r"""^(ablation\.(grid|zip|features\.\w+|exclude\.\d+)|search\.space)(\["|\.\w+\.)""")
 """Checked against the field that it sets, which depends on the kind there and on what else the variant sets."""
 RANGE = re.compile(r"""^search\.space(\.\w+|\[".*"\])(\.(\w+))?$""")
@@ -199,7 +202,7 @@ def whole(example: str) -> str:
     """An example with the sections that it leaves out."""
     given = {line.split(":")[0] for line in example.splitlines() if line[:1].isalpha()}
     missing = [line for line in MINIMAL.strip().splitlines() if line.split(":")[0] not in given]
-    return example if "craftc" in given else "\n".join([*missing, example])
+    return example if "craftc:" in example else "\n".join([*missing, example])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "search_spaces").glob("*.yaml")), ids=lambda path: path.stem)
