@@ -7,6 +7,7 @@ import typer
 from craftc import __version__
 from craftc.cli.explain import explain
 from craftc.cli.lint import lint
+from craftc.cli.migrate import migrate
 from craftc.cli.plan import plan
 from craftc.cli.report import report
 from craftc.cli.run import run
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, sync, schema, explain, submit, status, stop):
+for command in (lint, plan, run, report, sync, schema, explain, migrate, submit, status, stop):
     app.command()(command)
 
 

@@ -81,11 +81,11 @@ def _change(text: str, change: Change) -> str:
         case Move(path, to):
             if _has(tree, to):
                 raise EditError(f"{format_path(to)} is there already")
-            _put(expected, to, _take(expected, path))
+            _put(expected, to, look_up(expected, path))
+            _take(expected, path)
             changed = move(text, path, to)
         case Replace(path, written):
             document, _ = parse(written, "")
-            _take(expected, path)
             _put(expected, path, None if document is None else document.root.plain())
             changed = replace(text, path, written)
         case Remove(path):
@@ -118,7 +118,9 @@ def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
     for part in path[:-1]:
         if isinstance(section, dict) and isinstance(section.get(str(part)), str):
             section[str(part)] = {"kind": section[str(part)]}
-        section = section.setdefault(part, {}) if isinstance(section, dict) else section[part]
+        section = section.setdefault(part, {}) if isinstance(section, dict) else look_up(section, (part,))
+    if not isinstance(section, dict):
+        raise EditError(f"{format_path(path[:-1])} is no mapping")
     section[path[-1]] = value
 
 

@@ -159,6 +159,12 @@ def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...
     return tuple(found)
 
 
+def named_files(text: str, filename: str) -> tuple[str, ...]:
+    """The files that a spec is composed of, whatever version of the language it is in; those that can be read."""
+    document, _ = parse(text, filename)
+    return () if document is None else tuple(graft(document).texts)
+
+
 def make_trial(
     variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
 ) -> Trial:

@@ -95,7 +95,9 @@ class Text:
     def _is_comment(self, number: int, column: int) -> bool:
         """Whether a line is a comment about the key below it, which begins in the same column."""
         line = self.line(number)
-        return line.startswith("#", column - 1) and not line[: column - 1].strip() and "yaml-language-server" not in line
+        return (
+            line.startswith("#", column - 1) and not line[: column - 1].strip() and "yaml-language-server" not in line
+        )
 
     def last_line(self, key: Node, node: Node) -> int:
         """The last line with text of a value."""
@@ -161,7 +163,9 @@ def insert(text: str, path: Path, value: str, comments: tuple[str, ...] = ()) ->
     given = Text(text)
     parent = given.find(path[:-1]) if len(path) > 1 else None
     if len(path) > 1 and parent is None:
-        return insert(text, path[:-1], f"{{{path[-1]}: {value}}}" if "\n" not in value else _nested(path, value), comments)
+        return insert(
+            text, path[:-1], f"{{{path[-1]}: {value}}}" if "\n" not in value else _nested(path, value), comments
+        )
     node = given.document.root if parent is None else parent.node
     if isinstance(node.value, str) and parent is not None:
         # A component that is written by its name alone.
@@ -184,7 +188,7 @@ def insert(text: str, path: Path, value: str, comments: tuple[str, ...] = ()) ->
 
 
 def _nested(path: Path, value: str) -> str:
-    indented = value.replace("\n", "\n" + " " * INDENT)
+    indented = re.sub(r"\n(?=.)", "\n" + " " * INDENT, value)
     return f"\n{' ' * INDENT}{path[-1]}:{indented}"
 
 
@@ -221,7 +225,8 @@ def move(text: str, path: Path, to: Path) -> str:
         first = given.line(entry.key.start.line)[entry.key.end.column - 1 :].strip().removeprefix(":").strip()
         value = "\n".join([first and f" {first}", *(line[column:] for line in lines[1:])]).strip(" ")
     comments = entry.comments if not is_block else tuple(c for c in entry.comments if c not in value)
-    return insert(remove(text, path), to, value, comments)
+    # In this order, since a mapping that was emptied would be gone.
+    return remove(insert(text, to, value, comments), path)
 
 
 def _needed(given: Text, path: Path) -> Entry:
