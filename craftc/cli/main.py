@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, sync, schema, explain, migrate, submit, status, stop):
+for command in (lint, plan, run, report, sync, schema, explain, submit, status, stop, migrate):
     app.command()(command)
 
 

@@ -21,11 +21,15 @@ def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
         return ", or ".join(dict.fromkeys(takes(schema, option) for option in field["anyOf"]))
     name = target(field)
     if name in GROUPS:
-        return f"a component: {', '.join(kinds(schema['$defs'][name]))}, or your own as package.module:Name"
+        group = schema["$defs"][name]
+        own = ", or your own as package.module:Name" if any("pattern" in option for option in group["anyOf"]) else ""
+        return f"a component: {', '.join(kinds(group))}{own}"
     if name is not None or ("properties" in field and "kind" not in field["properties"]):
         return "a mapping"
     if "$ref" in field.get("items", {}):
         return f"a list, each {takes(schema, field['items'])}"
+    if isinstance(values := field.get("additionalProperties"), dict) and values:
+        return f"a mapping, each value {takes(schema, values)}"
     pattern = f" matching {field['pattern']}" if "pattern" in field else ""
     return describe(dict(field)) + pattern
 

@@ -18,6 +18,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
 OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 """A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
+BUILT_IN_ONLY = ("samplers", "pruners")
+"""Groups whose components the study makes itself."""
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -93,6 +95,9 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         for entry in entries
         if not any(parameter.required for parameter in entry.parameters)
     ]
+    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    if group in BUILT_IN_ONLY:
+        return {"anyOf": built_in}
     named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
     own = {
         "type": "object",
@@ -100,7 +105,7 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         "properties": {"kind": named, **reserved},
         "required": ["kind"],
     }
-    return {"anyOf": [*by_name, named, *(_entry(entry, reserved) for entry in entries), own]}
+    return {"anyOf": [*built_in, named, own]}
 
 
 def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +121,11 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
         "required": ["kind", *(p.name for p in entry.parameters if p.required)],
         "additionalProperties": False,
     }
+
+
+def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
+    """The schema of one component by itself."""
+    return {"$schema": DIALECT, **_entry(entry, {})}
 
 
 def _without_titles(value: Any) -> Any:

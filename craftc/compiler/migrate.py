@@ -38,10 +38,10 @@ def migrate(
         return Migrated(text, diagnostics=(problem.place(document),))
     says = document.root.value["craftc"][1].value if "craftc" in document.root.value else version
     if not isinstance(says, int) or isinstance(says, bool):
-        refusal = check_version(document, migrations) or Problem(
+        refused = check_version(document, migrations) or Problem(
             "wrong-type", ("craftc",), f'"craftc" is {show(says)}; expected a whole number'
         ).place(document)
-        return Migrated(text, diagnostics=(refusal,))
+        return Migrated(text, diagnostics=(refused,))
     ahead = [migration for migration in migrations if migration.from_version >= says]
     if not ahead or ahead[0].from_version != says:
         refusal = check_version(document, migrations) if "craftc" in document.root.value else None

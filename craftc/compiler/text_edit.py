@@ -82,7 +82,8 @@ class Text:
     def _entry(self, path: Path, key: Node, node: Node, parent: Node) -> Entry:
         is_flow = self.is_flow(parent)
         last = self.last_line(key, node)
-        first, above = key.start.line, []
+        first = key.start.line
+        above: list[str] = []
         while not is_flow and first > 1 and self._is_comment(first - 1, key.start.column):
             first -= 1
             above.insert(0, self.line(first).strip())

@@ -129,7 +129,8 @@ evaluation: {metrics: [accuracy,   'auroc']}
         ),
         (
             "objective:\n  kind: x\n  metrics:\n    # first\n    - accuracy\n\n    - kind: auroc\nmodel: mlp\n",
-            "objective:\n  kind: x\nmodel: mlp\nevaluation:\n  metrics:\n    # first\n    - accuracy\n\n    - kind: auroc\n",
+            "objective:\n  kind: x\nmodel: mlp\n"
+            "evaluation:\n  metrics:\n    # first\n    - accuracy\n\n    - kind: auroc\n",
         ),
         (
             "evaluation:\n    select: none\nobjective:\n  kind: x\n  metrics:\n  - accuracy\n",
