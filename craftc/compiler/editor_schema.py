@@ -105,7 +105,9 @@ def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, A
     """One mapping whose arguments depend on its kind, beside the names that stand for themselves."""
     names = [option for option in group["anyOf"] if "properties" not in option]
     entries = [option for option in group["anyOf"] if "properties" in option]
-    own: dict[str, Any] = next((entry["properties"] for entry in entries if "pattern" in entry["properties"]["kind"]), {})
+    own: dict[str, Any] = next(
+        (entry["properties"] for entry in entries if "pattern" in entry["properties"]["kind"]), {}
+    )
     # A kind of the user's own has none but those that belong to the section.
     reserved = {name: field for name, field in own.items() if name != "kind"}
     listed = [{"const": kind, "description": summary} for kind, summary in described.items()]
