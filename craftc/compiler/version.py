@@ -12,10 +12,15 @@ _KEY = ("craftc",)
 
 
 def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRATIONS) -> Diagnostic | None:
-    """Why a spec cannot be read as this version of the language; a value that is no whole number is left to others."""
+    """Why a spec cannot be read as this version of the language.
+
+    A value that is no whole number is left to others. What a spec does not say may stand in a base that it extends.
+    """
     language = migrations[-1].from_version + 1 if migrations else LANGUAGE
     oldest = migrations[0].from_version if migrations else LANGUAGE
     if not isinstance(document.root.value, dict):
+        return None
+    if "craftc" not in document.root.value and "extends" in document.root.value:
         return None
     if "craftc" not in document.root.value:
         message = "the spec does not say which version of the language it is in"
