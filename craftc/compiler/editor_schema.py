@@ -16,6 +16,9 @@ from craftc.schemas.catalogue import Catalogue
 VARIED = ("data", "model", "objective", "regularization", "training", "evaluation")
 """Sections whose fields an ablation or a search may vary."""
 FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
+OPEN = (("data", "splits"), ("ablation", "features"), ("ablation", "grid"), ("ablation", "zip"), ("search", "space"))
+"""Mappings whose keys are the user's: `none` takes away an entry of a base, or of a search space that is used."""
+TAKEN_AWAY = {"const": "none", "description": "Takes away what a base has under this key."}
 NUM_OFFERED_ITEMS = 2
 """For how many items of a list of components paths are offered; any other is taken too."""
 
@@ -34,6 +37,8 @@ def experiment_schema(catalogue: Catalogue) -> dict[str, Any]:
     whole = json_schema(catalogue)
     schema = base_schema(catalogue)
     needed = _requirements(whole, whole)
+    for path in OPEN:
+        _forbid_none(needed, path)
     return {
         **schema,
         "title": whole["title"],
@@ -86,6 +91,7 @@ def _published(whole: dict[str, Any]) -> dict[str, Any]:
         name: _by_kind(definition, described[name]) if name in GROUPS else definition
         for name, definition in whole["$defs"].items()
     }
+    _let_none_take_away(definitions)
     whole["$defs"]["ParameterRange"]["oneOf"] = [{"required": [form]} for form in FORMS]
     return {**whole, "$defs": definitions}
 
@@ -142,7 +148,7 @@ def _forget_required(component: dict[str, Any]) -> None:
 
 
 def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
-    """Only what must be given, at any depth outside lists."""
+    """Only what must be given, at any depth outside lists; an editor that reads these too would offer keys twice."""
     if target(fragment) in GROUPS:
         entries = [option for option in whole["$defs"][target(fragment)]["anyOf"] if "properties" in option]
         rules = []
@@ -157,8 +163,32 @@ def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, 
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}
     inner = {name: needed for name, needed in inner.items() if needed}
     required = {"required": section["required"]} if section.get("required") else {}
-    # Editors would offer a key twice, here without its text.
     return {**required, **({"properties": {k: {**v, "doNotSuggest": True} for k, v in inner.items()}} if inner else {})}
+
+
+def _forbid_none(needed: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Without a base there is nothing to take away."""
+    section = needed
+    for part in path[:-1]:
+        section = section.setdefault("properties", {}).setdefault(part, {"doNotSuggest": True})
+    entries = {"doNotSuggest": True, "additionalProperties": {"not": {"const": "none"}}}
+    if path == ("search", "space"):
+        section.setdefault("allOf", []).append(
+            {"if": {"required": ["use"]}, "else": {"properties": {"space": entries}}}
+        )
+    else:
+        section.setdefault("properties", {})[path[-1]] = entries
+
+
+def _let_none_take_away(definitions: dict[str, Any]) -> None:
+    places = [definitions["PathValues"], definitions["Splits"]]
+    places += [definitions["Ablation"]["properties"]["features"], definitions["Search"]["properties"]["space"]]
+    for place in places:
+        place["additionalProperties"] = {"anyOf": [place["additionalProperties"], TAKEN_AWAY]}
+        for name, field in place.get("properties", {}).items() if place is not definitions["Splits"] else ():
+            said = {key: field[key] for key in ("description", "markdownDescription") if key in field}
+            rest = {key: value for key, value in field.items() if key not in said}
+            place["properties"][name] = {**said, "anyOf": [rest, TAKEN_AWAY]}
 
 
 def _follow(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
