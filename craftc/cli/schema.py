@@ -137,5 +137,5 @@ def _print(shown: "FieldDocs | dict[str, Any]") -> None:
                 table.add_row(*map(Text, row))
             console.print(table)
         if shown.notes:
-            console.print(Text(shown.notes))
+            console.print(Text(shown.notes if shown.rows else f"\n{shown.notes}"))
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

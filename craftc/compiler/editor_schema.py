@@ -171,13 +171,13 @@ def _forbid_none(needed: dict[str, Any], path: tuple[str, ...]) -> None:
     section = needed
     for part in path[:-1]:
         section = section.setdefault("properties", {}).setdefault(part, {"doNotSuggest": True})
-    entries = {"doNotSuggest": True, "additionalProperties": {"not": {"const": "none"}}}
+    entries: dict[str, Any] = {"doNotSuggest": True, "additionalProperties": {"not": {"const": "none"}}}
     if path == ("search", "space"):
         section.setdefault("allOf", []).append(
             {"if": {"required": ["use"]}, "else": {"properties": {"space": entries}}}
         )
     else:
-        section.setdefault("properties", {})[path[-1]] = entries
+        section.setdefault("properties", {}).setdefault(path[-1], {}).update(entries)
 
 
 def _let_none_take_away(definitions: dict[str, Any]) -> None:

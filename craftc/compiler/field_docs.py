@@ -39,7 +39,7 @@ def field_docs(schema: Mapping[str, Any], catalogue: Catalogue, text: str) -> Fi
     """Documentation of the field at a path, in the language of `json_schema`. Raises UnknownPathError."""
     path = _through_lists(parse_path(text)) if text else ()
     field = _find(schema, catalogue, path)
-    found = component_of(path[:-1]) if path else None
+    found = component_of(path[:-1]) if path and isinstance(path[-1], str) else None
     if found is not None and path[-1] != "kind" and path[-1] not in found.reserved:
         return _argument_docs(schema, catalogue, found, path)
     shown = dict(field)

@@ -65,6 +65,7 @@ def test_a_component_is_told_with_all_its_arguments() -> None:
         assert f"\n  {parameter.name} " in text
     assert shown("--kind", "scanline_vit") == text == shown("model.kind", "--kind", "scanline_vit")
     assert "num_layers" not in shown("model.num_heads", "--kind", "scanline_vit").partition("argument")[2]
+    assert "\n  auroc " in shown("objective.metrics.0")
     assert "An argument of sgd, adam and adamw." in shown("training.optimizer.lr")
 
 
