@@ -18,6 +18,7 @@ VARIED = ("data", "model", "objective", "regularization", "training", "evaluatio
 FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
 OPEN = (("data", "splits"), ("ablation", "features"), ("ablation", "grid"), ("ablation", "zip"), ("search", "space"))
 """Mappings whose keys are the user's: `none` takes away an entry of a base, or of a search space that is used."""
+SPLIT_NAME = r"^(?![0-9]+$)[^/.]+$"
 TAKEN_AWAY = {"const": "none", "description": "Takes away what a base has under this key."}
 NUM_OFFERED_ITEMS = 2
 """For how many items of a list of components paths are offered; any other is taken too."""
@@ -92,6 +93,7 @@ def _published(whole: dict[str, Any]) -> dict[str, Any]:
         for name, definition in whole["$defs"].items()
     }
     _let_none_take_away(definitions)
+    whole["$defs"]["Splits"]["propertyNames"] = {"pattern": SPLIT_NAME}
     whole["$defs"]["ParameterRange"]["oneOf"] = [{"required": [form]} for form in FORMS]
     return {**whole, "$defs": definitions}
 
