@@ -94,7 +94,7 @@ def _take_up(
     file = _File(path, text, migrated, named_by.path if named_by else None)
     files[path.resolve()] = file
     refusals = []
-    if named_by is None and not migrated.diagnostics:
+    if not migrated.diagnostics:
         for name in named_files(text, str(path)):
             refusals += _take_up(Path(name), file, migrated.version, files, migrations)
     return refusals

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from craftc.cli.migrate import migrate_files
+from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.migrate import Migrated, migrate
 from craftc.compiler.migrations import MIGRATIONS
 from craftc.compiler.migrations.migration import Change, Migration, Move, Remove, Replace
 from craftc.compiler.parse import parse
+from craftc.compiler.pipeline import analyse
 from craftc.compiler.version import LANGUAGE, check_version
 
 ROOT = Path(__file__).parents[3]
@@ -245,6 +247,25 @@ def test_writing_keeps_mode_links_and_mark_and_is_done_once(folder: Path, capsys
     assert migrate_files([Path("spec.yaml")], write=False, check=True, migrations=FIRST)
     assert sorted(path.name for path in folder.iterdir()) == ["link.yaml", "search_spaces", "spec.yaml"]
     assert "2 files with nothing to change" in capsys.readouterr().err
+
+
+def test_bases_are_rewritten_too_and_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("spec.yaml").write_text("craftc: 1\nextends: base.yaml\ntraining: {lr: 0.1}\n")
+    Path("base.yaml").write_text("extends: deep.yml  # more\ntraining: {epochs: 2, early_stopping: none}\n")
+    Path("deep.yml").write_text("craftc: 1\nreport: {html: true, tensorboard: true}\n")
+    assert migrate_files([Path("spec.yaml")], write=True, check=False, migrations=FIRST)
+    assert Path("spec.yaml").read_text() == "craftc: 2\nextends: base.yaml\ntraining: {optimizer: {lr: 0.1}}\n"
+    assert Path("base.yaml").read_text() == "extends: deep.yml  # more\ntraining: {epochs: 2, stop: none}\n"
+    assert Path("deep.yml").read_text() == "craftc: 2\nreport: {tensorboard: true}\n"
+    assert "base.yaml, which spec.yaml names: rewritten" in capsys.readouterr().err
+
+
+def test_a_base_of_another_version_is_told_in_its_own_line(folder: Path) -> None:
+    Path("base.yaml").write_text("# A base.\ncraftc: 2\ntraining: {epoch_count: 2}\n")
+    text = "craftc: 1\nname: x\nextends: base.yaml\n"
+    (refusal,) = analyse(text, "spec.yaml", built_in_catalogue()).diagnostics
+    assert (refusal.code, refusal.range.filename, refusal.range.start.line) == ("newer-version", "base.yaml", 2)
+    assert [(r.message, r.range.start.line) for r in refusal.related] == [("included here", 3)]
 
 
 def test_one_file_that_cannot_be_rewritten_keeps_all_from_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
