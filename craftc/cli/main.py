@@ -5,6 +5,7 @@ import sys
 import typer
 
 from craftc import __version__
+from craftc.cli.clean import clean
 from craftc.cli.compare import compare
 from craftc.cli.explain import explain
 from craftc.cli.lint import lint
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (lint, plan, run, report, compare, sync, schema, explain, submit, status, stop):
+for command in (lint, plan, run, report, compare, sync, schema, explain, submit, status, stop, clean):
     app.command()(command)
 
 
