@@ -10,8 +10,6 @@ from craftc.cli.read_spec import read_spec
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
 from craftc.compiler.recorded_metrics import selection
-from craftc.report.conclude import conclude
-from craftc.report.diff_conclusions import ConcludedRun
 from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search
@@ -49,6 +47,10 @@ def _read_spec(path: Path, runs_dir: Path) -> Experiment:
 
 
 def _read_run(folder: Path) -> Experiment:
+    # Lazily: statistics need scipy, and a spec does not.
+    from craftc.report.conclude import conclude
+    from craftc.report.diff_conclusions import ConcludedRun
+
     plan, results, failures = read_run(folder)
     search = read_search(folder)
     run = ConcludedRun(plan, conclude(plan, results, failures, search), search)

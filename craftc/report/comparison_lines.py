@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from craftc.report.wording import listed
@@ -62,9 +62,9 @@ def variant_lines(trials: TrialChanges, everything: bool) -> Iterator[str]:
         yield f"~ {change.name}: {_seeds(change)}"
     for sign, status, side in (("+", "new", "A"), ("-", "gone", "B")):
         for change in by_status[status]:
-            seeds = ", ".join(map(str, change.trials_b if status == "new" else change.trials_a))
+            seeds = _seed_list(change.trials_b if status == "new" else change.trials_a)
             known = f"; {side} has these trials as {change.other_name}" if change.other_name else ""
-            yield f"{sign} {change.name}: {status}, seeds {seeds}{known}"
+            yield f"{sign} {change.name}: {status}, {seeds}{known}"
     if by_status["same"]:
         yield f"the same: {listed([change.name for change in by_status['same']])}"
 
@@ -79,8 +79,13 @@ def _seeds(change: VariantChange) -> str:
     parts = []
     for only, other, side in ((change.trials_a, change.trials_b, "A"), (change.trials_b, change.trials_a, "B")):
         if seeds := sorted(only.keys() - other.keys()):
-            parts.append(f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))} only in {side}")
+            parts.append(f"{_seed_list(seeds)} only in {side}")
     return "; ".join(parts)
+
+
+def _seed_list(seeds: Iterable[int]) -> str:
+    listed_seeds = [str(seed) for seed in seeds]
+    return f"{'seed' if len(listed_seeds) == 1 else 'seeds'} {', '.join(listed_seeds)}"
 
 
 def conclusion_lines(change: ConclusionChange) -> Iterator[str]:
@@ -100,6 +105,7 @@ def conclusion_lines(change: ConclusionChange) -> Iterator[str]:
 def legend_lines(change: ConclusionChange) -> Iterator[str]:
     """How to read the table; only what it has."""
     differences = [row.difference for row in change.rows if row.difference]
+    yield "The verdicts are those of each run against its own baseline."
     if differences:
         yield "B - A is taken seed by seed, over the seeds that both have."
     if any(difference.verdict in ("better", "worse") for difference in differences):

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from craftc.report.diff_conclusions import ConcludedRun, diff_conclusions
 from craftc.report.diff_fields import diff_fields
 from craftc.report.diff_trials import diff_trials
-from craftc.report.measure import variant_trials
+from craftc.report.variant_trials import variant_trials
 from craftc.schemas.comparison import Comparison, Side
 from craftc.schemas.plan import Plan
+
+if TYPE_CHECKING:
+    from craftc.report.diff_conclusions import ConcludedRun
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,19 @@ class Experiment:
     fields: Mapping[str, Any] | None
     finished: frozenset[str]
     why_no_fields: str = ""
-    run: ConcludedRun | None = None
+    run: "ConcludedRun | None" = None
 
 
 def diff_experiments(a: Experiment, b: Experiment) -> Comparison:
     """Compare fields, trials and, of two runs, conclusions."""
     trials = diff_trials(a.plan, b.plan, b.finished)
     renamed = {change.name: change.other_name or "" for change in trials.variants if change.status == "renamed"}
-    conclusion = None if a.run is None or b.run is None else diff_conclusions(a.run, b.run, renamed)
+    conclusion = None
+    if a.run is not None and b.run is not None:
+        # Lazily: statistics need scipy, and two specs do not.
+        from craftc.report.diff_conclusions import diff_conclusions
+
+        conclusion = diff_conclusions(a.run, b.run, renamed)
     notes = []
     fields = a.fields, b.fields
     if a.fields is None or b.fields is None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from craftc.report.diff_fields import diff_fields
-from craftc.report.measure import VariantTrials, variant_trials
+from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.comparison import TrialChanges, VariantChange
 from craftc.schemas.plan import Plan, Trial
 

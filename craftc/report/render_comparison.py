@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.text import Text
 
 from craftc.report.comparison_lines import conclusion_lines, count, field_line, legend_lines, side_line, variant_lines
-from craftc.report.comparison_table import conclusion_table
 from craftc.schemas.comparison import Comparison, ConclusionChange, TrialChanges
 
+UNBOUNDED = 10_000
 MOST_LINES = 20
 """Of one section, unless everything is asked for."""
 
@@ -32,7 +32,7 @@ def render_comparison(
     """
     console = Console(
         file=io.StringIO(),
-        width=width,
+        width=UNBOUNDED,  # a line is as long as it is; the table is given its own width
         height=25,  # with both given, rich asks neither the terminal nor the environment
         force_terminal=color_system is not None,
         color_system=color_system,  # type: ignore[arg-type]
@@ -71,11 +71,15 @@ def _trials_heading(trials: TrialChanges) -> str:
 
 
 def _print_conclusion(console: Console, change: ConclusionChange, width: int, most: int | None) -> None:
+    # Lazily, as what compares specs needs no statistics.
+    from craftc.report.comparison_table import conclusion_table
+
     _print_section(console, "Conclusion", conclusion_lines(change), None)
     rows = change.rows if most is None else change.rows[:most]
     if rows:
         console.print()
-        console.print(conclusion_table(change, rows, width), soft_wrap=False, width=max(width, 60))
+        table, needed = conclusion_table(change, rows, width)
+        console.print(table, soft_wrap=False, width=needed)
     if len(rows) < len(change.rows):
         console.print(_more(len(change.rows) - len(rows)))
     for line in legend_lines(change) if rows else ():

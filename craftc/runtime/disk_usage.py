@@ -2,18 +2,18 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """`size` in bytes; `changed_at` in seconds since 1970. Hard links to one file have the same `inode`, and
     `num_links` counts all of them, wherever they are."""
 
-    path: Path
+    path: str
     inode: tuple[int, int]
     num_links: int
     size: int
@@ -25,16 +25,30 @@ def files_of(path: Path) -> Iterator[File]:
 
     What vanishes meanwhile is left out. Raises OSError for what may not be read.
     """
+    if path.is_dir() and not path.is_symlink():
+        yield from _files_in(str(path))
+        return
+    with suppress(FileNotFoundError):
+        yield _file(str(path), path.lstat())
+
+
+def _files_in(folder: str) -> Iterator[File]:
+    """Plain text instead of Path: a store has a hundred thousand files."""
     try:
-        if path.is_dir() and not path.is_symlink():
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    yield from files_of(Path(entry.path))
-            return
-        stat = path.lstat()
+        with os.scandir(folder) as entries:
+            listed = list(entries)
     except FileNotFoundError:
         return
-    yield File(path, (stat.st_dev, stat.st_ino), stat.st_nlink, stat.st_size, stat.st_mtime)
+    for entry in listed:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(entry.path)
+        else:
+            with suppress(FileNotFoundError):
+                yield _file(entry.path, entry.stat(follow_symlinks=False))
+
+
+def _file(path: str, stat: os.stat_result) -> File:
+    return File(path, (stat.st_dev, stat.st_ino), stat.st_nlink, stat.st_size, stat.st_mtime)
 
 
 def total_size(files: Iterable[File]) -> int:

@@ -1,6 +1,7 @@
 """A runs folder in; its trials, runs and prepared data, each with its size and who names it, out."""
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -117,12 +118,11 @@ def checkpoint_files(trial: Path, which: Literal["last", "all"]) -> list[Path]:
 def _trial(
     trial: str, files: list[File], store: Store, said: Mapping[str, TrialState], names: Iterable[str], in_specs: bool
 ) -> StoredTrial:
-    folder = store.folder(trial) / CHECKPOINTS
     return StoredTrial(
         id=trial,
         state="finished" if store.is_finished(trial) else said.get(trial, "unfinished"),
         size=total_size(files),
-        checkpoints_size=total_size(file for file in files if file.path.parent == folder),
+        checkpoints_size=total_size(file for file in files if _is_checkpoint(file)),
         changed_at=max((file.changed_at for file in files), default=0.0),
         experiments=tuple(sorted(names)),
         in_specs=in_specs,
@@ -183,8 +183,12 @@ def _totals(trials: Iterable[StoredTrial], files: Mapping[str, list[File]]) -> T
         pruned=states.count("pruned"),
         unfinished=states.count("unfinished"),
         size=total_size(every),
-        checkpoints_size=total_size(file for file in every if file.path.parent.name == CHECKPOINTS),
+        checkpoints_size=total_size(file for file in every if _is_checkpoint(file)),
     )
+
+
+def _is_checkpoint(file: File) -> bool:
+    return os.path.basename(os.path.dirname(file.path)) == CHECKPOINTS
 
 
 def _last_words(results: Path) -> dict[str, TrialState]:
@@ -216,9 +220,9 @@ def _folders(parent: Path) -> list[Path]:
     """Not hidden, and no links."""
     if not parent.is_dir():
         return []
-    return sorted(
-        path for path in parent.iterdir() if not path.name.startswith(".") and not path.is_symlink() and path.is_dir()
-    )
+    with os.scandir(parent) as entries:
+        names = [each.name for each in entries if each.name[0] != "." and each.is_dir(follow_symlinks=False)]
+    return [parent / name for name in sorted(names)]
 
 
 def _leftovers(runs_dir: Path) -> Iterator[Path]:
