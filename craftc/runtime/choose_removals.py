@@ -92,6 +92,8 @@ def _prepared(shelf: Shelf, wish: Wish, orphaned: frozenset[str]) -> Iterator[Re
         changed_at = max((file.changed_at for file in _files(shelf, removal)), default=0.0)
         if (wish.prepared or name in orphaned) and _is_old(wish, changed_at):
             yield removal
+    for path in shelf.torn if wish.prepared else ():
+        yield _removal(shelf, "prepared", f"{STORE}/{PREPARED}/{path.name}", path.name.split(".")[1])
 
 
 def _removal(shelf: Shelf, kind: RemovalKind, path: str, name: str) -> Removal:

@@ -29,13 +29,15 @@ CHECKPOINTS = "checkpoints"
 REMOVING = ".removing-"
 """What is removed gets a name that begins so first: a kill in the middle leaves that, and nothing half there."""
 
+_TORN = re.compile(r"\.[0-9a-f]{64}\..*")
 _TRIAL = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Shelf:
     """All that a runs folder holds. `prepared` maps a name to whether a run or a spec names it; `runs` and `trials`
-    are keyed by their folders' names, a run's with its experiment; `named` is what the files of each run name."""
+    are keyed by their folders' names, a run's with its experiment; `named` is what the files of each run name.
+    `torn` are folders in which a killed process had begun to prepare data."""
 
     runs_dir: Path
     contents: Contents
@@ -43,6 +45,7 @@ class Shelf:
     runs: dict[str, StoredRun]
     named: dict[Path, frozenset[str]]
     prepared: dict[str, bool]
+    torn: tuple[Path, ...]
     leftovers: tuple[Path, ...]
 
     @property
@@ -81,7 +84,7 @@ def read_contents(runs_dir: Path, in_specs: frozenset[str] = frozenset()) -> She
         prepared_size=total_size(files_of(store.root / PREPARED)),
         leftovers_size=total_size(file for path in leftovers for file in files_of(path)),
     )
-    return Shelf(runs_dir, contents, trials, runs, named, prepared, leftovers)
+    return Shelf(runs_dir, contents, trials, runs, named, prepared, tuple(_torn(store.root / PREPARED)), leftovers)
 
 
 def life_of(run: Path, store: Store) -> RunLife:
@@ -223,6 +226,11 @@ def _folders(parent: Path) -> list[Path]:
     with os.scandir(parent) as entries:
         names = [each.name for each in entries if each.name[0] != "." and each.is_dir(follow_symlinks=False)]
     return [parent / name for name in sorted(names)]
+
+
+def _torn(prepared: Path) -> Iterator[Path]:
+    if prepared.is_dir():
+        yield from sorted(path for path in prepared.iterdir() if _TORN.fullmatch(path.name) and path.is_dir())
 
 
 def _leftovers(runs_dir: Path) -> Iterator[Path]:

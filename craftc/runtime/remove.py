@@ -69,7 +69,7 @@ def _remove(path: Path, removal: Removal, store: Store, named: _Named) -> str | 
         case "prepared":
             if named.a_run_lives:
                 return "a run lives, which may read it"
-            _remove_whole(path)
+            return _remove_prepared(path, removal.name)
         case "trial" | "last-checkpoint" | "all-checkpoints":
             try:
                 with store.lock(removal.name, timeout_s=0):
@@ -93,6 +93,18 @@ def _remove_trial(path: Path, trial: str, named: _Named) -> str | None:
     if trial in named:
         return "a run names it now"
     _remove_whole(path)
+    return None
+
+
+def _remove_prepared(path: Path, fingerprint: str) -> str | None:
+    """Under the lock that whoever prepares it holds."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path.with_name(f".{fingerprint}.lock"), timeout=0):
+            _remove_whole(path)
+    except Timeout:
+        return "it is being prepared"
     return None
 
 

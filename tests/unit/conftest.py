@@ -8,10 +8,12 @@ import pytest
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
+from craftc.compiler.propose import Proposer
 from craftc.runtime.driver import write_driver
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.run_folder import create_run
+from craftc.runtime.search_source import SearchContext
 from craftc.runtime.store import Store
 
 TINY = """\
@@ -28,17 +30,21 @@ ablation: {seeds: 2, grid: {training.optimizer.lr: [1e-3]}}
 def train(spec: str, runs_dir: Path) -> Path:
     """Run a spec in this process; the run's folder. Its driver has ended by the time anyone looks."""
     store = Store(runs_dir / "store")
-    plan = compile_spec(spec, str(runs_dir.parent / "tiny.yaml"), built_in_catalogue(), store.is_finished).plan
+    compiled = compile_spec(spec, str(runs_dir.parent / "tiny.yaml"), built_in_catalogue(), store.is_finished)
+    plan = compiled.plan
     assert plan is not None
     folder = create_run(runs_dir, plan, spec)
-    if plan.jobs:
-        execute(plan, store=store, backend=InlineBackend(), observers=(), run_folder=folder)
+    search = None
+    if plan.search is not None:
+        proposer = Proposer(compiled.analysis, built_in_catalogue(), runs_dir.parent)
+        search = SearchContext(folder.database, proposer)
+    execute(plan, store=store, backend=InlineBackend(), observers=(), run_folder=folder, search=search)
     return folder.path
 
 
 @pytest.fixture(scope="session")
 def tiny() -> str:
-    """Four trials: two variants, base and lr=0.001, with two seeds each."""
+    """Four trials: two variants, base and lr=1e-3, with two seeds each."""
     return TINY
 
 

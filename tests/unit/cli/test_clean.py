@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from craftc.cli.main import app
@@ -128,6 +129,22 @@ def test_a_damaged_or_renamed_or_linked_run_still_protects_its_trials(runs_dir: 
     assert as_json(runs_dir, "--orphaned", "--yes")["removed"] == []
 
 
+@pytest.mark.parametrize("lost", [["search.json"], ["results.jsonl", "search.json"]])
+def test_the_points_of_a_search_are_named_by_its_run_as_a_kill_leaves_it(
+    tmp_path: Path, tiny: str, train_spec: Any, lost: list[str]
+) -> None:
+    space = "{training.optimizer.lr: {log_uniform: [1e-4, 1e-1]}}"
+    search = f"search: {{space: {space}, optimize: {{metric: valid/loss}}, sampler: random, trials: 2}}\n"
+    spec = tiny[: tiny.index("ablation")].replace("epochs: 2", "epochs: 1") + search
+    run = train_spec(spec, tmp_path)
+    assert len(trials(tmp_path)) == 3
+    assert len(named_by(run)) == 1
+    for name in lost:
+        (run / name).unlink()
+    assert as_json(tmp_path, "--orphaned", "--yes")["removed"] == []
+    assert len(trials(tmp_path)) == 3
+
+
 def test_last_checkpoints_of_finished_trials(runs_dir: Path) -> None:
     report = runner.invoke(app, ["report", "tiny", "--runs-dir", str(runs_dir)]).stdout
     clean(runs_dir, "--checkpoints", "last", "--yes")
@@ -241,6 +258,9 @@ def test_prepared_data_goes_when_asked_or_when_no_run_names_it(runs_dir: Path, l
     for name in (named, unnamed):
         (runs_dir / "store" / "prepared" / name).mkdir(parents=True)
         (runs_dir / "store" / "prepared" / name / "x.npy").write_bytes(bytes(1000))
+    torn = runs_dir / "store" / "prepared" / f".{named}.abcd"
+    (torn / "new").mkdir(parents=True)
+    (torn.with_name(f".{named}.lock")).touch()
     plan = run / "plan.json"
     plan.write_text(plan.read_text().replace('"folded"', f'"prepare": "{named}", "folded"', 1))
     assert "prepared data: 2, 2.0 KiB" in clean(runs_dir).stdout
@@ -248,8 +268,11 @@ def test_prepared_data_goes_when_asked_or_when_no_run_names_it(runs_dir: Path, l
     living(run)
     assert "a run lives" in clean(runs_dir, "--prepared", "--yes").stderr
     (run / "driver.json").unlink()
+    with FileLock(torn.with_name(f".{named}.lock")):
+        assert "it is being prepared" in clean(runs_dir, "--prepared", "--yes").stderr
+    assert (runs_dir / "store" / "prepared" / named).exists()
     clean(runs_dir, "--prepared", "--yes")
-    assert not (runs_dir / "store" / "prepared" / named).exists()
+    assert [path.name for path in (runs_dir / "store" / "prepared").iterdir() if path.is_dir()] == []
 
 
 def test_what_a_killed_removal_left_goes_with_the_next(runs_dir: Path) -> None:

@@ -36,7 +36,7 @@ def test_two_specs(here: Path) -> None:
     assert found["trials"]["num_common"] == 0
     assert [(v["name"], v["status"]) for v in found["trials"]["variants"]] == [
         ("base", "changed"),
-        ("lr=0.001", "changed"),
+        ("lr=1e-3", "changed"),
     ]
     assert found["conclusion"] is None
 
@@ -74,15 +74,15 @@ def test_two_runs_by_their_names(here: Path) -> None:
     }
     assert {v["name"]: v["status"] for v in found["trials"]["variants"]} == {
         "base": "reseeded",
-        "lr=0.003": "new",
-        "lr=0.001": "gone",
+        "lr=3e-3": "new",
+        "lr=1e-3": "gone",
     }
     (row,) = found["conclusion"]["rows"]
     assert (row["name"], row["same_trials"], row["comparable"]) == ("base", True, True)
     text = runner.invoke(app, ["compare", f"tiny/{first}", "tiny"])
     assert text.exit_code == 0
     assert "base: seed 2 only in B" in text.stdout
-    assert "+ lr=0.003: new, seeds 0, 1, 2" in text.stdout
+    assert "+ lr=3e-3: new, seeds 0, 1, 2" in text.stdout
     assert "same trials" in text.stdout
     assert "\x1b" not in text.stdout
 
@@ -111,7 +111,7 @@ def test_data_of_other_content_is_said_to_differ_where_no_field_does(here: Path,
     run = create_run(store, plan.model_copy(update={"name": "csv"}), text)
     Path("table.csv").write_text("x,label\n" + "".join(f"{i},{i % 2}\n" for i in range(1, 21)))
     result = runner.invoke(app, ["compare", str(run.path), "csv.yaml"])
-    assert "base, lr=0.001: no field differs; the content of its data" in result.stdout
+    assert "base, lr=1e-3: no field differs; the content of its data" in result.stdout
 
 
 def test_mistakes_in_a_spec_are_told(here: Path) -> None:
