@@ -136,3 +136,26 @@ def test_in_a_terminal_there_are_colours(here: Path) -> None:
     plain, coloured = render_comparison(found, 80), render_comparison(found, 80, color_system="standard")
     assert "\x1b[33m  ~ training.epochs: 2 -> 3\x1b[0m" in coloured
     assert "\x1b" not in plain
+
+
+def test_searches_are_compared_by_their_best_points_where_they_optimize_one_metric(
+    tmp_path: Path, tiny: str, train_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def searched(metric: str, num: int) -> str:
+        space = "{training.optimizer.lr: {log_uniform: [1e-4, 1e-1]}}"
+        search = f"search: {{space: {space}, optimize: {{metric: {metric}}}, sampler: random, trials: {num}}}\n"
+        spec = tiny[: tiny.index("ablation")].replace("epochs: 2", "epochs: 1") + search
+        return str(train_spec(spec, tmp_path / "runs"))
+
+    monkeypatch.chdir(tmp_path)
+    one, longer, other = searched("valid/loss", 1), searched("valid/loss", 3), searched("valid/accuracy", 1)
+    (search,) = compared(one, longer)["conclusion"]["searches"]
+    assert (search["variant"], search["comparable"]) == ("base", True)
+    assert search["value_b"] <= search["value_a"]
+    assert set(search["best_b"]) == {"training.optimizer.lr"}
+    (search,) = compared(one, other)["conclusion"]["searches"]
+    assert (search["comparable"], search["value_a"], search["value_b"]) == (False, None, None)
+    assert (
+        "search of base: not comparable, valid/loss -> valid/accuracy"
+        in runner.invoke(app, ["compare", one, other]).stdout
+    )
