@@ -66,21 +66,28 @@ def _read_run(folder: Path) -> Experiment:
 
 
 def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
-    """The spec as the run kept it, or why it cannot be read: files that it names may not be where they were."""
-    path = folder / "spec.yaml"
+    """The spec as the run kept it, or why it cannot be read: files that it names may not be where they were.
+
+    The resolved one names none, where there is one.
+    """
+    resolved = folder / "spec.resolved.yaml"
+    path = resolved if resolved.is_file() else folder / "spec.yaml"
     text = read_spec(path)
     if isinstance(text, Diagnostic):
-        return None, f"spec.yaml {text.message}"
+        return None, f"{path.name} {text.message}"
     analysis = analyse(text, str(path), built_in_catalogue())
     if analysis.spec is None or not analysis.is_valid:
         first = next((d for d in analysis.diagnostics if d.severity == "error"), None)
-        return None, f"its spec.yaml is no longer valid{f': {first.message}' if first else ''}"
+        return None, f"its {path.name} is no longer valid{f': {first.message}' if first else ''}"
     return analysis.spec, ""
 
 
 def _fields(spec: Spec) -> dict[str, Any]:
-    """Every field with its value, written or default."""
+    """Every field with its value, written, default or from a file that the spec names; which file is no field."""
     fields = spec.model_dump(mode="json")
+    fields.pop("extends", None)
+    if isinstance(fields["search"], dict):
+        fields["search"].pop("use", None)
     # Left out and "none" are one value in the model, and two things in training.
     select = selection(spec)
     fields["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")

@@ -11,7 +11,7 @@ def diff_fields(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[FieldChange]
     """In the order of `a`, then of what only `b` has.
 
     Mappings are compared key by key, lists of mappings item by item, all else whole. A component of another kind is
-    another value: its arguments mean something else. A section that is None is one that is not there.
+    another value: its arguments mean something else. A section that is None or "none" is one that is not there.
     """
     return list(_mappings(a, b, ()))
 
@@ -33,9 +33,9 @@ def _values(a: Any, b: Any, path: Path) -> Iterator[FieldChange]:
         yield from _mappings(a, b, path)
     elif _holds_mappings(a) and _holds_mappings(b):
         yield from _items(a, b, path)
-    elif a is None and isinstance(b, Mapping):
+    elif _is_off(a) and isinstance(b, Mapping):
         yield FieldChange(path=format_path(path), kind="added", b=b)
-    elif b is None and isinstance(a, Mapping):
+    elif _is_off(b) and isinstance(a, Mapping):
         yield FieldChange(path=format_path(path), kind="removed", a=a)
     else:
         yield FieldChange(path=format_path(path), kind="changed", a=a, b=b)
@@ -59,6 +59,10 @@ def _is_same(a: Any, b: Any) -> bool:
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(_is_same, a, b))
     return bool(a == b)
+
+
+def _is_off(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value == "none")
 
 
 def _holds_mappings(value: Any) -> bool:

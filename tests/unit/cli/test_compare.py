@@ -95,6 +95,23 @@ def test_a_run_whose_spec_was_damaged_is_compared_by_its_plan(here: Path) -> Non
     assert "no longer valid" in found["notes"][0]
 
 
+def test_a_search_space_from_a_file_is_compared_by_what_it_holds(here: Path, tiny: str) -> None:
+    ranges = "training.optimizer.lr: {log_uniform: [1e-4, 1e-1]}"
+    Path("lr.yaml").write_text(f"{ranges}\n")
+    common = "optimize: {metric: valid/loss}, trials: 2"
+    Path("named.yaml").write_text(f"{tiny}search: {{use: ./lr.yaml, {common}}}\n")
+    Path("inline.yaml").write_text(f"{tiny}search: {{space: {{{ranges}}}, {common}}}\n")
+    assert compared("named.yaml", "inline.yaml")["fields"] == []
+
+
+def test_a_run_is_read_by_its_resolved_spec_where_it_has_one(here: Path) -> None:
+    run = runs_of(Path("runs/tiny"))[0]
+    (run / "spec.yaml").rename(run / "spec.resolved.yaml")
+    (run / "spec.yaml").write_text("craftc: 1\nname: [")
+    found = compared("a.yaml", str(run))
+    assert (found["fields"], found["notes"]) == ([], [])
+
+
 def test_data_of_other_content_is_said_to_differ_where_no_field_does(here: Path, tiny: str) -> None:
     Path("table.csv").write_text("x,label\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
     Path("csv.yaml").write_text(

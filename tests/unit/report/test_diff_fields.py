@@ -46,6 +46,7 @@ def test_no_difference_means_equal(a: dict[str, Any], b: dict[str, Any]) -> None
         ({"x": {"n": 1}}, {"x": {"n": 2}}, [("x.n", "changed", 1, 2)]),
         ({"n": 1}, {"n": True}, [("n", "changed", 1, True)]),
         ({"search": None}, {"search": {"n": 1}}, [("search", "added", None, {"n": 1})]),
+        ({"search": "none"}, {"search": {"n": 1}}, [("search", "added", None, {"n": 1})]),
         ({"search": {"n": 1}}, {}, [("search", "removed", {"n": 1}, None)]),
         ({"grid": {"a.b": [1]}}, {"grid": {"a.b": [1, 2]}}, [('grid["a.b"]', "changed", [1], [1, 2])]),
         (
