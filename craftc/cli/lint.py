@@ -44,7 +44,7 @@ def lint(
             diagnostics.append(text)
         else:
             texts[str(file)] = text
-            analysis = analyse(text, str(file), built_in_catalogue())
+            analysis = analyse(text, str(file), built_in_catalogue(), environment=os.environ)
             texts |= analysis.fragments
             diagnostics += analysis.diagnostics
     if format is Format.JSON:
