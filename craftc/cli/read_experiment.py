@@ -13,9 +13,11 @@ from craftc.compiler.recorded_metrics import selection
 from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search
+from craftc.report.variant_trials import variant_trials
 from craftc.runtime.run_folder import find_run
 from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
 
@@ -43,7 +45,7 @@ def _read_spec(path: Path, runs_dir: Path) -> Experiment:
         num_trials=len(trials),
         num_finished=len(finished),
     )
-    return Experiment(side, compiled.plan, _fields(compiled.spec), finished)
+    return Experiment(side, compiled.plan, _fields(compiled.spec, compiled.plan), finished)
 
 
 def _read_run(folder: Path) -> Experiment:
@@ -62,7 +64,7 @@ def _read_run(folder: Path) -> Experiment:
         num_finished=len(results),
     )
     spec, why_not = _spec_of_run(folder)
-    return Experiment(side, plan, None if spec is None else _fields(spec), frozenset(results), why_not, run)
+    return Experiment(side, plan, None if spec is None else _fields(spec, plan), frozenset(results), why_not, run)
 
 
 def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
@@ -82,12 +84,15 @@ def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
     return analysis.spec, ""
 
 
-def _fields(spec: Spec) -> dict[str, Any]:
+def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
     """Every field with its value, written, default or from a file that the spec names; which file is no field."""
     fields = spec.model_dump(mode="json")
     fields.pop("extends", None)
     if isinstance(fields["search"], dict):
         fields["search"].pop("use", None)
+    # The same file whatever folder its path starts from.
+    as_written = variant_trials(plan).get(plan.baseline) or plan.trials
+    fields["data"]["source"] = as_written[0].config["data"]["source"]
     # Left out and "none" are one value in the model, and two things in training.
     select = selection(spec)
     fields["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")
