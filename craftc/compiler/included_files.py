@@ -3,9 +3,10 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from craftc.compiler.document import Node, included_by
+from craftc.compiler.document import Document, Node, included_by
 from craftc.compiler.file_kind import FileKind, file_kind
 from craftc.compiler.parse import MAX_BYTES, parse
 from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
@@ -62,7 +63,7 @@ class IncludedFiles:
             return None
         self.texts[filename] = text
         self.included.setdefault(filename, Range(filename=named.filename, start=named.start, end=named.end))
-        document, diagnostics = parse(text, filename)
+        document, diagnostics = _parse_once(text, filename) if len(text) <= _SHORT else parse(text, filename)
         chain = included_by(filename, self.included)
         self.diagnostics += [found.model_copy(update={"related": (*found.related, *chain)}) for found in diagnostics]
         if document is None:
@@ -93,6 +94,16 @@ class IncludedFiles:
             reason = str(error.strerror)
         self.report(Problem(problem.code, problem.path, f"cannot read {filename}: {reason}"), named)
         return None
+
+
+_SHORT = 1 << 16
+"""Characters up to which a file's tree is kept for the next spec that includes it; trees take much more memory."""
+
+
+@lru_cache(maxsize=16)
+def _parse_once(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
+    """The specs of one folder share bases and search spaces. Neither the tree nor the list may be changed."""
+    return parse(text, filename)
 
 
 def beside(named: Node) -> str:
