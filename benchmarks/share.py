@@ -48,12 +48,16 @@ SPEC: dict[str, Any] = {
 }
 
 
-def measure(trials: list[Trial]) -> tuple[float, list[dict[str, Any]]]:
-    """Seconds of wall time from an empty store, and the results without the clock."""
+Seconds = tuple[float, float]
+"""Of wall time, and of this process's CPU time, which a busy machine changes less."""
+
+
+def measure(trials: list[Trial]) -> tuple[Seconds, list[dict[str, Any]]]:
+    """Seconds from an empty store, and the results without the clock."""
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         events = list(run_job(trials, store=Store(Path(folder)), device="cpu", cpus=1))
-        seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start, time.process_time() - cpu_start
     results = [event.result.model_dump(exclude={"seconds"}) for event in events if isinstance(event, TrialFinished)]
     assert len(results) == len(trials), "every trial finishes"
     return seconds, sorted(results, key=lambda result: result["trial"])
@@ -79,19 +83,21 @@ def main() -> None:
     alone = [trial.model_copy(update={"shares": None}) for trial in shared]
     # Imports, the data and torch's first steps, before the clock.
     measure([trial for trial in alone if trial.epochs == min(options.epochs)][:1])
-    seconds: dict[str, list[float]] = {"alone": [], "shared": []}
+    seconds: dict[str, list[Seconds]] = {"alone": [], "shared": []}
     for _ in range(options.rounds):
         (one, apart), (other, together) = measure(alone), measure(shared)
         assert apart == together, "every number is the same"
         seconds["alone"].append(one)
         seconds["shared"].append(other)
     epochs = {"alone": sum(trial.epochs for trial in alone), "shared": max(trial.epochs for trial in shared)}
-    ratio = median(seconds["shared"]) / median(seconds["alone"])
+    wall, cpu = ({side: median(pair[i] for pair in pairs) for side, pairs in seconds.items()} for i in (0, 1))
+    ratio = {"wall": wall["shared"] / wall["alone"], "cpu": cpu["shared"] / cpu["alone"]}
     print(f"{len(alone)} trials; {platform.machine()}, {os.cpu_count()} cores, one thread; {options.rounds} rounds")
-    print("         epochs  median s   min s")
-    for side, values in seconds.items():
-        print(f"{side:8} {epochs[side]:6} {median(values):9.2f} {min(values):7.2f}")
-    print(f"shared / alone: {ratio:.3f} (of epochs: {epochs['shared'] / epochs['alone']:.3f}); all results equal")
+    print("         epochs  wall s   CPU s   (medians)")
+    for side in seconds:
+        print(f"{side:8} {epochs[side]:6} {wall[side]:7.2f} {cpu[side]:7.2f}")
+    share = epochs["shared"] / epochs["alone"]
+    print(f"shared / alone: wall {ratio['wall']:.3f}, CPU {ratio['cpu']:.3f}, epochs {share:.3f}; all results equal")
     if options.json is not None:
         content = {"trials": len(alone), "epochs": epochs, "seconds": seconds, "ratio": ratio, "cpus": os.cpu_count()}
         options.json.write_text(json.dumps(content, indent=2) + "\n")
