@@ -10,6 +10,8 @@ from craftc.schemas.diagnostic import Diagnostic, Path, Related, Severity
 
 MAX_SHOWN = 60
 """Characters of a user's text that a message repeats."""
+MAX_TOLD = 1000
+"""Mistakes that are told of one spec; whoever has more mends those first."""
 MAX_NAMES = 20
 """Known names that a message lists."""
 
