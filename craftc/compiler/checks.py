@@ -1,13 +1,15 @@
 """Rules between fields: one function and one code each. Every function yields what breaks its rule."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from craftc.compiler.component_fields import component_fields, component_places
 from craftc.compiler.expression import ExpressionError, parse_expression
-from craftc.compiler.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import MAX_TOLD, Problem, all_of, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path
@@ -40,7 +42,7 @@ Rule = Callable[[Checked], Iterator[Problem]]
 
 def check(checked: Checked, rules: tuple[Rule, ...]) -> list[Problem]:
     """Every broken rule, in the order of the rules."""
-    return [problem for rule in rules for problem in rule(checked)]
+    return [problem for rule in rules for problem in islice(rule(checked), MAX_TOLD + 1)]
 
 
 def splits_sum(checked: Checked) -> Iterator[Problem]:
@@ -48,7 +50,7 @@ def splits_sum(checked: Checked) -> Iterator[Problem]:
     fractions = checked.spec.data.splits.fractions
     total = sum(fractions.values())
     if abs(total - 1) > 1e-6:
-        message = f"the splits {' + '.join(fractions)} are {total:g} of the data; expected 1"
+        message = f"the splits {all_of(fractions, ' + ')} are {total:g} of the data; expected 1"
         yield Problem("splits-sum", ("data", "splits"), message)
 
 
@@ -147,9 +149,21 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
         names = every_epoch if mode is not None else of_weights
         if metric not in names:
             fit = [name for name in names if mode is None or not name.startswith(f"{HELD_OUT}/")]
-            hint = did_you_mean(metric, fit) or f"recorded are {one_of(fit)}"
+            near = _nearest_metric(metric, fit)
+            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(fit)}"
             reads = (("objective", "metrics"), ("data", "splits"))
             yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
+
+
+def _nearest_metric(metric: str, recorded_names: Iterable[str]) -> str | None:
+    """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself."""
+    names = [name.partition("/") for name in recorded_names]
+    split, slash, measure = metric.partition("/")
+    if not slash:
+        return next(("/".join((of, what)) for of, _, what in names if what == split), None)
+    near_split = nearest(split, dict.fromkeys(of for of, _, _ in names))
+    near_measure = nearest(measure, dict.fromkeys(what for of, _, what in names if of == near_split))
+    return f"{near_split}/{near_measure}" if near_measure else None
 
 
 def held_out_used(checked: Checked) -> Iterator[Problem]:
@@ -275,7 +289,7 @@ def zip_length(checked: Checked) -> Iterator[Problem]:
     """What is taken in step is equally long."""
     lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{path} has {length}" for path, length in lengths.items())
+        told = all_of(f"{path} has {length}" for path, length in lengths.items())
         message = f"the lists are taken in step and differ in length: {told}"
         yield Problem("zip-length", ("ablation", "zip"), message)
 

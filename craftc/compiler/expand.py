@@ -5,9 +5,10 @@ other is compared with it. `exclude` and `require` then leave out variants, neve
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import Any
 
@@ -15,9 +16,10 @@ from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import EXPERIMENT_RULES, Checked, check
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.lower import SECTIONS
-from craftc.compiler.problem import Problem, did_you_mean, one_of
+from craftc.compiler.parse import MAX_DEPTH
+from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
 from craftc.compiler.resolve import resolve
-from craftc.compiler.tree import copy_tree, set_path, touch
+from craftc.compiler.tree import Touching, copy_tree, count_values, set_path
 from craftc.compiler.validate import validate
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
@@ -25,6 +27,12 @@ from craftc.schemas.spec import Ablation, Spec
 
 MAX_TRIALS = 100_000
 """Of one spec; a product of a few long lists is soon more than anyone could train or wait for."""
+MAX_VARIANTS = 2_500
+"""Of one ablation. Each is resolved and checked as a spec of its own, which takes a third of a millisecond."""
+MAX_SETTINGS = 500
+"""Values that features set and paths that grid and zip vary, all together."""
+MAX_WORK = 400_000
+"""Values of the spec, and rules of exclude and require, times the variants that they are looked at in."""
 FULL = "full"
 BASE = "base"
 BARE = "bare"
@@ -59,32 +67,66 @@ class Expansion:
 def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
     ablation = base.spec.ablation
-    num_trials = _num_variants(ablation) * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
-    if num_trials > MAX_TRIALS:
-        message = f"the ablation asks for {num_trials:,} trials; at most {MAX_TRIALS:,} are possible"
-        return Expansion((), [Problem("too-many-trials", ("ablation",), message, "shorten its lists", at_key=True)])
+    too_large = _too_large(base)
+    if too_large is not None:
+        return Expansion((), [Problem("too-many-trials", ("ablation",), *too_large, at_key=True)])
     known = {(problem.code, problem.path, problem.message) for problem in base_problems}
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
+    num_errors = 0
     for variant in _variants(base.spec):
+        if not variant.settings:
+            own = base.spec.model_copy(update={"ablation": Ablation()})  # what is wrong with it is told already
+            resolved.append(ResolvedVariant(variant, own))
+            continue
         spec, tree, found = resolve_variant(base, variant)
+        num_errors += sum(problem.severity == "error" for problem in found)
+        if num_errors > 2 * MAX_TOLD:
+            return Expansion((), [*told.values(), *islice(_placed(found, variant, base), MAX_TOLD)])
         for problem in found:
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
                 placed = blame(problem, variant, base.tree)
                 told.setdefault((placed.code, placed.path, problem.message), placed)
-        if spec is not None and not (variant.settings and filters.leaves_out(variant, tree)):
+        if spec is not None and not filters.leaves_out(variant, tree):
             resolved.append(ResolvedVariant(variant, spec))
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
-    problems = [*told.values(), *failed, *unknown_exclude_paths(base)]
+    problems = [*told.values(), *failed, *islice(unknown_exclude_paths(base), MAX_TOLD + 1)]
     if not problems:
         problems += filters.idle()
         if len(resolved) == 1 and _asks_for_more(ablation):
             message = "exclude and require leave no variant but the spec as written"
             problems = [Problem("nothing-left", ("ablation",), message, at_key=True)]
     return Expansion(tuple(resolved), problems)
+
+
+def _placed(found: list[Problem], variant: Variant, base: Checked) -> Iterator[Problem]:
+    yield from (blame(problem, variant, base.tree) for problem in found)
+
+
+def _too_large(base: Checked) -> tuple[str, str] | None:
+    """What of an ablation is more than can be told within seconds, and the mend."""
+    ablation = base.spec.ablation
+    num_variants = _num_variants(ablation)
+    num_trials = num_variants * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
+    if num_trials > MAX_TRIALS:
+        message = f"the ablation asks for {num_trials:,} trials; at most {MAX_TRIALS:,} are possible"
+        return message, "shorten its lists"
+    if num_variants > MAX_VARIANTS:
+        message = f"the ablation asks for {num_variants:,} variants; at most {MAX_VARIANTS:,} are possible"
+        return message, "shorten its lists, or search"
+    num_settings = len(ablation.grid) + len(ablation.zip) + sum(map(len, ablation.features.values()))
+    if num_settings > MAX_SETTINGS:
+        return f"the ablation sets {num_settings:,} values; at most {MAX_SETTINGS:,} are possible", "set fewer"
+    written = {key: value for key, value in base.written.items() if key != "ablation"}
+    num_rules = sum(map(len, ablation.exclude)) + sum(map(len, ablation.require)) // 10
+    size = count_values(written) + num_settings + num_rules
+    if num_variants > 1 and size * num_variants > MAX_WORK:
+        message = f"{num_variants:,} variants of a spec of {size:,} values are too much to check"
+        return message, "shorten the spec's lists, or the ablation's"
+    return None
 
 
 def _num_variants(ablation: Ablation) -> int:
@@ -146,16 +188,20 @@ def _named(points: Iterator[tuple[Setting, ...]]) -> Iterator[Variant]:
 
 def short_names(paths: set[str]) -> dict[str, str]:
     """Each path by as few of its last parts as tell it from the others: `model.num_layers` to `num_layers`."""
+    endings = Counter(ending for path in paths for ending in _endings(path))
     names: dict[str, str] = {}
     for path in paths:
-        parts = path.split(".")
-        for count in range(1, len(parts) + 1):
-            name = ".".join(parts[-count:])
-            others = [other for other in paths if other != path and (f".{other}").endswith(f".{name}")]
-            if not others and not parts[-count].isdigit():
-                break
-        names[path] = name
+        names[path] = next((name for name in _endings(path) if endings[name] == 1 and not _begins_with_digits(name)), path)
     return names
+
+
+def _endings(path: str) -> Iterator[str]:
+    parts = path.split(".")[-MAX_DEPTH:]
+    return (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
+
+
+def _begins_with_digits(name: str) -> bool:
+    return name.partition(".")[0].isdigit()
 
 
 def _value_name(value: Any) -> str:
@@ -195,6 +241,9 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[
 def _not_settable(setting: Setting) -> Problem | None:
     """Only what decides a result can be varied."""
     section = setting.target[0]
+    if len(setting.target) > MAX_DEPTH:
+        message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
+        return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
         return None
     if section in Spec.model_fields:
@@ -210,4 +259,5 @@ def untainted(problems: list[Problem], tainted: frozenset[Path]) -> list[Problem
     """The problems that do not stand on a mistaken value."""
     if not tainted:
         return problems
-    return [p for p in problems if not any(touch(path, bad) for path in (p.path, *p.reads) for bad in tainted)]
+    bad = Touching(tainted)
+    return [p for p in problems if not any(path in bad for path in (p.path, *p.reads))]

@@ -67,7 +67,7 @@ class Expression:
             raise ExpressionError(f"cannot be computed: {error}") from None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """The same rule is asked of every variant. Raises ExpressionError where the text is not of the language."""
     return Expression(text)

@@ -22,7 +22,7 @@ from craftc.compiler.passes.pack import job_resources, pack
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.probe import probe
-from craftc.compiler.problem import Problem, show
+from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
@@ -66,7 +66,7 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
     """Find every mistake that the text alone can show."""
     document, diagnostics = parse(text, filename)
     if document is None:
-        return Analysis(None, None, (), tuple(diagnostics))
+        return Analysis(None, None, (), _sorted(diagnostics))
     if not isinstance(document.root.value, dict):
         problem = Problem("wrong-type", (), f"a spec is a mapping, not {show(document.root.plain())}")
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]))
@@ -82,11 +82,12 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
         base = Checked(validated.spec, validated.tree, written, catalogue)
         tainted = validated.tainted | ({("search", "use")} if grafted.diagnostics else set())
         problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), tainted)
-        expansion = expand(base, problems)
-        problems += untainted(expansion.problems, validated.tainted)
-        variants = expansion.variants
-        searched = [v.variant for v in variants if is_searched(validated.spec, v.name)]
-        problems += untainted(probe(base, searched, problems), validated.tainted)
+        if len(problems) <= MAX_TOLD:
+            expansion = expand(base, problems)
+            problems += untainted(expansion.problems, validated.tainted)
+            variants = expansion.variants
+            searched = [v.variant for v in variants if is_searched(validated.spec, v.name)]
+            problems += untainted(probe(base, searched, problems), validated.tainted)
     found = _sorted([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
     return Analysis(document, validated.spec, variants, found, base, grafted.texts)
 
@@ -185,6 +186,5 @@ def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: D
 def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """By place, each once: what an alias repeats is a mistake in one place."""
     unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
-    return tuple(
-        sorted(unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message))
-    )
+    found = sorted(unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message))
+    return tuple(found) if len(found) <= MAX_TOLD else (*found[:MAX_TOLD], too_many_mistakes(found[MAX_TOLD].range))

@@ -1,5 +1,6 @@
 """Rules of a search: one function and one code each. Every function yields what breaks its rule."""
 
+import json
 from collections.abc import Iterator
 
 from craftc.compiler.checks import Checked, Rule
@@ -80,11 +81,12 @@ def _divides(step: float, width: float) -> bool:
 def range_choices(checked: Checked) -> Iterator[Problem]:
     """A choice is listed once."""
     for path, given in ranges(checked):
-        seen: list[object] = []
+        seen: set[tuple[type, str]] = set()
         for index, value in enumerate(given.choice or ()):
-            if any(value == other and type(value) is type(other) for other in seen):
+            identity = type(value), json.dumps(value, sort_keys=True)
+            if identity in seen:
                 yield Problem("duplicate-choice", (*SPACE, path, "choice", index), f"{show(value)} is listed twice")
-            seen.append(value)
+            seen.add(identity)
 
 
 def searched_factor_twice(checked: Checked) -> Iterator[Problem]:

@@ -1,5 +1,6 @@
 """What can be named in a spec: each component's arguments as read from its signature."""
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -58,7 +59,12 @@ class Catalogue(Frozen):
 
     def find(self, group: str, kind: str) -> ComponentEntry | None:
         """The entry of that group and kind, or None."""
-        return next((e for e in self.entries if e.group == group and e.kind == kind), None)
+        return self._by_name.get((group, kind))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], ComponentEntry]:
+        # Asked some tens of times for each variant of an ablation.
+        return {(entry.group, entry.kind): entry for entry in reversed(self.entries)}
 
     def kinds(self, group: str) -> list[str]:
         """The names that a `kind:` of that group may have."""

@@ -174,10 +174,10 @@ class Ablation(Frozen):
         default_factory=dict, description="Path to values, all of one length; taken in step."
     )
     exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
-        (), description="Combinations, path to value, that are left out."
+        (), max_length=1000, description="Combinations, path to value, that are left out."
     )
     require: List[str] = Field(
-        (), description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".'
+        (), max_length=1000, description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".'
     )
 
 
@@ -243,7 +243,7 @@ class Search(Frozen):
         description="Ranges from a file: search_spaces/NAME.yaml in the spec's folder or one above, or a path.",
     )
     space: dict[str, ParameterRange] = Field(
-        default_factory=dict, description="Path to range; takes the place of the same path in `use`."
+        default_factory=dict, max_length=200, description="Path to range; takes the place of the same path in `use`."
     )
     optimize: Optimize = Field(description="What is made better.")
     sampler: Annotated[Component, ComponentGroup("samplers")] = Field(
