@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from craftc.compiler.document import Document, Node, Scalar
 from craftc.compiler.problem import MAX_TOLD
 from craftc.compiler.syntax_error import split_lines, syntax_error
+from craftc.compiler.yaml_events import yaml_events
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 MAX_BYTES = 1 << 20
@@ -62,7 +62,7 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
     builder = _Builder(text, filename)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in yaml_events(text):
             builder.take(event)
     except _RefusedError as refused:
         builder.diagnostics.append(refused.diagnostic)
@@ -153,14 +153,14 @@ class _Builder:
     def _own_start(self, event: Any) -> tuple[int, int]:
         """Line and column, from 0, of a value's own text, behind its anchor and tag; a tag is told of here."""
         line, column = event.start_mark.line, event.start_mark.column
-        if event.anchor is None and event.tag is None:
+        if event.anchor is None and event.ctag is None:
             return line, column
         for line in range(line, min(event.end_mark.line + 1, len(self.lines))):
             text = self.lines[line]
             while (found := _PROPERTY.match(text, column)) is not None:
                 if found[0].startswith("!"):
                     start, end = Position(line=line + 1, column=column + 1), Position(line=line + 1, column=found.end(1) + 1)
-                    message = f"the tag {event.tag} is not allowed; a spec is plain data"
+                    message = f"the tag {found[1]} is not allowed; a spec is plain data"
                     self._report("yaml-tag", message, start, end, "remove the tag")
                 column = found.end()
             if column < len(text) and text[column] != "#":
@@ -191,7 +191,7 @@ class _Builder:
     def _scalar(self, event: Any) -> None:
         self._count(event)
         start, end = self._range(event)
-        plain = event.implicit[0] and event.tag is None
+        plain = event.implicit[0] and event.ctag is None
         value = self._resolve(event.value, start, end) if plain else event.value
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
             message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
