@@ -279,10 +279,33 @@ def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
 
 
 def design_without_features(checked: Checked) -> Iterator[Problem]:
-    """A design of features has features."""
-    if "design" in _at(checked.written, ("ablation",)) and not checked.spec.ablation.features:
+    """A design of features has features; one_at_a_time is one of a grid too."""
+    ablation = checked.spec.ablation
+    varies_grid = bool(ablation.grid) and "one_at_a_time" in ablation.design
+    if "design" in _at(checked.written, ("ablation",)) and not ablation.features and not varies_grid:
         message = "design says how features are combined, and there are none"
         yield Problem("no-effect", ("ablation", "design"), message, "name features, or remove it", True, "warning")
+
+
+def product_of_one(checked: Checked) -> Iterator[Problem]:
+    """A product has something to multiply."""
+    ablation = checked.spec.ablation
+    parts = [name for name in ("features", "grid", "zip") if getattr(ablation, name)]
+    if ablation.combine == "product" and len(parts) < 2:
+        message = f"a product takes two of features, grid and zip, and there is {one_of(parts)}"
+        yield Problem("no-effect", ("ablation", "combine"), message, "remove it", True, "warning")
+
+
+def crossed_factor_twice(checked: Checked) -> Iterator[Problem]:
+    """In a product, a feature does not set what the grid or the zip varies: one of the two would be lost."""
+    ablation = checked.spec.ablation
+    for name, settings in ablation.features.items() if ablation.combine == "product" else ():
+        for path in settings:
+            for axes in ("grid", "zip"):
+                if path in getattr(ablation, axes):
+                    message = f'"{path}" is varied by {axes} too, and combine: product takes both together'
+                    place = ("ablation", "features", name, path)
+                    yield Problem("factor-twice", place, message, "take combine: union", at_key=True)
 
 
 def zip_length(checked: Checked) -> Iterator[Problem]:
@@ -303,14 +326,15 @@ def factor_twice(checked: Checked) -> Iterator[Problem]:
 
 
 def feature_conflict(checked: Checked) -> Iterator[Problem]:
-    """Features that are off together agree on what they set; only `add_one` switches several off."""
+    """Features that are off together agree on what they set; `add_one` and `full_factorial` switch several off."""
     ablation = checked.spec.ablation
+    together = next((name for name in ("add_one", "full_factorial") if name in ablation.design), None)
     set_by: dict[str, tuple[str, Any]] = {}
-    for name, settings in ablation.features.items() if "add_one" in ablation.design else ():
+    for name, settings in ablation.features.items() if together else ():
         for path, value in settings.items():
             first, other = set_by.setdefault(path, (name, value))
             if other != value:
-                message = f'"{first}" and "{name}" set it differently, and add_one switches both off'
+                message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
                 yield Problem("feature-conflict", ("ablation", "features", name, path), message)
 
 
@@ -331,7 +355,7 @@ def bad_expression(checked: Checked) -> Iterator[Problem]:
         try:
             parse_expression(text).evaluate(checked.tree)
         except ExpressionError as error:
-            yield Problem("bad-expression", path, f"{show(text)} {error}")
+            yield Problem("bad-expression", path, f"{show(text)} {error}", within=error.within)
 
 
 def requirement(checked: Checked) -> Iterator[Problem]:
@@ -369,8 +393,10 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
 
 ABLATION_RULES: tuple[Rule, ...] = (
     design_without_features,
+    product_of_one,
     zip_length,
     factor_twice,
+    crossed_factor_twice,
     feature_conflict,
     duplicate_seed,
     bad_expression,

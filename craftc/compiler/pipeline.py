@@ -11,8 +11,9 @@ from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
-from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
+from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.fingerprint import content_digest, fingerprint
 from craftc.compiler.fragment import graft
 from craftc.compiler.lower import lower, path_arguments
