@@ -9,14 +9,15 @@ from typing import Any
 
 from craftc.compiler.ablation_size import too_large
 from craftc.compiler.blame import blame, is_changed
-from craftc.compiler.checks import EXPERIMENT_RULES, Checked, check
+from craftc.compiler.checks import Checked, check
 from craftc.compiler.designs import design
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.parse import MAX_DEPTH
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
 from craftc.compiler.resolve import resolve
-from craftc.compiler.tree import Touching, copy_tree, set_path
+from craftc.compiler.rules import EXPERIMENT_RULES
+from craftc.compiler.tree import Touching, copy_tree, look_up, set_path
 from craftc.compiler.validate import validate
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
@@ -99,6 +100,7 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[
     unsettable: list[Problem] = []
     for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
         problem = _not_settable(setting)
+        _write_default_lists(written, setting.target, base.tree)
         if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
             problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
         if problem is not None:
@@ -110,6 +112,25 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[
         checked = Checked(validated.spec, validated.tree, written, base.catalogue)
         problems += untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
     return validated.spec, validated.tree, problems
+
+
+def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
+    """Write out a list that is left to its default where a path leads into it: `training.optimizer.betas.0`."""
+    for length in (i for i, part in enumerate(target) if isinstance(part, int)):
+        try:
+            default = look_up(complete, target[:length])
+        except KeyError:
+            return
+        if isinstance(default, list) and not _is_there(written, target[:length]):
+            set_path(written, target[:length], copy_tree(default))
+
+
+def _is_there(tree: dict[str, Any], path: Path) -> bool:
+    try:
+        look_up(tree, path)
+    except KeyError:
+        return False
+    return True
 
 
 def _not_settable(setting: Setting) -> Problem | None:

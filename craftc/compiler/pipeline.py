@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.blame import blame
-from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.checks import Checked, check
 from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
 from craftc.compiler.expand import ResolvedVariant, expand, untainted
@@ -26,7 +26,7 @@ from craftc.compiler.probe import probe
 from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
-from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.validate import validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
@@ -82,7 +82,7 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
     if validated.spec is not None:
         base = Checked(validated.spec, validated.tree, written, catalogue)
         tainted = validated.tainted | ({("search", "use")} if grafted.diagnostics else set())
-        problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), tainted)
+        problems += untainted(check(base, EXPERIMENT_RULES + DESIGN_RULES), tainted)
         if len(problems) <= MAX_TOLD:
             expansion = expand(base, problems)
             problems += untainted(expansion.problems, validated.tainted)

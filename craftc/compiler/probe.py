@@ -31,16 +31,18 @@ def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) 
     refused as they are proposed. Each is told once, at the value in `search.space`.
     """
     points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
-    variants = list(variants)
+    variants, known = list(variants), list(known)
     if points * len(variants) > MAX_PROBES:
         message = f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
         return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
+    # An end that breaks a rule of ranges is not told of a second time.
+    mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
     searched = [parse_path(path) for path, _ in ranges(base)]
     for variant in variants:
         for path, given in ranges(base):
-            if len(given.forms) != 1:
+            if len(given.forms) != 1 or (*SPACE, path) in mistaken:
                 continue
             others = [target for target in searched if target != parse_path(path)]
             if len(told) > MAX_TOLD:

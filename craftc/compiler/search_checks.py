@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from craftc.compiler.checks import Checked, Rule
+from craftc.compiler.effect_checks import pruner_never_prunes
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.tree import touch
 from craftc.schemas.diagnostic import Path, parse_path
@@ -131,5 +132,6 @@ SEARCH_RULES: tuple[Rule, ...] = (
     range_choices,
     searched_factor_twice,
     moving_target,
+    pruner_never_prunes,
 )
 """What the search has to keep; asked once, of the spec as written."""

@@ -57,7 +57,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         (
             "ablation: {design: [add_one], "
             "features: {a: {training.epochs: 1}, b: {training.epochs: 2}, c: {training.epochs: 1}}}",
-            [("feature-conflict", "2")],
+            [("feature-conflict", "2"), ("no-effect", "c")],
         ),
         ("ablation: {seeds: [3, 1, 3]}", [("duplicate-seed", "3")]),
         (

@@ -138,7 +138,7 @@ VALID: dict[str, Any] = {
         "augment": [{"kind": "gaussian_noise", "std": 0.1}, "horizontal_flip"],
     },
     "model": {"kind": "scanline_vit", "d_model": 32, "num_heads": 4},
-    "objective": {"kind": "cross_entropy", "class_weights": [1.0, 2.0], "metrics": ["accuracy", "auroc"]},
+    "objective": {"kind": "cross_entropy", "class_weights": [1.0] * 10, "metrics": ["accuracy", "auroc"]},
     "regularization": {"dropout": 0.1, "clip_grad_norm": 1.0},
     "training": {
         "epochs": 9,
