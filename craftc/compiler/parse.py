@@ -29,6 +29,8 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 # Only escapes can write these; neither files nor terminals nor paths can hold them.
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""What JSON writes for one character beyond U+FFFF: two escapes, which YAML reads one by one."""
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 # What may stand before a value's own text: an anchor, a tag (refused elsewhere), and what parts them from it.
 _PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)[ \t]*")
@@ -102,7 +104,9 @@ class _Builder:
     @property
     def open_bracket(self) -> Position | None:
         """Where the innermost list or mapping in brackets begins that has not ended yet."""
-        return self._open[-1].start if self._open and self._open[-1].is_flow else None
+        starts = (opened.start for opened in reversed(self._open) if opened.is_flow)
+        # A pair in a list, [a: 1], is a mapping without brackets of its own.
+        return next((start for start in starts if self.lines[start.line - 1][start.column - 1] in "{["), None)
 
     def take(self, event: Any) -> None:
         """Handle one event of the parser."""
@@ -193,6 +197,8 @@ class _Builder:
         start, end = self._range(event)
         plain = event.implicit[0] and event.ctag is None
         value = self._resolve(event.value, start, end) if plain else event.value
+        if isinstance(value, str) and _SURROGATES.search(value):
+            value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
             message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
             self._report("yaml-syntax", message, start, end, "remove it")

@@ -169,7 +169,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "anchors_alone": lambda: _fill("&a "),
     "aliases_alone": lambda: _fill("*a "),
     "merges": lambda: "x: &a {" + ", ".join(f"k{i}: 1" for i in range(100)) + "}\n" + _lines(900, lambda i: f"y{i}: {{<<: *a, z: 1}}") + WHOLE,
-    "merges_of_mistakes": lambda: WHOLE + "x: &a {" + ", ".join(f"k{i}: 1" for i in range(100)) + "}\ndata: {<<: [" + "*a, " * 1_000 + "]}",
+    "merges_of_mistakes": lambda: WHOLE + "x: &a {" + ", ".join(f"k{i}: 1" for i in range(100)) + "}\ndata: {<<: [" + "*a, " * 900 + "]}",
     "merges_of_many": lambda: WHOLE + "x: &a {" + ", ".join(f"k{i}: 1" for i in range(20_000)) + "}\n" + _lines(3_000, lambda i: f"y{i}: {{<<: *a}}"),
     "merge_of_scalars": lambda: WHOLE + "x: {<<: [" + "1, " * 45_000 + "]}",
     "merge_alone": lambda: _fill("<<: "),

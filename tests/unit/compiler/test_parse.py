@@ -67,6 +67,7 @@ def refused(text: str) -> list[tuple[str, int, int]]:
         ('"true"', "true"),
         ("''", ""),
         ('"a\\tb"', "a\tb"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
         ("=", "="),
     ],
 )
