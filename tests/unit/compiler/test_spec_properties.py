@@ -250,6 +250,7 @@ def plant(tree: Tree, planted: Plant) -> None:
     """Make the mistake; what it needs beside it is written too, and what would hide it is left out."""
     _, path, value, _ = planted
     tree.pop("regularization", None)
+    tree.pop("evaluation", None)
     tree.setdefault("ablation", {"seeds": 1})
     tree["model"] = {"kind": "mlp"} if path[0] != "model" else {**tree["model"], "kind": "mlp"}
     tree["model"] = {"kind": "mlp"}
