@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from craftc.compiler.checks import Checked, Rule, written_at
+from craftc.compiler.checks import Checked, Rule
 from craftc.compiler.problem import Problem
-from craftc.compiler.tree import look_up, touch
+from craftc.compiler.tree import touch
 from craftc.schemas.diagnostic import Path, parse_path
 
 EPOCHS: Path = ("training", "epochs")
@@ -46,8 +46,9 @@ def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
         if phase.kind != "reduce_on_plateau" or not isinstance(patience, int) or not isinstance(epochs, int):
             continue
         lr, min_lr = training.optimizer.args.get("lr"), phase.args.get("min_lr")
-        written = look_up(checked.written, (*SCHEDULE, index))
-        if 0 < epochs <= patience and "patience" in written:
+        entry = checked.catalogue.find("schedules", phase.kind)
+        default = entry.parameter("patience") if entry else None
+        if 0 < epochs <= patience and not (default and default.default == patience):
             message = f"a patience of {patience} never runs out in a phase of {epochs} epochs"
             yield _idle((*SCHEDULE, index, "patience"), message, EPOCHS, SCHEDULE)
         elif isinstance(lr, int | float) and isinstance(min_lr, int | float) and min_lr >= lr:
@@ -59,7 +60,8 @@ def seed_of_nothing(checked: Checked) -> Iterator[Problem]:
     """The seed of a bundled source seeds something."""
     source = checked.spec.data.source
     drawn = {name: source.args.get(name) for name in ("line_drift", "imbalance")}
-    if drawn == {"line_drift": 0.0, "imbalance": 1.0} and "seed" in written_at(checked.written, ("data", "source")):
+    # A seed of 0 is what stands there where nothing is written.
+    if drawn == {"line_drift": 0.0, "imbalance": 1.0} and source.args.get("seed"):
         message = "nothing is drawn: line_drift is 0 and imbalance 1"
         reads = tuple(("data", "source", name) for name in drawn)
         yield _idle(("data", "source", "seed"), message, *reads, hint="data.splits.seed shuffles the samples")

@@ -190,7 +190,7 @@ class _Builder:
         value = self._mapping(opened.items) if opened.is_mapping else list(opened.items)
         # A block ends with the last of its items; ruamel's mark is that of whatever comes next.
         self._last_end = end = _position(event.end_mark) if opened.is_flow else self._last_end
-        self._add(Node(value, opened.start, end, self.filename, size, depth, opened.is_flow), opened.anchor)
+        self._add(Node(value, opened.start, end, self.filename, size, depth, is_flow=opened.is_flow), opened.anchor)
 
     def _scalar(self, event: Any) -> None:
         self._count(event)

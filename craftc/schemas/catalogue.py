@@ -59,11 +59,11 @@ class Catalogue(Frozen):
 
     def find(self, group: str, kind: str) -> ComponentEntry | None:
         """The entry of that group and kind, or None."""
-        return self._by_name.get((group, kind))
+        return self.by_name.get((group, kind))
 
     @cached_property
-    def _by_name(self) -> dict[tuple[str, str], ComponentEntry]:
-        # Asked some tens of times for each variant of an ablation.
+    def by_name(self) -> dict[tuple[str, str], ComponentEntry]:
+        """Every entry by group and kind."""
         return {(entry.group, entry.kind): entry for entry in reversed(self.entries)}
 
     def kinds(self, group: str) -> list[str]:
