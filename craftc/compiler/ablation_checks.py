@@ -117,7 +117,9 @@ def features_alike(checked: Checked) -> Iterator[Problem]:
     for name, settings in checked.spec.ablation.features.items():
         first = next((other for other, theirs in seen if theirs == settings), None)
         if first is not None:
-            yield _idle_feature(name, f'"{name}" is switched off by what switches "{first}" off', "remove one of the two")
+            yield _idle_feature(
+                name, f'"{name}" is switched off by what switches "{first}" off', "remove one of the two"
+            )
         seen.append((name, settings))
 
 

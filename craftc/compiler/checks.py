@@ -22,7 +22,6 @@ REGULARIZED: dict[str, Path] = {
 """Keys of `regularization` that are handed to an argument of the same name, and whose."""
 
 
-
 @dataclass(frozen=True)
 class Checked:
     """What the rules look at: the spec, the same as plain values, and the tree as written, components spelled out."""

@@ -23,7 +23,11 @@ def needs_images(checked: Checked) -> Iterator[Problem]:
     if spec.data.source.kind not in TABLES:
         return
     places: list[tuple[Path, str]] = []
-    places += [(("data", "augment", i), a.kind) for i, a in enumerate(spec.data.augment) if a.kind in NEED_IMAGES["augmentations"]]
+    places += [
+        (("data", "augment", i), a.kind)
+        for i, a in enumerate(spec.data.augment)
+        if a.kind in NEED_IMAGES["augmentations"]
+    ]
     places += [(("model",), spec.model.kind)] if spec.model.kind in NEED_IMAGES["models"] else []
     for path, kind in places:
         message = f"{kind} needs images, and {spec.data.source.kind} is a table"

@@ -163,7 +163,10 @@ class _Builder:
             text = self.lines[line]
             while (found := _PROPERTY.match(text, column)) is not None:
                 if found[0].startswith("!"):
-                    start, end = Position(line=line + 1, column=column + 1), Position(line=line + 1, column=found.end(1) + 1)
+                    start, end = (
+                        Position(line=line + 1, column=column + 1),
+                        Position(line=line + 1, column=found.end(1) + 1),
+                    )
                     message = f"the tag {found[1]} is not allowed; a spec is plain data"
                     self._report("yaml-tag", message, start, end, "remove the tag")
                 column = found.end()
@@ -215,6 +218,8 @@ class _Builder:
             if not opened.is_mapping and not opened.is_flow:
                 return self._dash(event)
         start, end = Position(line=line + 1, column=column + 1), _position(event.end_mark)
+        if (end.line, end.column) < (start.line, start.column):  # nothing stands behind an anchor or a tag
+            start = end
         if event.style in ("|", ">"):
             last = next((at for at in range(end.line - 2, line, -1) if self.lines[at].strip()), line)
             end = Position(line=last + 1, column=len(self.lines[last].rstrip()) + 1)

@@ -237,5 +237,7 @@ def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: D
 def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """By place, each once: what an alias repeats is a mistake in one place."""
     unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
-    found = sorted(unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message))
+    found = sorted(
+        unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message)
+    )
     return tuple(found) if len(found) <= MAX_TOLD else (*found[:MAX_TOLD], too_many_mistakes(found[MAX_TOLD].range))

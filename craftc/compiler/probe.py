@@ -33,7 +33,9 @@ def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) 
     points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
     variants, known = list(variants), list(known)
     if points * len(variants) > MAX_PROBES:
-        message = f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
+        message = (
+            f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
+        )
         return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}

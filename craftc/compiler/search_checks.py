@@ -126,5 +126,11 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
 RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
 """What every range has to keep, whatever field it is for."""
 
-SEARCH_RULES: tuple[Rule, ...] = (search_without_space, *RANGE_RULES, searched_factor_twice, moving_target, pruner_never_prunes)
+SEARCH_RULES: tuple[Rule, ...] = (
+    search_without_space,
+    *RANGE_RULES,
+    searched_factor_twice,
+    moving_target,
+    pruner_never_prunes,
+)
 """What the search has to keep; asked once, of the spec as written."""

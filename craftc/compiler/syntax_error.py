@@ -83,4 +83,6 @@ def _diagnostic(
     end: Position | None = None,
 ) -> Diagnostic:
     where = Range(filename=filename, start=start, end=end or start)
-    return Diagnostic(code="yaml-syntax", message=f"not YAML: {message}", hint=hint, range=where, related=tuple(related))
+    return Diagnostic(
+        code="yaml-syntax", message=f"not YAML: {message}", hint=hint, range=where, related=tuple(related)
+    )

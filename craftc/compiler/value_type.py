@@ -94,6 +94,8 @@ def _number(value: float) -> str:
 
 def _describe_array(fragment: dict[str, Any]) -> str:
     low, high = fragment.get("minItems"), fragment.get("maxItems")
-    count = f" of {low}" if low and low == high else f" of at least {low}" if low else f" of at most {high}" if high else ""
+    count = (
+        f" of {low}" if low and low == high else f" of at least {low}" if low else f" of at most {high}" if high else ""
+    )
     items = describe(fragment.get("items", {}))
     return f"a list{count}, each {items}" if items != "a value" else f"a list{count}"

@@ -192,7 +192,9 @@ class Ablation(Frozen):
         (), max_length=1000, description="Combinations, path to value, that are left out."
     )
     require: List[str] = Field(
-        (), max_length=1000, description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".'
+        (),
+        max_length=1000,
+        description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',
     )
 
 

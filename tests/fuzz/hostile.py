@@ -95,7 +95,8 @@ def _laughs(leaf: str, width: int, levels: int) -> str:
     names = "abcdefghij"[:levels]
     first = f"x_a: &a {leaf}\n"
     return first + "".join(
-        f"x_{name}: &{name} [{', '.join([f'*{below}'] * width)}]\n" for below, name in zip(names, names[1:], strict=False)
+        f"x_{name}: &{name} [{', '.join([f'*{below}'] * width)}]\n"
+        for below, name in zip(names, names[1:], strict=False)
     )
 
 
@@ -249,12 +250,19 @@ def main() -> int:
     for name in chosen:
         cost = measure(HOSTILE[name]())
         costs.append((cost, name))
-        if cost.cpu_seconds > MAX_SECONDS or cost.mebibytes > MAX_MEBIBYTES or "Traceback" in cost.output or cost.exit_code not in (0, 1):
+        if (
+            cost.cpu_seconds > MAX_SECONDS
+            or cost.mebibytes > MAX_MEBIBYTES
+            or "Traceback" in cost.output
+            or cost.exit_code not in (0, 1)
+        ):
             failed.append(name)
     for cost, name in sorted(costs):
         mark = "FAILED" if name in failed else ""
         first = cost.output.splitlines()[:1]
-        print(f"{cost.cpu_seconds:6.2f} s ({cost.seconds:.2f} by the clock) {cost.mebibytes:6.0f} MiB  exit {cost.exit_code}  {name} {mark} {str(first)[:110]}")
+        print(
+            f"{cost.cpu_seconds:6.2f} s ({cost.seconds:.2f} by the clock) {cost.mebibytes:6.0f} MiB  exit {cost.exit_code}  {name} {mark} {str(first)[:110]}"
+        )
     print(f"{len(costs)} texts, {len(failed)} beyond the bounds: {', '.join(failed)}")
     return 1 if failed else 0
 

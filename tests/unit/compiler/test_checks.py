@@ -49,7 +49,10 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         (TRAINING + "early_stopping: {metric: valid/loss, patience: 5}}", [("no-effect", "5")]),
         ("resources: {gpus: 1.5}", [("fractional-gpus", "1.5")]),
         ("ablation: {design: [add_one]}", [("no-effect", "design")]),
-        ("ablation: {zip: {training.epochs: [1, 2], model.dropout: [0.1]}}", [("zip-length", "{training.epochs: [1, 2], model.dropout: [0.1]}")]),
+        (
+            "ablation: {zip: {training.epochs: [1, 2], model.dropout: [0.1]}}",
+            [("zip-length", "{training.epochs: [1, 2], model.dropout: [0.1]}")],
+        ),
         (
             "ablation: {grid: {seed: [1]}, zip: {seed: [1]}}",
             [("unknown-factor", "seed"), ("unknown-factor", "seed"), ("factor-twice", "seed")],

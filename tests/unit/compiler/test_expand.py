@@ -74,7 +74,9 @@ def test_exclude_by_the_kind_of_a_component(compiled: Compile) -> None:
 
 
 def test_an_exclude_that_excludes_nothing_is_a_warning(told: Told) -> None:
-    assert told("ablation: {grid: {training.epochs: [1, 2]}, exclude: [{training.epochs: 3}]}") == [("no-effect", "{training.epochs: 3}")]
+    assert told("ablation: {grid: {training.epochs: [1, 2]}, exclude: [{training.epochs: 3}]}") == [
+        ("no-effect", "{training.epochs: 3}")
+    ]
 
 
 def test_names_are_short_and_unique(compiled: Compile) -> None:

@@ -15,7 +15,9 @@ from craftc.schemas.catalogue import ComponentEntry
 from craftc.schemas.diagnostic import Path
 
 CATALOGUE = built_in_catalogue()
-DRAW_SLOWLY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+DRAW_SLOWLY = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 Tree = dict[str, Any]
 
 texts = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
@@ -47,7 +49,11 @@ def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) ->
     made: Tree = {"kind": entry.kind}
     for parameter in entry.parameters:
         is_fact = {"const": "infer"} in parameter.type.get("anyOf", [])  # the data's own number is no free choice
-        if not is_fact and parameter.name not in ("class_weights", "metric", "epochs", "path", "mode") and (parameter.required or draw(st.booleans())):
+        if (
+            not is_fact
+            and parameter.name not in ("class_weights", "metric", "epochs", "path", "mode")
+            and (parameter.required or draw(st.booleans()))
+        ):
             made[parameter.name] = draw(values(parameter.type))
     given = {parameter.name: parameter.default for parameter in entry.parameters} | made
     for rule in map(parse_expression, entry.constraints):
@@ -63,7 +69,9 @@ def trees(draw: st.DrawFn) -> Tree:
     splits = {"train": 0.5} | {name: 0.5 / len(names) for name in names}
     metrics = draw(st.lists(components("metrics"), max_size=3, unique_by=lambda metric: metric["kind"]))
     epochs = draw(st.integers(2, 50))
-    phases: list[Any] = [{"kind": "linear_warmup", "epochs": draw(st.integers(0, epochs - 1))}] if draw(st.booleans()) else []
+    phases: list[Any] = (
+        [{"kind": "linear_warmup", "epochs": draw(st.integers(0, epochs - 1))}] if draw(st.booleans()) else []
+    )
     phases.append(draw(components("schedules", without=("linear_warmup", "reduce_on_plateau"))))
     measured = [f"{split}/{metric}" for split in ("train", *names) if split != "test" for metric in ("loss",)]
     tree: Tree = {
@@ -84,13 +92,25 @@ def trees(draw: st.DrawFn) -> Tree:
             "batch_size": draw(st.integers(1, 512)),
             "optimizer": draw(components("optimizers")),
             "schedule": phases,
-            "early_stopping": draw(st.just("none") | st.fixed_dictionaries({"metric": st.sampled_from(measured), "patience": st.just(1)})),
+            "early_stopping": draw(
+                st.just("none") | st.fixed_dictionaries({"metric": st.sampled_from(measured), "patience": st.just(1)})
+            ),
         },
         "evaluation": {"select": draw(st.just("none") | st.fixed_dictionaries({"metric": st.sampled_from(measured)}))},
-        "regularization": draw(st.fixed_dictionaries({}, optional={"clip_grad_norm": st.just("none") | st.just(0.5), "ema_decay": st.floats(0.1, 0.9)})),
-        "ablation": {"seeds": draw(st.integers(1, 3) | st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True))},
+        "regularization": draw(
+            st.fixed_dictionaries(
+                {}, optional={"clip_grad_norm": st.just("none") | st.just(0.5), "ema_decay": st.floats(0.1, 0.9)}
+            )
+        ),
+        "ablation": {
+            "seeds": draw(st.integers(1, 3) | st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True))
+        },
         "resources": {"cpus": draw(st.integers(1, 8)), "max_concurrent": draw(st.just("none") | st.integers(1, 9))},
-        "report": draw(st.fixed_dictionaries({}, optional={"tensorboard": st.booleans(), "wandb": st.fixed_dictionaries({"project": texts})})),
+        "report": draw(
+            st.fixed_dictionaries(
+                {}, optional={"tensorboard": st.booleans(), "wandb": st.fixed_dictionaries({"project": texts})}
+            )
+        ),
     }
     optional = ["description", "seed", "regularization", "ablation", "evaluation", "resources", "report"]
     for name in draw(st.lists(st.sampled_from(optional), unique=True)):
@@ -141,7 +161,11 @@ def _scalar(value: Any) -> str:
     if value is None or isinstance(value, Blank):
         return ""
     plain = isinstance(value, str) and value.replace("_", "").isalnum() and value.isascii() and not value[0].isdigit()
-    return value if plain and value.lower() not in ("true", "false", "null") else json.dumps(value, ensure_ascii=len(str(value)) % 2 == 0)
+    return (
+        value
+        if plain and value.lower() not in ("true", "false", "null")
+        else json.dumps(value, ensure_ascii=len(str(value)) % 2 == 0)
+    )
 
 
 class Blank:
@@ -189,7 +213,11 @@ Plant = tuple[str, Path, Any, bool]
 """A code, the place that is to be told, the value that is written there, and whether its key is what is told."""
 GRID: Path = ("ablation", "grid")
 RANGE: Path = ("search", "space", "training.optimizer.lr")
-SEARCH: Tree = {"optimize": {"metric": "train/loss"}, "trials": 3, "space": {"training.optimizer.lr": {"uniform": [0.1, 0.2]}}}
+SEARCH: Tree = {
+    "optimize": {"metric": "train/loss"},
+    "trials": 3,
+    "space": {"training.optimizer.lr": {"uniform": [0.1, 0.2]}},
+}
 STOP: Path = ("training", "early_stopping", "metric")
 PLANTS: list[Plant] = [
     ("unknown-key", ("zz",), 1, True),
