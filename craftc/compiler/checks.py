@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from craftc.compiler.component_fields import component_fields, component_places
-from craftc.compiler.expression import ExpressionError, parse_expression
+from craftc.compiler.expression import parse_expression
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import MAX_TOLD, Problem, all_of, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection

@@ -60,7 +60,8 @@ def batch_too_large(checked: Checked) -> Iterator[Problem]:
     # An imbalance only leaves samples out, and how many is told before anything runs.
     num_train = round(facts["num_samples"] * data.splits.train)
     if batch_size > num_train:
-        message = f"a batch of {show(batch_size)} is more than the train split, about {num_train:,} samples: an epoch is one step"
+        size = f"the train split, about {num_train:,} samples"
+        message = f"a batch of {show(batch_size)} is more than {size}: an epoch is one step"
         path: Path = ("training", "batch_size")
         reads = (path, (*SOURCE, "kind"), ("data", "splits"))
         yield Problem("batch-too-large", path, message, severity="warning", reads=reads)

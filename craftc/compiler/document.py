@@ -66,8 +66,8 @@ class Document:
     def locate(self, path: Path, *, key: bool = False) -> Range:
         """Where the value at `path` stands, or with `key` its key.
 
-        A mapping or sequence that is not all in brackets on one line is shown by its key. Where the path leads past what
-        is written (a missing key, a default), the nearest parent that is written is meant, and it by its key.
+        A mapping or sequence that is not all in brackets on one line is shown by its key. Where the path leads past
+        what is written (a missing key, a default), the nearest parent that is written is meant, and it by its key.
         """
         node, key_node, is_there = self.root, None, True
         for part in path:

@@ -88,7 +88,8 @@ def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
             yield _idle((*place, name), message, EPOCHS)
     startup = search.pruner.args.get("startup_trials")
     if isinstance(startup, int) and startup > search.trials:
-        message = f"{search.pruner.kind} stops nothing: it waits for {startup} points, and the last has {search.trials} before it"
+        waits = f"it waits for {startup} points, and the last has {search.trials} before it"
+        message = f"{search.pruner.kind} stops nothing: {waits}"
         yield _idle((*place, "startup_trials"), message, ("search", "trials"))
 
 

@@ -159,7 +159,8 @@ class _Builder:
         line, column = event.start_mark.line, event.start_mark.column
         if event.anchor is None and event.ctag is None:
             return line, column
-        for line in range(line, min(event.end_mark.line + 1, len(self.lines))):
+        first, last = line, min(event.end_mark.line, len(self.lines) - 1)
+        for line in range(first, last + 1):
             text = self.lines[line]
             while (found := _PROPERTY.match(text, column)) is not None:
                 if found[0].startswith("!"):

@@ -43,12 +43,12 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
         text_there = lines[began.line - 1][began.column - 1 :].strip()
         end = Position(line=began.line, column=began.column + len(text_there))
         return _diagnostic("a key needs a colon behind it", began, filename, "write KEY: VALUE", end=end)
-    hint = "use spaces, not tabs" if "'\\t'" in problem else None
-    return _diagnostic(_with_context(context, problem, began, found), found, filename, hint)
+    advice = "use spaces, not tabs" if "'\\t'" in problem else None
+    return _diagnostic(_with_context(context, problem, began, found), found, filename, advice)
 
 
 def _is_outside(found: Position, opened: Position, lines: Sequence[str]) -> bool:
-    """Whether a line is no more indented than the one in which a bracket was opened, so that it goes on outside of it."""
+    """Whether a line is no more indented than the one in which a bracket was opened, so that it is outside."""
     return found.line > opened.line and _indent(lines[found.line - 1]) <= _indent(lines[opened.line - 1])
 
 

@@ -27,7 +27,7 @@ class DataProblem:
 
 
 def preflight(plan: Plan) -> list[DataProblem]:
-    """Load, split and check the data of every new trial, once for each different `data`, `model`, `objective` and batch size.
+    """Load, split and check the data of each new trial, once for each different `data`, `model`, `objective` and batch.
 
     numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing.
     """

@@ -4,6 +4,7 @@ python tests/fuzz/hostile.py [NAME ...]   exits 1 where a text takes more time o
 
 The bound on time is on that of the processor, which is what linting takes on a machine that does nothing else.
 """
+# ruff: noqa: E501 (a text is one line, to be compared with its neighbours)
 
 import os
 import resource
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,8 +97,7 @@ def _laughs(leaf: str, width: int, levels: int) -> str:
     names = "abcdefghij"[:levels]
     first = f"x_a: &a {leaf}\n"
     return first + "".join(
-        f"x_{name}: &{name} [{', '.join([f'*{below}'] * width)}]\n"
-        for below, name in zip(names, names[1:], strict=False)
+        f"x_{name}: &{name} [{', '.join([f'*{below}'] * width)}]\n" for below, name in pairwise(names)
     )
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftc.compiler.designs import design, num_variants
 from craftc.compiler.ablation_size import MAX_TRIALS
+from craftc.compiler.designs import design, num_variants
 from craftc.compiler.pipeline import Compiled
 from craftc.compiler.variant_names import number_name, short_names
 
@@ -283,3 +283,25 @@ def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
     found = compiled(f"ablation: {{grid: {{training.optimizer.lr: [{rates}], model.dropout: [{dropouts}]}}}}")
     assert found.plan is not None
     assert len(found.plan.trials) + found.plan.folded == 2001
+
+
+def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Callable[[str], str]) -> None:
+    many = ", ".join(str(number) for number in range(1, 2501))
+    assert told(f"ablation: {{grid: {{training.batch_size: [{many}]}}}}") == [("too-many-trials", "ablation")]
+    wide = ", ".join(["1"] * 1000)
+    text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many[:2400]}1]}}}}"
+    assert "too much to check" in messages(text)
+
+
+def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {training.optimizer.betas.0: [0.8, 0.9]}}").analysis
+    assert found.diagnostics == ()
+    betas = [list(variant.spec.training.optimizer.args["betas"]) for variant in found.variants]
+    assert betas == [[0.9, 0.999], [0.8, 0.999], [0.9, 0.999]]
+
+
+def test_so_many_mistakes_are_told_and_the_rest_is_noted(compiled: Compile) -> None:
+    found = compiled("\n".join(f"k{number}: 1" for number in range(300))).diagnostics
+    assert len(found) == 201
+    assert (found[-1].code, found[-1].severity) == ("too-many-mistakes", "note")
+    assert found[-1].range.start.line == found[-2].range.start.line + 1

@@ -1,4 +1,4 @@
-"""Of any valid spec: written and read it is the same; and of any one mistake in it, the line and column told are its own."""
+"""Any valid spec is the same when written and read; any one mistake in it is told at its own line and column."""
 
 import copy
 import json
@@ -318,7 +318,7 @@ def expected_place(writer: Writer, code: str, path: Path, value: Any, at_key: bo
         return writer.keys.get(path[:-1], (1, 1))
     if code == "wrong-name" and at_key:
         return writer.keys[*path, "a.b"]
-    if isinstance(value, list) and value and (code in LAST_ITEM | FIRST_ITEM or path[:2] == GRID and not at_key):
+    if isinstance(value, list) and value and (code in LAST_ITEM | FIRST_ITEM or (path[:2] == GRID and not at_key)):
         return writer.values[*path, len(value) - 1 if code in LAST_ITEM else 0]
     in_brackets = path in writer.values and isinstance(value, list | dict) and code != "unknown-factor"
     if code in ("unknown-key", "empty-value", "search-without-space", "range-order") or not in_brackets:
