@@ -16,10 +16,14 @@ from craftc.schemas.spec import Component, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
+OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+"""A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
+BUILT_IN_ONLY = ("samplers", "pruners")
+"""Groups whose components the study makes itself."""
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """The schema of a whole spec; an editor's YAML language server completes and explains every key with it."""
+    """The schema of a whole spec, any kind of a group being one option; `editor_schema.py` publishes it."""
     schema = spec_schema()
     definitions = schema["$defs"]
     # From the end: a section that is a component too, objective, comes after the components within it.
@@ -91,7 +95,17 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         for entry in entries
         if not any(parameter.required for parameter in entry.parameters)
     ]
-    return {"anyOf": [*by_name, *(_entry(entry, reserved) for entry in entries)]}
+    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    if group in BUILT_IN_ONLY:
+        return {"anyOf": built_in}
+    named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
+    own = {
+        "type": "object",
+        "description": "Your own class or function; its signature says what it takes.",
+        "properties": {"kind": named, **reserved},
+        "required": ["kind"],
+    }
+    return {"anyOf": [*built_in, named, own]}
 
 
 def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +121,11 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
         "required": ["kind", *(p.name for p in entry.parameters if p.required)],
         "additionalProperties": False,
     }
+
+
+def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
+    """The schema of one component by itself."""
+    return {"$schema": DIALECT, **_entry(entry, {})}
 
 
 def _without_titles(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
-MAX_COMPARED = 60
+MAX_COMPARED = 300
 """Known names that one is compared with, and (below) characters of each, so that no text makes the search long."""
 _MAX_LENGTH = 32
 _MAX_EDITS = 3

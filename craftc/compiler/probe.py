@@ -17,8 +17,8 @@ from craftc.schemas.spec import ParameterRange
 MAX_PROBES = 2_000
 """Each is a spec of its own that is checked, which takes a third of a millisecond."""
 _FIELD_CODES = {
-    "unknown-key", "unknown-factor", "unknown-kind", "unknown-choice", "missing-key",
-    "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
+    "unknown-key", "unknown-factor", "unknown-kind", "unknown-component", "unfit-component", "unknown-choice",
+    "missing-key", "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
 }  # fmt: skip
 """Mistakes of one value by itself, whatever stands elsewhere."""
 

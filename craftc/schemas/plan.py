@@ -76,6 +76,7 @@ class Plan(Frozen):
     """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written.
 
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
+    `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -88,6 +89,7 @@ class Plan(Frozen):
     max_concurrent: int | None = None
     factors: dict[str, Any] = Field(default_factory=dict)
     search: SearchPlan | None = None
+    import_folders: List[str] = ()
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""
