@@ -197,11 +197,13 @@ class Ablation(Frozen):
     )
     exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
         (),
+        max_length=1000,
         description="Combinations, path to value, that are left out.",
         examples=[[{"model.dropout": 0.1, "training.batch_size": 64}]],
     )
     require: List[str] = Field(
         (),
+        max_length=1000,
         description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',
         examples=[["model.d_model % model.num_heads == 0"]],
     )
@@ -279,6 +281,7 @@ class Search(Frozen):
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict,
+        max_length=200,
         description="Path to range; takes the place of the same path in `use`.",
         examples=[{"training.optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}],
     )
