@@ -15,7 +15,6 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.catalogue import built_in_catalogue
 
 if TYPE_CHECKING:
     from craftc.runtime.backend import Backend
@@ -147,8 +146,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     from craftc.compiler.propose import Proposer
     from craftc.runtime.search_source import SearchContext
 
-    spec_folder = Path(compiled.document.filename).parent
-    return SearchContext(folder.database, Proposer(compiled.analysis, built_in_catalogue(), spec_folder))
+    return SearchContext(folder.database, Proposer(compiled.analysis, Path(compiled.document.filename)))
 
 
 def _backend(name: BackendName, address: str | None) -> "Backend":

@@ -73,9 +73,12 @@ class Document:
         key: bool = False,
         severity: Severity = "error",
         related: tuple[Related, ...] = (),
+        within: tuple[int, int] | None = None,
     ) -> Diagnostic:
         """A mistake at `path`; one in an included file also tells who included it."""
         where = self.locate(path, key=key)
+        if within is not None:
+            where = self._narrow(where, path, within)
         named = self.included.get(where.filename)
         included = () if named is None else (Related(message="included here", range=named),)
         return Diagnostic(
@@ -86,4 +89,24 @@ class Document:
             path=format_path(path),
             range=where,
             related=(*related, *included),
+        )
+
+    def _narrow(self, where: Range, path: Path, within: tuple[int, int]) -> Range:
+        """The part of a text, where each of its characters is written as itself in one line."""
+        node = self.root
+        for part in path:
+            if isinstance(node.value, dict) and str(part) in node.value:
+                node = node.value[str(part)][1]
+            elif isinstance(node.value, list) and isinstance(part, int):
+                node = node.value[part]
+        width = where.end.column - where.start.column
+        num_quotes = width - len(node.value) if isinstance(node.value, str) else -1
+        if where.start.line != where.end.line or num_quotes not in (0, 2):
+            return where
+        first = where.start.column + num_quotes // 2
+        return where.model_copy(
+            update={
+                "start": Position(line=where.start.line, column=first + within[0]),
+                "end": Position(line=where.start.line, column=first + within[1]),
+            }
         )

@@ -1,18 +1,15 @@
-"""A spec's ablation to its variants: the baseline, the features switched off by design, the grid and the zip.
+"""A spec's variants, each with its own complete spec: resolved, validated and checked as if it were written out.
 
-Order: the baseline, leave_one_out, add_one (bare first), grid, zip. The baseline is always a variant, since every
-other is compared with it. `exclude` and `require` then leave out variants, never the baseline.
+`exclude` and `require` leave out variants, never the baseline.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+import math
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 from typing import Any
 
 from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import EXPERIMENT_RULES, Checked, check
+from craftc.compiler.designs import design, num_variants
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.problem import Problem, did_you_mean, one_of
@@ -25,9 +22,6 @@ from craftc.schemas.spec import Ablation, Spec
 
 MAX_TRIALS = 100_000
 """Of one spec; a product of a few long lists is soon more than anyone could train or wait for."""
-FULL = "full"
-BASE = "base"
-BARE = "bare"
 
 
 @dataclass(frozen=True)
@@ -59,15 +53,16 @@ class Expansion:
 def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
     ablation = base.spec.ablation
-    num_trials = _num_variants(ablation) * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
+    num_trials = num_variants(ablation) * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
     if num_trials > MAX_TRIALS:
-        message = f"the ablation asks for {num_trials:,} trials; at most {MAX_TRIALS:,} are possible"
+        message = f"the ablation asks for {_count(num_trials)} trials; at most {MAX_TRIALS:,} are possible"
         return Expansion((), [Problem("too-many-trials", ("ablation",), message, "shorten its lists", at_key=True)])
     known = {(problem.code, problem.path, problem.message) for problem in base_problems}
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
-    for variant in _variants(base.spec):
+    designed = design(ablation)
+    for variant in designed.variants:
         spec, tree, found = resolve_variant(base, variant)
         for problem in found:
             inherited = (problem.code, problem.path, problem.message) in known
@@ -78,7 +73,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
             resolved.append(ResolvedVariant(variant, spec))
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
-    problems = [*told.values(), *failed, *unknown_exclude_paths(base)]
+    problems = [*designed.problems, *told.values(), *failed, *unknown_exclude_paths(base)]
     if not problems:
         problems += filters.idle()
         if len(resolved) == 1 and _asks_for_more(ablation):
@@ -87,89 +82,12 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     return Expansion(tuple(resolved), problems)
 
 
-def _num_variants(ablation: Ablation) -> int:
-    """How many there are before exclude and require."""
-    num_features = len(ablation.features)
-    designed = num_features * len(set(ablation.design)) + (num_features > 0 and "add_one" in ablation.design)
-    grid = prod(len(values) for values in ablation.grid.values()) if ablation.grid else 0
-    return 1 + designed + grid + min((len(values) for values in ablation.zip.values()), default=0)
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"more than 10^{math.floor(math.log10(number))}"
 
 
 def _asks_for_more(ablation: Ablation) -> bool:
     return bool(ablation.features or ablation.grid or ablation.zip)
-
-
-def _variants(spec: Spec) -> Iterator[Variant]:
-    """Every variant by name, before exclude and require."""
-    ablation = spec.ablation
-    off = {
-        name: tuple(Setting(path, value, ("ablation", "features", name, path)) for path, value in settings.items())
-        for name, settings in ablation.features.items()
-    }
-    yield Variant(FULL if off else BASE, ())
-    if off and "leave_one_out" in ablation.design:
-        yield from (Variant(f"-{name}", settings) for name, settings in off.items())
-    if off and "add_one" in ablation.design:
-        yield Variant(BARE, _merge(off.values()))
-        for name in off:
-            yield Variant(f"+{name}", _merge(settings for other, settings in off.items() if other != name))
-    yield from _named(_grid_points(ablation))
-
-
-def _merge(groups: Iterable[tuple[Setting, ...]]) -> tuple[Setting, ...]:
-    return tuple({setting.path: setting for settings in groups for setting in settings}.values())
-
-
-def _grid_points(ablation: Ablation) -> Iterator[tuple[Setting, ...]]:
-    def axis(section: str, path: str, values: tuple[Any, ...]) -> list[Setting]:
-        return [Setting(path, value, ("ablation", section, path, index)) for index, value in enumerate(values)]
-
-    if ablation.grid:
-        yield from product(*(axis("grid", path, values) for path, values in ablation.grid.items()))
-    if ablation.zip:
-        yield from zip(*(axis("zip", path, values) for path, values in ablation.zip.items()), strict=False)
-
-
-def _named(points: Iterator[tuple[Setting, ...]]) -> Iterator[Variant]:
-    points_list = list(points)
-    short = short_names({setting.path for point in points_list for setting in point})
-    taken: set[str] = set()
-    for point in points_list:
-        name = wanted = ",".join(f"{short[setting.path]}={_value_name(setting.value)}" for setting in point)
-        count = 1
-        while name in taken:
-            count += 1
-            name = f"{wanted}#{count}"
-        taken.add(name)
-        yield Variant(name, point)
-
-
-def short_names(paths: set[str]) -> dict[str, str]:
-    """Each path by as few of its last parts as tell it from the others: `model.num_layers` to `num_layers`."""
-    names: dict[str, str] = {}
-    for path in paths:
-        parts = path.split(".")
-        for count in range(1, len(parts) + 1):
-            name = ".".join(parts[-count:])
-            others = [other for other in paths if other != path and (f".{other}").endswith(f".{name}")]
-            if not others and not parts[-count].isdigit():
-                break
-        names[path] = name
-    return names
-
-
-def _value_name(value: Any) -> str:
-    if isinstance(value, dict) and isinstance(value.get("kind"), str):
-        return _cut(str(value["kind"]))
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, float) and float(f"{value:g}") == value:
-        return f"{value:g}"
-    return _cut(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[str, Any], list[Problem]]:

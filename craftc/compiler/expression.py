@@ -37,7 +37,14 @@ _COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
 
 
 class ExpressionError(Exception):
-    """The expression is not of the language, or cannot be computed with the values that it names."""
+    """The expression is not of the language, or cannot be computed with the values that it names.
+
+    `within` are the offsets in the text, end exclusive, of the part that is to blame; None where it is the whole.
+    """
+
+    def __init__(self, message: str, within: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.within = within
 
 
 class Expression:
@@ -45,6 +52,7 @@ class Expression:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._indent = len(text) - len(text.lstrip())
         if len(text) > MAX_LENGTH:
             raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
         try:
@@ -52,9 +60,11 @@ class Expression:
                 warnings.simplefilter("ignore")
                 self._root = ast.parse(text.strip(), mode="eval").body
             self.names = tuple(dict.fromkeys(_names(self._root, MAX_DEPTH)))
+        except ExpressionError as error:
+            raise self._moved(error) from None
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep or holds odd characters"
-            raise ExpressionError(f"cannot be read: {reason}") from None
+            raise ExpressionError(f"cannot be read: {reason}", _syntax_place(error, text)) from None
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The value, given the plain tree that names are looked up in.
@@ -63,8 +73,33 @@ class Expression:
         """
         try:
             return _evaluate(self._root, values)
+        except ExpressionError as error:
+            raise self._moved(error) from None
         except (TypeError, ZeroDivisionError, OverflowError) as error:
             raise ExpressionError(f"cannot be computed: {error}") from None
+
+    def _moved(self, error: ExpressionError) -> ExpressionError:
+        """The error at the place in the text as written, whose blanks in front were not parsed."""
+        if error.within is None or not self.text.isascii():  # Python counts bytes
+            return ExpressionError(str(error))
+        start, end = error.within
+        return ExpressionError(str(error), (start + self._indent, end + self._indent))
+
+
+def _syntax_place(error: Exception, text: str) -> tuple[int, int] | None:
+    if not isinstance(error, SyntaxError) or error.offset is None or (error.lineno or 1) > 1 or not text.isascii():
+        return None
+    last = max(len(text.rstrip()) - 1, 0)
+    # Python says 0 where the text ends too soon.
+    start = min(error.offset - 1 + len(text) - len(text.lstrip()), last) if error.offset > 0 else last
+    return start, start + 1
+
+
+def _place(node: ast.AST) -> tuple[int, int] | None:
+    """Where a node stands, in bytes; None where it runs over several lines."""
+    if not isinstance(node, ast.expr) or node.lineno != node.end_lineno or node.end_col_offset is None:
+        return None
+    return node.col_offset, node.end_col_offset
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +126,9 @@ def _names(node: ast.AST, depth: int) -> list[Path]:
             return _names(left, depth) + _names(right, depth)
         case ast.Compare(left=left, ops=ops, comparators=rights) if all(type(op) in _COMPARE for op in ops):
             return _names(left, depth) + [name for right in rights for name in _names(right, depth)]
-    raise ExpressionError(f"has {_text(node)}; only names, numbers, text, comparison, arithmetic, and, or, not")
+    raise ExpressionError(
+        f"has {_text(node)}; only names, numbers, text, comparison, arithmetic, and, or, not", _place(node)
+    )
 
 
 def _text(node: ast.AST) -> str:
@@ -107,7 +144,7 @@ def _path(node: ast.AST) -> Path:
             return (*_path(parent), name)
         case ast.Subscript(value=parent, slice=ast.Constant(value=int() as index)):
             return (*_path(parent), index)
-    raise ExpressionError(f"has {_text(node)}, which is not a path")
+    raise ExpressionError(f"has {_text(node)}, which is not a path", _place(node))
 
 
 def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
@@ -140,7 +177,7 @@ def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
                 return look_up(values, path)
             except KeyError:
                 mend = "; text stands in quotes" if len(path) == 1 else ""
-                raise ExpressionError(f"names {format_path(path)}, which does not exist{mend}") from None
+                raise ExpressionError(f"names {format_path(path)}, which does not exist{mend}", _place(node)) from None
 
 
 def _number(value: Any) -> int | float:

@@ -35,7 +35,7 @@ class Filters:
             return bool(parse_expression(self._require[index]).evaluate(tree))
         except ExpressionError as error:
             message = f'variant "{variant.name}": {show(self._require[index])} {error}'
-            self._failed.setdefault(index, Problem("bad-expression", ("ablation", "require", index), message))
+            self._failed.setdefault(index, _unreadable(index, message, error))
             return True
 
     def problems(self) -> Iterator[Problem]:
@@ -48,6 +48,10 @@ class Filters:
             if is_idle:
                 message = "this excludes nothing: no variant has all these values"
                 yield Problem("no-effect", ("ablation", "exclude", index), message, severity="warning")
+
+
+def _unreadable(index: int, message: str, error: ExpressionError) -> Problem:
+    return Problem("bad-expression", ("ablation", "require", index), message, within=error.within)
 
 
 def _is(tree: dict[str, Any], path: Path, value: Any) -> bool:

@@ -1,6 +1,6 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
-text -> parse -> graft -> resolve -> validate -> check -> expand -> probe    (lint ends here)
+text -> parse -> graft -> resolve -> with_own -> validate -> check -> expand -> probe    (lint ends here)
      -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
 """
 
@@ -11,11 +11,15 @@ from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.code_identity import CodeIdentity
+from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
-from craftc.compiler.expand import BASE, FULL, ResolvedVariant, expand, untainted
+from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.fingerprint import content_digest, fingerprint
 from craftc.compiler.fragment import graft
-from craftc.compiler.lower import lower, path_arguments
+from craftc.compiler.import_path import import_folders
+from craftc.compiler.lower import SECTIONS, lower, path_arguments
+from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
@@ -26,9 +30,11 @@ from craftc.compiler.problem import Problem, show
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.tree import look_up
 from craftc.compiler.validate import validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
@@ -74,6 +80,7 @@ def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
     document = grafted.document
     diagnostics += grafted.diagnostics
     written = resolve(document.root.plain())
+    catalogue = with_own(catalogue, written, Path(filename))
     validated = validate(written, catalogue)
     problems = list(validated.problems)
     variants: tuple[ResolvedVariant, ...] = ()
@@ -99,7 +106,9 @@ def compile_spec(
     if not analysis.is_valid:
         return Compiled(analysis, None, analysis.diagnostics)
     assert analysis.spec is not None
-    plan, unreadable = _plan(analysis, Path(filename).parent, catalogue)
+    assert analysis.base is not None
+    catalogue = analysis.base.catalogue
+    plan, unreadable = _plan(analysis, Path(filename), catalogue)
     if plan is None:
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
@@ -109,7 +118,7 @@ def compile_spec(
     return Compiled(analysis, plan, analysis.diagnostics)
 
 
-def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
+def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
     """Every variant with every seed, or what of its data cannot be read."""
     spec, document = analysis.spec, analysis.document
     assert spec is not None
@@ -118,20 +127,21 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
     written = spec.model_dump(mode="json")
     digests: dict[str, str] = {}
     unreadable: dict[str, Diagnostic] = {}
+    folders = import_folders(spec_path)
+    code_digest = CodeIdentity(folders)
     for variant in analysis.variants:
-        config = lower(variant.spec, catalogue, folder)
+        config = lower(variant.spec, catalogue, spec_path.parent)
         paths = path_arguments(config, catalogue)
-        for name in paths:
-            path = config["data"]["source"][name]
+        for place in paths:
+            path = look_up(config, place)
             try:
                 digests[path] = digests.get(path) or content_digest(Path(path))
             except OSError as error:
-                place = ("data", "source", name)
                 hint = "a relative path starts from the folder of the spec"
                 problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [make_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
+            trials += [make_trial(variant, config, seed, paths, digests, code_digest) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -143,25 +153,33 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
         factors=factors(spec, written, trials),
+        import_folders=tuple(map(str, folders)) if catalogue.own else (),
     )
     return plan, []
 
 
 def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read, as they are written there."""
+    analysis = analyse(text, filename, catalogue)
     found: dict[str, None] = {}
-    for variant in analyse(text, filename, catalogue).variants:
-        config = variant.spec.model_dump(mode="json", include={"data"})
-        found |= {config["data"]["source"][name]: None for name in path_arguments(config, catalogue)}
+    extended = analysis.base.catalogue if analysis.base else catalogue
+    for variant in analysis.variants:
+        config = variant.spec.model_dump(mode="json", include=SECTIONS)
+        found |= {look_up(config, place): None for place in path_arguments(config, extended)}
     return tuple(found)
 
 
 def make_trial(
-    variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
+    variant: ResolvedVariant,
+    config: dict[str, Any],
+    seed: int,
+    paths: list[SpecPath],
+    digests: Mapping[str, str],
+    code_digest: Callable[[str], str],
 ) -> Trial:
     """A variant's lowered configuration with one seed, fingerprinted."""
     return Trial(
-        id=fingerprint(config, seed, paths, digests),
+        id=fingerprint(config, seed, paths, digests, code_digest),
         variant=variant.name,
         seed=seed,
         overrides=variant.overrides,

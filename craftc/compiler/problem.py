@@ -19,7 +19,8 @@ class Problem:
     """A mistake at `path`. `at_key` points at the key and not at its value.
 
     `reads` are the other places that the rule looked at: where one of them is itself mistaken, the problem is
-    not worth telling. Of an unknown key, it is the key that was likely meant.
+    not worth telling. Of an unknown key, it is the key that was likely meant. `within`: the part of a text that is to
+    blame, as offsets, end exclusive.
     """
 
     code: str
@@ -30,6 +31,7 @@ class Problem:
     severity: Severity = "error"
     reads: tuple[Path, ...] = ()
     related: tuple[Related, ...] = ()
+    within: tuple[int, int] | None = None
 
     def place(self, document: Document) -> Diagnostic:
         """The same mistake where its text stands."""
@@ -41,6 +43,7 @@ class Problem:
             key=self.at_key,
             severity=self.severity,
             related=self.related,
+            within=self.within,
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from craftc.schemas.diagnostic import Range
+from craftc.schemas.diagnostic import Range, Related
 from craftc.schemas.frozen import Frozen
 
 Group = Literal[
@@ -36,6 +36,12 @@ OFFERED: dict[Group, tuple[str, ...]] = {
 }
 """What craftc hands a component by position. It takes as many as it has positional-only parameters; an optimizer
 takes the first whatever the kind of its parameters. What is taken is no argument that a spec writes."""
+
+
+ANY_OTHER = "**"
+"""Stands for `**kwargs` in an entry: any further argument of that type is accepted."""
+NESTED: Literal["nested"] = "nested"
+"""In the place of a group: a component in an argument of another."""
 
 
 def is_own(kind: str) -> bool:
@@ -93,16 +99,40 @@ class ComponentEntry(Frozen):
         """The argument of that name, or None."""
         return next((p for p in self.parameters if p.name == name), None)
 
+    def definition(self, name: str = "") -> tuple[Related, ...]:
+        """Where an argument, or else the component, is defined, for a mistake to tell; nothing of built-in ones."""
+        parameter = self.parameter(name)
+        place = parameter.defined_at if parameter and parameter.defined_at else self.defined_at
+        return () if place is None else (Related(message="defined here", range=place),)
+
+
+class Unreadable(Frozen):
+    """A user's kind that is no component, or none of some group, and why."""
+
+    kind: str
+    code: Literal["unknown-component", "unfit-component"]
+    message: str
+    hint: str | None = None
+    related: tuple[Related, ...] = ()
+
 
 class Catalogue(Frozen):
-    """Every component that ships with craftc, in the order of the registry."""
+    """Every component that ships with craftc, in the order of the registry, and those of its user's own a spec names.
+
+    A user's component is in `own` once for each group that it can be of, for craftc hands each group other things;
+    for the others `unreadable` says why not.
+    """
 
     entries: tuple[ComponentEntry, ...] = Field(strict=False)
+    own: dict[tuple[str, str], ComponentEntry] = Field(default_factory=dict)
+    unreadable: dict[tuple[str, str], Unreadable] = Field(default_factory=dict)
 
     def find(self, group: str, kind: str) -> ComponentEntry | None:
         """The entry of that group and kind, or None."""
+        if is_own(kind):
+            return self.own.get((group, kind))
         return next((e for e in self.entries if e.group == group and e.kind == kind), None)
 
     def kinds(self, group: str) -> list[str]:
-        """The names that a `kind:` of that group may have."""
+        """The built-in names that a `kind:` of that group may have."""
         return [e.kind for e in self.entries if e.group == group]

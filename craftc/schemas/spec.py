@@ -169,14 +169,23 @@ class Ablation(Frozen):
         default_factory=dict,
         description="Feature name to the settings, path to value, that switch it off.",
     )
-    design: List[Literal["leave_one_out", "add_one"]] = Field(
-        default=("leave_one_out",), description="Which features are off together: full minus each; bare plus each."
+    design: Annotated[
+        List[Literal["leave_one_out", "add_one", "full_factorial", "one_at_a_time"]], Field(min_length=1)
+    ] = Field(
+        default=("leave_one_out",),
+        description="Which features are off together. leave_one_out: full minus each; add_one: bare plus each; "
+        "full_factorial: every combination; one_at_a_time: full minus each, and each value of `grid` by itself.",
     )
     grid: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
         default_factory=dict, description="Path to values; every combination is a variant."
     )
     zip: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
         default_factory=dict, description="Path to values, all of one length; taken in step."
+    )
+    combine: Literal["union", "product"] = Field(
+        "union",
+        description="union: features, grid and zip each vary the spec as written; product: every design of features "
+        "is taken at every point of grid and zip.",
     )
     exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
         (), description="Combinations, path to value, that are left out."

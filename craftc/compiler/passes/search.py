@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from craftc.compiler.expand import BASE, FULL
+from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.passes.pack import job_resources
 from craftc.compiler.recorded_metrics import mode_of
 from craftc.compiler.tree import look_up

@@ -63,9 +63,9 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         (
             "ablation: {require: ['training.epochs >', 'seed == 1', 'nothing']}",
             [
-                ("bad-expression", "'training.epochs >'"),
+                ("bad-expression", ">"),
                 ("requirement-unmet", "'seed == 1'"),
-                ("bad-expression", "'nothing'"),
+                ("bad-expression", "nothing"),
             ],
         ),
     ],

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from craftc.compiler.expand import MAX_TRIALS, short_names
+from craftc.compiler.designs import design, num_variants
+from craftc.compiler.expand import MAX_TRIALS
 from craftc.compiler.pipeline import Compiled
+from craftc.compiler.variant_names import number_name, short_names
 
 Compile = Callable[[str], Compiled]
 Told = Callable[[str], list[tuple[str, str]]]
@@ -88,19 +92,96 @@ ablation:
     objective.class_weights: [[{", ".join(["1.0"] * 30)}]]"""
     names = list(variants(compiled(text)))
     assert len(set(names)) == len(names) == 7
-    assert names[1].startswith("augment.0.p=0.1,augment.1.p=0.2,model=mlp,lr=0.12345678,class_weights=[1.0,")
+    assert names[1].startswith(
+        "augment.0.p=0.1,augment.1.p=0.2,model=mlp(dropout=0.1),lr=0.12345678,class_weights=[1.0,"
+    )
     assert max(map(len, names)) < 130
 
 
-def test_points_that_repeat_are_kept_apart_by_name(compiled: Compile) -> None:
-    text = "ablation: {grid: {model.activation: [relu, relu]}, zip: {model.dropout: [0.1, 0.1, 0.1]}}"
-    assert list(variants(compiled(text)))[1:] == [
-        "activation=relu",
-        "activation=relu#2",
-        "dropout=0.1",
-        "dropout=0.1#2",
-        "dropout=0.1#3",
+def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None:
+    text = "ablation: {grid: {model.activation: [relu, gelu, relu]}, zip: {model.dropout: [0.1, 0.2, 0.10]}}"
+    assert told(text) == [("duplicate-variant", "relu"), ("duplicate-variant", "0.10")]
+
+
+def test_different_points_whose_names_are_cut_to_the_same_are_numbered(compiled: Compile) -> None:
+    wide, wider = ([1.0] * 20 + [last] for last in (1.0, 2.0))
+    found = variants(compiled(f"ablation: {{grid: {{objective.class_weights: [{wide}, {wider}]}}}}"))
+    assert list(found)[1:] == [name := f"class_weights={str(wide).replace(' ', '')[:37]}...", f"{name}#2"]
+
+
+def test_components_of_one_kind_are_named_by_their_arguments(compiled: Compile) -> None:
+    rates = "[sgd, {kind: adam, lr: 1e-3}, {kind: adam, lr: 1e-2, eps: 1e-8}]"
+    found = variants(compiled(f"ablation: {{grid: {{training.optimizer: {rates}}}}}"))
+    assert list(found)[1:] == ["optimizer=sgd", "optimizer=adam(lr=1e-3)", "optimizer=adam(lr=0.01,eps=1e-8)"]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_named_exactly_and_never_longer_than_python_does(value: float) -> None:
+    assert float(number_name(value)) == value
+    assert len(number_name(value)) <= len(repr(value))
+
+
+def test_full_factorial_is_every_combination(compiled: Compile) -> None:
+    found = variants(compiled(f"ablation: {{{FEATURES}, design: [full_factorial]}}"))
+    assert list(found) == ["full", "-a", "-b", "-c", "-a,-b", "-a,-c", "-b,-c", "bare"]
+    assert found["-a,-c"] == {"training.epochs": 1, "data.normalize": "per_line"}
+    assert list(variants(compiled("ablation: {features: {a: {training.epochs: 1}}, design: [full_factorial]}"))) == [
+        "full",
+        "-a",
     ]
+
+
+def test_designs_that_meet_share_their_variants(compiled: Compile) -> None:
+    text = f"ablation: {{{FEATURES}, design: [add_one, full_factorial, leave_one_out]}}"
+    plan = compiled(text).plan
+    assert plan is not None
+    assert [trial.variant for trial in plan.trials] == ["full", "bare", "+a", "+b", "+c", "-a", "-b", "-c"]
+    assert {trial.variant: trial.aliases for trial in plan.trials}["+a"] == ("-b,-c",)
+
+
+def test_one_at_a_time_takes_each_value_of_a_grid_by_itself(compiled: Compile) -> None:
+    grid = "grid: {model.dropout: [0.1, 0.2], training.epochs: [1, 2]}"
+    assert list(variants(compiled(f"ablation: {{{grid}, design: [one_at_a_time]}}"))) == [
+        "base",
+        "dropout=0.1",
+        "dropout=0.2",
+        "epochs=1",
+        "epochs=2",
+    ]
+    both = variants(compiled(f"ablation: {{{grid}, {FEATURES}, design: [one_at_a_time]}}"))
+    assert list(both)[:5] == ["full", "-a", "-b", "-c", "dropout=0.1"]
+
+
+def test_a_product_takes_every_design_at_every_point(compiled: Compile) -> None:
+    text = """ablation:
+  features: {a: {data.normalize: per_line}}
+  grid: {training.epochs: [1, 2]}
+  zip: {training.batch_size: [1, 2], model.dropout: [0.1, 0.2]}
+  combine: product"""
+    found = variants(compiled(text))
+    points = [f"epochs={e},batch_size={b},dropout=0.{b}" for e in (1, 2) for b in (1, 2)]
+    assert list(found) == ["full", *points, *(f"-a,{point}" for point in points)]
+    assert found["-a,epochs=2,batch_size=1,dropout=0.1"] == {
+        "data.normalize": "per_line",
+        "training.epochs": 2,
+        "training.batch_size": 1,
+        "model.dropout": 0.1,
+    }
+
+
+@pytest.mark.parametrize("combine", ["union", "product"])
+@pytest.mark.parametrize("grid", ["", "grid: {training.batch_size: [1, 2, 3]}"])
+@pytest.mark.parametrize("features", ["", FEATURES])
+@pytest.mark.parametrize("name", ["leave_one_out", "add_one", "full_factorial", "one_at_a_time"])
+def test_variants_are_counted_before_they_are_made(
+    compiled: Compile, name: str, features: str, grid: str, combine: str
+) -> None:
+    text = ", ".join(filter(None, [features, grid, f"design: [{name}]", f"combine: {combine}"]))
+    spec = compiled(f"ablation: {{{text}}}").analysis.spec
+    assert spec is not None
+    made = len(design(spec.ablation).variants)
+    # With nothing to cross, a product makes the baseline alone once more.
+    assert num_variants(spec.ablation) - made == (1 if combine == "product" and not grid else 0)
 
 
 def test_short_names_tell_paths_apart() -> None:
@@ -167,7 +248,7 @@ def test_the_wider_path_is_set_first_whatever_the_order(compiled: Compile) -> No
         # a requirement that a variant does not even have the names for
         (
             "ablation: {grid: {model: [mlp, linear]}, require: ['model.dropout < 1']}",
-            [("bad-expression", "'model.dropout < 1'")],
+            [("bad-expression", "model.dropout")],
         ),
     ],
 )
@@ -189,6 +270,8 @@ def test_both_ends_of_too_many_trials(told: Told, messages: Callable[[str], str]
     axes = ", ".join(f"model.x{i}: [{', '.join(map(str, range(100)))}]" for i in range(30))
     assert told(f"ablation: {{grid: {{{axes}}}}}") == [("too-many-trials", "ablation")]
     assert f"at most {MAX_TRIALS:,}" in messages("ablation: {seeds: 100001}")
+    features = ", ".join(f"f{i}: {{model.x{i}: 1}}" for i in range(10_000))
+    assert "more than 10^19 trials" in messages(f"ablation: {{features: {{{features}}}, design: [full_factorial]}}")
 
 
 @pytest.mark.timeout(30)

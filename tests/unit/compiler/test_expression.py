@@ -150,3 +150,29 @@ def test_the_value_is_that_of_python(text: str, x: int, y: float) -> None:
 def test_no_text_makes_another_exception(text: str) -> None:
     with contextlib.suppress(ExpressionError):
         Expression(text).evaluate(TREE)
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        ("a >> 2", "a >> 2"),
+        ("  1 < 2 and f(x)  ", "f(x)"),
+        ("a >", ">"),
+        ("a b", "b"),
+        ("(a", "("),
+        ("b.c == 1", "b.c"),
+        ("a < 1 or missing == 'x'", "missing"),
+    ],
+)
+def test_the_part_that_is_to_blame_is_named(text: str, blamed: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression(text).evaluate({"a": 1})
+    assert caught.value.within is not None
+    start, end = caught.value.within
+    assert text[start:end] == blamed
+
+
+def test_beyond_ascii_the_whole_is_to_blame() -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression("a == 'é' and f(x)")
+    assert caught.value.within is None

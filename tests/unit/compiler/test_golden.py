@@ -23,7 +23,8 @@ def check(path: Path, text: str, update: bool) -> None:
 
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
-def test_wrong_spec(path: Path, update_goldens: bool) -> None:
+def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
     text = path.read_text(encoding="utf-8")
     compiled = compile_spec(text, path.name, built_in_catalogue())
     check(path.with_suffix(".txt"), render_text(compiled.diagnostics, {path.name: text}) + "\n", update_goldens)
@@ -31,7 +32,8 @@ def test_wrong_spec(path: Path, update_goldens: bool) -> None:
 
 
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)
-def test_right_spec(path: Path, update_goldens: bool) -> None:
+def test_right_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
     compiled = compile_spec(path.read_text(encoding="utf-8"), path.name, built_in_catalogue())
     assert compiled.diagnostics == ()
     assert compiled.plan is not None

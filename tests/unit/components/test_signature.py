@@ -78,8 +78,14 @@ def types(entry: ComponentEntry) -> dict[str, dict[str, Any]]:
         ("Circular", {}),
         ("Callable[[int], int]", {}),
         ("nowhere.Unheard", {}),
-        ("SomeClass", {}),
-        ("torch.Tensor", {}),
+        ("SomeClass", {"type": "object", "required": ["kind"]}),
+        ("torch.Tensor", {"type": "object", "required": ["kind"]}),
+        ("int | SomeClass", {"anyOf": [{"type": "integer"}, {"type": "object", "required": ["kind"]}]}),
+        ("list[SomeClass]", {"type": "array", "items": {"type": "object", "required": ["kind"]}}),
+        ("type[SomeClass]", {}),
+        ("Colour", {}),
+        ("Shaped", {}),
+        ("Named", {"type": "object"}),
         ("1 + 1", {}),
     ],
 )
@@ -100,6 +106,11 @@ def test_an_annotation_becomes_json_schema(write: Write, annotation: str, schema
         Circular = Circular2
         Circular2 = Circular
         class SomeClass: ...
+        import enum
+        class Colour(enum.Enum): ...
+        class Shaped(Protocol): ...
+        class Base(TypedDict): ...
+        class Named(Base): ...
         def it(x: {annotation}): ...
     """
         }
@@ -257,7 +268,7 @@ def test_facts_of_the_data_may_be_inferred_in_models_alone(write: Write) -> None
     folder = write({"mine": "def it(*, num_classes: int, num_features, width: int): ..."})
     entry = read(folder, "mine:it")
     assert types(entry)["num_classes"] == {"anyOf": [{"type": "integer"}, {"const": "infer"}]}
-    assert types(entry)["num_features"] == {"anyOf": [{"const": "infer"}]}
+    assert types(entry)["num_features"] == {"anyOf": [{"type": "integer"}, {"const": "infer"}]}
     assert [(p.required, p.default) for p in entry.parameters] == [(False, "infer"), (False, "infer"), (True, None)]
     assert types(read(folder, "mine:it", "sources"))["num_classes"] == {"type": "integer"}
 
