@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import is_own
+from craftc.schemas.catalogue import is_nested, is_own
 
 
 def target_of(group: str, kind: str) -> str:
@@ -64,11 +64,11 @@ def _built(value: Any) -> Any:
     """A value with every component in it built."""
     if isinstance(value, list):
         return [_built(item) for item in value]
-    if isinstance(value, dict) and is_own(str(value.get("kind", ""))):
+    if is_nested(value):
         # Named by its place in Python, so whatever its group.
         target = load_component("models", value["kind"])
         return target(**_arguments(value, _parameters(target)))
-    return value
+    return {key: _built(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _num_taken(group: str, parameters: Mapping[str, inspect.Parameter]) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.signature import DATA_FACTS
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.own_line import told
@@ -20,9 +21,6 @@ from craftc.training.layout import laid_out
 
 TEST = "test"
 """The one split that is looked at only when training is over."""
-
-FACTS = ("num_classes", "num_features", "num_lines", "line_length")
-"""Arguments that a spec may leave to be inferred."""
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
@@ -138,7 +136,7 @@ def infer_facts(
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
     for name, value in list(filled.items()):
-        if value == "infer" and name in FACTS:
+        if value == "infer" and name in DATA_FACTS:
             filled[name] = _fact(name, facts, place)
         elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
             raise DataError(
