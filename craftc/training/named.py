@@ -7,6 +7,7 @@ from textwrap import shorten
 from torch import Tensor
 
 from craftc.components.errors import DataError
+from craftc.components.type_name import type_name
 from craftc.training.errors import TrainingError
 
 MAX_CHARACTERS = 300
@@ -37,4 +38,4 @@ def described(value: object) -> str:
         return f"a {type(value).__name__} of {' and '.join(parts[:4])}{' and more' if len(parts) > 4 else ''}"
     if isinstance(value, dict):
         return f"a {type(value).__name__} with {', '.join(map(str, list(value)[:4])) or 'nothing'}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if value is None else type_name(value)

@@ -11,6 +11,7 @@ from craftc.components.errors import DataError
 from craftc.components.own_line import told
 from craftc.components.sources.labels import number_classes
 from craftc.components.sources.samples import Samples
+from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
 FORMS = "return (inputs, targets), (inputs, targets, class_names), or a dataset of pairs (input, target)"
@@ -45,7 +46,9 @@ def as_samples(returned: Any) -> Samples:
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
-        raise DataError("source-failed", f"it returned a {type(returned).__name__}, which holds no samples", FORMS)
+        raise DataError(
+            "source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS
+        )
     return _samples(_numbers(inputs), _labels(targets), names)
 
 
@@ -55,7 +58,7 @@ def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
     for index in range(len(dataset)):
         item = dataset[index]
         if not isinstance(item, tuple | list) or len(item) != 2:
-            message = f"item {index} of its dataset is a {type(item).__name__}, not a pair (input, target)"
+            message = f"item {index} of its dataset is {type_name(item)}, not a pair (input, target)"
             raise DataError("source-failed", message, FORMS)
         inputs.append(np.asarray(item[0]))
         targets.append(np.asarray(item[1]))
