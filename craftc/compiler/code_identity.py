@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from craftc.compiler.module_files import find_module
+from craftc.compiler.import_path import installed_folders
+from craftc.compiler.module_files import find_module, stamp
 
 UNCOUNTED = {
     "craftc", "torch", "numpy", "scipy", "pandas", "sklearn", "torchmetrics", "PIL",
@@ -27,7 +28,7 @@ class CodeIdentity:
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self._own = folders
-        self._folders = (*folders, *(Path(entry) for entry in sys.path))
+        self._folders = (*folders, *installed_folders())
         self._known: dict[str, str] = {}
 
     def __call__(self, kind: str) -> str:
@@ -58,20 +59,24 @@ class CodeIdentity:
                     name, found[name] = installed
                     continue
             waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
-            if files.file is not None:
-                changed_ns = files.file.stat().st_mtime_ns
-                found[module] = _digest(files.file, changed_ns)
-                waiting += _imports(files.file, module, changed_ns)
+            if files.file is None:
+                continue
+            try:
+                state = stamp(files.file)
+                found[module] = _digest(files.file, state)
+                waiting += _imports(files.file, module, state)
+            except OSError as error:
+                found[module] = f"cannot be read: {error.strerror}"
         return found
 
 
 @lru_cache(maxsize=4096)
-def _digest(file: Path, changed_ns: int) -> str:
+def _digest(file: Path, state: tuple[int, int]) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=4096)
-def _imports(file: Path, module: str, changed_ns: int) -> tuple[str, ...]:
+def _imports(file: Path, module: str, state: tuple[int, int]) -> tuple[str, ...]:
     """The absolute names of what a file imports, in functions too; of `from a import b`, both `a` and `a.b`.
 
     A file that cannot be parsed imports nothing.

@@ -116,15 +116,17 @@ def _handed_on(function: griffe.Function, source: FunctionSource, scope: Scope, 
 
 
 def _of_class(class_: griffe.Class, index: SourceIndex, depth: int = 0) -> list[Argument] | None:
-    """Arguments of the class's own or inherited `__init__`; None where it has none but object's."""
+    """Arguments of the class's own or inherited `__init__`, or `__new__`; None where it has none but object's."""
     import griffe
 
     scope = Scope(index, class_.module)
-    own = class_.members.get("__init__")
+    own = class_.members.get("__init__") or class_.members.get("__new__")
     if isinstance(own, griffe.Function):
         return _of_function(own, index, bound=True, depth=depth)
     if any(_callee(str(d.value), scope) == "dataclasses.dataclass" for d in class_.decorators):
         return _of_dataclass(class_, scope)
+    if class_.decorators:  # which may well have made an `__init__`
+        return [Argument(ANY_OTHER, "", None, scope, "any_other")]
     return _inherited(class_, scope, depth)
 
 

@@ -16,6 +16,10 @@ from craftc.schemas.spec import Component, Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
+OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+"""A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
+BUILT_IN_ONLY = ("samplers", "pruners")
+"""Groups whose components the study makes itself."""
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -91,7 +95,17 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         for entry in entries
         if not any(parameter.required for parameter in entry.parameters)
     ]
-    return {"anyOf": [*by_name, *(_entry(entry, reserved) for entry in entries)]}
+    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    if group in BUILT_IN_ONLY:
+        return {"anyOf": built_in}
+    named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
+    own = {
+        "type": "object",
+        "description": "Your own class or function; its signature says what it takes.",
+        "properties": {"kind": named, **reserved},
+        "required": ["kind"],
+    }
+    return {"anyOf": [*built_in, named, own]}
 
 
 def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.machinery import PathFinder
+from os.path import isdir, isfile  # which call a path that cannot be looked at none; pathlib raises
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +22,12 @@ class ModuleFiles(NamedTuple):
     packages: tuple[Path, ...] = ()
     folder: Path | None = None
     portions: tuple[Path, ...] = ()
+
+
+def stamp(file: Path) -> tuple[int, int]:
+    """What changes when a file does: its time in nanoseconds and its size. Raises OSError."""
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def find_module(name: str, folders: Sequence[Path]) -> ModuleFiles:
@@ -40,16 +49,16 @@ def _walk(parts: tuple[str, ...], folders: Sequence[Path]) -> ModuleFiles | None
         is_last = depth == len(parts) - 1
         portions: list[Path] = []
         for folder in folders:
-            if (package := folder / part / "__init__.py").is_file():
+            if isfile(package := folder / part / "__init__.py"):
                 top = top or folder
                 if is_last:
                     return ModuleFiles(package, tuple(packages), top, (package.parent,))
                 packages.append(package)
                 portions = [package.parent]
                 break
-            if (file := folder / f"{part}.py").is_file():
+            if isfile(file := folder / f"{part}.py"):
                 return ModuleFiles(file if is_last else None, tuple(packages), top or folder)
-            if (folder / part).is_dir():
+            if isdir(folder / part):
                 portions.append(folder / part)
         if not portions:
             return None if depth == 0 else ModuleFiles(None, tuple(packages), top)
@@ -85,11 +94,9 @@ def is_importable(top: str) -> bool:
 @lru_cache(maxsize=256)
 def _installed_folders(top: str) -> tuple[Path, ...]:
     """Where an editable install keeps a package that no folder of `sys.path` holds. Imports nothing."""
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return ()
-    if spec is None:
-        return ()
-    origin = (spec.origin,) if spec.origin and spec.origin.endswith(".py") else ()
-    return tuple(Path(place).parent for place in spec.submodule_search_locations or origin)
+    for finder in sys.meta_path:
+        spec = None if finder is PathFinder else finder.find_spec(top, None)
+        if spec is not None:
+            origin = (spec.origin,) if spec.origin and spec.origin.endswith(".py") else ()
+            return tuple(Path(place).parent for place in spec.submodule_search_locations or origin)
+    return ()

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from craftc.compiler.import_path import import_folders
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, Group, Unreadable, is_own
+from craftc.compiler.problem import show
+from craftc.schemas.catalogue import NESTED, Catalogue, ComponentEntry, Group, Unreadable, is_own
 
 if TYPE_CHECKING:
     from craftc.compiler.python_source import SourceIndex
 
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+MAX_KINDS = 200
+"""Of one spec; each is looked for on the disk."""
 _SECTIONS = ("data", "model", "objective", "training", "ablation", "search")
 
 
@@ -30,13 +33,19 @@ def with_own(catalogue: Catalogue, tree: Any, spec: Path) -> Catalogue:
     index = SourceIndex(import_folders(spec), lambda file: shown(file, spec))
     own: dict[tuple[str, str], ComponentEntry] = {}
     unreadable: dict[tuple[str, str], Unreadable] = {}
-    for kind in kinds:
-        for group, read in _read(kind, index):
+    for number, kind in enumerate(kinds):
+        for group, read in _read(kind, index) if number < MAX_KINDS else _too_many(kind):
             if isinstance(read, ComponentEntry):
                 own[group, kind] = read
             else:
                 unreadable[group, kind] = read
     return catalogue.model_copy(update={"own": own, "unreadable": unreadable})
+
+
+def _too_many(kind: str) -> Iterator[tuple[str, Unreadable]]:
+    message = f"{show(kind)} is not looked for: the spec names more than {MAX_KINDS} components of its own"
+    for group in (*get_args(Group), NESTED):
+        yield group, Unreadable(kind=kind, code="unknown-component", message=message)
 
 
 def own_kinds(tree: Any) -> Iterator[str]:
@@ -65,10 +74,10 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
         missing = Unreadable(
             kind=kind, code="unknown-component", message=error.message, hint=error.hint or None, related=error.related
         )
-        yield from ((group, missing) for group in (*groups, "nested"))
+        yield from ((group, missing) for group in (*groups, NESTED))
         return
-    nested = describe_component(component, "nested", kind)
-    yield "nested", nested
+    nested = describe_component(component, NESTED, kind)
+    yield NESTED, nested
     for group in groups:
         reason = unfit(component, group)
         if reason is None:
@@ -77,7 +86,7 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
             yield (
                 group,
                 Unreadable(
-                    kind=kind, code="unfit-component", message=f'"{kind}" {reason}', related=nested.definition()
+                    kind=kind, code="unfit-component", message=f"{show(kind)} {reason}", related=nested.definition()
                 ),
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Container, Sequence
@@ -10,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from craftc.compiler.module_files import find_module, is_importable, modules_in
+from craftc.compiler.import_path import installed_folders
+from craftc.compiler.module_files import find_module, is_importable, modules_in, stamp
 from craftc.schemas.diagnostic import Position, Range
 
 if TYPE_CHECKING:
@@ -41,15 +41,16 @@ class SourceIndex:
 
     def __init__(self, search_paths: Sequence[Path] = (), shown: Callable[[Path], str] = str) -> None:
         self.search_paths = tuple(search_paths)
-        self._folders = (*search_paths, *(Path(entry) for entry in sys.path))
+        self._folders = (*search_paths, *installed_folders())
         self.shown = shown
         self._modules: dict[str, Module | None] = {}
+        self._submodules: dict[str, list[str]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name; None where there is no source. Raises SourceError."""
         if name not in self._modules:
             file = find_module(name, self._folders).file
-            self._modules[name] = None if file is None else _parse(name, file, file.stat().st_mtime_ns)
+            self._modules[name] = None if file is None else _parse(name, file, stamp(file))
         return self._modules[name]
 
     def is_elsewhere(self, name: str) -> bool:
@@ -58,9 +59,21 @@ class SourceIndex:
             is_importable(name.partition(".")[0]) and find_module(name.partition(".")[0], self._folders).folder is None
         )
 
+    def names_in(self, module: Module, seen: frozenset[str] = frozenset()) -> list[str]:
+        """The public names of a module, with those that `from ... import *` brings in."""
+        names = [name for name in module.members if name.isidentifier() and not name.startswith("_")]
+        for member in module.members.values():
+            target = _import_target(member)
+            if target is not None and member.name.endswith("/*") and target not in seen:
+                source = self.module(target)
+                names += self.names_in(source, seen | {module.path, target}) if source is not None else []
+        return names
+
     def submodules(self, package: str) -> list[str]:
-        """The names of the modules in a package; of the top ones where the package's name is empty."""
-        return modules_in(package, self._folders)
+        """The names of the modules in a package, whose name ends with a dot; of the top ones where it is empty."""
+        if package not in self._submodules:
+            self._submodules[package] = modules_in(package.rstrip("."), self._folders)
+        return self._submodules[package]
 
     def place(self, file: Path, line: int, column: int = 1, width: int = 0) -> Range:
         """A stretch of one line; `line` and `column` count from 1."""
@@ -153,7 +166,7 @@ def _import_target(member: Object | Alias) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _lines(file: Path, changed_ns: int) -> tuple[str, ...]:
+def _lines(file: Path, state: tuple[int, int]) -> tuple[str, ...]:
     with tokenize.open(file) as stream:
         return tuple(stream.read().splitlines())
 
@@ -161,13 +174,13 @@ def _lines(file: Path, changed_ns: int) -> tuple[str, ...]:
 def lines_of(file: Path) -> tuple[str, ...]:
     """The lines of a Python file. Raises SourceError."""
     try:
-        return _lines(file, file.stat().st_mtime_ns)
+        return _lines(file, stamp(file))
     except (SyntaxError, UnicodeDecodeError, OSError) as error:
         raise SourceError(error, file) from error
 
 
 @lru_cache(maxsize=4096)
-def _parse(name: str, file: Path, changed_ns: int) -> Module:
+def _parse(name: str, file: Path, state: tuple[int, int]) -> Module:
     """The module in a file; read anew where the file has changed since it was last asked for."""
     import griffe
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from craftc.compiler.annotation import Scope, is_exact, read_annotation, read_literal
 from craftc.compiler.constructor import Argument, arguments_of, bases_of
-from craftc.compiler.problem import did_you_mean, one_of
+from craftc.compiler.problem import did_you_mean, nearest, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
 from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
@@ -67,7 +67,9 @@ def find_component(target: str, index: SourceIndex) -> Component:
         return Component(target, found, index, tuple(arguments_of(found, index)))
     except SourceError as error:
         related = Related(message=error.message, range=index.place(error.file, error.line, error.column))
-        raise TargetError(f'"{target}" stands in what cannot be read as Python', "mend the file", (related,)) from error
+        raise TargetError(
+            f"{show(target)} stands in what cannot be read as Python", "mend the file", (related,)
+        ) from error
 
 
 def describe_component(component: Component, group: Group | Literal["nested"], kind: str) -> ComponentEntry:
@@ -95,17 +97,19 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
 def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:
     module_name, colon, name = target.partition(":")
     if not colon or not all(part.isidentifier() for part in [*module_name.split("."), *name.split(".")]):
-        raise TargetError(f'"{target}" is not of the form package.module:Name')
+        raise TargetError(f"{show(target)} is not of the form package.module:Name")
     module = index.module(module_name)
     if module is None:
         raise _no_module(module_name, index)
     path, found = index.definition(f"{module_name}.{name}")
     if found is None and path != f"{module_name}.{name}":
-        raise TargetError(f'"{target}" leads to {path}, whose source cannot be found')
+        raise TargetError(f"{show(target)} leads to {path}, whose source cannot be found")
     if found is None:
-        members = [member for member in module.members if member.isidentifier()]
-        hint, read = did_you_mean(name, members) or "", _related("the module that was read", module.filepath, 1, index)
-        raise TargetError(f'module "{module_name}" has no "{name}"', hint, read)
+        hint, read = (
+            did_you_mean(name, index.names_in(module)) or "",
+            _related("the module that was read", module.filepath, 1, index),
+        )
+        raise TargetError(f"module {show(module_name)} has no {show(name)}", hint, read)
     return _callable(target, found, index)
 
 
@@ -121,7 +125,7 @@ def _callable(target: str, found: griffe.Object, index: SourceIndex) -> griffe.C
             return found
     what = "a method, which needs an object" if isinstance(found, griffe.Function) else "neither a class nor a function"
     place = _related("defined here", found.filepath, found.lineno, index)
-    raise TargetError(f'"{target}" is {what}', "name a class or a function that makes the component", place)
+    raise TargetError(f"{show(target)} is {what}", "name a class or a function that makes the component", place)
 
 
 def _related(message: str, file: object, line: int | None, index: SourceIndex) -> tuple[Related, ...]:
@@ -135,17 +139,18 @@ def _no_module(name: str, index: SourceIndex) -> TargetError:
     """Which of its parts is missing, where it was looked for, and what is near."""
     if index.is_elsewhere(name):
         return TargetError(
-            f'no source of a module "{name}" on the import path', "only what is written in Python can be read"
+            f"no source of a module {show(name)} on the import path", "only what is written in Python can be read"
         )
-    known, near = "", None
+    known, hint = "", "is it installed, or misspelt?"
     for part in name.split("."):
         beside = index.submodules(known)
         if part not in beside:
-            near = did_you_mean(part, beside)
+            near = nearest(part, beside)
+            hint = hint if near is None else f'did you mean "{known}{near}"?'
             break
-        known = f"{known}.{part}" if known else part
+        known += f"{part}."
     folders = one_of([index.shown(folder) for folder in index.search_paths] + ["what is installed"])
-    return TargetError(f'no source of a module "{name}" in {folders}', near or "is it installed, or misspelt?")
+    return TargetError(f"no source of a module {show(name)} in {folders}", hint)
 
 
 def _parameter(group: str, argument: Argument, doc: str) -> Parameter:

@@ -101,7 +101,7 @@ def test_a_nan_fails_its_trial_alone(tmp_path: Path, backend: str) -> None:
     spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
     result = craftc(tmp_path, "run", str(spec), "--backend", backend)
     assert result.returncode == 3
-    assert "lr=1e+30 seed 0: failed: the training loss became nan in epoch" in result.stderr
+    assert "lr=1e30 seed 0: failed: the training loss became nan in epoch" in result.stderr
     assert "[nan-loss]" in result.stdout
     assert len(trained(tmp_path)) == 2
     assert "Traceback" not in result.stderr + result.stdout

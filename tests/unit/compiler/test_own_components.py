@@ -1,6 +1,8 @@
 """Kinds of a user's own in whole specs: what lint says of them, and what a trial's identity takes of their source."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -153,6 +155,16 @@ ablation:
     assert [encoders[f"heads={heads}"]["heads"] for heads in (2, 4)] == [2, 4]
 
 
+def test_rules_of_an_ablation_reach_into_arguments(project: Path) -> None:
+    text = f"""{NET}
+ablation:
+  grid: {{model.encoder.heads: [1, 2, 4, 8]}}
+  require: ["model.encoder.width // model.encoder.heads > 1"]
+  exclude: [{{model.encoder.heads: 2, model.encoder.width: 8}}]
+"""
+    assert set(configs(project, text)) == {"base", "heads=4"}
+
+
 def test_what_an_ablation_sets_is_checked_where_it_stands(project: Path) -> None:
     text = f"""{NET}
 ablation:
@@ -277,6 +289,8 @@ def test_kwargs_pass_with_one_note(project: Path) -> None:
     assert configs(project, text)["base"] == {"kind": "lab.open:make", "width": 3, "a": 1, "widht": 2}
     many = f"{text}\nablation: {{seeds: 3, grid: {{model.width: [1, 2]}}}}"
     assert [d.code for d in compiled(project, many).diagnostics] == ["unchecked-argument"]
+    in_a_variant = "ablation: {grid: {model: [{kind: lab.open:make, a: 1}]}, exclude: [{model: linear}]}"
+    assert {code for code, _ in told(project, in_a_variant)} == {"unchecked-argument", "no-effect"}
 
 
 def test_kwargs_of_a_given_type(project: Path) -> None:
@@ -310,6 +324,22 @@ def test_it_is_found_from_the_spec_and_not_from_where_craftc_is_called(
 def test_as_in_python_the_first_package_of_a_name_has_all_its_modules(project: Path) -> None:
     write(project, {"specs/lab/extra.py": "def make(): ..."})
     assert told(project, "model: lab.extra:make") == [("unknown-component", "lab.extra:make")]
+
+
+def test_nothing_of_the_users_is_imported(project: Path) -> None:
+    """In a process of its own, begun elsewhere."""
+    (project / "specs" / "x.yaml").write_text(complete(NET), encoding="utf-8")
+    code = f"""
+import sys
+from craftc.cli.main import app
+app(["plan", {str(project / "specs" / "x.yaml")!r}], standalone_mode=False)
+print([name for name in ("lab", "lab.models", "torch", "numpy") if name in sys.modules], file=sys.stderr)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.parent, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stderr.splitlines()[-1] == "[]"
+    assert not list(project.rglob("imported"))
 
 
 def test_import_folders_are_in_the_plan_of_a_spec_with_own_kinds_alone(project: Path) -> None:

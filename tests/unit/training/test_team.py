@@ -18,6 +18,7 @@ from craftc.training.trial import train_trial
 
 # What float32 sums in another order may change over a few epochs; measured: at most 3e-7, after 20 epochs too.
 TOLERANCE = 5e-6
+MOST_WORKERS = 3
 NO_DROPOUT = {"model.dropout": 0.0, "regularization.ema_decay": 0.9}
 # AdamW and clipping would hide gradients that are all too large by one factor.
 SCALE_MATTERS = {"training.optimizer": {"kind": "sgd", "lr": 0.1}, "regularization.clip_grad_norm": "none"}
@@ -51,33 +52,44 @@ def normalize(team: Team, batch: torch.Tensor) -> Any:
     return [piece.tolist() for piece in (*found, grad, module.running_mean, module.running_var)]
 
 
-def worker(rank: int, size: int, store: Path, results: Any, function: Any, arguments: tuple[Any, ...]) -> None:
-    try:
-        torch.set_num_threads(1)
-        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
-        results.put((rank, function(Team(rank, size), *arguments), None))
-    except BaseException as error:
-        results.put((rank, (type(error).__name__, str(error)), traceback.format_exc()))
-    finally:
-        dist.destroy_process_group()
+def worker(rank: int, tasks: Any, results: Any) -> None:
+    """Join one team after another, each for one function; importing torch anew for each would take seconds."""
+    torch.set_num_threads(1)
+    for size, store, function, arguments in iter(tasks.get, None):
+        try:
+            dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
+            results.put((rank, function(Team(rank, size), *arguments), None))
+        except BaseException as error:
+            results.put((rank, (type(error).__name__, str(error)), traceback.format_exc()))
+        finally:
+            dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """The queues of three processes, and the one that all answer in."""
+    context = multiprocessing.get_context("spawn")
+    tasks, results = [context.Queue() for _ in range(MOST_WORKERS)], context.Queue()
+    processes = [context.Process(target=worker, args=(rank, queue, results)) for rank, queue in enumerate(tasks)]
+    for process in processes:
+        process.start()
+    yield tasks, results
+    for queue in tasks:
+        queue.put(None)
+    for process in processes:
+        process.join(20)
 
 
 @pytest.fixture
-def together(tmp_path):
+def together(workers, tmp_path):
     """Run a function on `size` workers; what each returned, in order."""
-    context = multiprocessing.get_context("spawn")
+    tasks, results = workers
 
     def run(size, function, *arguments, raises=False):
-        results, store = context.Queue(), tmp_path / "rendezvous"
-        processes = [
-            context.Process(target=worker, args=(rank, size, store, results, function, arguments))
-            for rank in range(size)
-        ]
-        for process in processes:
-            process.start()
-        found = sorted((results.get(timeout=60) for _ in processes), key=lambda item: item[0])
-        for process in processes:
-            process.join(20)
+        store = tmp_path / "rendezvous"
+        for queue in tasks[:size]:
+            queue.put((size, store, function, arguments))
+        found = sorted((results.get(timeout=60) for _ in range(size)), key=lambda item: item[0])
         store.unlink(missing_ok=True)
         assert raises or not any(error for *_, error in found), found
         return [result for _, result, _ in found]
