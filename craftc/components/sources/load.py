@@ -46,9 +46,7 @@ def as_samples(returned: Any) -> Samples:
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
-        raise DataError(
-            "source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS
-        )
+        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
     return _samples(_numbers(inputs), _labels(targets), names)
 
 
