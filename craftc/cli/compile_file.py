@@ -1,5 +1,6 @@
 """A spec's file to its plan; where there is none, the diagnostics are shown and the command ends with 1."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
-    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished)
+    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished, environment=os.environ)
     texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)
@@ -44,16 +45,17 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
     return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, compiled.analysis)
 
 
-def analyse_file(path: Path) -> Spec:
+def analyse_file(path: Path) -> tuple[Spec, Analysis]:
     """The spec at a path, whatever only its data would show aside. Raises typer.Exit(1) on mistakes."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
-    analysis = analyse(text, str(path), built_in_catalogue())
+    analysis = analyse(text, str(path), built_in_catalogue(), environment=os.environ)
+    texts = {str(path): text, **analysis.fragments}
     if not analysis.is_valid or analysis.spec is None:
-        fail(list(analysis.diagnostics), {str(path): text})
-    show_diagnostics(analysis.diagnostics, {str(path): text}, sys.stderr)
-    return analysis.spec
+        fail(list(analysis.diagnostics), texts)
+    show_diagnostics(analysis.diagnostics, texts, sys.stderr)
+    return analysis.spec, analysis
 
 
 def fail(diagnostics: list[Diagnostic], texts: dict[str, str]) -> NoReturn:

@@ -2,19 +2,20 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from craftc.cli.read_spec import read_spec
+from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import analyse
-from craftc.compiler.render import render_json
-from craftc.schemas.diagnostic import Diagnostic
+from craftc.compiler.pipeline import Analysis, analyse
+from craftc.schemas.diagnostic import Diagnostic, Range
 
 
 class Format(StrEnum):
@@ -22,58 +23,110 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+_KINDS = ("spec", "base", "search space", "file")
+"""What a file may be; a `file` could not be read."""
+
+
+@dataclass
+class _Linted:
+    """What has been found so far.
+
+    `num_files` counts by what a file is; `texts` are contents by name; `others` are files that are none of craftc's.
+    """
+
+    num_files: Counter[str] = field(default_factory=Counter)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def lint(
-    paths: Annotated[list[Path], typer.Argument(help="Specs, and folders whose specs are meant.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Specs, what they are made of, folders of both; - for standard input.", show_default=False),
+    ],
     format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,
+    stdin_filename: Annotated[
+        str | None,
+        typer.Option(
+            help="The file that standard input stands for: its name in messages, its folder for what it names."
+        ),
+    ] = None,
 ) -> None:
-    """Tell every mistake in the specs given. Exit 0 when there is none, 1 otherwise, 2 when there is no spec.
+    """Tell every mistake in the specs, bases and search spaces given.
+
+    Exit 0 when there is none, 1 otherwise, 2 when there is no such file.
 
     Example: `craftc lint specs/ --format json`
     """
-    diagnostics: list[Diagnostic] = []
-    texts: dict[str, str] = {}
-    files = dict.fromkeys(file for path in paths for file in _files(path))
-    if not files:
+    if stdin_filename is not None and STANDARD_INPUT not in paths:
+        typer.echo("--stdin-filename names standard input, which - among the paths would read", err=True)
+        raise typer.Exit(2)
+    linted = _lint(sources(paths, stdin_filename))
+    if linted.others:
+        typer.echo(f"no spec, base or search space: {', '.join(linted.others)}", err=True)
+    if not linted.num_files:
         typer.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
         raise typer.Exit(2)
-    for file in files:
-        text = read_spec(file)
-        if isinstance(text, Diagnostic):
-            diagnostics.append(text)
-        else:
-            texts[str(file)] = text
-            analysis = analyse(text, str(file), built_in_catalogue())
-            texts |= analysis.fragments
-            diagnostics += analysis.diagnostics
-    if format is Format.JSON:
-        typer.echo(render_json(diagnostics))
-    else:
-        show_diagnostics(diagnostics, texts, sys.stdout)
-        typer.echo(f"{count(len(files), 'spec')}: {summary(diagnostics)}", err=True)
-    if any(diagnostic.severity == "error" for diagnostic in diagnostics):
+    _write(linted.diagnostics, linted.texts, format)
+    if format in (Format.TEXT, Format.GITHUB):
+        files = ", ".join(count(linted.num_files[kind], kind) for kind in _KINDS if linted.num_files[kind])
+        typer.echo(f"{files}: {summary(linted.diagnostics)}", err=True)
+    if any(diagnostic.severity == "error" for diagnostic in linted.diagnostics):
         raise typer.Exit(1)
 
 
-def _files(path: Path) -> list[Path]:
-    """A file as it is; of a folder all that says `craftc:`, which is what makes a YAML file a spec."""
-    if not os.path.isdir(path):
-        return [path]
-    found = list(_yaml_files(path))
-    specs = [file for file in found if isinstance(text := read_spec(file), Diagnostic) or _is_spec(text)]
-    if len(specs) < len(found):
-        others = ", ".join(str(file) for file in found if file not in specs)
-        typer.echo(f"no spec, for want of a key craftc: {others}", err=True)
-    return specs
+def _lint(given: Iterable[Source]) -> _Linted:
+    linted = _Linted()
+    told: set[tuple[str, Range, str]] = set()
+    for source in given:
+        kind, found = "file", [source.text] if isinstance(source.text, Diagnostic) else []
+        if isinstance(source.text, str):
+            analysis = _analyse(source, source.text)
+            if analysis is None:
+                linted.others.append(source.name)
+                continue
+            kind, found = analysis.kind or "file", list(analysis.diagnostics)
+            linted.texts |= {source.name: source.text, **analysis.fragments}
+        linted.num_files[kind] += 1
+        for diagnostic in found:
+            # A base that several specs extend is read with each of them, and maybe by itself.
+            mistake = (diagnostic.code, diagnostic.range, diagnostic.message)
+            if mistake not in told:
+                told.add(mistake)
+                linted.diagnostics.append(diagnostic)
+    return linted
 
 
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(names) if name.endswith((".yaml", ".yml")))
+def _analyse(source: Source, text: str) -> Analysis | None:
+    """What is wrong with a file; None of one in a folder that has nothing to do with craftc."""
+    analysis = analyse(text, source.name, built_in_catalogue(), environment=os.environ, kind=None)
+    if analysis.kind is not None:
+        return analysis
+    if source.is_named:  # it was meant to be a spec
+        return analyse(text, source.name, built_in_catalogue(), environment=os.environ)
+    says_craftc = any(line.startswith(("craftc:", '"craftc":', "'craftc':")) for line in text.splitlines())
+    return analysis if says_craftc else None
 
 
-def _is_spec(text: str) -> bool:
-    return any(line.startswith(("craftc:", '"craftc":', "'craftc':", "{")) for line in text.splitlines())
+def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: Format) -> None:
+    if format is Format.TEXT:
+        show_diagnostics(diagnostics, texts, sys.stdout)
+    elif format is Format.JSON:
+        from craftc.compiler.render import render_json
+
+        typer.echo(render_json(diagnostics))
+    elif format is Format.SARIF:
+        from craftc.cli.repository import uri_in_repository
+        from craftc.compiler.render_sarif import render_sarif
+
+        typer.echo(render_sarif(diagnostics, uri_in_repository))
+    elif diagnostics:
+        from craftc.cli.repository import name_in_repository
+        from craftc.compiler.render_github import render_github
+
+        typer.echo(render_github(diagnostics, name_in_repository))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftc.cli.compile_file import compile_file
+from craftc.cli.compile_file import analyse_file, compile_file
 from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 
@@ -27,16 +27,35 @@ def plan(
     spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
     format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,
     runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Show the complete spec instead, with the origin of every value.")
+    ] = False,
 ) -> None:
     """Show what `craftc run` would train, what it would reuse and what came out the same.
 
+    With --resolved, the spec as YAML (or JSON) with every default and every included file written in, and where each
+    value comes from. Saved as a file, it plans to the same trials.
+
     Example: `craftc plan specs/vit_ablation.yaml`
     """
+    if resolved:
+        _print_resolved(spec, format)
+        return
     compiled = compile_file(spec, runs_dir)
     if format is Format.JSON:
         typer.echo(json.dumps(plan_json(compiled.plan), indent=2))
     else:
         _print_table(compiled.plan)
+
+
+def _print_resolved(path: Path, format: Format) -> None:
+    from craftc.compiler.complete import complete
+    from craftc.compiler.write_spec import as_json, as_yaml
+
+    _, analysis = analyse_file(path)
+    spec = complete(analysis)
+    text = json.dumps(as_json(spec), indent=2, ensure_ascii=False) if format is Format.JSON else as_yaml(spec)
+    typer.echo(text.rstrip("\n"))
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

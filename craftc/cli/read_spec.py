@@ -1,6 +1,8 @@
 """A path on the command line to a spec's text, or the diagnostic that says why it cannot be read."""
 
+import sys
 from pathlib import Path
+from typing import IO
 
 from craftc.compiler.parse import MAX_BYTES
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
@@ -10,18 +12,33 @@ def read_spec(path: Path) -> str | Diagnostic:
     """The text of a file, its line ends made one newline each. No more is read than a spec may be long."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return _read(file, str(path))
+    except OSError as error:
+        return unreadable(str(path), f"cannot be read: {error.strerror}")
+
+
+def read_standard_input(name: str) -> str | Diagnostic:
+    """The same for what comes in on standard input; diagnostics call it `name`."""
+    if sys.stdin is None:  # closed by who started the program
+        return unreadable(name, "cannot be read: standard input is closed")
+    return _read(sys.stdin.buffer, name)
+
+
+def _read(file: IO[bytes], name: str) -> str | Diagnostic:
+    try:
+        data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             message = f"larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
-            return _unreadable(path, "document-too-large", message)
+            return unreadable(name, message, "document-too-large")
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-    return _unreadable(path, "unreadable-file", message)
+    return unreadable(name, message)
 
 
-def _unreadable(path: Path, code: str, message: str) -> Diagnostic:
+def unreadable(name: str, message: str, code: str = "unreadable-file") -> Diagnostic:
+    """What is wrong with a file as a whole."""
     first = Position(line=1, column=1)
-    return Diagnostic(code=code, message=message, range=Range(filename=str(path), start=first, end=first))
+    return Diagnostic(code=code, message=message, range=Range(filename=name, start=first, end=first))

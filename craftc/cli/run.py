@@ -15,6 +15,8 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
+from craftc.compiler.complete import complete
+from craftc.compiler.write_spec import as_yaml
 
 if TYPE_CHECKING:
     from craftc.runtime.backend import Backend
@@ -72,7 +74,7 @@ def _check_data(path: Path, compiled: CompiledFile) -> None:
         return
     from craftc.runtime.preflight import preflight
 
-    document, texts = compiled.document, {str(path): compiled.text}
+    document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
     problems = preflight(compiled.plan)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
@@ -97,7 +99,8 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
     store = Store(runs_dir / "store")
     try:
-        folder = create_run(runs_dir, compiled.plan, compiled.text)
+        resolved = as_yaml(complete(compiled.analysis))
+        folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
         write_driver(folder.path)
     except OSError as error:
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'

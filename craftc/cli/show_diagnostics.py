@@ -1,13 +1,14 @@
 """Diagnostics on a stream: coloured in a terminal, plain elsewhere."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import IO
 
 import typer
 
-from craftc.compiler.render import Style, plain, render_text
+from craftc.compiler.render import WIDTH, Style, plain, render_text
 from craftc.schemas.diagnostic import Diagnostic
 
 _COLOURS: dict[Style, dict[str, object]] = {
@@ -28,7 +29,8 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]
     """Print the text form, if there is anything to tell. NO_COLOR in the environment is respected: no-color.org."""
     if diagnostics:
         coloured = stream.isatty() and not os.environ.get("NO_COLOR")
-        typer.echo(render_text(diagnostics, texts, _paint if coloured else plain), file=stream)
+        width = shutil.get_terminal_size().columns if stream.isatty() else WIDTH
+        typer.echo(render_text(diagnostics, texts, _paint if coloured else plain, width), file=stream)
 
 
 def count(number: int, noun: str) -> str:

@@ -10,9 +10,8 @@ import typer
 from craftc.cli.compile_file import analyse_file
 from craftc.cli.fail_with import plain_failures
 from craftc.cli.show_diagnostics import count
-from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.import_path import project_root
-from craftc.compiler.pipeline import data_files
+from craftc.compiler.pipeline import Analysis, data_files
 from craftc.runtime.backend import BackendError
 from craftc.runtime.project import Packed, pack
 from craftc.runtime.submissions import find_submission, write_submission
@@ -60,8 +59,8 @@ def submit(
 
 
 def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool) -> None:
-    analysed, packed = analyse_file(path), pack(path, runs_dir)
-    _check_data_travels(path, packed)
+    (analysed, analysis), packed = analyse_file(path), pack(path, runs_dir)
+    _check_all_travels(path, analysis, packed)
     for link in packed.skipped:
         typer.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
     from craftc.runtime.ray_jobs import JobServer, submission_id
@@ -86,12 +85,14 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
         _follow(server, sent.job)
 
 
-def _check_data_travels(path: Path, packed: Packed) -> None:
-    """Raise BackendError where a file that the spec names by a relative path is not among those that are sent."""
+def _check_all_travels(path: Path, analysis: Analysis, packed: Packed) -> None:
+    """Raise BackendError where what the spec includes, or reads by a relative path, is not among the files sent."""
     sent = {packed.root / name for name in packed.files}
-    for name in data_files(path.read_text(encoding="utf-8-sig"), str(path), built_in_catalogue()):
-        found = (path.resolve().parent / name).resolve()
-        if not Path(name).is_absolute() and found not in sent and not any(found in file.parents for file in sent):
+    data = {name: path.parent / name for name in data_files(analysis)}
+    named = {name: file for name, file in data.items() if not Path(name).is_absolute()}
+    for name, file in [*named.items(), *((name, Path(name)) for name in analysis.fragments)]:
+        found = file.resolve()
+        if found not in sent and not any(found in other.parents for other in sent):
             raise BackendError("data-not-sent", f'{packed.spec} reads "{name}", which is not among the files sent')
 
 
@@ -108,7 +109,7 @@ def _follow(server: "JobServer", job: str) -> None:
 def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
     from craftc.runtime.slurm import batch_script, has_sbatch, sbatch
 
-    analysed, root = analyse_file(path), project_root(path)
+    (analysed, _), root = analyse_file(path), project_root(path)
     spec = path.resolve().relative_to(root).as_posix()
     script = runs_dir / "slurm" / f"{analysed.name}_{time.strftime('%Y%m%d_%H%M%S')}.sh"
     script.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """A YAML document as a tree in which every value knows where its text stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, Related, Severity, format_path
@@ -14,7 +14,8 @@ Scalar = str | int | float | bool | None
 class Node:
     """A value and the range of its text, which stands in the file `filename`.
 
-    `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded.
+    `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded. `variables` are the
+    environment variables that a text was made with.
     """
 
     value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
@@ -23,6 +24,7 @@ class Node:
     filename: str
     size: int = 1
     depth: int = 1
+    variables: tuple[str, ...] = ()
 
     def plain(self) -> Any:
         """The value as plain Python: None, bool, int, float, str, list and dict."""
@@ -31,6 +33,25 @@ class Node:
         if isinstance(self.value, list):
             return [item.plain() for item in self.value]
         return self.value
+
+    def entry(self, key: str) -> "Node | None":
+        """The value of a key, where this is a mapping that has it."""
+        return self.value[key][1] if isinstance(self.value, dict) and key in self.value else None
+
+    def with_value(self, path: Path, value: "Node") -> "Node":
+        """A copy in which another value stands at a path that is there; what an alias shares stays as it was."""
+        if not path:
+            return value
+        first, rest = path[0], path[1:]
+        copied: list[Node] | dict[str, tuple[Node, Node]]
+        if isinstance(self.value, dict):
+            key, old = self.value[str(first)]
+            copied = {**self.value, str(first): (key, old.with_value(rest, value))}
+        else:
+            assert isinstance(self.value, list)
+            assert isinstance(first, int)
+            copied = [item.with_value(rest, value) if i == first else item for i, item in enumerate(self.value)]
+        return replace(self, value=copied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +100,6 @@ class Document:
         where = self.locate(path, key=key)
         if within is not None:
             where = self._narrow(where, path, within)
-        named = self.included.get(where.filename)
-        included = () if named is None else (Related(message="included here", range=named),)
         return Diagnostic(
             severity=severity,
             code=code,
@@ -88,7 +107,7 @@ class Document:
             hint=hint,
             path=format_path(path),
             range=where,
-            related=(*related, *included),
+            related=(*related, *included_by(where.filename, self.included)),
         )
 
     def _narrow(self, where: Range, path: Path, within: tuple[int, int]) -> Range:
@@ -110,3 +129,12 @@ class Document:
                 "end": Position(line=where.start.line, column=first + within[1]),
             }
         )
+
+
+def included_by(filename: str, included: Mapping[str, Range]) -> tuple[Related, ...]:
+    """Where a file is named, where the file that does so is named, and so on to the spec."""
+    chain: list[Related] = []
+    while filename in included and len(chain) < len(included):
+        chain.append(Related(message="included here", range=included[filename]))
+        filename = included[filename].filename
+    return tuple(chain)

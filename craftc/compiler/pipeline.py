@@ -1,49 +1,58 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
-text -> parse -> graft -> resolve -> with_own -> validate -> check -> expand -> probe    (lint ends here)
+text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
+     (lint ends here)
      -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
 from craftc.compiler.code_identity import CodeIdentity
+from craftc.compiler.compose import compose
 from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
+from craftc.compiler.environment import substitute
 from craftc.compiler.expand import ResolvedVariant, expand, untainted
+from craftc.compiler.file_kind import FileKind, file_kind
 from craftc.compiler.fingerprint import content_digest, fingerprint
-from craftc.compiler.fragment import graft
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.lower import SECTIONS, lower, path_arguments
 from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
+from craftc.compiler.part import as_search, part_problems
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import Problem, show
+from craftc.compiler.rebase import rebase
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
 from craftc.compiler.tree import look_up
-from craftc.compiler.validate import validate
+from craftc.compiler.validate import Validated, validate
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
+_NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that is known of a spec's text. `spec` and `variants` are only to be used where `is_valid`.
+    """All that is known of a file's text. `spec` and `variants` are only to be used where `is_valid`.
 
     `base` is what the variants are made of; `fragments` the texts of the files that the spec names, by their names.
+    `kind` is None where the text cannot be read, and of YAML that has nothing to do with craftc.
     """
 
     document: Document | None
@@ -52,11 +61,13 @@ class Analysis:
     diagnostics: tuple[Diagnostic, ...]
     base: Checked | None = None
     fragments: Mapping[str, str] = field(default_factory=dict)
+    kind: FileKind | None = None
 
     @property
     def is_valid(self) -> bool:
-        """No error was found."""
-        return self.spec is not None and not any(d.severity == "error" for d in self.diagnostics)
+        """It is a spec, and no error was found."""
+        is_spec = self.kind == "spec" and self.spec is not None
+        return is_spec and not any(d.severity == "error" for d in self.diagnostics)
 
 
 @dataclass(frozen=True)
@@ -68,41 +79,79 @@ class Compiled:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def analyse(text: str, filename: str, catalogue: Catalogue) -> Analysis:
-    """Find every mistake that the text alone can show."""
+def analyse(
+    text: str,
+    filename: str,
+    catalogue: Catalogue,
+    *,
+    environment: Mapping[str, str] = _NO_ENVIRONMENT,
+    kind: FileKind | None = "spec",
+) -> Analysis:
+    """Find every mistake that the text alone can show.
+
+    `environment` is what `${env:NAME}` refers to. `kind` is what the file is to be: None finds it out, and of a base
+    or a search space tells what can be said without the spec that includes it.
+    """
     document, diagnostics = parse(text, filename)
     if document is None:
         return Analysis(None, None, (), tuple(diagnostics))
+    kind = kind or file_kind(document.root)
+    if kind is None:
+        return Analysis(document, None, (), ())
     if not isinstance(document.root.value, dict):
-        problem = Problem("wrong-type", (), f"a spec is a mapping, not {show(document.root.plain())}")
-        return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]))
-    grafted = graft(document)
-    document = grafted.document
-    diagnostics += grafted.diagnostics
+        problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {show(document.root.plain())}")
+        return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
+    composed = compose(as_search(document) if kind == "search space" else document)
+    catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
+    document, unsubstituted = substitute(composed.document, environment, catalogue)
+    document = rebase(document, catalogue)
+    diagnostics += composed.diagnostics + unsubstituted
     written = resolve(document.root.plain())
-    catalogue = with_own(catalogue, written, Path(filename))
     validated = validate(written, catalogue)
-    problems = list(validated.problems)
+    problems = validated.problems
+    if kind != "spec" or not composed.is_whole:
+        problems = [problem for problem in problems if problem.code != "missing-key"]
     variants: tuple[ResolvedVariant, ...] = ()
     base = None
     if validated.spec is not None:
         base = Checked(validated.spec, validated.tree, written, catalogue)
-        tainted = validated.tainted | ({("search", "use")} if grafted.diagnostics else set())
-        problems += untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), tainted)
-        expansion = expand(base, problems)
-        problems += untainted(expansion.problems, validated.tainted)
-        variants = expansion.variants
-        searched = [v.variant for v in variants if is_searched(validated.spec, v.name)]
-        problems += untainted(probe(base, searched, problems), validated.tainted)
-    found = _sorted([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
-    return Analysis(document, validated.spec, variants, found, base, grafted.texts)
+        if composed.is_whole and (kind == "spec" or _lacks_only_a_name(validated)):
+            if composed.diagnostics:
+                validated = replace(validated, tainted=validated.tainted | {("search", "use")})
+            variants, found = _experiment(base, validated)
+        else:
+            found = untainted(part_problems(base), validated.tainted)
+        problems = [*problems, *found]
+    told = _sorted([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
+    return Analysis(document, validated.spec, variants, told, base, composed.texts, kind)
+
+
+def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVariant, ...], list[Problem]]:
+    """The variants of a spec, and what is wrong beside the problems of its values."""
+    problems = untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), validated.tainted)
+    expansion = expand(base, validated.problems + problems)
+    problems += untainted(expansion.problems, validated.tainted)
+    searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
+    problems += untainted(probe(base, searched, validated.problems + problems), validated.tainted)
+    return expansion.variants, problems
+
+
+def _lacks_only_a_name(validated: Validated) -> bool:
+    """Whether a base has all that makes an experiment, so that the rules between its fields can be checked."""
+    missing = {problem.path for problem in validated.problems if problem.code == "missing-key"}
+    return missing <= {("craftc",), ("name",)}
 
 
 def compile_spec(
-    text: str, filename: str, catalogue: Catalogue, is_finished: Callable[[str], bool] = lambda _: False
+    text: str,
+    filename: str,
+    catalogue: Catalogue,
+    is_finished: Callable[[str], bool] = lambda _: False,
+    *,
+    environment: Mapping[str, str] = _NO_ENVIRONMENT,
 ) -> Compiled:
     """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result."""
-    analysis = analyse(text, filename, catalogue)
+    analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
         return Compiled(analysis, None, analysis.diagnostics)
     assert analysis.spec is not None
@@ -158,14 +207,13 @@ def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Pl
     return plan, []
 
 
-def data_files(text: str, filename: str, catalogue: Catalogue) -> tuple[str, ...]:
-    """The files and folders that the variants of a valid spec read, as they are written there."""
-    analysis = analyse(text, filename, catalogue)
+def data_files(analysis: Analysis) -> tuple[str, ...]:
+    """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
+    assert analysis.base is not None
     found: dict[str, None] = {}
-    extended = analysis.base.catalogue if analysis.base else catalogue
     for variant in analysis.variants:
         config = variant.spec.model_dump(mode="json", include=SECTIONS)
-        found |= {look_up(config, place): None for place in path_arguments(config, extended)}
+        found |= {look_up(config, place): None for place in path_arguments(config, analysis.base.catalogue)}
     return tuple(found)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from craftc.compiler.document import Document
@@ -66,6 +65,8 @@ def show(value: Any) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one; None where none is near."""
+    from difflib import get_close_matches  # a clean spec needs none
+
     near = get_close_matches(name[:MAX_SHOWN], list(known), n=1, cutoff=0.6)
     return near[0] if near else None
 

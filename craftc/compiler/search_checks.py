@@ -120,14 +120,8 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
             yield Problem("moving-target", (*SPACE, path), message, hint, at_key=True)
 
 
-SEARCH_RULES: tuple[Rule, ...] = (
-    search_without_space,
-    range_form,
-    range_order,
-    range_log,
-    range_step,
-    range_choices,
-    searched_factor_twice,
-    moving_target,
-)
+RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
+"""What every range has to keep, whatever field it is for."""
+
+SEARCH_RULES: tuple[Rule, ...] = (search_without_space, *RANGE_RULES, searched_factor_twice, moving_target)
 """What the search has to keep; asked once, of the spec as written."""

@@ -8,6 +8,7 @@ from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.schemas.diagnostic import Path
 
 
+@lru_cache(maxsize=1024)
 def component_field(path: Path) -> ComponentField | None:
     """The field whose component, or list of them, stands at a path."""
     for field in component_fields():

@@ -76,10 +76,15 @@ class Journal:
         os.fsync(self.file.fileno())
 
 
-def create_run(runs_dir: Path, plan: Plan, spec_text: str) -> RunFolder:
-    """Make the folder of a new run, with spec.yaml and plan.json. No two runs get the same one."""
+def create_run(runs_dir: Path, plan: Plan, spec_text: str, resolved_text: str | None = None) -> RunFolder:
+    """Make the folder of a new run, with spec.yaml and plan.json. No two runs get the same one.
+
+    `resolved_text` is the complete spec, which needs no other file to be understood.
+    """
     path = _new_folder(runs_dir / plan.name)
     write_atomically(path / "spec.yaml", spec_text.encode())
+    if resolved_text is not None:
+        write_atomically(path / "spec.resolved.yaml", resolved_text.encode())
     # The plan last: a folder with a plan is a run.
     write_atomically(path / "plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
     return RunFolder(path)

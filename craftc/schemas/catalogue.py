@@ -1,6 +1,7 @@
 """What can be named in a spec: each component's arguments as read from its signature."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -131,7 +132,12 @@ class Catalogue(Frozen):
         """The entry of that group and kind, or None."""
         if is_own(kind):
             return self.own.get((group, kind))
-        return next((e for e in self.entries if e.group == group and e.kind == kind), None)
+        return self.by_name.get((group, kind))
+
+    @cached_property
+    def by_name(self) -> dict[tuple[str, str], ComponentEntry]:
+        """Every built-in entry by group and kind."""
+        return {(entry.group, entry.kind): entry for entry in reversed(self.entries)}
 
     def kinds(self, group: str) -> list[str]:
         """The built-in names that a `kind:` of that group may have."""

@@ -20,6 +20,10 @@ class ComponentGroup:
         self.name = name
 
 
+class FromEnvironment:
+    """Marks a field of text that may hold `${env:NAME}`: what differs between machines and decides no result."""
+
+
 def _none_word(value: Any) -> Any:
     if value is None:
         raise ValueError("is empty; write none to switch it off")
@@ -34,6 +38,8 @@ OrNone = Annotated[
 ]
 List = Annotated[tuple[T, ...], Field(strict=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+FileName = Annotated[str, Field(min_length=1)]
+OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
 class Component(Frozen):
@@ -206,8 +212,12 @@ class Slurm(Frozen):
         None, ge=1, description="CPU cores on each; by default those of the trials that run there at the same time."
     )
     time_limit: str | None = Field(None, description="HH:MM:SS or D-HH:MM:SS; by default the partition's own.")
-    partition: str | None = Field(None, description="Where to run; by default Slurm's own choice.")
-    account: str | None = Field(None, description="Whom to charge; by default the user's own.")
+    partition: Annotated[str | None, FromEnvironment()] = Field(
+        None, description="Where to run; by default Slurm's own choice."
+    )
+    account: Annotated[str | None, FromEnvironment()] = Field(
+        None, description="Whom to charge; by default the user's own."
+    )
 
 
 Real = float
@@ -251,10 +261,10 @@ class Optimize(Frozen):
 class Search(Frozen):
     """Looks for better values than the spec's own; in an ablation, for each variant by itself."""
 
-    use: str | None = Field(
+    use: OneOrMore | None = Field(
         None,
-        min_length=1,
-        description="Ranges from a file: search_spaces/NAME.yaml in the spec's folder or one above, or a path.",
+        description="Ranges from files, one or a list, the later winning: each the NAME of search_spaces/NAME.yaml in "
+        "the folder of this file or one above, or a path from that folder.",
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict, description="Path to range; takes the place of the same path in `use`."
@@ -290,8 +300,10 @@ class Resources(Frozen):
 class Wandb(Frozen):
     """One Weights & Biases run per trial, grouped by craftc run."""
 
-    project: str = Field(min_length=1, description="W&B project.")
-    entity: str | None = Field(None, min_length=1, description="W&B user or team; by default the key's own.")
+    project: Annotated[str, FromEnvironment()] = Field(min_length=1, description="W&B project.")
+    entity: Annotated[str | None, FromEnvironment()] = Field(
+        None, min_length=1, description="W&B user or team; by default the key's own."
+    )
     mode: Literal["auto", "online", "offline", "disabled"] = Field(
         "auto", description="auto: online with an API key on this machine, offline without."
     )
@@ -322,6 +334,11 @@ class Spec(Frozen):
         description="Names the folder of the experiment's runs.",
     )
     description: str = Field("", description="The question that the experiment asks.")
+    extends: OneOrMore | None = Field(
+        None,
+        description="Specs, or parts of them, that this one goes on from: a path from the folder of this file, or a "
+        "list of them, the later winning. What is written here wins over all of them.",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
     data: Data = Field(description="Samples, splits, normalization, augmentation.")
     model: Annotated[Component, ComponentGroup("models")] = Field(description="What is trained.")

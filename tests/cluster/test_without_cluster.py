@@ -72,6 +72,18 @@ def test_data_that_would_stay_behind_is_named(craftc, tmp_path):
     assert 'error[data-not-sent]: here.yaml reads "data.npz"' in done.stderr
 
 
+def test_a_base_that_would_stay_behind_is_named(craftc, tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").touch()
+    spec = write_spec(project)
+    (tmp_path / "base.yaml").write_text("regularization: {dropout: 0.1}\n")
+    spec.write_text(spec.read_text() + "extends: ../base.yaml\n")
+    done = craftc(project, "submit", "here.yaml", "--address", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert 'error[data-not-sent]: here.yaml reads "../base.yaml"' in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [(), ("--address", "http://h:1", "--slurm"), ("--slurm", "--follow")])
 def test_one_cluster_is_named(craftc, tmp_path, arguments):
     write_spec(tmp_path)

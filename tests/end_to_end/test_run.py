@@ -37,11 +37,10 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONWARNINGS": "default"}
 
 
-def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def craftc(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
-    )
+    env = {**environment(), **variables}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False)
 
 
 def trained(folder: Path) -> set[str]:
@@ -72,6 +71,24 @@ def test_the_second_run_trains_nothing_and_prints_the_same(tmp_path: Path, backe
     report = craftc(tmp_path, "report", "tiny")
     assert report.returncode == 0
     assert report.stdout == first.stdout
+
+
+def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:
+    """The base and the environment are gone; what the folder holds is trained already, wherever it is read from."""
+    text = write_spec(tmp_path, seeds=1).read_text()
+    head, model, rest = text.partition("model:")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "base.yaml").write_text(model + rest)
+    wandb = 'report: {wandb: {project: "${env:PROJECT}", mode: disabled}}\n'
+    (tmp_path / "tiny.yaml").write_text(f"{head}extends: shared/base.yaml\n{wandb}")
+    first = craftc(tmp_path, "run", "tiny.yaml", "--backend", "inline", PROJECT="owls")
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "shared" / "base.yaml").unlink()
+    kept = latest_run(tmp_path) / "spec.resolved.yaml"
+    second = craftc(tmp_path, "run", str(kept), "--backend", "inline")
+    assert second.returncode == 0, second.stderr
+    assert "0 new, 3 reused" in second.stderr
+    assert craftc(tmp_path, "report", str(kept.parent)).stdout == first.stdout
 
 
 def test_both_backends_train_the_same(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_lint_of_a_folder_takes_its_specs_each_once_and_no_hidden_ones(here: Pat
         "deep/er/more.yml",
     ]
     assert "3 specs: 2 errors" in result.stderr
-    assert "no spec, for want of a key craftc: fragment.yaml" in result.stderr
+    assert "no spec, base or search space: fragment.yaml" in result.stderr
 
 
 def test_a_folder_without_a_spec_is_a_usage_error(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from craftc.compiler.render import render_text
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WRONG = sorted((GOLDEN / "err").glob("*.yaml"))
+ENVIRONMENT = {"DATA_DIR": "data", "TEAM": "owls", "EMPTY": "", "NESTED": "a-${env:TEAM}", "TWO_LINES": "a\nb"}
 RIGHT = sorted((GOLDEN / "ok").glob("*.yaml"))
 
 
@@ -26,15 +27,17 @@ def check(path: Path, text: str, update: bool) -> None:
 def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     text = path.read_text(encoding="utf-8")
-    compiled = compile_spec(text, path.name, built_in_catalogue())
-    check(path.with_suffix(".txt"), render_text(compiled.diagnostics, {path.name: text}) + "\n", update_goldens)
+    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT)
+    texts = {path.name: text, **compiled.analysis.fragments}
+    check(path.with_suffix(".txt"), render_text(compiled.diagnostics, texts) + "\n", update_goldens)
     assert compiled.diagnostics
 
 
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)
 def test_right_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
-    compiled = compile_spec(path.read_text(encoding="utf-8"), path.name, built_in_catalogue())
+    text = path.read_text(encoding="utf-8")
+    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT)
     assert compiled.diagnostics == ()
     assert compiled.plan is not None
     verify(compiled.plan)

@@ -51,6 +51,8 @@ Write = Callable[[dict[str, str]], None]
 
 def complete(text: str) -> str:
     given = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()}
+    if "extends" in given:
+        given.add("model")
     return "\n".join([*(section for name, section in SECTIONS.items() if name not in given), text])
 
 
@@ -371,6 +373,15 @@ def test_a_folder_that_is_called_like_a_module_is_no_mistake_of_the_program(proj
     assert told(project, "model: odd:Net") == [("unknown-component", "odd:Net")]
 
 
+def test_a_base_names_them_too(project: Path) -> None:
+    write(project, {"bases/net.yaml": f"{NET}\n", "bases/w.yaml": "model: {kind: lab.models:make, weights: w.pt}\n"})
+    (project / "bases" / "w.pt").touch()
+    inherited = configs(project, "extends: ../bases/net.yaml\nmodel: {encoder: {heads: 4}}")["base"]
+    assert (inherited["encoder"]["width"], inherited["encoder"]["heads"]) == (8, 4)
+    from_base = configs(project, "extends: ../bases/w.yaml")["base"]
+    assert from_base["weights"] == str(project / "bases" / "w.pt")
+
+
 class TestIdentity:
     """What of the source counts."""
 
@@ -427,7 +438,7 @@ class TestIdentity:
         text = "model: {kind: lab.models:make, weights: a.pt}"
         before = ids(project, text)
         assert configs(project, text)["base"]["weights"] == str(project / "specs" / "a.pt")
-        assert data_files(complete(text), str(project / "specs" / "x.yaml"), built_in_catalogue()) == ("a.pt",)
+        assert data_files(compiled(project, text).analysis) == ("a.pt",)
         write(project, {"specs/a.pt": "2"})
         assert ids(project, text) != before
         (project / "specs" / "a.pt").unlink()

@@ -7,7 +7,7 @@ import pytest
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
-from craftc.compiler.render import render_json, render_text
+from craftc.compiler.render import WIDTH, render_json, render_text
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 
@@ -75,3 +75,47 @@ def test_json_keeps_the_contract() -> None:
         "range": {"filename": "x.yaml", "start": {"line": 12, "column": 3}, "end": {"line": 12, "column": 12}},
     }
     assert json.loads(render_json([warning]))["valid"] is True
+
+
+def cut(line: str, start: int, end: int, columns: int) -> tuple[str, str]:
+    """The line shown and what stands over its carets."""
+    block = render_text([mistake(1, start + 1, end + 1)], {"x.yaml": line}, width=columns)
+    _, shown, carets = block.split("\n")
+    assert max(width(shown.expandtabs()), width(carets.expandtabs())) <= columns
+    first = carets.index("^")
+    over = [char for char in shown if not unicodedata.combining(char)]
+    wide = "".join(char * width(char) for char in over)
+    return shown[shown.index("|") + 2 :], wide[first : first + carets.count("^")]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("start", [0, 5, 1500, 2990, 2997])
+def test_a_long_line_is_cut_around_the_caret(columns: int, start: int) -> None:
+    line = "a" * start + "XYZ" + "b" * (2997 - start)
+    shown, marked = cut(line, start, start + 3, columns)
+    assert marked == "XYZ"
+    assert shown.startswith("...") == (start > 5)
+    assert shown.endswith("...") == (start < 2990)
+    assert len(shown) > columns / 2
+
+
+def test_wide_characters_are_counted_where_a_line_is_cut() -> None:
+    shown, marked = cut("漢" * 500 + "字" + "漢" * 500, 500, 501, 60)
+    assert marked == "字字"
+    assert width(shown) > 40
+
+
+def test_what_is_meant_may_be_longer_than_the_terminal() -> None:
+    shown, marked = cut("k: " + "x" * 3000, 3, 3003, 80)
+    assert shown.startswith("k: x")
+    assert set(marked.rstrip(".")) == {"x"}
+
+
+def test_a_tab_counts_as_many_columns_as_it_may_take() -> None:
+    assert cut("\t" * 30 + "x" + "\t" * 30, 30, 31, 60)[1] == "x"
+
+
+def test_a_line_that_fits_is_left_as_it_is() -> None:
+    line = "a: " + "x" * (WIDTH - 11)
+    assert f"| {line}\n" in render_text([mistake(1, 1, 2)], {"x.yaml": line})
+    assert f"| {line}" not in render_text([mistake(1, 1, 2)], {"x.yaml": line + "x"})

@@ -14,7 +14,9 @@ from craftc.compiler.parse import parse
 from craftc.schemas.diagnostic import parse_path
 
 ROOT = Path(__file__).parents[3]
-RIGHT = sorted([*(ROOT / "tests" / "golden" / "ok").glob("*.yaml"), *(ROOT / "specs").glob("*.yaml")])
+FILES = sorted([*(ROOT / "tests" / "golden" / "ok").glob("*.yaml"), *(ROOT / "specs").glob("*.yaml")])
+# What a spec that extends another lacks is known to craftc alone.
+RIGHT = [path for path in FILES if "\nextends:" not in path.read_text(encoding="utf-8")]
 WRONG = ["unknown-key", "missing-key", "wrong-type", "out-of-bounds", "unknown-choice", "unknown-kind", "wrong-name"]
 MINIMAL = """
 craftc: 1

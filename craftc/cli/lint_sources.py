@@ -1,0 +1,61 @@
+"""What the arguments of `craftc lint` name: each file once, with its text."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from craftc.cli.read_spec import read_spec, read_standard_input, unreadable
+from craftc.schemas.diagnostic import Diagnostic
+
+STANDARD_INPUT = Path("-")
+STANDARD_INPUT_NAME = "<stdin>"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file by the name that diagnostics give it. `text` is a diagnostic where it cannot be read.
+
+    `is_named`: an argument names it, rather than a folder that it lies in.
+    """
+
+    name: str
+    text: str | Diagnostic
+    is_named: bool = True
+
+
+def sources(paths: Sequence[Path], standard_input_name: str | None = None) -> Iterator[Source]:
+    """Files as they are, `-` for standard input, of a folder its YAML files; one file under two names only once."""
+    seen: set[str] = set()
+    for path in paths:
+        if path == STANDARD_INPUT:
+            if "-" not in seen:
+                seen.add("-")
+                name = standard_input_name or STANDARD_INPUT_NAME
+                yield Source(name, read_standard_input(name))
+        elif os.path.isdir(path):
+            yield from (source for source in _of_folder(path) if _is_new(source.name, seen))
+        elif _is_new(str(path), seen):
+            yield Source(str(path), read_spec(path))
+
+
+def _is_new(name: str, seen: set[str]) -> bool:
+    real = os.path.realpath(name)
+    new = real not in seen
+    seen.add(real)
+    return new
+
+
+def _of_folder(folder: Path) -> Iterator[Source]:
+    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's."""
+    refused: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=refused.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            # A pipe by such a name would be waited for without end; a broken link is a file that cannot be read.
+            if name.endswith((".yaml", ".yml")) and (path.is_file() or not path.exists()):
+                yield Source(str(path), read_spec(path), is_named=False)
+    for error in refused:
+        name = str(error.filename)
+        yield Source(name, unreadable(name, f"cannot be read: {error.strerror}"))
