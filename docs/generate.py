@@ -1,4 +1,4 @@
-"""The models, the catalogue and the explanations in; the language reference, the error index and the JSON Schema out.
+"""The models, the catalogue and the explanations in; the language reference, the error index and the JSON Schemas out.
 
 `python docs/generate.py` writes them; with `--check` it exits with 1 and names those that are out of date.
 """
@@ -12,7 +12,9 @@ from typing import Any, get_args
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.component_fields import component_fields
+from craftc.compiler.editor_schema import published_schemas
 from craftc.compiler.explanations import Explanation, codes, explain
+from craftc.compiler.field_words import yaml_value
 from craftc.compiler.json_schema import json_schema, schema_at
 from craftc.compiler.value_type import describe
 from craftc.schemas.catalogue import Catalogue, ComponentEntry, Group, Parameter
@@ -30,10 +32,14 @@ def generate() -> dict[str, str]:
     for name, part in parts.items():
         template = template.replace(f"{{{{{name}}}}}", part)
     return {
-        "schemas/experiment.v1.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
+        **{f"schemas/{name}.v1.json": _json(published) for name, published in published_schemas(catalogue).items()},
         "docs/language.md": template,
         "docs/errors.md": errors([explain(code) for code in codes()]),
     }
+
+
+def _json(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def sections(schema: dict[str, Any]) -> str:
@@ -81,7 +87,7 @@ def _fields(schema: dict[str, Any], fields: Mapping[str, Any], required: Iterabl
         (
             f"**`{name}`**" if name in required else f"`{name}`",
             _type(field, f"{parent}{name}"),
-            f"`{_yaml(field['default'])}`" if "default" in field else "",
+            f"`{yaml_value(field['default'])}`" if "default" in field else "",
             # pydantic leaves it out where it is the section's own.
             field.get("description") or schema["$defs"][_target(field)]["description"],
         )
@@ -137,7 +143,7 @@ def _component(entry: ComponentEntry) -> str:
 
 def _parameter(parameter: Parameter) -> tuple[str, ...]:
     name = f"**`{parameter.name}`**" if parameter.required else f"`{parameter.name}`"
-    default = "" if parameter.required else f"`{_yaml(parameter.default)}`"
+    default = "" if parameter.required else f"`{yaml_value(parameter.default)}`"
     return name, describe(parameter.type), default, parameter.doc
 
 
@@ -163,15 +169,6 @@ def _page(page: Explanation) -> str:
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _yaml(value: Any) -> str:
-    """A value as a spec would say it, on one line."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_yaml(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_yaml, value)) + "]"
-    return value or '""' if isinstance(value, str) else json.dumps(value)
 
 
 def main() -> int:

@@ -1,29 +1,141 @@
-"""craftc schema: the JSON Schema of the language, or of one field."""
+"""craftc schema: the JSON Schema of the language, or what there is to know of one field or component."""
 
 import json
-from typing import Annotated
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.problem import did_you_mean, one_of
+from craftc.schemas.catalogue import ComponentEntry, Group
 from craftc.schemas.diagnostic import parse_path
+
+if TYPE_CHECKING:
+    from craftc.compiler.component_fields import ComponentField
+    from craftc.compiler.field_docs import FieldDocs
+
+
+class Format(StrEnum):
+    """How it is written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def schema(
     path: Annotated[
-        str | None, typer.Argument(help="A field, such as training.early_stopping; all by default.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A field, such as training.early_stopping or model.kind; the whole language by default.",
+            show_default=False,
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="A component, built in or your own as package.module:Name.", show_default=False),
+    ] = None,
+    format: Annotated[
+        Format | None,
+        typer.Option(help="text is for people, json a JSON Schema. Of the whole language json, else text."),
     ] = None,
 ) -> None:
-    """Print the JSON Schema of the language, or of one field, with its documentation.
+    """Print what there is to know of a field or a component, or the JSON Schema of the language.
 
-    Example: `craftc schema training.early_stopping`
+    Example: `craftc schema model --kind scanline_vit`
     """
-    from craftc.compiler.json_schema import json_schema, schema_at
+    from craftc.compiler.field_docs import UnknownPathError, component_docs, field_docs
+    from craftc.compiler.json_schema import entry_schema, json_schema, schema_at
 
-    whole = json_schema(built_in_catalogue())
+    as_json = format is Format.JSON or (format is None and path is None and kind is None)
+    language = json_schema(built_in_catalogue())
     try:
-        shown = whole if path is None else schema_at(whole, parse_path(path))
-    except KeyError as error:
-        typer.echo(f'there is no field "{error.args[0]}"; craftc schema prints them all', err=True)
+        if kind is not None:
+            field, entry, argument = _component(path, kind)
+            docs = component_docs(entry, field, argument)
+            whole = entry_schema(entry)
+            _print((whole if argument is None else whole["properties"][argument]) if as_json else docs)
+            return
+        docs = field_docs(language, built_in_catalogue(), path or "")
+    except UnknownPathError as error:
+        typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    typer.echo(json.dumps(shown, indent=2))
+    if not as_json:
+        _print(docs)
+    elif path is None:
+        from craftc.compiler.editor_schema import experiment_schema
+
+        _print(experiment_schema(built_in_catalogue()))
+    else:
+        _print(schema_at(language, parse_path(path)))
+
+
+def _component(path: str | None, kind: str) -> tuple["ComponentField", ComponentEntry, str | None]:
+    """The field that takes a component of that kind, the component, and the argument that the path names, if it does.
+
+    Raises UnknownPathError.
+    """
+    from craftc.compiler.component_fields import component_fields
+    from craftc.compiler.field_docs import UnknownPathError, component_of
+    from craftc.compiler.import_path import import_folders
+    from craftc.compiler.signature import TargetError, read_component
+
+    catalogue = built_in_catalogue()
+    named, argument = path.removesuffix(".kind") if path is not None else None, None
+    field = component_of(parse_path(named)) if named else None
+    if named and field is None:
+        parent, _, name = named.rpartition(".")
+        field, argument = component_of(parse_path(parent)), name
+    if named and field is None:
+        takers = one_of(".".join(map(str, field.path)) for field in component_fields())
+        raise UnknownPathError(f'"{named}" takes no components; {takers} do')
+    fields = [field] if field is not None else list(component_fields())
+    if ":" in kind:
+        if field is None:
+            raise UnknownPathError(f"name the field that takes it: craftc schema model --kind {kind}")
+        try:
+            folders = import_folders(Path.cwd() / "spec.yaml")
+            return field, read_component(cast(Group, field.group), kind, kind, folders), argument
+        except TargetError as error:
+            raise UnknownPathError(error.message + (f"; {error.hint}" if error.hint else "")) from None
+    for candidate in fields:
+        entry = catalogue.find(candidate.group, kind)
+        if entry is not None:
+            return candidate, entry, argument
+    known = [name for candidate in fields for name in catalogue.kinds(candidate.group)]
+    where = f" of {named}" if named else ""
+    raise UnknownPathError(
+        f'"{kind}" is not a kind{where}; {did_you_mean(kind, known) or f"known are {one_of(known)}"}'
+    )
+
+
+def _print(shown: "FieldDocs | dict[str, Any]") -> None:
+    if isinstance(shown, dict):
+        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    with console.capture() as captured:
+        console.print(Text(shown.title, style="bold"))
+        for paragraph in filter(None, shown.text.split("\n\n")):
+            console.print(Text(f"{paragraph}\n"))
+        facts = Table.grid(padding=(0, 2))
+        for name, said in (*shown.facts, *([("example", shown.example)] if shown.example else [])):
+            facts.add_row(Text(name, style="dim"), Text(said))
+        console.print(facts)
+        if shown.rows:
+            table = Table(box=box.SIMPLE_HEAD)
+            for column in shown.header:
+                table.add_column(column, overflow="fold")
+            for row in shown.rows:
+                table.add_row(*map(Text, row))
+            console.print(table)
+        if shown.notes:
+            console.print(Text(shown.notes if shown.rows else f"\n{shown.notes}"))
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from craftc.compiler.document import Document, Node, included_by
 from craftc.compiler.file_kind import FileKind, file_kind
 from craftc.compiler.parse import MAX_BYTES, parse
 from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
+from craftc.compiler.version import check_version
 from craftc.schemas.diagnostic import Diagnostic, Range, format_path
 
 MAX_FILES = 64
@@ -71,6 +72,10 @@ class IncludedFiles:
         if not isinstance(document.root.value, dict):
             message = f"an included file is a mapping, not {show(document.root.plain())}"
             self.report(Problem("wrong-type", (), message), document.root)
+            return None
+        refusal = check_version(replace(document, included=self.included)) if document.root.entry("craftc") else None
+        if refusal is not None:
+            self.diagnostics.append(refusal)
             return None
         return document.root
 

@@ -23,7 +23,7 @@ BUILT_IN_ONLY = ("samplers", "pruners")
 
 
 def json_schema(catalogue: Catalogue) -> dict[str, Any]:
-    """The schema of a whole spec; an editor's YAML language server completes and explains every key with it."""
+    """The schema of a whole spec, any kind of a group being one option; `editor_schema.py` publishes it."""
     schema = spec_schema()
     definitions = schema["$defs"]
     # From the end: a section that is a component too, objective, comes after the components within it.
@@ -121,6 +121,11 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
         "required": ["kind", *(p.name for p in entry.parameters if p.required)],
         "additionalProperties": False,
     }
+
+
+def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
+    """The schema of one component by itself."""
+    return {"$schema": DIALECT, **_entry(entry, {})}
 
 
 def _without_titles(value: Any) -> Any:

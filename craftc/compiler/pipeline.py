@@ -38,6 +38,7 @@ from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
 from craftc.compiler.tree import look_up
 from craftc.compiler.validate import Validated, validate
+from craftc.compiler.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -101,7 +102,11 @@ def analyse(
     if not isinstance(document.root.value, dict):
         problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {show(document.root.plain())}")
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
+    if kind == "spec" and (refusal := check_version(document)) is not None:
+        return Analysis(document, None, (), (refusal,), kind=kind)
     composed = compose(as_search(document) if kind == "search space" else document)
+    if kind == "spec" and (refusal := check_version(composed.document)) is not None:
+        return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
     catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
     document, unsubstituted = substitute(composed.document, environment, catalogue)
     document = rebase(document, catalogue)
@@ -215,6 +220,12 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
         config = variant.spec.model_dump(mode="json", include=SECTIONS)
         found |= {look_up(config, place): None for place in path_arguments(config, analysis.base.catalogue)}
     return tuple(found)
+
+
+def named_files(text: str, filename: str) -> tuple[str, ...]:
+    """The files that a spec is composed of, whatever version of the language it is in; those that can be read."""
+    document, _ = parse(text, filename)
+    return () if document is None else tuple(compose(document).texts)
 
 
 def make_trial(

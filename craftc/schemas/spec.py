@@ -61,7 +61,7 @@ class Splits(Frozen):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Fraction]
 
-    train: Fraction = Field(description="Fraction of the samples to fit on.")
+    train: Fraction = Field(description="Fraction of the samples to fit on.", examples=[0.6])
     stratify: bool = Field(True, description="Keep the class frequencies equal in every split.")
     seed: int = Field(
         0, ge=0, description="Seed of the split; the same for all replicates, so that they share their test samples."
@@ -123,19 +123,19 @@ class Regularization(Frozen):
 class EarlyStopping(Frozen):
     """Stop when a recorded metric has not improved for a while."""
 
-    metric: str = Field(description="A recorded metric, `<split>/<metric>`.")
+    metric: str = Field(description="A recorded metric, `<split>/<metric>`.", examples=["valid/loss"])
     mode: Literal["min", "max", "infer"] = Field(
         "infer", description="Which way is better; infer takes the metric's own direction."
     )
-    patience: int = Field(ge=1, description="Epochs without improvement before stopping.")
+    patience: int = Field(ge=1, description="Epochs without improvement before stopping.", examples=[5])
     min_delta: float = Field(0.0, ge=0, description="A change no larger than this is no improvement.")
 
 
 class Training(Frozen):
     """How the model is fitted."""
 
-    epochs: int = Field(ge=1, description="Passes over the train split.")
-    batch_size: int = Field(ge=1, description="Samples per step.")
+    epochs: int = Field(ge=1, description="Passes over the train split.", examples=[20])
+    batch_size: int = Field(ge=1, description="Samples per step.", examples=[32])
     optimizer: Annotated[Component, ComponentGroup("optimizers")] = Field(
         description="What turns gradients into steps."
     )
@@ -150,7 +150,9 @@ class Training(Frozen):
 class Select(Frozen):
     """Which epoch's weights are the result."""
 
-    metric: str = Field(description="A metric recorded at every epoch, `<split>/<metric>`.")
+    metric: str = Field(
+        description="A metric recorded at every epoch, `<split>/<metric>`.", examples=["valid/balanced_accuracy"]
+    )
     mode: Literal["min", "max", "infer"] = Field(
         "infer", description="Which way is better; infer takes the metric's own direction."
     )
@@ -174,6 +176,7 @@ class Ablation(Frozen):
     features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Feature name to the settings, path to value, that switch it off.",
+        examples=[{"normalization": {"data.normalize": "none"}}],
     )
     design: Annotated[
         List[Literal["leave_one_out", "add_one", "full_factorial", "one_at_a_time"]], Field(min_length=1)
@@ -183,10 +186,14 @@ class Ablation(Frozen):
         "full_factorial: every combination; one_at_a_time: full minus each, and each value of `grid` by itself.",
     )
     grid: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
-        default_factory=dict, description="Path to values; every combination is a variant."
+        default_factory=dict,
+        description="Path to values; every combination is a variant.",
+        examples=[{"model.dropout": [0.0, 0.1], "training.batch_size": [32, 64]}],
     )
     zip: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
-        default_factory=dict, description="Path to values, all of one length; taken in step."
+        default_factory=dict,
+        description="Path to values, all of one length; taken in step.",
+        examples=[{"model.d_model": [32, 64], "model.num_heads": [2, 4]}],
     )
     combine: Literal["union", "product"] = Field(
         "union",
@@ -194,10 +201,14 @@ class Ablation(Frozen):
         "is taken at every point of grid and zip.",
     )
     exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
-        (), description="Combinations, path to value, that are left out."
+        (),
+        description="Combinations, path to value, that are left out.",
+        examples=[[{"model.dropout": 0.1, "training.batch_size": 64}]],
     )
     require: List[str] = Field(
-        (), description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".'
+        (),
+        description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',
+        examples=[["model.d_model % model.num_heads == 0"]],
     )
 
 
@@ -211,7 +222,9 @@ class Slurm(Frozen):
     cpus_per_node: int | None = Field(
         None, ge=1, description="CPU cores on each; by default those of the trials that run there at the same time."
     )
-    time_limit: str | None = Field(None, description="HH:MM:SS or D-HH:MM:SS; by default the partition's own.")
+    time_limit: str | None = Field(
+        None, description="HH:MM:SS or D-HH:MM:SS; by default the partition's own.", examples=["04:00:00"]
+    )
     partition: Annotated[str | None, FromEnvironment()] = Field(
         None, description="Where to run; by default Slurm's own choice."
     )
@@ -252,7 +265,10 @@ class ParameterRange(Frozen):
 class Optimize(Frozen):
     """What a search makes better."""
 
-    metric: str = Field(description="A metric recorded at every epoch, `<split>/<metric>`; its mean over the seeds.")
+    metric: str = Field(
+        description="A metric recorded at every epoch, `<split>/<metric>`; its mean over the seeds.",
+        examples=["valid/loss"],
+    )
     mode: Literal["min", "max", "infer"] = Field(
         "infer", description="Which way is better; infer takes the metric's own direction."
     )
@@ -267,7 +283,9 @@ class Search(Frozen):
         "the folder of this file or one above, or a path from that folder.",
     )
     space: dict[str, ParameterRange] = Field(
-        default_factory=dict, description="Path to range; takes the place of the same path in `use`."
+        default_factory=dict,
+        description="Path to range; takes the place of the same path in `use`.",
+        examples=[{"training.optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}],
     )
     optimize: Optimize = Field(description="What is made better.")
     sampler: Annotated[Component, ComponentGroup("samplers")] = Field(
@@ -277,7 +295,9 @@ class Search(Frozen):
         default_factory=lambda: Component(kind="none"), description="What stops a point that falls behind."
     )
     trials: int = Field(
-        ge=1, description="Points that are proposed, each trained with all seeds; the spec's own is extra."
+        ge=1,
+        description="Points that are proposed, each trained with all seeds; the spec's own is extra.",
+        examples=[50],
     )
 
 
@@ -332,6 +352,7 @@ class Spec(Frozen):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
         description="Names the folder of the experiment's runs.",
+        examples=["vit-ablation"],
     )
     description: str = Field("", description="The question that the experiment asks.")
     extends: OneOrMore | None = Field(

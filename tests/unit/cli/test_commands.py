@@ -161,14 +161,6 @@ def test_plan_leaves_nothing_behind(here: Path) -> None:
     assert sorted(os.listdir()) == before
 
 
-def test_schema_of_the_whole_and_of_a_field(here: Path) -> None:
-    assert "training" in json.loads(runner.invoke(app, ["schema"]).stdout)["properties"]
-    assert json.loads(runner.invoke(app, ["schema", "training.epochs"]).stdout)["minimum"] == 1
-    unknown = runner.invoke(app, ["schema", "training.epoch"])
-    assert unknown.exit_code == 2
-    assert "training.epoch" in unknown.stderr
-
-
 def test_explain() -> None:
     result = runner.invoke(app, ["explain", "unknown-key"])
     assert result.exit_code == 0
@@ -178,7 +170,9 @@ def test_explain() -> None:
     assert 'did you mean "unknown-key"?' in unknown.stderr
 
 
-@pytest.mark.parametrize("command", ["lint", "plan", "run", "report", "schema", "explain"])
+@pytest.mark.parametrize(
+    "command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean", "migrate"]
+)
 def test_help_has_an_example(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0

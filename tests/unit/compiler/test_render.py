@@ -52,9 +52,9 @@ def test_nothing_in_a_spec_can_steer_the_terminal(odd: str) -> None:
 
 
 def test_lines_are_those_of_yaml() -> None:
-    text = "description: a\u2028b\nseed: -1\n"
+    text = "craftc: 1\ndescription: a\u2028b\nseed: -1\n"
     found = next(d for d in analyse(text, "x.yaml", built_in_catalogue()).diagnostics if d.path == "seed")
-    assert "    2 | seed: -1\n      |       ^^" in render_text([found], {"x.yaml": text})
+    assert "    3 | seed: -1\n      |       ^^" in render_text([found], {"x.yaml": text})
 
 
 def test_json_keeps_the_contract() -> None:

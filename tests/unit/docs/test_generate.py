@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-GENERATED = ("docs/language.md", "docs/errors.md", "schemas/experiment.v1.json")
+GENERATED = (
+    "docs/language.md",
+    "docs/errors.md",
+    "schemas/experiment.v1.json",
+    "schemas/base.v1.json",
+    "schemas/search_space.v1.json",
+)
 
 
 def run(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
