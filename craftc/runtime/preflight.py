@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path as FilePath
 
 from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.diagnostic import Path, Severity, parse_path
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, Trial
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,12 @@ class DataProblem:
     severity: Severity = "error"
 
 
-def preflight(plan: Plan) -> list[DataProblem]:
+def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]:
     """Import what new trials name of the user's own; load, split and check their data, once for each different `data`,
     `model` and `objective`.
 
-    Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing.
+    Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
+    folder `prepared`, workers find what took long.
     """
     make_importable(plan.import_folders)
     if unimportable := _check_imports(plan):
@@ -35,7 +36,7 @@ def preflight(plan: Plan) -> list[DataProblem]:
         key = json.dumps([trial.config[section] for section in ("data", "model", "objective")], sort_keys=True)
         if trial.status == "new" and key not in seen:
             seen.add(key)
-            problems |= dict.fromkeys(_check(trial.config))
+            problems |= dict.fromkeys(_check(trial, prepared))
     return list(problems)
 
 
@@ -51,13 +52,15 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
     ]
 
 
-def _check(config: dict[str, Any]) -> list[DataProblem]:
+def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
     from craftc.training.prepare import infer_facts, missing_classes, prepare
+    from craftc.training.prepared_files import shelf_of
 
+    config = trial.config
     try:
-        data = prepare(config["data"])
+        data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
         infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
         for index, metric in enumerate(config["objective"]["metrics"]):
