@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.data_checks import NEED_IMAGES
+from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 
@@ -28,11 +29,15 @@ class DataProblem:
 
 
 def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]:
-    """Load, split and check the data of each new trial, once for each different `data`, `model`, `objective` and batch.
+    """Import what new trials name of the user's own; load, split and check their data, once for each different `data`,
+    `model`, `objective` and batch.
 
-    numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the folder
-    `prepared`, workers find what took long.
+    Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
+    folder `prepared`, workers find what took long.
     """
+    make_importable(plan.import_folders)
+    if unimportable := _check_imports(plan):
+        return unimportable
     problems: dict[DataProblem, None] = {}
     seen: set[str] = set()
     for trial in plan.trials:
@@ -42,6 +47,18 @@ def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]
             seen.add(key)
             problems |= dict.fromkeys(_check(trial, prepared))
     return list(problems)
+
+
+def _check_imports(plan: Plan) -> list[DataProblem]:
+    """Each component of the user's own that cannot be imported, once."""
+    places = {kind: path for trial in plan.trials if trial.status == "new" for path, kind in own_kinds(trial.config)}
+    found = {kind: cannot_import(kind, plan.import_folders) for kind in places}
+    hint = "linting reads the file, running imports it; install what it needs, or mend it"
+    return [
+        DataProblem("component-not-importable", places[kind], message, hint)
+        for kind, message in found.items()
+        if message
+    ]
 
 
 def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
@@ -54,6 +71,9 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     try:
         data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
+        infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
+        for index, metric in enumerate(config["objective"]["metrics"]):
+            infer_facts(metric, data.facts, f"objective.metrics.{index}")
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]

@@ -85,8 +85,13 @@ class Data(Frozen):
         default_factory=lambda: Component(kind="none"),
         description="Normalization, fitted on the train split alone.",
     )
+    layout: Literal["source", "channels", "lines", "flat"] = Field(
+        "source",
+        description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it; "
+        "channels: images as (C, H, W), grey ones with C = 1; lines: (H, C * W), a table as one line; flat: (F).",
+    )
     augment: Annotated[List[Component], ComponentGroup("augmentations")] = Field(
-        (), description="Random changes to each train batch, in order."
+        (), description="Random changes to each train batch, in order, in that shape."
     )
 
 
