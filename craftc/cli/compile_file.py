@@ -14,6 +14,7 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
 from craftc.compiler.pipeline import Analysis, analyse, compile_spec
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
@@ -29,15 +30,18 @@ class CompiledFile:
     analysis: Analysis
 
 
-def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
-    """Compile the spec at a path against the store beneath `runs_dir`. Raises typer.Exit(1) on mistakes."""
+def compile_file(
+    path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True
+) -> CompiledFile:
+    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises typer.Exit(1) on
+    mistakes; see compile_spec."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
-    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished, environment=os.environ)
+    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished, environment=os.environ, machine=machine, runs_here=runs_here)
     texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)

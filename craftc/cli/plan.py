@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from craftc.cli.compile_file import analyse_file, compile_file
+from craftc.cli.machine import this_machine
 from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 
@@ -42,7 +43,7 @@ def plan(
     if resolved:
         _print_resolved(spec, format)
         return
-    compiled = compile_file(spec, runs_dir)
+    compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False)
     if format is Format.JSON:
         typer.echo(json.dumps(plan_json(compiled.plan), indent=2))
     else:
@@ -61,7 +62,7 @@ def _print_resolved(path: Path, format: Format) -> None:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The contract of `craftc plan --format json`."""
-    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares"}
+    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "group"}
     return {
         "format_version": plan.format_version,
         "name": plan.name,

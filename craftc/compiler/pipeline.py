@@ -2,7 +2,7 @@
 
 text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
      (lint ends here)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> pack -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> batch -> pack -> place -> Plan
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,11 +26,14 @@ from craftc.compiler.lower import SECTIONS, lower, path_arguments
 from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
 from craftc.compiler.part import as_search, part_problems
+from craftc.compiler.passes.batch import batch
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
+from craftc.compiler.passes.place import num_slots, place
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.passes.share import share
+from craftc.compiler.placeable import check_placeable
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.rebase import rebase
@@ -43,6 +46,7 @@ from craftc.compiler.validate import Validated, validate
 from craftc.compiler.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
@@ -157,23 +161,33 @@ def compile_spec(
     is_finished: Callable[[str], bool] = lambda _: False,
     *,
     environment: Mapping[str, str] = _NO_ENVIRONMENT,
+    machine: Machine | None = None,
+    runs_here: bool = True,
 ) -> Compiled:
-    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result."""
+    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result.
+
+    `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
+    """
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
         return Compiled(analysis, None, analysis.diagnostics)
     assert analysis.spec is not None
     assert analysis.base is not None
-    catalogue = analysis.base.catalogue
+    catalogue, resources = analysis.base.catalogue, job_resources(analysis.spec)
     plan, unreadable = _plan(analysis, Path(filename), catalogue)
     if plan is None:
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
-    plan = share(plan, job_resources(analysis.spec))
-    plan = pack(plan, job_resources(analysis.spec))
-    return Compiled(analysis, plan, analysis.diagnostics)
+    plan = share(plan, resources)
+    plan = batch(plan, catalogue, resources)
+    plan = pack(plan, resources, num_slots(resources, machine, plan.max_concurrent))
+    plan = place(plan)
+    problems = [] if machine is None else check_placeable(plan, resources, machine, runs_here=runs_here)
+    assert analysis.document is not None
+    told = _sorted([*analysis.diagnostics, *(problem.place(analysis.document) for problem in problems)])
+    return Compiled(analysis, None if any(p.severity == "error" for p in problems) else plan, told)
 
 
 def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
@@ -190,13 +204,13 @@ def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Pl
     for variant in analysis.variants:
         config = lower(variant.spec, catalogue, spec_path.parent)
         paths = path_arguments(config, catalogue)
-        for place in paths:
-            path = look_up(config, place)
+        for argument in paths:
+            path = look_up(config, argument)
             try:
                 digests[path] = digests.get(path) or content_digest(Path(path))
             except OSError as error:
                 hint = "a relative path starts from the folder of the spec"
-                problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
+                problem = Problem("data-unreadable", argument, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
             content = decisive(config, paths, digests, code_digest)
@@ -223,7 +237,7 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for variant in analysis.variants:
         config = variant.spec.model_dump(mode="json", include=SECTIONS)
-        found |= {look_up(config, place): None for place in path_arguments(config, analysis.base.catalogue)}
+        found |= {look_up(config, argument): None for argument in path_arguments(config, analysis.base.catalogue)}
     return tuple(found)
 
 

@@ -45,7 +45,7 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     The learning rate of each step, when a training ends, and what is measured are settled outside of it, for each trial
     on its own. Of a component, all arguments count but those that it marks as per trial.
     """
-    common = copy_tree({name: config[name] for name in ("data", "model", "objective")})
+    common: dict[str, Any] = copy_tree({name: config[name] for name in ("data", "model", "objective")})
     common["objective"].pop("metrics")
     common["training"] = {"optimizer": dict(config["training"]["optimizer"])}
     for place in list(all_component_places(common)):
