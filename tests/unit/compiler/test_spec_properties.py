@@ -240,7 +240,7 @@ PLANTS: list[Plant] = [
     ("wrong-name", ("data", "splits"), {"train": 0.5, "a.b": 0.5}, True),
     ("empty-value", ("training", "batch_size"), None, True),
     ("empty-value", ("description",), None, True),
-    ("unknown-choice", ("craftc",), 2, False),
+    ("newer-version", ("craftc",), 2, False),
     ("unknown-choice", ("ablation", "design"), ["add_on"], False),
     ("splits-sum", ("data", "splits"), {"train": 0.5, "valid": 0.2}, True),
     ("duplicate-metric", ("objective", "metrics"), ["auroc", "auroc"], False),
