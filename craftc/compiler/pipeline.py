@@ -196,6 +196,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
         trials=tuple(trials),
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
+        budget_hours=spec.resources.budget_hours,
         factors=factors(spec, written, trials),
     )
     return plan, []

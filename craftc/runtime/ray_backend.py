@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from craftc.runtime.backend import absolute
+from craftc.runtime.budget import within_budget
 from craftc.runtime.job_source import PlanSource
 from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.ray_token import show_token
@@ -58,10 +59,11 @@ def _events(plan: Plan, store: Store, search: SearchContext | None, folder: Path
 
     with ExitStack() as stack:
         if plan.search is None or search is None:
-            feed = JobFeed(PlanSource(plan), store, folder)
+            feed = JobFeed(within_budget(PlanSource(plan), plan), store, folder)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
-            feed = JobFeed(SearchSource(plan, store, studies, search.propose), store, folder, study=studies.name)
+            source = within_budget(SearchSource(plan, store, studies, search.propose), plan)
+            feed = JobFeed(source, store, folder, study=studies.name)
         thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
         thread.start()
         try:
