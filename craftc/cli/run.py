@@ -15,7 +15,6 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.complete import complete
 from craftc.compiler.write_spec import as_yaml
 
@@ -64,20 +63,21 @@ def run(
         )
     compiled = compile_file(spec, runs_dir)
     typer.echo(describe(compiled.plan), err=True)
-    _check_data(spec, compiled)
+    _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)
     if exit_code:
         raise typer.Exit(exit_code)
 
 
-def _check_data(path: Path, compiled: CompiledFile) -> None:
+def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     """End with 1 where the data contradicts the spec."""
     if not compiled.plan.jobs:
         return
     from craftc.runtime.preflight import preflight
+    from craftc.runtime.store import Store
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    problems = preflight(compiled.plan)
+    problems = preflight(compiled.plan, Store(runs_dir / "store").prepared)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems
@@ -157,8 +157,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     from craftc.compiler.propose import Proposer
     from craftc.runtime.search_source import SearchContext
 
-    spec_folder = Path(compiled.document.filename).parent
-    return SearchContext(folder.database, Proposer(compiled.analysis, built_in_catalogue(), spec_folder))
+    return SearchContext(folder.database, Proposer(compiled.analysis, Path(compiled.document.filename)))
 
 
 def _backend(name: BackendName, address: str | None) -> "Backend":
