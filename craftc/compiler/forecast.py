@@ -35,10 +35,10 @@ NOTHING = _Seconds(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class _Measured:
-    """Seconds per epoch, and the part of the planned epochs that was trained; of how many trials of which likeness."""
+    """Seconds per epoch, and the part of the planned epochs that was trained; of which trials of which likeness."""
 
     likeness: Likeness
-    num_past: int
+    past: frozenset[str]
     per_epoch: _Seconds
     part: _Seconds
 
@@ -80,7 +80,8 @@ class _Evidence:
         self._like: dict[tuple[Likeness, str], list[PastTrial]] = {}
         self._sizes: dict[str, int] = {}
         self._known: dict[str, _Measured | None] = {}
-        self._used: Counter[tuple[Likeness, int]] = Counter()
+        self._used: dict[Likeness, set[str]] = {}
+        self._num_used: Counter[Likeness] = Counter()
         for each in past:
             self._take(each)
 
@@ -99,20 +100,30 @@ class _Evidence:
     @property
     def bases(self) -> tuple[Basis, ...]:
         """What was used so far, the nearest likeness first."""
-        used = sorted(self._used.items(), key=lambda item: LIKENESSES.index(item[0][0]))
-        return tuple(Basis(likeness=each, num_past=num_past, num_trials=n) for (each, num_past), n in used)
+        return tuple(
+            Basis(likeness=each, num_past=len(self._used[each]), num_trials=self._num_used[each])
+            for each in LIKENESSES
+            if each in self._used
+        )
 
     def seconds(self, trial: Trial, num_done: int) -> _Seconds | None:
-        """What is left of a trial; None where nothing is known of its like."""
+        """What is left of a trial; None where nothing is known of its like. One that is read off another's training
+        costs nothing that counts."""
+        if trial.shares is not None:
+            return NOTHING
+        if not self._like:
+            return None
         stops = trial.config["training"]["early_stopping"]
-        key = canonical_json([likenesses(trial.config, self._device), size_key(trial.config), stops])
+        # The nearest likeness holds all that the others and the size are taken from.
+        key = canonical_json([likenesses(trial.config, self._device)[0], stops])
         if key not in self._known:
             self._known[key] = self._measure(trial)
         measured = self._known[key]
         if measured is None:
             return None
-        self._used[measured.likeness, measured.num_past] += 1
-        epochs = measured.part * trial.config["training"]["epochs"]
+        self._used.setdefault(measured.likeness, set()).update(measured.past)
+        self._num_used[measured.likeness] += 1
+        epochs = measured.part * trial.epochs
         low, likely, high = (max(0.0, each - num_done) for each in (epochs.low, epochs.likely, epochs.high))
         pace = measured.per_epoch
         return _Seconds(low * pace.low, likely * pace.likely, high * pace.high)
@@ -124,7 +135,8 @@ class _Evidence:
         for likeness, text in zip(LIKENESSES, likenesses(trial.config, self._device), strict=True):
             found = self._like.get((likeness, text), [])[:MOST_LIKE]
             if found:
-                return _Measured(likeness, len(found), _spread(_paces(found)) * num_samples, _part(trial, found))
+                ids = frozenset(each.result.trial for each in found)
+                return _Measured(likeness, ids, _spread(_paces(found)) * num_samples, _part(trial, found))
         return None
 
 

@@ -1,4 +1,4 @@
-"""A trial's configuration in; what it has in common with trials that take about as long, the nearest likeness first, out."""
+"""A trial's configuration in; what it has in common with trials that take about as long, the nearest first, out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A source of jobs and a plan's budget in; the same source, which hands out no more jobs once the budget is spent, out."""
+"""A source of jobs and a budget in; the same source, which hands out no more jobs once that is spent, out."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -59,7 +59,8 @@ class BudgetSource:
             return None
         work = self._source.next()
         if isinstance(work, Work):
-            self._trainings |= {trial.id: _Training(work.resources.workers) for trial in work.trials}
+            trainings = {trial.shares or trial.id: _Training(work.resources.workers) for trial in work.trials}
+            self._trainings |= {trial.id: trainings[trial.shares or trial.id] for trial in work.trials}
         return work
 
     def told(self, event: Event) -> None:

@@ -104,7 +104,9 @@ class SearchSource:
 
     def left(self) -> Left:
         """See JobSource.left."""
-        points = sum(self._search.trials - number for study, number in self._num_trained.items() if self._is_open(study))
+        points = sum(
+            self._search.trials - number for study, number in self._num_trained.items() if self._is_open(study)
+        )
         return Left(tuple(trial for work in self._fixed for trial in work.trials), points)
 
     def ending(self) -> Sequence[Event]:

@@ -9,8 +9,8 @@ from craftc.schemas.spec import List
 Likeness = Literal["alike", "same-model", "other-batch-size", "same-kind"]
 """How near earlier trials are to one that is to be trained, the nearest first.
 
-alike: model, data, batch size and whatever else decides the time of a step. same-model: model and batch size, on other
-data. other-batch-size: the model alone. same-kind: the model has other arguments.
+alike: model, data, batch size and whatever else decides the time of a step. same-model: model and batch size.
+other-batch-size: the model alone. same-kind: the model has other arguments.
 """
 
 
@@ -48,8 +48,8 @@ class Basis(Frozen):
 class Forecast(Frozen):
     """Of the new trials, those that a search proposes included.
 
-    `trial_hours` are of training, times workers; `hours_left` until the last has ended, `concurrent` jobs at a time; None
-    where that is not known. Of `num_unknown` trials nothing is known: the hours do not hold theirs.
+    `trial_hours` are of training, times workers; `hours_left` until the last has ended, `concurrent` jobs at a time;
+    None where that is not known. Of `num_unknown` trials nothing is known: the hours do not hold theirs.
     """
 
     trial_hours: Span | None = None
