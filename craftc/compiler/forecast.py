@@ -92,7 +92,7 @@ class _Evidence:
         try:
             texts = likenesses(past.config, device_kind(past.result.device))
             self._sizes.setdefault(size_key(past.config), num_samples)
-        except (KeyError, TypeError):
+        except (AttributeError, KeyError, TypeError):
             return  # written by another version
         for likeness, text in zip(LIKENESSES, texts, strict=True):
             self._like.setdefault((likeness, text), []).append(past)
@@ -149,8 +149,8 @@ def _paces(past: Sequence[PastTrial]) -> list[float]:
 def _part(trial: Trial, past: Sequence[PastTrial]) -> _Seconds:
     """Which part of its epochs a trial trains, by those that stop by its rule; at the most all."""
     rule = trial.config["training"]["early_stopping"]
-    same = [each.result for each in past if each.config["training"]["early_stopping"] == rule]
-    if rule == "none" or not same:
+    same = [each.result for each in past if each.config["training"].get("early_stopping") == rule]
+    if rule in (None, "none") or not same:
         return _Seconds(1.0, 1.0, 1.0)
     spread = _spread([result.epochs_trained / result.epochs_planned for result in same])
     return _Seconds(spread.low, spread.likely, 1.0)

@@ -14,7 +14,7 @@ FREE_IN_TRAINING = ("epochs", "schedule", "early_stopping", "optimizer")
 def likenesses(config: dict[str, Any], device: str) -> tuple[str, ...]:
     """One text per likeness; trials with the same text are like each other. `device`: cpu or cuda.
 
-    Raises KeyError and TypeError for what is no configuration of this version.
+    Raises AttributeError, KeyError or TypeError for what is no configuration of this version.
     """
     # Numbers of dropout, of weight decay and of a learning rate change no step's time; whatever else an argument of a
     # model is called may be its size.
