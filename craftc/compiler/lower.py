@@ -23,6 +23,9 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
     `folder` is what relative paths in the spec start from.
     """
     config = spec.model_dump(mode="json", include=SECTIONS)
+    if config["data"]["layout"] == "source":
+        # A trial that asks for no other shape is the trial that it was before there was a choice.
+        del config["data"]["layout"]
     for name, target in REGULARIZED.items():
         value = config["regularization"].pop(name)
         if value is not None:
