@@ -30,9 +30,7 @@ class CompiledFile:
     analysis: Analysis
 
 
-def compile_file(
-    path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True
-) -> CompiledFile:
+def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
     """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises typer.Exit(1) on
     mistakes; see compile_spec."""
     text = read_spec(path)
@@ -41,7 +39,15 @@ def compile_file(
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
-    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished, environment=os.environ, machine=machine, runs_here=runs_here)
+    compiled = compile_spec(
+        text,
+        str(path),
+        built_in_catalogue(),
+        store.is_finished,
+        environment=os.environ,
+        machine=machine,
+        runs_here=runs_here,
+    )
     texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)

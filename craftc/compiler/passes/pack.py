@@ -24,9 +24,10 @@ def pack(plan: Plan, resources: JobResources, num_slots: int | None = None) -> P
     With `num_slots`, how many jobs run at a time, short trainings of one group are one job, one after another. It takes
     no more epochs than a JOBS_PER_SLOT-th of what each slot has to do: were epochs equally long, and the longest job
     begun first, the last job would end at most that part later than with a job for each training.
+    A plan with a budget keeps a job for each, for a run ends between jobs.
     """
     index_of: dict[str, int] = {}
-    jobs = _jobs(plan, num_slots)
+    jobs = _jobs(plan, num_slots if plan.budget_hours is None else None)
     for index, job in enumerate(jobs):
         index_of |= dict.fromkeys((trial.id for trial in job.trials), index)
     trials = tuple(

@@ -91,7 +91,9 @@ class Net(torch.nn.Module):
 """
 
 
-@pytest.mark.parametrize(("argument", "groups"), [("named", {0}), ("aliased", {0}), ("written", {0}), ("unmarked", {None})])
+@pytest.mark.parametrize(
+    ("argument", "groups"), [("named", {0}), ("aliased", {0}), ("written", {0}), ("unmarked", {None})]
+)
 def test_a_model_of_ones_own_says_which_arguments_may_differ(
     tmp_path: Path, argument: str, groups: set[int | None]
 ) -> None:
