@@ -70,7 +70,8 @@ PER_TRIAL = "per trial"
 class Parameter(Frozen):
     """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`.
 
-    `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out. `per_trial`: trials trained as one batch may differ in it.
+    `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out.
+    `per_trial`: trials trained as one batch may differ in it.
     """
 
     name: str
