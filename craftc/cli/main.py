@@ -12,7 +12,10 @@ from typer.core import TyperGroup
 
 from craftc import __version__
 
-COMMANDS = ("lint", "plan", "run", "report", "sync", "schema", "explain", "submit", "status", "stop", "migrate")
+COMMANDS = (
+    "lint", "plan", "run", "report", "compare", "sync", "schema", "explain", "submit", "status", "stop", "migrate",
+    "clean",
+)  # fmt: skip
 """In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name."""
 
 RUN_MODULES = {

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+MAX_SHOWN = 100
+"""Variants that a table shows without --all: the first of them, and the last few."""
+SHOWN_LAST = 5
+
+
 class Format(StrEnum):
     """How a plan is written."""
 
@@ -30,6 +35,7 @@ def plan(
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Show the complete spec instead, with the origin of every value.")
     ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every variant, however many there are.")] = False,
 ) -> None:
     """Show what `craftc run` would train, what it would reuse and what came out the same.
 
@@ -43,9 +49,22 @@ def plan(
         return
     compiled = compile_file(spec, runs_dir)
     if format is Format.JSON:
-        typer.echo(json.dumps(plan_json(compiled.plan), indent=2))
+        _print_json(plan_json(compiled.plan))
     else:
-        _print_table(compiled.plan)
+        _print_table(compiled.plan, show_all=show_all)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    """Piece by piece: no one text holds a plan of a hundred thousand trials."""
+    for number, (name, value) in enumerate(document.items()):
+        sys.stdout.write(f"{',' if number else '{'}\n  {json.dumps(name)}: ")
+        if isinstance(value, list) and value:
+            for index, item in enumerate(value):
+                sys.stdout.write(f"{',' if index else '['}\n    {json.dumps(item)}")
+            sys.stdout.write("\n  ]")
+        else:
+            sys.stdout.write(json.dumps(value))
+    sys.stdout.write("\n}\n")
 
 
 def _print_resolved(path: Path, format: Format) -> None:
@@ -116,7 +135,7 @@ def _describe_search(plan: Plan) -> str:
     return f"; a search of {count(plan.search.trials, 'point')}{each}"
 
 
-def _print_table(plan: Plan) -> None:
+def _print_table(plan: Plan, *, show_all: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -127,7 +146,13 @@ def _print_table(plan: Plan) -> None:
     groups: dict[str, list[Trial]] = {}
     for trial in plan.trials:
         groups.setdefault(trial.variant, []).append(trial)
-    for variant, trials in groups.items():
+    hidden = range(MAX_SHOWN - SHOWN_LAST, len(groups) - SHOWN_LAST)
+    hidden = range(0) if show_all or len(groups) <= MAX_SHOWN else hidden
+    for index, (variant, trials) in enumerate(groups.items()):
+        if hidden and index == hidden.start:
+            table.add_row("...", f"{len(hidden):,} more variants; --all shows them", "", "")
+        if index in hidden:
+            continue
         aliases = dict.fromkeys(alias for trial in trials for alias in trial.aliases)
         sets = ", ".join(f"{path}: {json.dumps(value)}" for path, value in trials[0].overrides.items())
         table.add_row(

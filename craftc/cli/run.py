@@ -15,7 +15,6 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.complete import complete
 from craftc.compiler.write_spec import as_yaml
 
@@ -103,6 +102,9 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         resolved = as_yaml(complete(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
         write_driver(folder.path)
+        # There is a store only now where this is the first run.
+        store.root.mkdir(exist_ok=True)
+        compiled.digests.save()
     except OSError as error:
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
         typer.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
@@ -150,8 +152,8 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     from craftc.compiler.propose import Proposer
     from craftc.runtime.search_source import SearchContext
 
-    spec_folder = Path(compiled.document.filename).parent
-    return SearchContext(folder.database, Proposer(compiled.analysis, built_in_catalogue(), spec_folder))
+    proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests)
+    return SearchContext(folder.database, proposer)
 
 
 def _backend(name: BackendName, address: str | None) -> "Backend":

@@ -10,9 +10,10 @@ import typer
 from craftc.cli.compile_file import analyse_file
 from craftc.cli.fail_with import plain_failures
 from craftc.cli.show_diagnostics import count
+from craftc.compiler.import_path import project_root
 from craftc.compiler.pipeline import Analysis, data_files
 from craftc.runtime.backend import BackendError
-from craftc.runtime.project import Packed, pack, project_root
+from craftc.runtime.project import Packed, pack
 from craftc.runtime.submissions import find_submission, write_submission
 from craftc.schemas.spec import Spec
 from craftc.schemas.submission import Submission

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.python_source import SourceIndex
+from craftc.compiler.value_type import COMPONENT
 
 if TYPE_CHECKING:
     import griffe
@@ -36,6 +37,15 @@ _GENERIC: dict[str, str] = {
     "dataclasses.InitVar": "same",
 }
 _KNOWN = {*_PLAIN, *_GENERIC}
+_MOST_ANCESTORS = 200
+_FAMILIES = {
+    # Members of an enumeration, and subclasses of plain types, are often made of what is given.
+    "plain": {"enum.Enum", "enum.StrEnum", "enum.IntEnum", "enum.Flag", "enum.IntFlag"}
+    | {f"builtins.{name}" for name in ("int", "float", "str", "bool", "bytes", "list", "tuple", "set", "complex")},
+    "callable": {"typing.Protocol", "typing_extensions.Protocol"},
+    "mapping": {"builtins.dict", "typing.TypedDict", "typing_extensions.TypedDict", "collections.OrderedDict"},
+}
+"""Classes whose objects a spec may write as plain values."""
 _TUPLES = {"builtins.tuple", "typing.Tuple", "typing_extensions.Tuple"}
 
 # Bounds of annotated_types and of pydantic's Field, to the words of JSON Schema.
@@ -88,6 +98,16 @@ def read_annotation(text: str, scope: Scope) -> JsonSchema:
     return _schema(expression(text), scope)
 
 
+def is_exact(text: str, scope: Scope) -> bool:
+    """Whether a literal is the same when JSON has carried it: no tuple, which would come back as a list."""
+    node = expression(text)
+    if isinstance(node, ast.Name | ast.Attribute):
+        _, found = scope.index.definition(scope.path(node))
+        value = _assigned(found, scope)
+        return value is not None and is_exact(*value)
+    return not any(isinstance(inner, ast.Tuple | ast.Set) for inner in ast.walk(node))
+
+
 def read_literal(text: str, scope: Scope) -> tuple[bool, Any]:
     """(True, value) of a literal, or of a name that stands for one, in JSON's types; (False, None) otherwise."""
     node = expression(text)
@@ -122,7 +142,38 @@ def _named(path: str, scope: Scope) -> JsonSchema:
     if path in _GENERIC:
         return {"type": _GENERIC[path]} if _GENERIC[path] in ("array", "object") else {}
     value = _assigned(found, scope)
-    return read_annotation(*value) if value else {}
+    return read_annotation(*value) if value else _of_class(found, scope)
+
+
+def _of_class(found: griffe.Object | None, scope: Scope) -> JsonSchema:
+    """What is annotated with a class takes an object of it, which only a component can be in a spec."""
+    import griffe
+
+    if not isinstance(found, griffe.Class):
+        return {}
+    ancestors = _ancestors(found, scope.index)
+    families = {family for family, names in _FAMILIES.items() if ancestors & names}
+    if families & {"plain", "callable"}:
+        return {}
+    return {"type": "object"} if "mapping" in families else dict(COMPONENT)
+
+
+def _ancestors(found: griffe.Class, index: SourceIndex) -> set[str]:
+    """The absolute paths of all classes that a class derives from, as far as they can be read."""
+    import griffe
+
+    reached: set[str] = set()
+    waiting = [found]
+    while waiting and len(reached) < _MOST_ANCESTORS:
+        class_ = waiting.pop()
+        scope = Scope(index, class_.module)
+        for base in class_.bases:
+            node = expression(str(base))
+            path, inner = index.definition(scope.path(node.value if isinstance(node, ast.Subscript) else node))
+            if path not in reached and isinstance(inner, griffe.Class):
+                waiting.append(inner)
+            reached.add(path)
+    return reached
 
 
 def _assigned(found: griffe.Object | None, scope: Scope) -> tuple[str, Scope] | None:

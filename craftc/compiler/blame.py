@@ -20,7 +20,7 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
     if problem.code == "unknown-factor" or (problem.code == "unknown-key" and setting.target[: len(place)] == place):
         message = problem.message if problem.code == "unknown-factor" else f'there is no "{setting.path}" to set'
         key = tuple(part for part in setting.origin if not isinstance(part, int))
-        return Problem("unknown-factor", key, message, problem.hint, at_key=True)
+        return Problem("unknown-factor", key, message, problem.hint, at_key=True, related=problem.related)
     reached = place[: len(setting.target)] == setting.target
     alone = reached and (not problem.reads or len(variant.settings) == 1)
     return replace(

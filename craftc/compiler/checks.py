@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from craftc.compiler.component_fields import component_fields, component_places
+from craftc.compiler.component_fields import all_component_places, component_fields
 from craftc.compiler.expression import ExpressionError, parse_expression
 from craftc.compiler.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.tree import look_up
+from craftc.schemas.catalogue import Catalogue, is_own, short_name
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
 
@@ -101,19 +102,45 @@ def _at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def constraint(checked: Checked) -> Iterator[Problem]:
     """The arguments of a component fit each other, as its author says in `constraints`."""
-    for place in component_places(checked.tree):
+    for place in all_component_places(checked.tree):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
-            rule = parse_expression(text)
-            names = [str(name[0]) for name in rule.names]
-            values = {name: place.value.get(name) for name in names}
-            if any(not isinstance(value, int | float) for value in values.values()) or rule.evaluate(values):
+            values = _values_for(text, place.value)
+            if values is None or parse_expression(text).evaluate(values):
                 continue
             given = ", ".join(f"{name} = {show(value)}" for name, value in values.items())
-            reads = tuple((*place.path, name) for name in names)
-            written = next((path for path in reads if path[-1] in _at(checked.written, place.path)), place.path)
+            reads = tuple((*place.path, name) for name in values)
+            written = next((path for path in reads if _is_written(checked.written, path)), place.path)
             message = f"{place.value['kind']} cannot be built with {given}: it needs {text}"
             yield Problem("constraint-broken", written, message, reads=reads)
+
+
+def _values_for(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The numbers that a rule between arguments names; None where it cannot be asked.
+
+    What a user's class calls `constraints` may be something else altogether.
+    """
+    try:
+        rule = parse_expression(text)
+        values = {str(name[0]): arguments.get(str(name[0])) for name in rule.names}
+        if all(isinstance(value, int | float) for value in values.values()):
+            rule.evaluate(values)
+            return values
+    except ExpressionError:
+        pass
+    return None
+
+
+def _is_written(tree: dict[str, Any], path: Path) -> bool:
+    try:
+        look_up(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
+RECORDED_ANYWAY = ("loss", "objective", "lr")
+"""What is recorded beside the metrics, and so names none of them."""
 
 
 class _Named(NamedTuple):
@@ -173,12 +200,40 @@ def wrong_mode(checked: Checked) -> Iterator[Problem]:
 
 
 def duplicate_metric(checked: Checked) -> Iterator[Problem]:
-    """A metric is listed once."""
-    seen: set[str] = set()
+    """Every metric is recorded under a name of its own."""
+    seen: dict[str, str] = {}
     for index, metric in enumerate(checked.spec.objective.metrics):
-        if metric.kind in seen:
-            yield Problem("duplicate-metric", ("objective", "metrics", index), f'"{metric.kind}" is listed twice')
-        seen.add(metric.kind)
+        name, path = short_name(metric.kind), ("objective", "metrics", index)
+        if is_own(metric.kind) and name in RECORDED_ANYWAY:
+            message = f'"{metric.kind}" would be recorded as "{name}", which is the name of something else'
+            yield Problem("duplicate-metric", path, message, "give the class another name")
+        elif name in seen:
+            same = "listed twice" if seen[name] == metric.kind else f'recorded as "{name}", as "{seen[name]}" is'
+            yield Problem("duplicate-metric", path, f'"{metric.kind}" is {same}')
+        seen.setdefault(name, metric.kind)
+
+
+def metric_without_mode(checked: Checked) -> Iterator[Problem]:
+    """Whatever is chosen, or concluded, by a metric is known to be better when greater or when less."""
+    metrics = checked.spec.objective.metrics
+    undirected = {name for name, mode in metric_modes(checked.spec, checked.catalogue).items() if mode is None}
+    told = {short_name(metric.kind): metric.kind for metric in reversed(metrics)}
+    hint = 'give its class mode = "min" or "max", or higher_is_better'
+    for place, metric, mode in _named_metrics(checked.spec):
+        name = metric.partition("/")[2]
+        if name in undirected and mode in ("infer", None):
+            or_mode = f"write mode: min or max here, or {hint}" if mode else hint
+            yield _without_mode((*place, "metric"), told[name], or_mode, checked)
+    if checked.spec.report.metric is None and metrics and short_name(metrics[0].kind) in undirected:
+        other = f"{hint}, or name another metric in report.metric"
+        yield _without_mode(("objective", "metrics", 0), metrics[0].kind, other, checked)
+
+
+def _without_mode(path: Path, kind: str, hint: str, checked: Checked) -> Problem:
+    entry = checked.catalogue.find("metrics", kind)
+    message = f'"{kind}" does not say which way is better, and it decides here'
+    reads = (("objective", "metrics"),)
+    return Problem("metric-without-mode", path, message, hint, reads=reads, related=entry.definition() if entry else ())
 
 
 def schedule_open_phase(checked: Checked) -> Iterator[Problem]:
@@ -367,6 +422,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     held_out_used,
     wrong_mode,
     duplicate_metric,
+    metric_without_mode,
     schedule_open_phase,
     schedule_too_long,
     no_effect,

@@ -42,7 +42,8 @@ class Complete:
 
 
 def complete(analysis: Analysis) -> Complete:
-    """The complete form of a valid spec. Paths of data are absolute, so that it means the same from any folder."""
+    """The complete form of a valid spec. Paths of data are absolute, so that it means the same from any folder
+    from which the user's own code is found."""
     assert analysis.base is not None
     assert analysis.document is not None
     document, spec = analysis.document, analysis.base.spec

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from craftc.schemas.catalogue import NESTED, is_nested
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Component, ComponentGroup, Spec
 
@@ -67,3 +68,20 @@ def component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
                     yield ComponentPlace((*path, index), group, reserved, item)
         elif not many and isinstance(value, dict):
             yield ComponentPlace(path, group, reserved, value)
+
+
+def all_component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
+    """Every component of a tree, and those in the arguments of others."""
+    for place in component_places(tree):
+        yield place
+        for name, value in place.value.items():
+            if name not in place.reserved:
+                yield from _nested_places((*place.path, name), value)
+
+
+def _nested_places(path: Path, value: Any) -> Iterator[ComponentPlace]:
+    if is_nested(value):
+        yield ComponentPlace(path, NESTED, frozenset(), value)
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _nested_places((*path, key), item)

@@ -22,12 +22,22 @@ def substitute(
     """The document with every reference replaced by its value, and the mistakes in references."""
     root = document.root
     diagnostics: list[Diagnostic] = []
+    if not _mentions_any(root):  # as in most specs; the walk below asks the language of every field
+        return document, []
     for text in texts(document.root, catalogue, lambda _, value: "${" in value):
         problems = list(_problems(text, environment))
         diagnostics += [problem.place(document) for problem in problems]
         if not problems and text.mark is not None:
             root = root.with_value(text.place, _substituted(text.node, environment))
     return replace(document, root=root), diagnostics
+
+
+def _mentions_any(node: Node) -> bool:
+    if isinstance(node.value, dict):
+        return any(_mentions_any(value) for _, value in node.value.values())
+    if isinstance(node.value, list):
+        return any(map(_mentions_any, node.value))
+    return isinstance(node.value, str) and "${" in node.value
 
 
 def _substituted(node: Node, environment: Mapping[str, str]) -> Node:

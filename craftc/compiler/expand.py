@@ -74,12 +74,12 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
     problems = [*designed.problems, *told.values(), *failed, *unknown_exclude_paths(base)]
-    if not problems:
-        problems += filters.idle()
-        if len(resolved) == 1 and _asks_for_more(ablation):
-            message = "exclude and require leave no variant but the spec as written"
-            problems = [Problem("nothing-left", ("ablation",), message, at_key=True)]
-    return Expansion(tuple(resolved), problems)
+    if any(problem.severity != "note" for problem in problems):
+        return Expansion(tuple(resolved), problems)
+    if len(resolved) == 1 and _asks_for_more(ablation):
+        message = "exclude and require leave no variant but the spec as written"
+        return Expansion(tuple(resolved), [*problems, Problem("nothing-left", ("ablation",), message, at_key=True)])
+    return Expansion(tuple(resolved), [*problems, *filters.idle()])
 
 
 def _count(number: int) -> str:

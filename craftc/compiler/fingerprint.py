@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.tree import copy_tree
+from craftc.compiler.tree import copy_tree, look_up, set_path
+from craftc.schemas.catalogue import is_own
+from craftc.schemas.diagnostic import Path as SpecPath
 
 SEMANTICS_VERSION = 1
 """Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
@@ -15,17 +17,35 @@ FileDigest = Callable[[Path], str]
 """From a file to the hex SHA-256 of its bytes. Raises OSError."""
 
 
-def fingerprint(config: dict[str, Any], seed: int, paths: Sequence[str], digests: dict[str, str]) -> str:
+def fingerprint(
+    config: dict[str, Any],
+    seed: int,
+    paths: Sequence[SpecPath],
+    digests: Mapping[str, str],
+    code_digest: Callable[[str], str],
+) -> str:
     """Hex SHA-256 over the canonical JSON of a lowered configuration, its seed and the content of its files.
 
-    `paths` are the source's arguments that name files: what counts is the content found there (`digests`, by
-    absolute path), not where it lies.
+    `paths` are the places that name files: what counts is the content found there (`digests`, by absolute path), not
+    where it lies. `code_digest` is asked for the source of each component of the user's own.
     """
     decisive = copy_tree(config)
-    for name in paths:
-        decisive["data"]["source"][name] = digests[decisive["data"]["source"][name]]
+    for place in paths:
+        set_path(decisive, place, digests[look_up(decisive, place)])
     identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": decisive}
+    if own := sorted(set(_own_kinds(config))):
+        identity["code"] = {kind: code_digest(kind) for kind in own}
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def _own_kinds(value: Any) -> Iterator[str]:
+    """Every `kind` of a configuration that is a user's own."""
+    if isinstance(value, dict):
+        if isinstance(value.get("kind"), str) and is_own(value["kind"]):
+            yield value["kind"]
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _own_kinds(item)
 
 
 def canonical_json(value: Any) -> str:
@@ -33,12 +53,17 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def content_digest(path: Path, file_digest: FileDigest | None = None) -> str:
+def hash_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(path: Path, file_digest: FileDigest = hash_file) -> str:
     """`sha256:` and the hash of a file's bytes, or of a folder's relative names and bytes in sorted order.
 
     `file_digest` may know a file's hash already. Raises OSError where something cannot be read.
     """
-    file_digest = file_digest or hash_file
     if not path.is_dir():
         if path.exists() and not path.is_file():  # a device or a pipe might never end
             raise OSError(errno.EINVAL, "neither a file nor a folder")
@@ -47,9 +72,3 @@ def content_digest(path: Path, file_digest: FileDigest | None = None) -> str:
     for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
         total.update(f"{file_path.relative_to(path).as_posix()}\0{file_digest(file_path)}\n".encode())
     return f"sha256:{total.hexdigest()}"
-
-
-def hash_file(path: Path) -> str:
-    """Hex SHA-256 of a file's bytes. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

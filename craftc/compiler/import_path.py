@@ -1,5 +1,7 @@
 """A spec's path -> the folders in which its own code is found."""
 
+import os
+import sys
 from pathlib import Path
 
 ROOT_MARKS = ("pyproject.toml", ".git")
@@ -21,3 +23,9 @@ def import_folders(spec: Path) -> tuple[Path, ...]:
     root = project_root(spec)
     source = (root / "src",) if (root / "src").is_dir() else ()
     return tuple(dict.fromkeys((root, *source, spec.resolve().parent)))
+
+
+def installed_folders() -> tuple[Path, ...]:
+    """`sys.path`, without the current folder that `python -m craftc` puts first."""
+    entries = sys.path[1:] if sys.path[:1] in ([""], [os.getcwd()]) else sys.path
+    return tuple(map(Path, entries))

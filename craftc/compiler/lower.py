@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.checks import REGULARIZED
+from craftc.compiler.component_fields import all_component_places
 from craftc.compiler.recorded_metrics import mode_of, selection
+from craftc.compiler.tree import look_up, set_path
+from craftc.compiler.value_type import options
 from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.spec import Spec
 
 SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluation"}
@@ -31,8 +35,8 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
     for steering in _steering(config):
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
-    for name in path_arguments(config, catalogue):
-        config["data"]["source"][name] = os.path.abspath(folder / config["data"]["source"][name])
+    for place in path_arguments(config, catalogue):
+        set_path(config, place, os.path.abspath(folder / look_up(config, place)))
     return config
 
 
@@ -41,9 +45,13 @@ def _steering(config: dict[str, Any]) -> list[dict[str, Any]]:
     return [place for place in places if isinstance(place, dict) and "mode" in place and "metric" in place]
 
 
-def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[str]:
-    """The arguments of the data source that are files or folders."""
-    source = config["data"]["source"]
-    entry = catalogue.find("sources", source["kind"])
-    parameters = entry.parameters if entry else ()
-    return [p.name for p in parameters if p.type.get("format") == "path" and isinstance(source.get(p.name), str)]
+def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPath]:
+    """The places of all arguments that are files or folders."""
+    return [
+        (*place.path, parameter.name)
+        for place in all_component_places(config)
+        if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
+        for parameter in entry.parameters
+        if any(part.get("format") == "path" for part in options(parameter.type))
+        and isinstance(place.value.get(parameter.name), str)
+    ]

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
-from craftc.compiler.spec_places import component_field, fragment_at, options
+from craftc.compiler.spec_places import component_field, fragment_at
 from craftc.compiler.tree import look_up
-from craftc.compiler.value_type import describe
+from craftc.compiler.value_type import describe, options
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec

@@ -8,7 +8,8 @@ from craftc.compiler.document import Document, Node
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.search_checks import RANGE_RULES, SPACE
-from craftc.compiler.spec_places import component_field, fragment_at, options
+from craftc.compiler.spec_places import component_field, fragment_at
+from craftc.compiler.value_type import options
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path, parse_path
 from craftc.schemas.spec import Spec

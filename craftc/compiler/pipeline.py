@@ -1,6 +1,7 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
-text -> parse -> compose -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe    (lint ends here)
+text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
+     (lint ends here)
      -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
 """
 
@@ -12,14 +13,17 @@ from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.compose import compose
 from craftc.compiler.designs import BASE, FULL
 from craftc.compiler.document import Document
 from craftc.compiler.environment import substitute
 from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.file_kind import FileKind, file_kind
-from craftc.compiler.fingerprint import content_digest, fingerprint
-from craftc.compiler.lower import lower, path_arguments
+from craftc.compiler.fingerprint import FileDigest, content_digest, fingerprint, hash_file
+from craftc.compiler.import_path import import_folders
+from craftc.compiler.lower import SECTIONS, lower, path_arguments
+from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
 from craftc.compiler.part import as_search, part_problems
 from craftc.compiler.passes.fold import fold
@@ -32,10 +36,12 @@ from craftc.compiler.rebase import rebase
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.tree import look_up
 from craftc.compiler.validate import Validated, validate
 from craftc.compiler.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
@@ -101,6 +107,7 @@ def analyse(
     composed = compose(as_search(document) if kind == "search space" else document)
     if kind == "spec" and (refusal := check_version(composed.document)) is not None:
         return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
+    catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
     document, unsubstituted = substitute(composed.document, environment, catalogue)
     document = rebase(document, catalogue)
     diagnostics += composed.diagnostics + unsubstituted
@@ -147,13 +154,17 @@ def compile_spec(
     is_finished: Callable[[str], bool] = lambda _: False,
     *,
     environment: Mapping[str, str] = _NO_ENVIRONMENT,
+    file_digest: FileDigest = hash_file,
 ) -> Compiled:
-    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result."""
+    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
+    the hash of a file that has not changed."""
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
         return Compiled(analysis, None, analysis.diagnostics)
     assert analysis.spec is not None
-    plan, unreadable = _plan(analysis, Path(filename).parent, catalogue)
+    assert analysis.base is not None
+    catalogue = analysis.base.catalogue
+    plan, unreadable = _plan(analysis, Path(filename), catalogue, file_digest)
     if plan is None:
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
@@ -163,7 +174,9 @@ def compile_spec(
     return Compiled(analysis, plan, analysis.diagnostics)
 
 
-def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
+def _plan(
+    analysis: Analysis, spec_path: Path, catalogue: Catalogue, file_digest: FileDigest
+) -> tuple[Plan | None, list[Diagnostic]]:
     """Every variant with every seed, or what of its data cannot be read."""
     spec, document = analysis.spec, analysis.document
     assert spec is not None
@@ -172,20 +185,21 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
     written = spec.model_dump(mode="json")
     digests: dict[str, str] = {}
     unreadable: dict[str, Diagnostic] = {}
+    folders = import_folders(spec_path)
+    code_digest = CodeIdentity(folders)
     for variant in analysis.variants:
-        config = lower(variant.spec, catalogue, folder)
+        config = lower(variant.spec, catalogue, spec_path.parent)
         paths = path_arguments(config, catalogue)
-        for name in paths:
-            path = config["data"]["source"][name]
+        for place in paths:
+            path = look_up(config, place)
             try:
-                digests[path] = digests.get(path) or content_digest(Path(path))
+                digests[path] = digests.get(path) or content_digest(Path(path), file_digest)
             except OSError as error:
-                place = ("data", "source", name)
                 hint = "a relative path starts from the folder of the spec"
                 problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [make_trial(variant, config, seed, paths, digests) for seed in seeds(spec)]
+            trials += [make_trial(variant, config, seed, paths, digests, code_digest) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -197,6 +211,7 @@ def _plan(analysis: Analysis, folder: Path, catalogue: Catalogue) -> tuple[Plan 
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
         factors=factors(spec, written, trials),
+        import_folders=tuple(map(str, folders)) if catalogue.own else (),
     )
     return plan, []
 
@@ -206,8 +221,8 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     assert analysis.base is not None
     found: dict[str, None] = {}
     for variant in analysis.variants:
-        config = variant.spec.model_dump(mode="json", include={"data"})
-        found |= {config["data"]["source"][name]: None for name in path_arguments(config, analysis.base.catalogue)}
+        config = variant.spec.model_dump(mode="json", include=SECTIONS)
+        found |= {look_up(config, place): None for place in path_arguments(config, analysis.base.catalogue)}
     return tuple(found)
 
 
@@ -218,11 +233,16 @@ def named_files(text: str, filename: str) -> tuple[str, ...]:
 
 
 def make_trial(
-    variant: ResolvedVariant, config: dict[str, Any], seed: int, paths: list[str], digests: dict[str, str]
+    variant: ResolvedVariant,
+    config: dict[str, Any],
+    seed: int,
+    paths: list[SpecPath],
+    digests: Mapping[str, str],
+    code_digest: Callable[[str], str],
 ) -> Trial:
     """A variant's lowered configuration with one seed, fingerprinted."""
     return Trial(
-        id=fingerprint(config, seed, paths, digests),
+        id=fingerprint(config, seed, paths, digests, code_digest),
         variant=variant.name,
         seed=seed,
         overrides=variant.overrides,

@@ -15,8 +15,8 @@ from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import ParameterRange
 
 _FIELD_CODES = {
-    "unknown-key", "unknown-factor", "unknown-kind", "unknown-choice", "missing-key",
-    "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
+    "unknown-key", "unknown-factor", "unknown-kind", "unknown-component", "unfit-component", "unknown-choice",
+    "missing-key", "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
 }  # fmt: skip
 """Mistakes of one value by itself, whatever stands elsewhere."""
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.document import SPACE
 from craftc.compiler.expand import ResolvedVariant, resolve_variant
-from craftc.compiler.fingerprint import content_digest
+from craftc.compiler.fingerprint import FileDigest, content_digest, hash_file
+from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
 from craftc.compiler.lower import lower, path_arguments
 from craftc.compiler.pipeline import Analysis, make_trial, seeds
+from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Setting, Variant
-from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.plan import Trial
 
 
@@ -26,12 +29,19 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Proposer:
-    """Compiles the points of a valid spec's search. `folder` is what its relative paths start from."""
+    """Compiles the points of a valid spec's search. `spec` is where that stands, which its relative paths start from.
+
+    Files and code are read once, so that all points are of the same experiment.
+    """
 
     analysis: Analysis
-    catalogue: Catalogue
-    folder: Path
+    spec: Path
+    file_digest: FileDigest = hash_file
     _digests: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _code_digest(self) -> CodeIdentity:
+        return CodeIdentity(import_folders(self.spec))
 
     def __call__(self, variant: str, params: Mapping[str, Any], number: int) -> Proposal:
         """The trials of point `number`. Raises OSError where data that it names cannot be read."""
@@ -46,11 +56,15 @@ class Proposer:
             return Proposal((), errors)
         if Filters(base.spec.ablation).leaves_out(point, tree):
             return Proposal((), ("exclude or require leaves it out",))
-        config = lower(spec, self.catalogue, self.folder)
-        paths = path_arguments(config, self.catalogue)
-        for name in paths:
-            path = config["data"]["source"][name]
+        config = lower(spec, base.catalogue, self.spec.parent)
+        paths = path_arguments(config, base.catalogue)
+        for place in paths:
+            path = look_up(config, place)
             if path not in self._digests:
-                self._digests[path] = content_digest(Path(path))
+                self._digests[path] = content_digest(Path(path), self.file_digest)
         resolved = ResolvedVariant(point, spec)
-        return Proposal(tuple(make_trial(resolved, config, seed, paths, self._digests) for seed in seeds(base.spec)))
+        return Proposal(
+            tuple(
+                make_trial(resolved, config, seed, paths, self._digests, self._code_digest) for seed in seeds(base.spec)
+            )
+        )

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tokenize
-from collections.abc import Container, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Container, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from craftc.compiler.import_path import installed_folders
+from craftc.compiler.module_files import find_module, is_importable, modules_in, stamp
+from craftc.schemas.diagnostic import Position, Range
+
 if TYPE_CHECKING:
-    from griffe import Alias, Module, Object
+    from griffe import Alias, Class, Function, Module, Object
 
 _LONGEST_IMPORT_CHAIN = 50
 
 
 class SourceError(Exception):
-    """A module's file was found but is not Python. The message says where."""
+    """A module's file was found but is not Python. `line` and `column` of the `file` say where."""
+
+    def __init__(self, error: Exception, file: Path) -> None:
+        self.message = _reason(error)
+        super().__init__(f"{file} cannot be read as Python: {self.message}")
+        self.file = file
+        # Python counts columns from 1 too, but may know neither, and say 0 of an empty line.
+        self.line = max(1, getattr(error, "lineno", None) or 1)
+        self.column = max(1, getattr(error, "offset", None) or 1)
 
 
 class SourceIndex:
@@ -24,18 +36,64 @@ class SourceIndex:
 
     Args:
         search_paths: Folders that are searched before `sys.path`, as in PYTHONPATH.
+        shown: What a file is called in a message.
     """
 
-    def __init__(self, search_paths: Sequence[Path] = ()) -> None:
-        self._search_paths = [*search_paths, *(Path(entry) for entry in sys.path)]
+    def __init__(self, search_paths: Sequence[Path] = (), shown: Callable[[Path], str] = str) -> None:
+        self.search_paths = tuple(search_paths)
+        self._folders = (*search_paths, *installed_folders())
+        self.shown = shown
         self._modules: dict[str, Module | None] = {}
+        self._submodules: dict[str, list[str]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module of that dotted name; None where there is no source. Raises SourceError."""
         if name not in self._modules:
-            file = self._find_file(name)
-            self._modules[name] = None if file is None else _parse(name, file)
+            file = find_module(name, self._folders).file
+            self._modules[name] = None if file is None else _parse(name, file, stamp(file))
         return self._modules[name]
+
+    def is_elsewhere(self, name: str) -> bool:
+        """Whether a module is there, but not written in Python."""
+        return (
+            is_importable(name.partition(".")[0]) and find_module(name.partition(".")[0], self._folders).folder is None
+        )
+
+    def names_in(self, module: Module, seen: frozenset[str] = frozenset()) -> list[str]:
+        """The public names of a module, with those that `from ... import *` brings in."""
+        names = [name for name in module.members if name.isidentifier() and not name.startswith("_")]
+        for member in module.members.values():
+            target = _import_target(member)
+            if target is not None and member.name.endswith("/*") and target not in seen:
+                source = self.module(target)
+                names += self.names_in(source, seen | {module.path, target}) if source is not None else []
+        return names
+
+    def submodules(self, package: str) -> list[str]:
+        """The names of the modules in a package, whose name ends with a dot; of the top ones where it is empty."""
+        if package not in self._submodules:
+            self._submodules[package] = modules_in(package.rstrip("."), self._folders)
+        return self._submodules[package]
+
+    def place(self, file: Path, line: int, column: int = 1, width: int = 0) -> Range:
+        """A stretch of one line; `line` and `column` count from 1."""
+        return Range(
+            filename=self.shown(file),
+            start=Position(line=line, column=column),
+            end=Position(line=line, column=column + width),
+        )
+
+    def name_of(self, found: Class | Function) -> Range | None:
+        """Where the name of a class or function stands in its definition."""
+        file = found.filepath
+        if not isinstance(file, Path) or found.lineno is None:
+            return None
+        for number, line in enumerate(lines_of(file)[found.lineno - 1 : found.endlineno], found.lineno):
+            # A decorator may come first.
+            words = line.split("(")[0].split(":")[0].split()
+            if words[:1] in (["class"], ["def"], ["async"]) and found.name in words:
+                return self.place(file, number, line.index(found.name, line.index(words[0]) + 3) + 1, len(found.name))
+        return self.place(file, found.lineno)
 
     def resolve(self, module: Module, name: str) -> str:
         """The absolute dotted path that a dotted name has inside a module; a name nobody defines is a builtin."""
@@ -101,48 +159,29 @@ class SourceIndex:
                     return found
         return None
 
-    def _find_file(self, name: str) -> Path | None:
-        parts = name.split(".")
-        for folders in (self._search_paths, _installed_folders(parts[0])):
-            file = _walk(parts, folders)
-            if file is not None:
-                return file
-        return None
-
 
 def _import_target(member: Object | Alias) -> str | None:
     """What an import leads to, as an absolute dotted path; None for what is defined on the spot."""
     return cast("Alias", member).target_path if member.is_alias else None
 
 
-def _walk(parts: list[str], folders: Sequence[Path]) -> Path | None:
-    """The file of a module below the first of the folders that knows its top package."""
-    for folder in folders:
-        base = folder.joinpath(*parts)
-        if (package := base / "__init__.py").is_file():
-            return package
-        if (file := base.with_name(f"{base.name}.py")).is_file():
-            return file
-    return None
+@lru_cache(maxsize=4096)
+def _lines(file: Path, state: tuple[int, int]) -> tuple[str, ...]:
+    with tokenize.open(file) as stream:
+        return tuple(stream.read().splitlines())
 
 
-def _installed_folders(top: str) -> list[Path]:
-    """Where an editable install keeps a package that no folder of `sys.path` holds. Imports nothing."""
+def lines_of(file: Path) -> tuple[str, ...]:
+    """The lines of a Python file. Raises SourceError."""
     try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return []
-    if spec is None:
-        return []
-    return [Path(place).parent for place in spec.submodule_search_locations or _origins(spec.origin)]
+        return _lines(file, stamp(file))
+    except (SyntaxError, UnicodeDecodeError, OSError) as error:
+        raise SourceError(error, file) from error
 
 
-def _origins(origin: str | None) -> Iterator[str]:
-    if origin and origin.endswith(".py"):
-        yield origin
-
-
-def _parse(name: str, file: Path) -> Module:
+@lru_cache(maxsize=4096)
+def _parse(name: str, file: Path, state: tuple[int, int]) -> Module:
+    """The module in a file; read anew where the file has changed since it was last asked for."""
     import griffe
 
     # Empty parents, because griffe makes relative imports absolute by walking up.
@@ -151,7 +190,16 @@ def _parse(name: str, file: Path) -> Module:
     for package in packages:
         parent = griffe.Module(package, filepath=file, parent=parent)
     try:
-        with tokenize.open(file) as stream:
+        with warnings.catch_warnings(), tokenize.open(file) as stream:
+            warnings.simplefilter("ignore")  # of the author's escapes, which are not ours to tell
             return griffe.visit(last, file, stream.read(), parent=parent)
-    except (SyntaxError, UnicodeDecodeError, OSError) as error:
-        raise SourceError(f"{file} cannot be read as Python: {error}") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
+        raise SourceError(error, file) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return error.msg
+    if isinstance(error, RecursionError | MemoryError):
+        return "nested too deeply"
+    return getattr(error, "strerror", None) or str(error)

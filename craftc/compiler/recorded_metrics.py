@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import Catalogue, short_name
 from craftc.schemas.plan import Headline
 from craftc.schemas.spec import Select, Spec
 
@@ -11,12 +11,13 @@ HELD_OUT = "test"
 """The split that is evaluated once, at the end, so that nothing can be chosen by it."""
 
 
-def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode]:
-    """Metric name, without its split, to its better direction."""
-    modes: dict[str, Mode] = {"loss": "min"}
+def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
+    """Metric name, without its split, to its better direction; None of a user's own that does not say."""
+    modes: dict[str, Mode | None] = {"loss": "min"}
     for metric in spec.objective.metrics:
         entry = catalogue.find("metrics", metric.kind)
-        modes[metric.kind] = (entry.mode if entry else None) or "max"
+        # What is not known at all is told as that, and not as a metric without a direction.
+        modes.setdefault(short_name(metric.kind), entry.mode if entry else "max")
     return modes
 
 
@@ -28,8 +29,10 @@ def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
 
 
 def mode_of(name: str, spec: Spec, catalogue: Catalogue) -> Mode:
-    """The better direction of a recorded metric."""
-    return metric_modes(spec, catalogue).get(name.partition("/")[2], "min")
+    """The better direction of a recorded metric, which must be known."""
+    mode = metric_modes(spec, catalogue).get(name.partition("/")[2], "min")
+    assert mode is not None, "a metric without a direction was let through"
+    return mode
 
 
 def selection(spec: Spec) -> Select | None:
@@ -43,7 +46,7 @@ def headline(spec: Spec, catalogue: Catalogue) -> Headline:
     """The metric of the conclusion: the one that the report names, or the first metric on the last split."""
     splits = list(spec.data.splits.fractions)
     split = next((name for name in (HELD_OUT, "valid") if name in splits), splits[-1])
-    metric = spec.objective.metrics[0].kind if spec.objective.metrics else "loss"
+    metric = short_name(spec.objective.metrics[0].kind) if spec.objective.metrics else "loss"
     if spec.report.metric is not None:
         split, _, metric = spec.report.metric.partition("/")
     return Headline(split=split, metric=metric, mode=mode_of(f"{split}/{metric}", spec, catalogue))

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from craftc.compiler.annotation import Scope, read_annotation, read_literal
-from craftc.compiler.constructor import ANY_OTHER, Argument, arguments_of, bases_of
+from craftc.compiler.annotation import Scope, is_exact, read_annotation, read_literal
+from craftc.compiler.constructor import Argument, arguments_of, bases_of
+from craftc.compiler.problem import did_you_mean, nearest, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
 from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
+from craftc.schemas.diagnostic import Related
 
 if TYPE_CHECKING:
     import griffe
 
-__all__ = ["ANY_OTHER", "DATA_FACTS", "TargetError", "read_component"]
-
 # Arguments of a model that the data decides; a spec may leave them to be inferred.
 DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features")
+_TAKE_FACTS = ("models", "objectives", "metrics")
 
 
 class TargetError(LookupError):
-    """A target that does not exist or cannot be read. `hint` says what might mend it."""
+    """A target that does not exist or cannot be read. `hint` says what might mend it, `related` where."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", related: tuple[Related, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.related = related
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class or function that a kind names, and what calling it takes."""
+
+    target: str
+    found: griffe.Class | griffe.Function
+    index: SourceIndex
+    arguments: tuple[Argument, ...]
 
 
 def read_component(group: Group, kind: str, target: str, search_paths: Sequence[Path] = ()) -> ComponentEntry:
@@ -45,57 +57,124 @@ def read_component(group: Group, kind: str, target: str, search_paths: Sequence[
     Raises:
         TargetError: No such module, no such name in it, not Python, or neither a class nor a function.
     """
-    index = SourceIndex(search_paths)
+    return describe_component(find_component(target, SourceIndex(search_paths)), group, kind)
+
+
+def find_component(target: str, index: SourceIndex) -> Component:
+    """The class or function that a target names. Raises TargetError."""
     try:
         found = _find(target, index)
-        arguments = arguments_of(found, index)
-        docs = _docstrings(found)
+        return Component(target, found, index, tuple(arguments_of(found, index)))
     except SourceError as error:
-        raise TargetError(f'"{target}": {error}', "mend the file") from error
+        related = Related(message=error.message, range=index.place(error.file, error.line, error.column))
+        raise TargetError(
+            f"{show(target)} stands in what cannot be read as Python", "mend the file", (related,)
+        ) from error
+
+
+def describe_component(component: Component, group: Group | Literal["nested"], kind: str) -> ComponentEntry:
+    """The entry of a component in a group."""
+    found, index = component.found, component.index
+    docs = _docstrings(found)
     described = _argument_docs(docs)
     summary, doc = _texts(docs)
+    arguments = [a for a in component.arguments if a.kind in ("ordinary", "any_other")]
+    if group == "optimizers" and not any(a.kind == "positional" for a in component.arguments):
+        arguments = [a for a in arguments if a is not component.arguments[0]]
     return ComponentEntry(
         group=group,
         kind=kind,
-        target=target,
+        target=component.target,
         summary=summary,
         doc=doc,
-        parameters=tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments if a.kind != "injected"),
+        parameters=tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments),
         constraints=_constraints(found, index),
         mode=_mode(found, index) if group == "metrics" else None,
+        defined_at=index.name_of(found),
     )
 
 
 def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:
-    import griffe
-
     module_name, colon, name = target.partition(":")
     if not colon or not all(part.isidentifier() for part in [*module_name.split("."), *name.split(".")]):
-        raise TargetError(f'"{target}" is not of the form package.module:Name')
+        raise TargetError(f"{show(target)} is not of the form package.module:Name")
     module = index.module(module_name)
     if module is None:
-        raise TargetError(f'no source of a module "{module_name}" on the import path', "is it installed, or misspelt?")
+        raise _no_module(module_name, index)
     path, found = index.definition(f"{module_name}.{name}")
     if found is None and path != f"{module_name}.{name}":
-        raise TargetError(f'"{target}" leads to {path}, whose source cannot be found')
+        raise TargetError(f"{show(target)} leads to {path}, whose source cannot be found")
     if found is None:
-        close = get_close_matches(name, [member for member in module.members if member.isidentifier()], n=1)
-        raise TargetError(f'module "{module_name}" has no "{name}"', f'did you mean "{close[0]}"?' if close else "")
-    if isinstance(found, griffe.Class | griffe.Function):
+        hint, read = (
+            did_you_mean(name, index.names_in(module)) or "",
+            _related("the module that was read", module.filepath, 1, index),
+        )
+        raise TargetError(f"module {show(module_name)} has no {show(name)}", hint, read)
+    return _callable(target, found, index)
+
+
+def _callable(target: str, found: griffe.Object, index: SourceIndex) -> griffe.Class | griffe.Function:
+    """What can be called as it stands."""
+    import griffe
+
+    if isinstance(found, griffe.Class):
         return found
-    raise TargetError(f'"{target}" is neither a class nor a function')
+    if isinstance(found, griffe.Function):
+        in_class = found.parent is not None and found.parent.is_class
+        if not in_class or {"staticmethod", "classmethod"} & found.labels:
+            return found
+    what = "a method, which needs an object" if isinstance(found, griffe.Function) else "neither a class nor a function"
+    place = _related("defined here", found.filepath, found.lineno, index)
+    raise TargetError(f"{show(target)} is {what}", "name a class or a function that makes the component", place)
 
 
-def _parameter(group: Group, argument: Argument, doc: str) -> Parameter:
+def _related(message: str, file: object, line: int | None, index: SourceIndex) -> tuple[Related, ...]:
+    """Nothing where griffe does not know the place."""
+    if not isinstance(file, Path) or line is None:
+        return ()
+    return (Related(message=message, range=index.place(file, line)),)
+
+
+def _no_module(name: str, index: SourceIndex) -> TargetError:
+    """Which of its parts is missing, where it was looked for, and what is near."""
+    if index.is_elsewhere(name):
+        return TargetError(
+            f"no source of a module {show(name)} on the import path", "only what is written in Python can be read"
+        )
+    known, hint = "", "is it installed, or misspelt?"
+    for part in name.split("."):
+        beside = index.submodules(known)
+        if part not in beside:
+            near = nearest(part, beside)
+            hint = hint if near is None else f'did you mean "{known}{near}"?'
+            break
+        known += f"{part}."
+    folders = one_of([index.shown(folder) for folder in index.search_paths] + ["what is installed"])
+    return TargetError(f"no source of a module {show(name)} in {folders}", hint)
+
+
+def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
     schema = read_annotation(argument.annotation, argument.scope)
     default: Any = None
+    is_known, computed = True, argument.computed
     required = argument.default is None and argument.kind == "ordinary"
     if argument.default is not None:
-        _, default = read_literal(argument.default, argument.scope)
-    if group == "models" and argument.name in DATA_FACTS:
-        options = schema.get("anyOf", [schema] if schema else [])
-        schema, required, default = {"anyOf": [*options, {"const": "infer"}]}, False, "infer"
-    return Parameter(name=argument.name, type=schema, required=required, default=default, doc=doc)
+        is_known, default = read_literal(argument.default, argument.scope)
+        if argument.default == "None" and schema and {"type": "null"} not in schema.get("anyOf", [schema]):
+            schema = {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}  # optional in all but name
+        computed = computed or not is_known or not is_exact(argument.default, argument.scope)
+    if group in _TAKE_FACTS and argument.name in DATA_FACTS:
+        options = schema.get("anyOf", [schema or {"type": "integer"}])
+        schema, required, default, computed = {"anyOf": [*options, {"const": "infer"}]}, False, "infer", False
+    return Parameter(
+        name=argument.name,
+        type=schema,
+        required=required,
+        default=default,
+        computed=computed,
+        doc=doc,
+        defined_at=argument.place,
+    )
 
 
 def _class_literal(found: griffe.Class | griffe.Function, name: str, index: SourceIndex) -> Any:

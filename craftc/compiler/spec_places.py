@@ -24,11 +24,6 @@ def _schema() -> dict[str, Any]:
     return spec_schema()
 
 
-def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = fragment.get("anyOf", [fragment])
-    return parts
-
-
 @lru_cache(maxsize=1024)
 def fragment_at(path: Path) -> dict[str, Any]:
     """The JSON Schema of the place at `path`, references followed; empty where the schema says nothing."""

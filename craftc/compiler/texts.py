@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple, get_args
 from pydantic import BaseModel
 
 from craftc.compiler.document import Node
-from craftc.compiler.spec_places import component_field, options
+from craftc.compiler.spec_places import component_field
+from craftc.compiler.value_type import options
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import FromEnvironment, Spec

@@ -11,15 +11,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from craftc.compiler.component_fields import ComponentPlace, component_places
+from craftc.compiler.arguments import check_component
+from craftc.compiler.component_fields import component_places
 from craftc.compiler.mend import mend_all
-from craftc.compiler.misfits import by_place, empty_value, inner_type, section_problems, unknown_key, wrong_value
-from craftc.compiler.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.misfits import empty_value, section_problems
+from craftc.compiler.problem import Problem
 from craftc.compiler.spec_places import component_field
 from craftc.compiler.tree import copy_tree, touch
-from craftc.compiler.value_type import adapter, describe
-from craftc.schemas.catalogue import Catalogue, ComponentEntry
-from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Spec
 
 _MAX_MENDS = 8
@@ -40,13 +40,14 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
     tree = copy_tree(resolved)
     problems: list[Problem] = []
     for place in component_places(tree):
-        problems += _check_component(place, catalogue)
+        problems += check_component(place, catalogue)
     mended: list[Path] = []
     for _ in range(_MAX_MENDS):
         spec, found = _validate_sections(tree, catalogue)
         if spec is not None:
             told = _without_meant(problems)
-            tainted = {path for problem in problems for path in (problem.path, *problem.reads)}
+            mistakes = [problem for problem in problems if problem.severity != "note"]
+            tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
             return Validated(spec, spec.model_dump(mode="json"), told, frozenset(tainted.union(mended)))
         # What an earlier mend left behind is no mistake of the user's.
         problems += [p for p in found if not any(touch(p.path, path) for path in mended)]
@@ -81,51 +82,3 @@ def _without_meant(problems: list[Problem]) -> list[Problem]:
     """Without the missing keys that stand there under a name just beside their own."""
     meant = {path for problem in problems if problem.code == "unknown-key" for path in problem.reads}
     return [problem for problem in problems if problem.code != "missing-key" or problem.path not in meant]
-
-
-def _check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem]:
-    """Check a component's arguments, drop the mistaken ones from its mapping and fill in defaults."""
-    kind = place.value.get("kind")
-    if not isinstance(kind, str):
-        return []
-    entry = catalogue.find(place.group, kind)
-    if entry is None:
-        known = catalogue.kinds(place.group)
-        hint = did_you_mean(kind, known) or f"known are {one_of(known)}"
-        message = f"{show(kind)} is not a kind of {format_path(place.path)}"
-        return [Problem("unknown-kind", (*place.path, "kind"), message, hint)]
-    problems = []
-    for name in [key for key in place.value if key != "kind" and key not in place.reserved]:
-        found = _check_argument(place, entry, name, catalogue)
-        problems += found
-        if found:
-            del place.value[name]
-    for parameter in entry.parameters:
-        if parameter.name in place.value:
-            continue
-        if not parameter.required:
-            place.value[parameter.name] = copy_tree(parameter.default)
-        elif not any(problem.path[: len(place.path) + 1] == (*place.path, parameter.name) for problem in problems):
-            message = f'"{format_path(place.path)}" needs "{parameter.name}"'
-            hint = f"{kind} takes {describe(parameter.type)} there"
-            problems.append(Problem("missing-key", (*place.path, parameter.name), message, hint))
-    return problems
-
-
-def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, catalogue: Catalogue) -> list[Problem]:
-    """Check one argument and put its validated value in place; what of it does not fit."""
-    path = (*place.path, name)
-    parameter = entry.parameter(name)
-    if parameter is None:
-        known = [parameter.name for parameter in entry.parameters] + sorted(place.reserved)
-        return [unknown_key(path, known, f"{entry.kind} takes {one_of(known)}", catalogue)]
-    value = place.value[name]
-    try:
-        place.value[name] = adapter(parameter.type).validate_python(value)
-    except ValidationError as error:
-        problems = []
-        for inner, items in by_place(error, value).items():
-            expected, types = inner_type(parameter.type, inner), {item["type"] for item in items}
-            problems.append(wrong_value((*path, *inner), items[0]["input"], expected, types))
-        return problems
-    return []

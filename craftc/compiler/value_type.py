@@ -4,7 +4,18 @@ import json
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter
+
+COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
+"""What an object of some class is in a spec: a component in an argument's place."""
+
+
+class Nested:
+    """Marks a mapping as a component in an argument's place, so that it is told from any other mapping."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self.value = value
+
 
 _SIMPLE: dict[str, Any] = {"string": str, "boolean": bool, "null": None}
 _BOUNDS = {
@@ -14,6 +25,12 @@ _BOUNDS = {
     "exclusiveMaximum": "lt",
     "multipleOf": "multiple_of",
 }
+
+
+def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
+    """The types that a fragment allows, one by one."""
+    parts: list[dict[str, Any]] = fragment.get("anyOf", [fragment])
+    return parts
 
 
 def adapter(fragment: dict[str, Any]) -> TypeAdapter[Any]:
@@ -33,6 +50,8 @@ def _python_type(fragment: dict[str, Any]) -> Any:
         return Literal[tuple(fragment["enum"])]
     if "const" in fragment:
         return Literal[fragment["const"]]
+    if fragment == COMPONENT:
+        return InstanceOf[Nested]
     kind = fragment.get("type")
     if kind in _SIMPLE:
         return _SIMPLE[kind]
@@ -61,6 +80,8 @@ def describe(fragment: dict[str, Any]) -> str:
         return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     if "const" in fragment:
         return str(fragment["const"])
+    if fragment == COMPONENT:
+        return "a component: a mapping with kind"
     kind = fragment.get("type")
     if kind in ("integer", "number"):
         bounds = " and ".join(_describe_bounds(fragment))

@@ -18,11 +18,17 @@ CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "catalogue.json"
 def describe() -> Catalogue:
     """The entry of every registered component, in the order of the registry."""
     entries = [
-        read_component(group, kind, target)  # type: ignore[arg-type]
+        _shipped(read_component(group, kind, target))  # type: ignore[arg-type]
         for group, kinds in REGISTRY.items()
         for kind, target in kinds.items()
     ]
     return Catalogue(entries=tuple(entries))
+
+
+def _shipped(entry: ComponentEntry) -> ComponentEntry:
+    """Without the places in files, which are told of a user's own code alone; a tuple's default is written out."""
+    parameters = [p.model_copy(update={"defined_at": None, "computed": False}) for p in entry.parameters]
+    return entry.model_copy(update={"defined_at": None, "parameters": tuple(parameters)})
 
 
 def render(catalogue: Catalogue) -> str:

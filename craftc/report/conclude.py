@@ -6,8 +6,9 @@ from statistics import fmean
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
-from craftc.report.measure import VariantTrials, gap_splits, summarise, variant_trials
+from craftc.report.measure import gap_splits, summarise
 from craftc.report.read_search import SearchResults
+from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import Result, TrialFailed

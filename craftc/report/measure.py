@@ -8,17 +8,6 @@ from craftc.schemas.conclusion import MetricIdentity, SeedValue, VariantSummary
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import Result, TrialFailed
 
-VariantTrials = dict[str, tuple[Trial, ...]]
-
-
-def variant_trials(plan: Plan) -> VariantTrials:
-    """Every variant's trials, in the order of the plan; a variant that was folded into another follows it."""
-    by_variant: dict[str, dict[int, Trial]] = {}
-    for trial in plan.trials:
-        for name in (trial.variant, *trial.aliases):
-            by_variant.setdefault(name, {}).setdefault(trial.seed, trial)
-    return {name: tuple(trials.values()) for name, trials in by_variant.items()}
-
 
 def gap_splits(plan: Plan, results: Mapping[str, Result]) -> tuple[str, str] | None:
     """`train`, and `valid` or else the first split that is neither train nor test; None where there is none."""

@@ -1,10 +1,10 @@
 """Values in; how many decimals they deserve, and their text, out."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 
-from craftc.schemas.conclusion import Conclusion, Interval
+from craftc.schemas.conclusion import Conclusion, Estimate, Interval
 
 SCIENTIFIC = -1
 """In place of a number of decimals: values too small for a fixed point."""
@@ -14,17 +14,25 @@ LARGEST_FIXED = 1e7  # wider numbers would push the other columns out of the ter
 
 
 def choose_decimals(conclusion: Conclusion) -> int:
-    """One number of decimals for the whole report, so that every column aligns.
-
-    Three where the baseline is about 1, and as many more as it takes to show two digits of a typical half-width and
-    one digit of whatever keeps an interval away from zero. A variant that diverged does not take decimals from others.
-    """
+    """One number of decimals for the whole report, so that every column aligns."""
     rows = conclusion.variants
-    intervals = [row.value.interval for row in rows if row.value and row.value.interval]
-    differences = [row.difference.interval for row in rows if row.difference and row.difference.interval]
-    typical = _median_magnitude(row.value.mean for row in rows if row.value and row.is_baseline)
+    return decimals_for(
+        [row.value for row in rows if row.value and row.is_baseline],
+        [row.value for row in rows if row.value],
+        [row.difference.interval for row in rows if row.difference and row.difference.interval],
+    )
+
+
+def decimals_for(baselines: Sequence[Estimate], values: Sequence[Estimate], differences: Sequence[Interval]) -> int:
+    """Three where the baseline is about 1, and as many more as it takes to show two digits of a typical half-width and
+    one digit of whatever keeps the interval of a difference away from zero.
+
+    A variant that diverged does not take decimals from others. Without a baseline, all `values` stand for it.
+    """
+    intervals = [value.interval for value in values if value.interval]
+    typical = _median_magnitude(value.mean for value in baselines)
     if typical is None:
-        typical = _median_magnitude(row.value.mean for row in rows if row.value)
+        typical = _median_magnitude(value.mean for value in values)
     decimals = 3 if typical is None else max(0, 3 - typical if typical >= 0 else 2 - typical)
     if decimals > MOST_DECIMALS:
         return SCIENTIFIC

@@ -1,9 +1,12 @@
 """A conclusion in; the lines around its table, the same in every format, out."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from craftc.report.cells import IntervalStyle
 from craftc.schemas.conclusion import Conclusion, Failure, Finding
+
+if TYPE_CHECKING:
+    from craftc.report.cells import IntervalStyle
 
 MOST_NAMES = 12
 MOST_FINDINGS = 20
@@ -16,7 +19,7 @@ def title(conclusion: Conclusion) -> str:
     return f"{metric.split}/{metric.name}{definition}, {'lower' if conclusion.mode == 'min' else 'higher'} is better"
 
 
-def legend(conclusion: Conclusion, style: IntervalStyle) -> list[str]:
+def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
     """How to read the table; only what the table has."""
     rows = conclusion.variants
     lines = []

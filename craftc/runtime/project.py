@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from craftc.compiler.import_path import project_root
 from craftc.runtime.backend import BackendError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-ROOT_MARKS = ("pyproject.toml", ".git")
 IGNORE_FILES = (".gitignore", ".craftcignore")
 """Read in every folder, the later one having the last word."""
 
@@ -40,13 +40,6 @@ class Packed:
     files: tuple[str, ...]
     skipped: tuple[str, ...]
     num_bytes: int
-
-
-def project_root(spec: Path) -> Path:
-    """The nearest folder above the spec with a pyproject.toml or a .git, else the spec's own."""
-    folder = spec.resolve().parent
-    marked = (parent for parent in (folder, *folder.parents) if any((parent / mark).exists() for mark in ROOT_MARKS))
-    return next(marked, folder)
 
 
 def pack(spec: Path, runs_dir: Path, *, max_bytes: int = MAX_BYTES) -> Packed:

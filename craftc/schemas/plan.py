@@ -1,6 +1,9 @@
 """The plan: every trial of a spec, and the jobs they run in."""
 
-from typing import Any, Literal
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -76,6 +79,7 @@ class Plan(Frozen):
     """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written.
 
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
+    `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -88,10 +92,35 @@ class Plan(Frozen):
     max_concurrent: int | None = None
     factors: dict[str, Any] = Field(default_factory=dict)
     search: SearchPlan | None = None
+    import_folders: List[str] = ()
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""
-        for trial in self.trials:
-            if trial.id == trial_id:
-                return trial
-        raise KeyError(trial_id)
+        return self._by_id[trial_id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Trial]:
+        return {trial.id: trial for trial in self.trials}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's; a copy finds its own trials."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_by_id", None)
+        return copied
+
+    def json_lines(self) -> Iterator[str]:
+        """The plan as JSON, each of its many trials and jobs a line, so that no one text holds them all."""
+        rest = self.model_dump(mode="json", exclude={"trials", "jobs"})
+        yield "{"
+        yield from (f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in rest.items())
+        yield from _json_list("trials", self.trials)
+        yield ",\n"
+        yield from _json_list("jobs", self.jobs)
+        yield "}\n"
+
+
+def _json_list(name: str, values: Iterable[Frozen]) -> Iterator[str]:
+    yield f'"{name}": ['
+    for index, value in enumerate(values):
+        yield f"{',' if index else ''}\n{value.model_dump_json()}"
+    yield "]"

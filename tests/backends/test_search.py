@@ -50,7 +50,7 @@ class Searched:
         assert compiled.diagnostics == ()
         self.plan = compiled.plan
         self.database = folder / "study.db"
-        proposer = Proposer(compiled.analysis, built_in_catalogue(), folder)
+        proposer = Proposer(compiled.analysis, folder / "x.yaml")
         self.events = list(backend.run(self.plan, self.store, SearchContext(self.database, proposer)))
         self.summary = summarise(self.database, self.plan)
         self.points = self.summary.studies[0].points
@@ -137,7 +137,7 @@ def test_closing_leaves_the_search_to_be_run_again(backend, tmp_path, home):
     store = Store(tmp_path / "store")
     text = SPEC.format(**{**DEFAULTS, "max_concurrent": 1})
     compiled = compile_spec(text, "spec.yaml", built_in_catalogue())
-    context = SearchContext(tmp_path / "study.db", Proposer(compiled.analysis, built_in_catalogue(), tmp_path))
+    context = SearchContext(tmp_path / "study.db", Proposer(compiled.analysis, tmp_path / "x.yaml"))
     events = backend.run(compiled.plan, store, context)
     for event in events:
         if isinstance(event, TrialProposed) and event.trial.variant == "base#3":

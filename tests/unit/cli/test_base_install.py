@@ -26,3 +26,9 @@ def test_running_says_what_to_install(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["lint", "plan"])
 def test_linting_and_planning_go_without(root: Path, command: str) -> None:
     assert craftc(command, str(root / "specs/vit_ablation.yaml")).returncode == 0
+
+
+def test_so_does_comparing_specs(root: Path) -> None:
+    result = craftc("compare", str(root / "specs/vit_ablation.yaml"), str(root / "specs/vit_search.yaml"))
+    assert result.returncode == 0
+    assert "Fields: " in result.stdout

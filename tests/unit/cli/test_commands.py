@@ -126,6 +126,17 @@ def test_plan_as_a_table(here: Path) -> None:
     assert "4 trials: 4 new, 0 reused, 2 folded into them; 4 jobs, at most 10 epochs" in result.stdout
 
 
+def test_plan_shows_the_first_and_last_of_very_many_variants(here: Path) -> None:
+    rates = [round(0.001 * number, 6) for number in range(1, 301)]
+    Path("right.yaml").write_text(RIGHT + f"ablation: {{grid: {{training.optimizer.lr: {rates}}}}}\n")
+    shown = runner.invoke(app, ["plan", "right.yaml"]).stdout
+    assert "200 more variants; --all shows them" in shown
+    assert [f"lr={rate} " in shown for rate in (0.095, 0.096, 0.295, 0.296)] == [True, False, False, True]
+    everything = runner.invoke(app, ["plan", "right.yaml", "--all"]).stdout
+    assert all(f"optimizer.lr: {rate}" in everything for rate in rates[1:])
+    assert "more variants" not in everything
+
+
 def test_plan_as_json_keeps_the_contract(here: Path) -> None:
     Path("right.yaml").write_text(RIGHT + "ablation: {grid: {training.epochs: [2, 3]}}\nresources: {cpus: 2}\n")
     found = json.loads(runner.invoke(app, ["plan", "right.yaml", "--format", "json"]).stdout)
@@ -170,7 +181,9 @@ def test_explain() -> None:
     assert 'did you mean "unknown-key"?' in unknown.stderr
 
 
-@pytest.mark.parametrize("command", ["lint", "plan", "run", "report", "schema", "explain", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean", "migrate"]
+)
 def test_help_has_an_example(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0

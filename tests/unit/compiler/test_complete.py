@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ def compiled(path: Path) -> tuple[Analysis, Plan]:
 def completed(path: Path, folder: Path) -> Path:
     analysis, _ = compiled(path)
     saved = folder / "elsewhere" / "saved.yaml"
-    saved.parent.mkdir()
+    if path.is_relative_to(folder):
+        saved.parent.mkdir()
+    else:  # code of the user's own is looked for from where the spec lies
+        shutil.copytree(path.parent, saved.parent)
     saved.write_text(as_yaml(complete(analysis)), encoding="utf-8")
     return saved
 

@@ -36,7 +36,7 @@ def proposer() -> Proposer:
     text = SPEC.format(d_model=32, dropout=0.1, lr="1e-3") + SEARCH
     analysis = analyse(text, "spec.yaml", built_in_catalogue())
     assert analysis.diagnostics == ()
-    return Proposer(analysis, built_in_catalogue(), Path())
+    return Proposer(analysis, Path("x.yaml"))
 
 
 def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: Proposer) -> None:

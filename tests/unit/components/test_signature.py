@@ -78,8 +78,14 @@ def types(entry: ComponentEntry) -> dict[str, dict[str, Any]]:
         ("Circular", {}),
         ("Callable[[int], int]", {}),
         ("nowhere.Unheard", {}),
-        ("SomeClass", {}),
-        ("torch.Tensor", {}),
+        ("SomeClass", {"type": "object", "required": ["kind"]}),
+        ("torch.Tensor", {"type": "object", "required": ["kind"]}),
+        ("int | SomeClass", {"anyOf": [{"type": "integer"}, {"type": "object", "required": ["kind"]}]}),
+        ("list[SomeClass]", {"type": "array", "items": {"type": "object", "required": ["kind"]}}),
+        ("type[SomeClass]", {}),
+        ("Colour", {}),
+        ("Shaped", {}),
+        ("Named", {"type": "object"}),
         ("1 + 1", {}),
     ],
 )
@@ -100,6 +106,11 @@ def test_an_annotation_becomes_json_schema(write: Write, annotation: str, schema
         Circular = Circular2
         Circular2 = Circular
         class SomeClass: ...
+        import enum
+        class Colour(enum.Enum): ...
+        class Shaped(Protocol): ...
+        class Base(TypedDict): ...
+        class Named(Base): ...
         def it(x: {annotation}): ...
     """
         }
@@ -168,6 +179,86 @@ def test_injected_and_variadic_parameters(write: Write) -> None:
     assert [p.required for p in entry.parameters] == [True, False]
     assert list(types(read(folder, "mine:Box.still"))) == ["a", "b"]
     assert list(types(read(folder, "mine:Box.make"))) == ["a"]
+
+
+def test_what_kwargs_are_handed_on_to(write: Write) -> None:
+    folder = write(
+        {
+            "base": "class Base:\n    def __init__(self, width: int, depth=2, *, causal=False): ...",
+            "mine": """
+                import base
+                class Encoder(base.Base):
+                    def __init__(self, more: str = "x", **kwargs):
+                        assert "causal" not in kwargs
+                        super().__init__(causal=False, **kwargs)
+                def make(depth: float, **options):
+                    return base.Base(3, **options, causal=True)
+                def chained(**kw):
+                    return make(**kw)
+                def looks(**kw):
+                    return base.Base(kw.pop("width"), **kw)
+                def twice(**kw):
+                    return base.Base(**kw), base.Base(**kw)
+                def elsewhere(**kw):
+                    return print(**kw)
+                def endless(**kw):
+                    return endless(**kw)
+            """,
+        }
+    )
+    handed = {name: read(folder, f"mine:{name}") for name in ("Encoder", "make", "chained", "looks", "twice")}
+    assert types(handed["Encoder"]) == {"more": {"type": "string"}, "width": {"type": "integer"}, "depth": {}}
+    # Those that come from further on are left to their own defaults: what hands them on may look at them.
+    assert [p.computed for p in handed["Encoder"].parameters] == [False, True, True]
+    assert list(types(handed["make"])) == list(types(handed["chained"])) == ["depth"]
+    assert list(types(handed["looks"])) == list(types(handed["twice"])) == ["**"]
+    assert list(types(read(folder, "mine:elsewhere"))) == list(types(read(folder, "mine:endless"))) == ["**"]
+
+
+def test_other_ways_to_be_made(write: Write) -> None:
+    folder = write(
+        {
+            "mine": """
+                import attrs
+                class New:
+                    def __new__(cls, task: str): ...
+                class Child(New): ...
+                @attrs.define
+                class Config:
+                    width: int
+            """
+        }
+    )
+    assert types(read(folder, "mine:Child")) == {"task": {"type": "string"}}
+    assert types(read(folder, "mine:Config")) == {"**": {}}
+
+
+def test_a_default_that_is_no_plain_value_is_left_to_the_component(write: Write) -> None:
+    folder = write(
+        {
+            "mine": """
+        import math
+        from dataclasses import dataclass, field
+        SIZE = (3, 3)
+        @dataclass
+        class It:
+            a: int = 3
+            b: float = math.pi * 2
+            c: object = (1, 2)
+            d: object = SIZE
+            e: list = field(default_factory=list)
+            f: object = field(default=[1, {"x": None}])
+    """
+        }
+    )
+    computed = {p.name: p.computed for p in read(folder, "mine:It").parameters}
+    assert computed == {"a": False, "b": True, "c": True, "d": True, "e": True, "f": False}
+
+
+def test_none_as_a_default_makes_an_argument_optional(write: Write) -> None:
+    folder = write({"mine": "def it(a: int = None, b: 'int | None' = None, c=None): ..."})
+    optional = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    assert types(read(folder, "mine:it")) == {"a": optional, "b": optional, "c": {}}
 
 
 def test_an_init_is_inherited_across_modules(write: Write) -> None:
@@ -257,7 +348,7 @@ def test_facts_of_the_data_may_be_inferred_in_models_alone(write: Write) -> None
     folder = write({"mine": "def it(*, num_classes: int, num_features, width: int): ..."})
     entry = read(folder, "mine:it")
     assert types(entry)["num_classes"] == {"anyOf": [{"type": "integer"}, {"const": "infer"}]}
-    assert types(entry)["num_features"] == {"anyOf": [{"const": "infer"}]}
+    assert types(entry)["num_features"] == {"anyOf": [{"type": "integer"}, {"const": "infer"}]}
     assert [(p.required, p.default) for p in entry.parameters] == [(False, "infer"), (False, "infer"), (True, None)]
     assert types(read(folder, "mine:it", "sources"))["num_classes"] == {"type": "integer"}
 
@@ -283,10 +374,13 @@ def test_the_better_direction_of_a_metric(write: Write, body: str, mode: str | N
         ("mine:NUMBER", "neither a class nor a function"),
         ("mine:Lost", "leads to elsewhere.Lost"),
         ("broken:It", "cannot be read as Python"),
+        ("mine:It.method", "a method"),
     ],
 )
 def test_a_target_that_cannot_be_read_says_why(write: Write, target: str, part: str) -> None:
-    folder = write({"mine": "from elsewhere import Lost\nNUMBER = 1", "broken": "def ("})
+    folder = write(
+        {"mine": "from elsewhere import Lost\nNUMBER = 1\nclass It:\n    def method(self): ...", "broken": "def ("}
+    )
     with pytest.raises(TargetError, match=part):
         read(folder, target)
 
@@ -295,6 +389,14 @@ def test_a_misspelt_name_gets_a_suggestion(write: Write) -> None:
     with pytest.raises(TargetError) as raised:
         read(write({"mine": "class Network: ..."}), "mine:Netwrok")
     assert raised.value.hint == 'did you mean "Network"?'
+
+
+def test_near_names_that_come_from_elsewhere(write: Write) -> None:
+    folder = write({"lab.__init__": "from .models import *", "lab.models": "class Network: ..."})
+    for target, near in [("lab:Netwrok", "Network"), ("lab.modles:Network", "lab.models"), ("lba.models:N", "lab")]:
+        with pytest.raises(TargetError) as raised:
+            read(folder, target)
+        assert raised.value.hint == f'did you mean "{near}"?'
 
 
 def test_torch_is_read_and_not_imported() -> None:

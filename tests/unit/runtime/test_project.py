@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from craftc.compiler.import_path import project_root
 from craftc.runtime.backend import BackendError
-from craftc.runtime.project import digest, pack, project_root, stage
+from craftc.runtime.project import digest, pack, stage
 
 
 def write(root: Path, *names: str, text: str = "x") -> None:

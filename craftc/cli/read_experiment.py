@@ -1,0 +1,99 @@
+"""What the user names, a spec's file or a run, to one side of a comparison."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from craftc.cli.compile_file import compile_file
+from craftc.cli.read_spec import read_spec
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import analyse
+from craftc.compiler.recorded_metrics import selection
+from craftc.report.diff_experiments import Experiment
+from craftc.report.read_run import RunUnreadableError, read_run
+from craftc.report.read_search import read_search
+from craftc.report.variant_trials import variant_trials
+from craftc.runtime.run_folder import find_run
+from craftc.schemas.comparison import Side
+from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.plan import Plan
+from craftc.schemas.spec import Spec
+
+
+def read_experiment(text: str, runs_dir: Path) -> Experiment:
+    """A file is a spec; all else a run's folder, NAME/RUN or NAME. Raises typer.Exit(1) on a spec's mistakes, 2 where
+    there is neither."""
+    if Path(text).is_file():
+        return _read_spec(Path(text), runs_dir)
+    try:
+        return _read_run(find_run(text, runs_dir))
+    except (FileNotFoundError, RunUnreadableError) as error:
+        no_file = f'no file "{text}", and ' if isinstance(error, FileNotFoundError) else ""
+        typer.echo(f"{no_file}{error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _read_spec(path: Path, runs_dir: Path) -> Experiment:
+    compiled = compile_file(path, runs_dir)
+    trials = compiled.plan.trials
+    finished = frozenset(trial.id for trial in trials if trial.status == "reused")
+    side = Side(
+        kind="spec",
+        label=str(path),
+        name=compiled.plan.name,
+        num_trials=len(trials),
+        num_finished=len(finished),
+    )
+    return Experiment(side, compiled.plan, _fields(compiled.spec, compiled.plan), finished)
+
+
+def _read_run(folder: Path) -> Experiment:
+    # Lazily: statistics need scipy, and a spec does not.
+    from craftc.report.conclude import conclude
+    from craftc.report.diff_conclusions import ConcludedRun
+
+    plan, results, failures = read_run(folder)
+    search = read_search(folder)
+    run = ConcludedRun(plan, conclude(plan, results, failures, search), search)
+    side = Side(
+        kind="run",
+        label=f"{folder.resolve().parent.name}/{folder.name}",
+        name=plan.name,
+        num_trials=len(plan.trials),
+        num_finished=len(results),
+    )
+    spec, why_not = _spec_of_run(folder)
+    return Experiment(side, plan, None if spec is None else _fields(spec, plan), frozenset(results), why_not, run)
+
+
+def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
+    """The spec as the run kept it, or why it cannot be read: files that it names may not be where they were.
+
+    The resolved one names none, where there is one.
+    """
+    resolved = folder / "spec.resolved.yaml"
+    path = resolved if resolved.is_file() else folder / "spec.yaml"
+    text = read_spec(path)
+    if isinstance(text, Diagnostic):
+        return None, f"{path.name} {text.message}"
+    analysis = analyse(text, str(path), built_in_catalogue())
+    if analysis.spec is None or not analysis.is_valid:
+        first = next((d for d in analysis.diagnostics if d.severity == "error"), None)
+        return None, f"its {path.name} is no longer valid{f': {first.message}' if first else ''}"
+    return analysis.spec, ""
+
+
+def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
+    """Every field with its value, written, default or from a file that the spec names; which file is no field."""
+    fields = spec.model_dump(mode="json")
+    fields.pop("extends", None)
+    if isinstance(fields["search"], dict):
+        fields["search"].pop("use", None)
+    # The same file whatever folder its path starts from.
+    as_written = variant_trials(plan).get(plan.baseline) or plan.trials
+    fields["data"]["source"] = as_written[0].config["data"]["source"]
+    # Left out and "none" are one value in the model, and two things in training.
+    select = selection(spec)
+    fields["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")
+    return fields

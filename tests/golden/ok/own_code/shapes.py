@@ -1,0 +1,2 @@
+def check(width, heads):
+    assert width % heads == 0
