@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,12 +80,14 @@ def _print_resolved(path: Path, format: Format) -> None:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The contract of `craftc plan --format json`."""
-    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job"}
+    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares"}
     return {
         "format_version": plan.format_version,
         "name": plan.name,
         "trials": [trial.model_dump(mode="json", include=shown) for trial in plan.trials],
         "folded": plan.folded,
+        "shared": num_shared(plan),
+        "unshared": plan.unshared,
         "jobs": [job.model_dump(mode="json") for job in plan.jobs],
         "search": None if plan.search is None else plan.search.model_dump(mode="json"),
         "estimate": {"new_trials": len(_new(plan)) + num_searched(plan), "epochs": _num_epochs(plan)},
@@ -96,17 +99,13 @@ def _new(plan: Plan) -> list[Trial]:
 
 
 def _num_epochs(plan: Plan) -> int:
-    """The most epochs that the new trials can take, as far as the search leaves their number alone; early stopping and
-    pruning may end them sooner."""
-    return sum(_epochs(trial) for trial in _new(plan)) + sum(
-        plan.search.trials * _epochs(trial)
+    """The most epochs that the new trials can take, as far as the search leaves their number alone; those of a shared
+    training once. Early stopping and pruning may end them sooner."""
+    return sum(trial.epochs for trial in _new(plan) if trial.shares is None) + sum(
+        plan.search.trials * trial.epochs
         for trial in plan.trials
         if plan.search and trial.variant in plan.search.variants
     )
-
-
-def _epochs(trial: Trial) -> int:
-    return int(trial.config["training"]["epochs"])
 
 
 def num_searched(plan: Plan) -> int:
@@ -116,10 +115,17 @@ def num_searched(plan: Plan) -> int:
     return plan.search.trials * sum(trial.variant in plan.search.variants for trial in plan.trials)
 
 
+def num_shared(plan: Plan) -> int:
+    """The new trials that are read off another's training."""
+    return sum(trial.shares is not None for trial in plan.trials)
+
+
 def describe(plan: Plan) -> str:
     """The plan in one line."""
     num_new = len(_new(plan))
     parts = [f"{num_new} new", f"{len(plan.trials) - num_new} reused"]
+    if shared := num_shared(plan):
+        parts.insert(1, f"{shared} of them shared")
     if plan.folded:
         parts.append(f"{plan.folded} folded into them")
     is_work = num_new or plan.search is not None
@@ -159,13 +165,15 @@ def _print_table(plan: Plan, *, show_all: bool) -> None:
             variant + "".join(f"\n= {alias}" for alias in aliases),
             sets or "the spec as written",
             ", ".join(str(trial.seed) for trial in trials),
-            _status(trials),
+            _status(trials, plan),
         )
     console = Console(file=sys.stdout, highlight=False, markup=False)
     console.print(table)
     if plan.search is not None:
         console.print(_search_table(plan, plan.search))
     typer.echo(describe(plan))
+    if plan.unshared:
+        typer.echo(plan.unshared)
 
 
 def _search_table(plan: Plan, search: SearchPlan) -> "Table":
@@ -194,8 +202,11 @@ def _start(plan: Plan, path: str) -> str:
     return "-" if plan.factors[path] is None else json.dumps(plan.factors[path])
 
 
-def _status(trials: list[Trial]) -> str:
-    num_new = sum(trial.status == "new" for trial in trials)
-    if num_new in (0, len(trials)):
-        return "new" if num_new else "reused"
-    return f"{num_new} new, {len(trials) - num_new} reused"
+def _status(trials: list[Trial], plan: Plan) -> str:
+    """What becomes of a variant's trials: each status, with how many have it where there are several."""
+    counts = Counter(_status_of(trial, plan) for trial in trials)
+    return ", ".join(counts) if len(counts) == 1 else ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
+def _status_of(trial: Trial, plan: Plan) -> str:
+    return trial.status if trial.shares is None else f"shared with {plan.trial(trial.shares).variant}"

@@ -62,20 +62,21 @@ def run(
         )
     compiled = compile_file(spec, runs_dir)
     typer.echo(describe(compiled.plan), err=True)
-    _check_data(spec, compiled)
+    _check_data(spec, compiled, runs_dir)
     num_failed = _execute(compiled, runs_dir, backend, address)
     if num_failed:
         raise typer.Exit(SOME_FAILED)
 
 
-def _check_data(path: Path, compiled: CompiledFile) -> None:
+def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     """End with 1 where the data contradicts the spec."""
     if not compiled.plan.jobs:
         return
     from craftc.runtime.preflight import preflight
+    from craftc.runtime.store import Store
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    problems = preflight(compiled.plan)
+    problems = preflight(compiled.plan, Store(runs_dir / "store").prepared)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems

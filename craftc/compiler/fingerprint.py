@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +18,48 @@ FileDigest = Callable[[Path], str]
 """From a file to the hex SHA-256 of its bytes. Raises OSError."""
 
 
-def fingerprint(
-    config: dict[str, Any],
-    seed: int,
-    paths: Sequence[SpecPath],
-    digests: Mapping[str, str],
-    code_digest: Callable[[str], str],
-) -> str:
-    """Hex SHA-256 over the canonical JSON of a lowered configuration, its seed and the content of its files.
+@dataclass(frozen=True)
+class Decisive:
+    """A lowered configuration as far as it decides a result: `config` with the content of files in the place of their
+    paths, `code` with a digest of the source of each component of the user's own."""
+
+    config: dict[str, Any]
+    code: dict[str, str]
+
+
+def decisive(
+    config: dict[str, Any], paths: Sequence[SpecPath], digests: Mapping[str, str], code_digest: Callable[[str], str]
+) -> Decisive:
+    """What counts of a lowered configuration.
 
     `paths` are the places that name files: what counts is the content found there (`digests`, by absolute path), not
     where it lies. `code_digest` is asked for the source of each component of the user's own.
     """
-    decisive = copy_tree(config)
+    content = copy_tree(config)
     for place in paths:
-        set_path(decisive, place, digests[look_up(decisive, place)])
-    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": decisive}
-    if own := sorted(set(_own_kinds(config))):
-        identity["code"] = {kind: code_digest(kind) for kind in own}
+        set_path(content, place, digests[look_up(content, place)])
+    return Decisive(content, {kind: code_digest(kind) for kind in sorted(set(own_kinds(config)))})
+
+
+def fingerprint(content: Decisive, seed: int) -> str:
+    """Hex SHA-256 over the canonical JSON of what decides a result, and the seed."""
+    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": content.config}
+    return sha256_of(identity | ({"code": content.code} if content.code else {}))
+
+
+def sha256_of(identity: dict[str, Any]) -> str:
+    """Hex SHA-256 over the canonical JSON of a value."""
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
-def _own_kinds(value: Any) -> Iterator[str]:
+def own_kinds(value: Any) -> Iterator[str]:
     """Every `kind` of a configuration that is a user's own."""
     if isinstance(value, dict):
         if isinstance(value.get("kind"), str) and is_own(value["kind"]):
             yield value["kind"]
         value = list(value.values())
     for item in value if isinstance(value, list) else ():
-        yield from _own_kinds(item)
+        yield from own_kinds(item)
 
 
 def canonical_json(value: Any) -> str:

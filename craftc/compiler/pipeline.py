@@ -2,7 +2,7 @@
 
 text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
      (lint ends here)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> pack -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> pack -> Plan
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ from craftc.compiler.document import Document
 from craftc.compiler.environment import substitute
 from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.file_kind import FileKind, file_kind
-from craftc.compiler.fingerprint import FileDigest, content_digest, fingerprint, hash_file
+from craftc.compiler.fingerprint import Decisive, FileDigest, content_digest, decisive, fingerprint, hash_file
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.lower import SECTIONS, lower, path_arguments
 from craftc.compiler.own_components import with_own
@@ -30,18 +30,19 @@ from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
+from craftc.compiler.passes.share import share
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.rebase import rebase
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.stages import stages
 from craftc.compiler.tree import look_up
 from craftc.compiler.validate import Validated, validate
 from craftc.compiler.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
@@ -170,6 +171,7 @@ def compile_spec(
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
+    plan = share(plan, job_resources(analysis.spec))
     plan = pack(plan, job_resources(analysis.spec))
     return Compiled(analysis, plan, analysis.diagnostics)
 
@@ -199,7 +201,8 @@ def _plan(
                 problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            trials += [make_trial(variant, config, seed, paths, digests, code_digest) for seed in seeds(spec)]
+            content = decisive(config, paths, digests, code_digest)
+            trials += [make_trial(variant, config, seed, content, catalogue) for seed in seeds(spec)]
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -236,17 +239,17 @@ def make_trial(
     variant: ResolvedVariant,
     config: dict[str, Any],
     seed: int,
-    paths: list[SpecPath],
-    digests: Mapping[str, str],
-    code_digest: Callable[[str], str],
+    content: Decisive,
+    catalogue: Catalogue,
 ) -> Trial:
     """A variant's lowered configuration with one seed, fingerprinted."""
     return Trial(
-        id=fingerprint(config, seed, paths, digests, code_digest),
+        id=fingerprint(content, seed),
         variant=variant.name,
         seed=seed,
         overrides=variant.overrides,
         config=config,
+        stages=stages(content, seed, catalogue),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.document import SPACE
 from craftc.compiler.expand import ResolvedVariant, resolve_variant
-from craftc.compiler.fingerprint import FileDigest, content_digest, hash_file
+from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, hash_file
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
 from craftc.compiler.lower import lower, path_arguments
@@ -63,8 +63,5 @@ class Proposer:
             if path not in self._digests:
                 self._digests[path] = content_digest(Path(path), self.file_digest)
         resolved = ResolvedVariant(point, spec)
-        return Proposal(
-            tuple(
-                make_trial(resolved, config, seed, paths, self._digests, self._code_digest) for seed in seeds(base.spec)
-            )
-        )
+        content = decisive(config, paths, self._digests, self._code_digest)
+        return Proposal(tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec)))

@@ -90,6 +90,7 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
         parameters=tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments),
         constraints=_constraints(found, index),
         mode=_mode(found, index) if group == "metrics" else None,
+        depends_on_length=_depends_on_length(found, index) if group == "schedules" else None,
         defined_at=index.name_of(found),
     )
 
@@ -203,6 +204,11 @@ def _mode(found: griffe.Class | griffe.Function, index: SourceIndex) -> Literal[
         return "min" if mode == "min" else "max"
     higher_is_better = _class_literal(found, "higher_is_better", index)
     return None if higher_is_better is None else "max" if higher_is_better else "min"
+
+
+def _depends_on_length(found: griffe.Class | griffe.Function, index: SourceIndex) -> bool | None:
+    value = _class_literal(found, "depends_on_length", index)
+    return value if isinstance(value, bool) else None
 
 
 def _docstrings(found: griffe.Object) -> list[griffe.Docstring]:

@@ -2,9 +2,11 @@
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
+from craftc.runtime.shared_training import Lost, companies, train_company
 from craftc.runtime.store import Store, StoreError
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import (
@@ -35,6 +37,9 @@ def run_job(
 ) -> Iterator[Event]:
     """Train what the store does not hold yet on `device` ("cpu", "cuda", "cuda:1") with `cpus` torch threads.
 
+    One trial after another, but for those that share a training: they are trained together, and told of each in its own
+    events. Nobody decides on those.
+
     Whatever an event tells is in the store before the event is yielded. A trial that fails is told as TrialFailed and
     the next one goes on. KeyboardInterrupt, SystemExit and closing the iterator pass through; the interrupted
     trial goes on from its last epoch when it is run again.
@@ -42,12 +47,19 @@ def run_job(
     A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
     a finished trial too: what the store holds makes a job faster and never different.
     """
-    for trial in trials:
-        try:
-            yield from _run_trial(trial, store, device, cpus, decide)
-        except Exception as error:
-            # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
-            yield failure(trial, error)
+    for company in companies(trials):
+        if len(company) > 1:
+            yield from _run_company(company, store, device, cpus)
+        else:
+            yield from _shielded(company[0], _run_trial(company[0], store, device, cpus, decide))
+
+
+def _shielded(trial: Trial, events: Iterator[Event]) -> Iterator[Event]:
+    try:
+        yield from events
+    except Exception as error:
+        # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
+        yield failure(trial, error)
 
 
 def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
@@ -62,6 +74,47 @@ def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decid
             yield end
         else:
             yield from train(trial, store, device, cpus, decide)
+
+
+def _run_company(trials: Sequence[Trial], store: Store, device: str, cpus: int) -> Iterator[Event]:
+    """Train together what the store does not hold yet of trials that share a training."""
+    left = {trial.id: trial for trial in trials}
+    with ExitStack() as stack:
+        # In one order everywhere, so that two processes never wait for each other.
+        locks = {trial_id: stack.enter_context(ExitStack()) for trial_id in sorted(left)}
+        for trial_id, lock in locks.items():
+            if not store.is_finished(trial_id):
+                lock.enter_context(store.lock(trial_id))
+        for trial in trials:
+            # Another run may have finished it while this one waited.
+            if store.is_finished(trial.id):
+                locks[trial.id].close()
+                yield from _shielded(left.pop(trial.id), _run_trial(trial, store, device, cpus, go_on))
+        for event in _train_left(left, store, device, cpus):
+            if isinstance(event, TrialFinished):
+                locks[event.result.trial].close()
+            elif isinstance(event, TrialFailed):
+                locks[event.trial].close()
+            yield event
+
+
+def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int) -> Iterator[Event]:
+    try:
+        for event in train_company(list(left.values()), store, device, cpus):
+            if isinstance(event, Lost):
+                yield failure(left.pop(event.trial), event.error)
+            else:
+                if isinstance(event, TrialFinished):
+                    del left[event.result.trial]
+                yield event
+    except Exception as error:
+        for trial in left.values():
+            # A loss that is no number is that of all. Anything else may be one trial's own, a metric's above all:
+            # alone, from where it stands, each shows what becomes of it.
+            if isinstance(error, TrainingError) and error.code == "nan-loss":
+                yield failure(trial, error)
+            else:
+                yield from _shielded(trial, train(trial, store, device, cpus, go_on))
 
 
 def end_in_store(trial: Trial, store: Store, decide: Decide) -> Event | None:
@@ -107,7 +160,7 @@ def train(
     store.write_config(trial)
     folder = store.folder(trial.id)
     yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
-    epochs = train_trial(trial, folder=folder, device=device, team=team)
+    epochs = train_trial(trial, folder=folder, device=device, team=team, prepared=store.prepared)
     while True:
         try:
             record = next(epochs)

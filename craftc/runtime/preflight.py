@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path as FilePath
 
 from craftc.schemas.diagnostic import Path, Severity, parse_path
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, Trial
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class DataProblem:
     severity: Severity = "error"
 
 
-def preflight(plan: Plan) -> list[DataProblem]:
+def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]:
     """Load, split and check the data of every new trial, once for each different `data`, `model` and `objective`.
 
-    numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing.
+    numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the folder
+    `prepared`, workers find what took long.
     """
     problems: dict[DataProblem, None] = {}
     seen: set[str] = set()
@@ -30,17 +31,19 @@ def preflight(plan: Plan) -> list[DataProblem]:
         key = json.dumps([trial.config[section] for section in ("data", "model", "objective")], sort_keys=True)
         if trial.status == "new" and key not in seen:
             seen.add(key)
-            problems |= dict.fromkeys(_check(trial.config))
+            problems |= dict.fromkeys(_check(trial, prepared))
     return list(problems)
 
 
-def _check(config: dict[str, Any]) -> list[DataProblem]:
+def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
     from craftc.training.prepare import infer_facts, missing_classes, prepare
+    from craftc.training.prepared_files import shelf_of
 
+    config = trial.config
     try:
-        data = prepare(config["data"])
+        data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:

@@ -40,6 +40,11 @@ class Store:
 
     root: Path
 
+    @property
+    def prepared(self) -> Path:
+        """Where prepared data is kept for all processes; what is removed there is made again."""
+        return self.root / "prepared"
+
     def folder(self, trial_id: str) -> Path:
         """Where the trial's files are. Need not exist yet."""
         return self.root / trial_id

@@ -43,6 +43,7 @@ def _follow(trial: Trial, store: Store, device: str, team: Team) -> None:
     """The same steps as the first worker's, collective by collective; what to do is shared by that one."""
     if not team.share(False):
         return
-    for _ in train_trial(trial, folder=store.folder(trial.id), device=device, team=team):
+    folder = store.folder(trial.id)
+    for _ in train_trial(trial, folder=folder, device=device, team=team, prepared=store.prepared):
         if not team.share(False):
             return

@@ -83,7 +83,8 @@ class ComponentEntry(Frozen):
 
     `mode` is the better direction of a metric ("min" or "max"); None for everything else, and for a metric that does
     not say. `defined_at` is its name in its Python file; None of what ships with craftc. A component in another's
-    argument is of no group, but `nested`.
+    argument is of no group, but `nested`. `depends_on_length` says of a schedule's phase that takes
+    all epochs that remain whether its rates depend on how many; None where it does not say.
     """
 
     group: Group | Literal["nested"]
@@ -94,6 +95,7 @@ class ComponentEntry(Frozen):
     parameters: tuple[Parameter, ...] = Field(default=(), strict=False)
     constraints: tuple[str, ...] = Field(default=(), strict=False)
     mode: Literal["min", "max"] | None = None
+    depends_on_length: bool | None = None
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:

@@ -24,11 +24,19 @@ class Headline(Frozen):
         return f"{self.split}/{self.metric}"
 
 
+class Stages(Frozen):
+    """Fingerprints of what a trial's stages read: those of its prepared data, and of the steps of its training."""
+
+    prepare: str
+    train: str
+
+
 class Trial(Frozen):
     """A variant with its seed, fully resolved. `id` is its fingerprint.
 
     `config` holds the sections data, model, objective, regularization, training and evaluation as plain JSON values,
-    every default filled in, file paths absolute. `aliases` are the other variants that came out the same.
+    every default filled in, file paths absolute. `aliases` are the other variants that came out the same. `shares` is
+    the trial in whose training this one is trained along, in the same job.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -39,6 +47,13 @@ class Trial(Frozen):
     config: dict[str, Any]
     status: Literal["new", "reused"] = "new"
     job: int | None = None
+    stages: Stages | None = None
+    shares: str | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The most epochs that it is trained."""
+        return int(self.config["training"]["epochs"])
 
 
 class JobResources(Frozen):
@@ -50,7 +65,8 @@ class JobResources(Frozen):
 
 
 class Job(Frozen):
-    """Trials that run in one process, one after another. `trials` are ids of the plan."""
+    """Trials that run in one process, one after another; those that share a training, together. `trials` are ids of
+    the plan."""
 
     trials: List[str]
     batched: bool = False
@@ -79,6 +95,7 @@ class Plan(Frozen):
     """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written.
 
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
+    `unshared` says why trials that could share a training do not.
     `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
     """
 
@@ -92,6 +109,7 @@ class Plan(Frozen):
     max_concurrent: int | None = None
     factors: dict[str, Any] = Field(default_factory=dict)
     search: SearchPlan | None = None
+    unshared: str | None = None
     import_folders: List[str] = ()
 
     def trial(self, trial_id: str) -> Trial:

@@ -35,6 +35,25 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     _flush_folder(path.parent)
 
 
+def link_atomically(source: Path, path: Path) -> None:
+    """Make `path` another name of the file `source`, in place of what it was; a copy where there are no hard links.
+
+    Whoever replaces one of the two later leaves the other as it is.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    try:
+        os.link(source, temporary)
+    except OSError:
+        write_atomically(path, source.read_bytes())
+        return
+    try:
+        os.replace(temporary, path)
+    finally:
+        # Renaming one name of a file to another of its names does nothing.
+        temporary.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
 def _flush_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

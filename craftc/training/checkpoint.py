@@ -1,4 +1,7 @@
-"""A trial's state in and out of `checkpoints/{best,last}.pt`, each beside a SHA-256 that is verified on reading."""
+"""A training's state in and out of `checkpoints/{best,last}.pt`, each beside a SHA-256 that is verified on reading.
+
+Trials that are trained together have the same weights: their files are names of one file, which says how far each is.
+"""
 
 import hashlib
 import io
@@ -11,8 +14,9 @@ import torch
 
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
-from craftc.training.atomic_file import write_atomically
+from craftc.training.atomic_file import link_atomically, write_atomically
 from craftc.training.errors import TrainingError
+from craftc.training.member import Member
 from craftc.training.progress import Progress
 
 FORMAT = 1
@@ -28,36 +32,47 @@ def best_path(folder: Path) -> Path:
     return folder / "checkpoints" / "best.pt"
 
 
-def save_last(folder: Path, trial: Trial, parts: Parts, progress: Progress) -> None:
-    """Write the whole state after an epoch."""
+def save_last(members: Sequence[Member], parts: Parts) -> None:
+    """Write the whole state after an epoch into the first member's folder, and link it into the others'."""
+    first, *others = members
     state = {
-        "progress": progress.state_dict(),
+        "progress": first.progress.state_dict(),
+        "others": {member.trial.id: member.progress.state_dict() for member in others},
         "model": parts.model.state_dict(),
         "ema": None if parts.ema is None else parts.ema.state_dict(),
         "optimizer": parts.optimizer.state_dict(),
         "schedule": parts.schedule.state_dict(),
     }
-    _write(last_path(folder), trial, state)
+    _write([last_path(member.folder) for member in members], first.trial, state)
 
 
-def save_best(folder: Path, trial: Trial, parts: Parts, progress: Progress) -> None:
-    """Write the weights that are judged."""
-    _write(best_path(folder), trial, {"epoch": progress.epoch, "model": parts.evaluated.state_dict()})
+def save_best(members: Sequence[Member], parts: Parts) -> None:
+    """Write the weights that are judged, the best of all these members; of none, nothing."""
+    if not members:
+        return
+    first, *others = members
+    state = {
+        "epoch": first.progress.epoch,
+        "others": {member.trial.id: None for member in others},
+        "model": parts.evaluated.state_dict(),
+    }
+    _write([best_path(member.folder) for member in members], first.trial, state)
 
 
-def load_last(folder: Path, trial: Trial, device: torch.device) -> dict[str, Any] | None:
-    """What `save_last` wrote, in tensors that nothing else holds; None for a trial without a finished epoch.
+def read_last(folder: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
+    """What `save_last` wrote, in tensors that nothing else holds. Raises TrainingError `checkpoint-corrupt`."""
+    return _read(last_path(folder), trial, device)
 
-    Raises TrainingError `checkpoint-corrupt`, also where the best weights that it counts on are not to be had.
-    """
-    if not last_path(folder).exists():
-        return None
-    state = _read(last_path(folder), trial, device)
-    progress = Progress.from_state_dict(state["progress"])
-    # The weights of an epoch that is both best and last are here, whether or not best.pt was still written.
-    if not progress.is_best:
-        load_best(folder, trial, device, epoch=progress.selected.epoch)
-    return state
+
+def progress_in(state: dict[str, Any], trial: Trial) -> Progress | None:
+    """How far the trial is in a state of `read_last`; None where it has no part in it."""
+    progress = state["progress"] if state["trial"] == trial.id else state.get("others", {}).get(trial.id)
+    return None if progress is None else Progress.from_state_dict(progress)
+
+
+def lend_last(source: Path, folder: Path) -> None:
+    """Have in `folder` the state that is in the folder `source`; it holds the trials of both."""
+    _link(last_path(source), last_path(folder), _digests(last_path(source)))
 
 
 def load_best(folder: Path, trial: Trial, device: torch.device, *, epoch: int) -> dict[str, Any]:
@@ -69,14 +84,13 @@ def load_best(folder: Path, trial: Trial, device: torch.device, *, epoch: int) -
     return weights
 
 
-def restore(state: dict[str, Any], parts: Parts) -> Progress:
+def restore(state: dict[str, Any], parts: Parts) -> None:
     """Put a loaded state into the parts. Its tensors may become the parts' own."""
     parts.model.load_state_dict(state["model"])
     if parts.ema is not None:
         parts.ema.load_state_dict(state["ema"])
     parts.optimizer.load_state_dict(state["optimizer"])
     parts.schedule.load_state_dict(state["schedule"])
-    return Progress.from_state_dict(state["progress"])
 
 
 def settle_last(folder: Path) -> None:
@@ -85,16 +99,28 @@ def settle_last(folder: Path) -> None:
     _write_sidecar(path, [hashlib.sha256(path.read_bytes()).hexdigest()])
 
 
-def _write(path: Path, trial: Trial, state: dict[str, Any]) -> None:
+def _write(paths: Sequence[Path], trial: Trial, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "trial": trial.id, **state}, buffer)
     content = buffer.getbuffer()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The sidecar goes first and names the file it announces and the one it replaces: a kill in between leaves a pair
-    # that still verifies.
-    digests = [hashlib.sha256(content).hexdigest(), *_digests(path)[:1]]
-    _write_sidecar(path, digests)
+    digest = hashlib.sha256(content).hexdigest()
+    path, *others = paths
+    _announce(path, [digest])
     write_atomically(path, content)
+    for other in others:
+        _link(path, other, [digest])
+
+
+def _link(source: Path, path: Path, digests: Sequence[str]) -> None:
+    _announce(path, digests)
+    link_atomically(source, path)
+
+
+def _announce(path: Path, digests: Sequence[str]) -> None:
+    """The sidecar goes first and names the file it announces and the one it replaces: a kill in between leaves a pair
+    that still verifies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_sidecar(path, [*digests, *_digests(path)[:1]])
 
 
 def _read(path: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
@@ -108,13 +134,13 @@ def _read(path: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise _corrupt(path, f"cannot be loaded: {str(error).splitlines()[0]}") from error
-    if (state.get("format"), state.get("trial")) != (FORMAT, trial.id):
+    if state.get("format") != FORMAT or trial.id not in (state.get("trial"), *state.get("others", ())):
         raise _corrupt(path, f"is of format {state.get('format')} and trial {str(state.get('trial'))[:12]}")
     return state
 
 
 def _digests(path: Path) -> list[str]:
-    """The SHA-256s that `path` may have: the newest first, at most two."""
+    """The SHA-256s that `path` may have, the newest first."""
     try:
         lines = _sidecar(path).read_text().splitlines()
     except (FileNotFoundError, UnicodeDecodeError):

@@ -9,6 +9,7 @@ from torch import nn
 from torchmetrics import Metric
 
 from craftc.components.build import build
+from craftc.schemas.catalogue import short_name
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ def build_measures(
     settings: Sequence[Mapping[str, Any]], objective: nn.Module, num_classes: int, device: torch.device
 ) -> Measures:
     """From `objective.metrics`; a metric is named by its kind."""
-    metrics = {setting["kind"]: build("metrics", setting, num_classes).to(device) for setting in settings}
+    metrics = {short_name(setting["kind"]): build("metrics", setting, num_classes).to(device) for setting in settings}
     for module in (module for metric in metrics.values() for module in metric.modules()):
         if isinstance(module, Metric):
             # Each worker of a team measures all samples, so there is nothing to add up over workers.

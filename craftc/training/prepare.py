@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.splits import check_disjoint, split_indices
+from craftc.training.prepared_files import Content, Shelf, take
 
 TEST = "test"
 """The one split that is looked at only when training is over."""
@@ -45,21 +46,42 @@ class PreparedData:
     facts: dict[str, int]
 
 
-def prepare(data_config: Mapping[str, Any]) -> PreparedData:
+def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
     """Load, split, check, and normalize by what the train split alone shows.
 
     The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates.
-    Raises DataError.
+    With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
     """
     settings = {name: value for name, value in data_config.items() if name != "augment"}
     stamps = _file_stamps(settings["source"])
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
-    return _prepare(json.dumps(settings, sort_keys=True), stamps)
+    return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf)
 
 
 @lru_cache(maxsize=MAX_CACHED)
-def _prepare(settings_json: str, stamps: tuple[Any, ...]) -> PreparedData:
+def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None) -> PreparedData:
     settings = json.loads(settings_json)
+    if shelf is None:
+        return _make(settings)
+    return _unpack(*take(shelf, stamps, lambda: _pack(_make(settings))))
+
+
+def _pack(data: PreparedData) -> Content:
+    arrays: dict[str, NDArray[Any]] = {"class_counts": data.class_counts}
+    # By number: a split may have a name that no file can have.
+    for index, split in enumerate(data.splits.values()):
+        arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
+    return arrays, {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
+
+
+def _unpack(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+    splits = {
+        name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
+    }
+    return PreparedData(splits, tuple(about["class_names"]), arrays["class_counts"], dict(about["facts"]))
+
+
+def _make(settings: Mapping[str, Any]) -> PreparedData:
     samples = build("sources", settings["source"])
     num_classes = len(samples.class_names)
     if num_classes < 2:

@@ -1,34 +1,54 @@
-"""A trial in, its epochs one by one and its result out; an interrupted trial goes on where it stopped."""
+"""Trials of the same steps in, their epochs one by one and their results out; what was interrupted goes on where it
+stopped."""
 
-import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-import craftc
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochRecord, Metrics, Result
+from craftc.schemas.result import EpochRecord, Result
 from craftc.training.assemble import Parts, assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
-from craftc.training.checkpoint import load_best, load_last, restore, save_best, save_last, settle_last
+from craftc.training.checkpoint import save_best, save_last
+from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
-from craftc.training.evaluate import evaluate_splits, evaluate_trivial
-from craftc.training.history import append_record, cut_history
+from craftc.training.evaluate import evaluate_splits
+from craftc.training.history import append_record
+from craftc.training.member import Member, unite
 from craftc.training.prepare import TEST, prepare
-from craftc.training.progress import Progress
+from craftc.training.prepared_files import shelf_of
+from craftc.training.resume import Start, find_starts, go_on
 from craftc.training.team import SOLO, Team
 
-log = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class Begun:
+    """A trial is trained from behind `epoch` on."""
+
+    trial: str
+    epoch: int
 
 
-def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -> Generator[EpochRecord, None, Result]:
-    """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`.
+@dataclass(frozen=True)
+class Failed:
+    """A trial has no result, while the others go on."""
+
+    trial: str
+    error: Exception
+
+
+Told = Begun | EpochRecord | Result | Failed
+
+
+def train_trial(
+    trial: Trial, *, folder: Path, device: str, team: Team = SOLO, prepared: Path | None = None
+) -> Generator[EpochRecord, None, Result]:
+    """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, and returns
     the Result. Closing it leaves the trial resumable. On the CPU, with the same number of threads, a resumed trial
@@ -37,120 +57,111 @@ def train_trial(trial: Trial, *, folder: Path, device: str, team: Team = SOLO) -
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
     """
-    data = prepare(trial.config["data"])
+    with closing(train_together([Member(trial, folder)], device=device, team=team, prepared=prepared)) as told:
+        for item in told:
+            if isinstance(item, EpochRecord):
+                yield item
+            elif isinstance(item, Failed):
+                raise item.error
+            elif isinstance(item, Result):
+                return item
+    raise AssertionError("a trial ends in a result or an error")
+
+
+def train_together(
+    members: Sequence[Member], *, device: str, team: Team = SOLO, prepared: Path | None = None
+) -> Generator[Told, None, None]:
+    """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
+
+    Yields what `train_trial` would yield, return or raise for each of them, in the order in which it happens, and ends
+    when all have ended. On the CPU, with the same number of threads, every number is bit by bit that of the trial
+    trained alone. Members that are not equally far, after an interruption, are trained in turn.
+    Raises what concerns all that have not ended.
+    """
+    data = prepare(members[0].trial.config["data"], shelf_of(members[0].trial, prepared))
     splits = to_device(data.splits, torch.device(device))
-    steps_per_epoch = num_batches(len(splits["train"]), trial.config["training"]["batch_size"])
-    parts = assemble(trial, data, torch.device(device), steps_per_epoch, team)
-    progress = _resume(trial, parts, folder)
-    while not progress.is_over(trial):
+    batch_size = members[0].trial.config["training"]["batch_size"]
+    steps_per_epoch = num_batches(len(splits["train"]), batch_size)
+    # What several ask for, or is shared with other workers, must not fill a device or be on one of this worker.
+    loading = torch.device(device) if team.size == len(members) == 1 else torch.device("cpu")
+    starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
+    while starts:
+        start = starts.pop(0)
+        united = unite([member.trial for member in start.members])
+        parts = assemble(united, data, torch.device(device), steps_per_epoch, team)
+        go_on(start, parts)
+        begun, start.state = start.members, None
+        examiner = Examiner(parts, splits, data.class_counts, batch_size=batch_size, keeps=len(begun) > 1)
+        yield from _train(begun, parts, splits, examiner, batch_size)
+
+
+def _train(
+    members: list[Member], parts: Parts, splits: dict[str, DeviceSplit], examiner: Examiner, batch_size: int
+) -> Generator[Told, None, None]:
+    """From the state in the parts until all members, equally far, have ended."""
+    yield from (Begun(member.trial.id, member.progress.epoch) for member in members)
+    while True:
+        for member in members:
+            if member.is_over:
+                yield _conclude(member, examiner)
+        members = [member for member in members if not member.is_over]
+        if not members:
+            return
         # Shared, so that every worker decides on the same digits.
-        record = team.share(_train_epoch(trial, parts, splits, progress))
-        progress = progress.after(record, trial)
+        record = parts.team.share(_train_epoch(members[0], parts, splits, batch_size))
+        records = [member.sees(record) for member in members]
+        going = [_after(member, own) for member, own in zip(members, records, strict=True)]
+        yield from (item for item in going if isinstance(item, Failed))
+        members = [item for item in going if isinstance(item, Member)]
+        if not members:
+            return
         parts.schedule.observe(record.epoch, record.metrics)
-        if team.is_first:
-            _save(trial, parts, progress, record, folder)
-        yield record
-    return _conclude(trial, parts, splits, progress, folder, data.class_counts)
+        kept = [own for own, item in zip(records, going, strict=True) if isinstance(item, Member)]
+        if parts.team.is_first:
+            _save(members, kept, parts)
+        yield from kept
 
 
-def num_epochs_trained(trial: Trial, folder: Path) -> int:
-    """Epochs behind which `train_trial` will go on; 0 for a new trial, and for one whose checkpoint is damaged."""
-    try:
-        state = load_last(folder, trial, torch.device("cpu"))
-    except TrainingError:
-        return 0
-    return 0 if state is None else int(state["progress"]["epoch"])
-
-
-def _train_epoch(trial: Trial, parts: Parts, splits: dict[str, DeviceSplit], progress: Progress) -> EpochRecord:
+def _train_epoch(member: Member, parts: Parts, splits: dict[str, DeviceSplit], batch_size: int) -> EpochRecord:
     """Train the next epoch, then measure every split but test."""
     start = time.perf_counter()
-    epoch, batch_size = progress.epoch + 1, trial.config["training"]["batch_size"]
-    trained = train_epoch(parts, splits["train"], epoch=epoch, first_step=progress.step, batch_size=batch_size)
+    epoch, first_step = member.progress.epoch + 1, member.progress.step
+    trained = train_epoch(parts, splits["train"], epoch=epoch, first_step=first_step, batch_size=batch_size)
     seen = [name for name in splits if name != TEST]
     measured = evaluate_splits(parts, splits, seen, epoch=epoch, batch_size=batch_size)
     return EpochRecord(
-        trial=trial.id,
+        trial=member.trial.id,
         epoch=epoch,
-        step=progress.step + num_batches(len(splits["train"]), batch_size),
+        step=first_step + num_batches(len(splits["train"]), batch_size),
         metrics=trained | measured,
         seconds=time.perf_counter() - start,
     )
 
 
-def _save(trial: Trial, parts: Parts, progress: Progress, record: EpochRecord, folder: Path) -> None:
-    """Line, last, best: a kill between two of them leaves what `_resume` can mend."""
-    append_record(folder, record)
-    save_last(folder, trial, parts, progress)
-    # Without selection the last epoch is the best, and is saved as such when it is known to be the last.
-    if progress.is_best and (progress.is_over(trial) or trial.config["evaluation"]["select"] != "none"):
-        save_best(folder, trial, parts, progress)
-
-
-def _resume(trial: Trial, parts: Parts, folder: Path) -> Progress:
-    """The state behind the last finished epoch, put into `parts`; the files are brought back to that epoch."""
-    state = parts.team.share(_read_last(trial, parts, folder) if parts.team.is_first else None)
-    progress = Progress() if state is None else restore(state, parts)
-    if not parts.team.is_first:
-        return progress
-    cut_history(folder, progress.epoch)
-    if state is not None:
-        settle_last(folder)
-        if progress.is_best:
-            save_best(folder, trial, parts, progress)
-    return progress
-
-
-def _read_last(trial: Trial, parts: Parts, folder: Path) -> dict[str, Any] | None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _after(member: Member, own: EpochRecord) -> Member | Failed:
     try:
-        return load_last(folder, trial, _loading_device(parts))
+        return member.after(own)
     except TrainingError as error:
-        # A damaged checkpoint is as good as none: training from the start always gives the right result.
-        log.warning("trial %s starts again from its first epoch: %s", trial.id[:12], error.message)
-        return None
+        return Failed(member.trial.id, error)
 
 
-def _loading_device(parts: Parts) -> torch.device:
-    """What is shared with other workers must not be on a device of this one."""
-    return parts.device if parts.team.size == 1 else torch.device("cpu")
+def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Parts) -> None:
+    """Lines, last, best: a kill between two of them leaves what `find_starts` can mend."""
+    for member, record in zip(members, records, strict=True):
+        append_record(member.folder, record)
+    save_last(members, parts)
+    save_best([member for member in members if member.keeps_best], parts)
 
 
-def _conclude(
-    trial: Trial,
-    parts: Parts,
-    splits: dict[str, DeviceSplit],
-    progress: Progress,
-    folder: Path,
-    class_counts: NDArray[np.int64],
-) -> Result:
-    """Look at test, with the last and with the best weights, and at what knowing nothing would give."""
-    batch_size = trial.config["training"]["batch_size"]
-    tested = [name for name in splits if name == TEST]
+def _conclude(member: Member, examiner: Examiner) -> Result | Failed:
+    try:
+        return examiner.conclude(member)
+    except Exception as error:
+        # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.
+        return Failed(member.trial.id, error)
 
-    def with_test(metrics: Metrics, epoch: int) -> Metrics:
-        held = {name: value for name, value in metrics.items() if name not in ("train/objective", "train/lr")}
-        return held | evaluate_splits(parts, splits, tested, epoch=epoch, batch_size=batch_size)
 
-    last = best = with_test(progress.metrics, progress.epoch)
-    if not progress.is_best:
-        epoch, first = progress.selected.epoch, parts.team.is_first
-        weights = load_best(folder, trial, _loading_device(parts), epoch=epoch) if first else {}
-        parts.evaluated.load_state_dict(parts.team.share(weights))
-        best = with_test(progress.best_metrics, epoch)
-    return Result(
-        trial=trial.id,
-        best_epoch=progress.selected.epoch,
-        epochs_trained=progress.epoch,
-        epochs_planned=trial.config["training"]["epochs"],
-        steps=progress.step,
-        best=best,
-        last=last,
-        trivial=evaluate_trivial(parts, splits, torch.from_numpy(class_counts), batch_size=batch_size),
-        identities=parts.measures.identities,
-        num_parameters=parts.num_parameters,
-        split_sizes={name: len(split) for name, split in splits.items()},
-        seconds=progress.seconds,
-        device=str(parts.device),
-        craftc_version=craftc.__version__,
-    )
+def num_epochs_trained(trial: Trial, folder: Path) -> int:
+    """Epochs behind which `train_trial` will go on; 0 for a new trial, and for one whose checkpoint is damaged."""
+    [start] = find_starts([Member(trial, folder)], torch.device("cpu"))
+    return start.members[0].progress.epoch

@@ -36,7 +36,7 @@ def train(spec: str, runs_dir: Path) -> Path:
     folder = create_run(runs_dir, plan, spec)
     search = None
     if plan.search is not None:
-        proposer = Proposer(compiled.analysis, built_in_catalogue(), runs_dir.parent)
+        proposer = Proposer(compiled.analysis, runs_dir.parent / "x.yaml")
         search = SearchContext(folder.database, proposer)
     execute(plan, store=store, backend=InlineBackend(), observers=(), run_folder=folder, search=search)
     return folder.path

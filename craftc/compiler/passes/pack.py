@@ -11,10 +11,11 @@ def job_resources(spec: Spec) -> JobResources:
 
 
 def pack(plan: Plan, resources: JobResources) -> Plan:
-    """One job for each new trial, in plan order; one for all seeds of a variant that a search starts from.
+    """One job for each new trial, in plan order; one for trials that share a training, and one for all seeds of a
+    variant that a search starts from.
 
     With warm worker processes a job costs some hundredths of a second, so there is nothing to gain yet from
-    longer ones, and one trial a job balances best. What a search judges is a mean over seeds, epoch by epoch, and so
+    longer ones, and one training a job balances best. What a search judges is a mean over seeds, epoch by epoch, and so
     they are trained in one place, in order.
     """
     together = plan.search.variants if plan.search else ()
@@ -23,11 +24,10 @@ def pack(plan: Plan, resources: JobResources) -> Plan:
     trials: list[Trial] = []
     for trial in plan.trials:
         if trial.status == "new":
-            index = begun.get(trial.variant, len(jobs))
+            company = trial.variant if trial.variant in together else trial.shares or trial.id
+            index = begun.setdefault(company, len(jobs))
             if index == len(jobs):
                 jobs.append([])
-            if trial.variant in together:
-                begun[trial.variant] = index
             jobs[index].append(trial.id)
             trial = trial.model_copy(update={"job": index})
         trials.append(trial)

@@ -48,6 +48,8 @@ class Constant:
         epochs: Length of the phase; none: all that remain.
     """
 
+    depends_on_length = False
+
     def __init__(self, *, epochs: EpochsOrRest = "none") -> None:
         self.epochs = epochs
 

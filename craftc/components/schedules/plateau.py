@@ -21,6 +21,8 @@ class ReduceOnPlateau:
         epochs: Length of the phase; none: all that remain.
     """
 
+    depends_on_length = False
+
     def __init__(
         self,
         *,

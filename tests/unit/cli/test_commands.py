@@ -123,7 +123,8 @@ def test_plan_as_a_table(here: Path) -> None:
     result = runner.invoke(app, ["plan", "right.yaml"])
     assert result.exit_code == 0
     assert "= epochs=2" in result.stdout
-    assert "4 trials: 4 new, 0 reused, 2 folded into them; 4 jobs, at most 10 epochs" in result.stdout
+    assert "4 trials: 4 new, 2 of them shared, 0 reused, 2 folded into them; 2 jobs, at most 6 epochs" in result.stdout
+    assert "shared with epochs=3" in result.stdout
 
 
 def test_plan_shows_the_first_and_last_of_very_many_variants(here: Path) -> None:
@@ -140,21 +141,36 @@ def test_plan_shows_the_first_and_last_of_very_many_variants(here: Path) -> None
 def test_plan_as_json_keeps_the_contract(here: Path) -> None:
     Path("right.yaml").write_text(RIGHT + "ablation: {grid: {training.epochs: [2, 3]}}\nresources: {cpus: 2}\n")
     found = json.loads(runner.invoke(app, ["plan", "right.yaml", "--format", "json"]).stdout)
-    assert set(found) == {"format_version", "name", "trials", "folded", "jobs", "search", "estimate"}
+    assert set(found) == {
+        "format_version",
+        "name",
+        "trials",
+        "folded",
+        "shared",
+        "unshared",
+        "jobs",
+        "search",
+        "estimate",
+    }
     assert (found["format_version"], found["name"], found["folded"], found["search"]) == ("1.0", "example", 1, None)
     base, other = found["trials"]
-    assert base | {"id": ""} == {
+    assert set(base["stages"]) == {"prepare", "train"}
+    assert base["stages"] == other["stages"]
+    assert base | {"id": "", "stages": {}} == {
         "id": "",
+        "stages": {},
         "variant": "base",
         "aliases": ["epochs=2"],
         "seed": 0,
         "overrides": {},
         "status": "new",
         "job": 0,
+        "shares": other["id"],
     }
     assert other["overrides"] == {"training.epochs": 3}
-    assert found["jobs"][1] == {
-        "trials": [other["id"]],
+    assert (found["shared"], found["unshared"]) == (1, None)
+    assert found["jobs"][0] == {
+        "trials": [base["id"], other["id"]],
         "batched": False,
         "resources": {"workers": 1, "cpu": 2, "gpu": 0.0},
     }

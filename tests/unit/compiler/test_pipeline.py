@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.fingerprint import content_digest, fingerprint
+from craftc.compiler.fingerprint import Decisive, content_digest, fingerprint
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import pack
 from craftc.compiler.passes.reuse import reuse
@@ -138,8 +138,8 @@ json_values = st.recursive(
 def test_fingerprints_are_equal_where_the_json_is(one: Any, other: Any, seed: int) -> None:
     first, second = ({"data": {"source": {}}, "model": value} for value in (one, other))
     same = json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
-    assert (fingerprint(first, seed, [], {}, str) == fingerprint(second, seed, [], {}, str)) == same
-    assert fingerprint(first, seed, [], {}, str) != fingerprint(first, seed + 1, [], {}, str)
+    assert (fingerprint(Decisive(first, {}), seed) == fingerprint(Decisive(second, {}), seed)) == same
+    assert fingerprint(Decisive(first, {}), seed) != fingerprint(Decisive(first, {}), seed + 1)
 
 
 def test_the_same_plan_in_another_process() -> None:

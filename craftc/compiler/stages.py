@@ -1,0 +1,66 @@
+"""What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from craftc.compiler.fingerprint import SEMANTICS_VERSION, Decisive, canonical_json, own_kinds, sha256_of
+from craftc.schemas.catalogue import Catalogue, is_own
+from craftc.schemas.plan import Stages
+
+
+def stages(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
+    """The stages of a configuration.
+
+    Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which
+    epoch they select and what is measured beside.
+    """
+    config = content.config
+    training = {name: value for name, value in config["training"].items() if name != "early_stopping"}
+    if not depends_on_length(training["schedule"], catalogue):
+        del training["epochs"]
+    steps = {
+        "data": config["data"],
+        "model": config["model"],
+        "objective": config["objective"] | {"metrics": _steering(config)},
+        "regularization": config["regularization"],
+        "training": training,
+        "seed": seed,
+    }
+    prepared = {name: value for name, value in config["data"].items() if name != "augment"}
+    return Stages(prepare=_hash("prepare", prepared, content.code), train=_hash("train", steps, content.code))
+
+
+def depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
+    """Whether the learning rate of a step can be another when the training has more epochs.
+
+    A phase of a given length cannot know; one that takes all epochs that remain can, unless its component says that it
+    does not. A user's own may do anything, so it has to say so whatever its arguments are.
+    """
+    return any(_phase_depends(phase, catalogue) for phase in schedule)
+
+
+def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
+    entry = catalogue.find("schedules", phase["kind"])
+    if entry is not None and entry.depends_on_length is False:
+        return False
+    return is_own(phase["kind"]) or phase["epochs"] == "none"
+
+
+def _steering(config: dict[str, Any]) -> list[Any]:
+    """The metrics that change the steps, those that the schedule follows, and those that must be the same for all.
+
+    A user's own phase may follow any of them. The user's own metrics all count: they may draw random numbers, and so
+    change what is measured after them. So do metrics with arguments, for one training has one metric of a name.
+    """
+    schedule = config["training"]["schedule"]
+    metrics: list[Any] = config["objective"]["metrics"]
+    if any(is_own(phase["kind"]) for phase in schedule):
+        return metrics
+    watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
+    fixed = [m for m in metrics if m["kind"] in watched or is_own(m["kind"]) or len(m) > 1]
+    return sorted(fixed, key=canonical_json)
+
+
+def _hash(stage: str, reads: dict[str, Any], code: dict[str, str]) -> str:
+    own = {kind: code[kind] for kind in sorted(set(own_kinds(reads)))}
+    return sha256_of({"semantics": SEMANTICS_VERSION, "stage": stage, "reads": reads, "code": own})
