@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from craftc.compiler.component_fields import all_component_places, component_fields
+from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.expression import ExpressionError, parse_expression
 from craftc.compiler.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
@@ -100,9 +101,9 @@ def _at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def constraint(checked: Checked) -> Iterator[Problem]:
-    """The arguments of a component fit each other, as its author says in `constraints`."""
-    for place in all_component_places(checked.tree):
+def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
+    """The arguments of a component, one of that field or within it, fit each other, as its author says in `constraints`."""
+    for place in all_component_places(checked.tree, (field,)):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
             values = _values_for(text, place.value)
@@ -417,7 +418,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     split_name,
     regularization_unsupported,
     set_twice,
-    constraint,
+    *(partial(constraint, field) for field in component_fields()),
     unknown_metric,
     held_out_used,
     wrong_mode,

@@ -50,18 +50,18 @@ class Proposer:
         start = next(resolved.variant for resolved in self.analysis.variants if resolved.name == variant)
         searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in params.items())
         point = Variant(f"{variant}#{number}", (*start.settings, *searched))
-        spec, tree, problems = resolve_variant(base, point)
+        checked, problems = resolve_variant(base, point)
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
-        if spec is None or errors:
+        if checked is None or errors:
             return Proposal((), errors)
-        if Filters(base.spec.ablation).leaves_out(point, tree):
+        if Filters(base.spec.ablation).leaves_out(point, checked):
             return Proposal((), ("exclude or require leaves it out",))
-        config = lower(spec, base.catalogue, self.spec.parent)
+        config = lower(checked.spec, base.catalogue, self.spec.parent)
         paths = path_arguments(config, base.catalogue)
         for place in paths:
             path = look_up(config, place)
             if path not in self._digests:
                 self._digests[path] = content_digest(Path(path), self.file_digest)
-        resolved = ResolvedVariant(point, spec)
+        resolved = ResolvedVariant(point, checked)
         content = decisive(config, paths, self._digests, self._code_digest)
         return Proposal(tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec)))
