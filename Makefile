@@ -19,7 +19,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m craftc.components.describe --check
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/craftc lint specs
+	$(BIN)/craftc lint specs examples
 
 # What is generated from the code: the catalogue of components, the published schema, the references under docs/.
 generate: $(READY)

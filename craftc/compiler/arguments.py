@@ -1,13 +1,15 @@
 """A component's mapping and the catalogue in; its arguments checked, defaults filled in, and what does not fit out."""
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from craftc.compiler.component_fields import ComponentPlace
 from craftc.compiler.misfits import by_place, inner_type, unknown_key, wrong_value
-from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.tree import copy_tree
 from craftc.compiler.value_type import COMPONENT, Nested, adapter, describe, options
 from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, is_nested, is_own
@@ -30,6 +32,8 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
     for name in [key for key in place.value if key != "kind" and key not in place.reserved]:
         found = _check_argument(place, entry, name, catalogue)
         problems += found
+        if len(problems) > MAX_TOLD:
+            return problems
         if any(problem.severity == "error" for problem in found):
             del place.value[name]
         elif entry.parameter(name) is None:
@@ -101,7 +105,7 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     try:
         place.value[name] = _unwrap(adapter(parameter.type).validate_python(value))
     except ValidationError as error:
-        for inner, items in by_place(error, value).items():
+        for inner, items in islice(by_place(error, value).items(), MAX_TOLD + 1):
             problem = _misfit((*path, *inner), items[0]["input"], inner_type(parameter.type, inner), items)
             problems.append(replace(problem, related=entry.definition(name)))
     return problems

@@ -1,14 +1,15 @@
 """Rules between fields: one function and one code each. Every function yields what breaks its rule."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.expression import ExpressionError, parse_expression
-from craftc.compiler.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import MAX_TOLD, Problem, all_of, one_of, show
 from craftc.compiler.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
 from craftc.compiler.tree import look_up
 from craftc.schemas.catalogue import Catalogue, is_own, short_name
@@ -21,10 +22,6 @@ REGULARIZED: dict[str, Path] = {
     "label_smoothing": ("objective",),
 }
 """Keys of `regularization` that are handed to an argument of the same name, and whose."""
-
-
-SLURM_TIME = re.compile(r"(\d+-)?\d{1,2}:\d{2}:\d{2}")
-SLURM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ Rule = Callable[[Checked], Iterator[Problem]]
 
 def check(checked: Checked, rules: tuple[Rule, ...]) -> list[Problem]:
     """Every broken rule, in the order of the rules."""
-    return [problem for rule in rules for problem in rule(checked)]
+    return [problem for rule in rules for problem in islice(rule(checked), MAX_TOLD + 1)]
 
 
 def splits_sum(checked: Checked) -> Iterator[Problem]:
@@ -50,7 +47,7 @@ def splits_sum(checked: Checked) -> Iterator[Problem]:
     fractions = checked.spec.data.splits.fractions
     total = sum(fractions.values())
     if abs(total - 1) > 1e-6:
-        message = f"the splits {' + '.join(fractions)} are {total:g} of the data; expected 1"
+        message = f"the splits {all_of(fractions, ' + ')} are {total:g} of the data; expected 1"
         yield Problem("splits-sum", ("data", "splits"), message)
 
 
@@ -76,7 +73,7 @@ def regularization_unsupported(checked: Checked) -> Iterator[Problem]:
 def set_twice(checked: Checked) -> Iterator[Problem]:
     """What `regularization` hands on is not set by the component as well."""
     for name, path, _, taken in _handed_on(checked):
-        if taken and name in _at(checked.written, path):
+        if taken and name in written_at(checked.written, path):
             message = f'"{name}" is set here and in "{format_path(path)}"; only one can count'
             reads = ((*path, "kind"), (*path, name))
             yield Problem("set-twice", ("regularization", name), message, "keep one of the two", True, reads=reads)
@@ -84,7 +81,7 @@ def set_twice(checked: Checked) -> Iterator[Problem]:
 
 def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
     for name, path in REGULARIZED.items():
-        component = _at(checked.tree, path)
+        component = written_at(checked.tree, path)
         entry = checked.catalogue.find(_group_of(path), str(component.get("kind")))
         if getattr(checked.spec.regularization, name) is not None and entry is not None:
             yield name, path, entry.kind, entry.parameter(name) is not None
@@ -94,7 +91,8 @@ def _group_of(path: Path) -> str:
     return next(field.group for field in component_fields() if field.path == path)
 
 
-def _at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+def written_at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The mapping at a path of a tree; empty where there is none."""
     value: Any = tree
     for part in path:
         value = value.get(part, {}) if isinstance(value, dict) else {}
@@ -175,9 +173,21 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
         names = every_epoch if mode is not None else of_weights
         if metric not in names:
             fit = [name for name in names if mode is None or not name.startswith(f"{HELD_OUT}/")]
-            hint = did_you_mean(metric, fit) or f"recorded are {one_of(fit)}"
+            near = _nearest_metric(metric, fit)
+            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(fit)}"
             reads = (("objective", "metrics"), ("data", "splits"))
             yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
+
+
+def _nearest_metric(metric: str, recorded_names: Iterable[str]) -> str | None:
+    """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself."""
+    names = [name.partition("/") for name in recorded_names]
+    split, slash, measure = metric.partition("/")
+    if not slash:
+        return next(("/".join((of, what)) for of, _, what in names if what == split), None)
+    near_split = nearest(split, dict.fromkeys(of for of, _, _ in names))
+    near_measure = nearest(measure, dict.fromkeys(what for of, _, what in names if of == near_split))
+    return f"{near_split}/{near_measure}" if near_measure else None
 
 
 def held_out_used(checked: Checked) -> Iterator[Problem]:
@@ -257,163 +267,7 @@ def schedule_too_long(checked: Checked) -> Iterator[Problem]:
         yield Problem("schedule-too-long", ("training", "schedule"), message, reads=reads)
 
 
-def no_effect(checked: Checked) -> Iterator[Problem]:
-    """A setting that the others leave without effect is told."""
-    spec = checked.spec
-    stop = spec.training.early_stopping
-    if stop is not None and stop.patience >= spec.training.epochs:
-        message = f"a patience of {stop.patience} cannot stop a training of {spec.training.epochs} epochs"
-        path: Path = ("training", "early_stopping", "patience")
-        reads = (path, ("training", "epochs"))
-        yield Problem("no-effect", path, message, severity="warning", reads=reads)
-
-
-def fractional_gpus(checked: Checked) -> Iterator[Problem]:
-    """A share of a GPU is a share of one GPU, and one trial's workers cannot share one."""
-    resources = checked.spec.resources
-    gpus = resources.gpus
-    if gpus > 1 and gpus != int(gpus):
-        message = f"{gpus:g} GPUs cannot be given; a share is of one GPU, more than one are whole"
-        yield Problem("fractional-gpus", ("resources", "gpus"), message)
-    elif resources.workers > 1 and gpus != int(gpus):
-        message = f"{resources.workers} workers with {gpus:g} GPUs each cannot be given; each has whole ones"
-        yield Problem(
-            "fractional-gpus", ("resources", "gpus"), message, reads=(("resources", "gpus"), ("resources", "workers"))
-        )
-
-
-def slurm_time_limit(checked: Checked) -> Iterator[Problem]:
-    """A time limit is one that Slurm reads as it was meant: a bare number would be minutes."""
-    slurm = checked.spec.resources.slurm
-    if slurm is not None and slurm.time_limit is not None and not SLURM_TIME.fullmatch(slurm.time_limit):
-        message = f"{show(slurm.time_limit)} is no time limit; expected HH:MM:SS or D-HH:MM:SS"
-        yield Problem("slurm-time-limit", ("resources", "slurm", "time_limit"), message)
-
-
-def slurm_name(checked: Checked) -> Iterator[Problem]:
-    """Partition and account are names, for they are written into a script."""
-    slurm = checked.spec.resources.slurm
-    for key in ("partition", "account") if slurm is not None else ():
-        name = getattr(slurm, key)
-        if name is not None and not SLURM_NAME.fullmatch(name):
-            message = f'{show(name)} is no name of a Slurm {key}; expected letters, digits, ".", "_" and "-"'
-            yield Problem("slurm-name", ("resources", "slurm", key), message)
-
-
-def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
-    """A trial fits on the nodes that Slurm is asked for, each of its workers on one of them."""
-    resources = checked.spec.resources
-    slurm, workers = resources.slurm, resources.workers
-    for key, need, of in (("gpus", resources.gpus, "gpus_per_node"), ("cpus", resources.cpus, "cpus_per_node")):
-        given = getattr(slurm, of) if slurm is not None else None
-        if slurm is None or given is None or need == 0:
-            continue
-        path: Path = ("resources", "slurm", of)
-        reads = (path, ("resources", key), ("resources", "workers"), ("resources", "slurm", "nodes"))
-        if need > given:
-            message = (
-                f"a {'trial' if workers == 1 else 'worker'} needs {need:g} {key}, and a node of {given} cannot hold it"
-            )
-            yield Problem("slurm-node-too-small", path, message, reads=reads)
-        elif int(given / need) * slurm.nodes < workers:
-            message = f"{workers} workers need {need:g} {key} each, and {slurm.nodes} x {given} cannot hold them"
-            yield Problem("slurm-node-too-small", path, message, reads=reads)
-
-
-def design_without_features(checked: Checked) -> Iterator[Problem]:
-    """A design of features has features; one_at_a_time is one of a grid too."""
-    ablation = checked.spec.ablation
-    varies_grid = bool(ablation.grid) and "one_at_a_time" in ablation.design
-    if "design" in _at(checked.written, ("ablation",)) and not ablation.features and not varies_grid:
-        message = "design says how features are combined, and there are none"
-        yield Problem("no-effect", ("ablation", "design"), message, "name features, or remove it", True, "warning")
-
-
-def product_of_one(checked: Checked) -> Iterator[Problem]:
-    """A product has something to multiply."""
-    ablation = checked.spec.ablation
-    parts = [name for name in ("features", "grid", "zip") if getattr(ablation, name)]
-    if ablation.combine == "product" and len(parts) < 2:
-        message = f"a product takes two of features, grid and zip, and there is {one_of(parts)}"
-        yield Problem("no-effect", ("ablation", "combine"), message, "remove it", True, "warning")
-
-
-def crossed_factor_twice(checked: Checked) -> Iterator[Problem]:
-    """In a product, a feature does not set what the grid or the zip varies: one of the two would be lost."""
-    ablation = checked.spec.ablation
-    for name, settings in ablation.features.items() if ablation.combine == "product" else ():
-        for path in settings:
-            for axes in ("grid", "zip"):
-                if path in getattr(ablation, axes):
-                    message = f'"{path}" is varied by {axes} too, and combine: product takes both together'
-                    place = ("ablation", "features", name, path)
-                    yield Problem("factor-twice", place, message, "take combine: union", at_key=True)
-
-
-def zip_length(checked: Checked) -> Iterator[Problem]:
-    """What is taken in step is equally long."""
-    lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{path} has {length}" for path, length in lengths.items())
-        message = f"the lists are taken in step and differ in length: {told}"
-        yield Problem("zip-length", ("ablation", "zip"), message)
-
-
-def factor_twice(checked: Checked) -> Iterator[Problem]:
-    """A path is varied by grid or by zip, not by both."""
-    ablation = checked.spec.ablation
-    for path in ablation.zip:
-        if path in ablation.grid:
-            yield Problem("factor-twice", ("ablation", "zip", path), f'"{path}" is varied by grid too', at_key=True)
-
-
-def feature_conflict(checked: Checked) -> Iterator[Problem]:
-    """Features that are off together agree on what they set; `add_one` and `full_factorial` switch several off."""
-    ablation = checked.spec.ablation
-    together = next((name for name in ("add_one", "full_factorial") if name in ablation.design), None)
-    set_by: dict[str, tuple[str, Any]] = {}
-    for name, settings in ablation.features.items() if together else ():
-        for path, value in settings.items():
-            first, other = set_by.setdefault(path, (name, value))
-            if other != value:
-                message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
-                yield Problem("feature-conflict", ("ablation", "features", name, path), message)
-
-
-def duplicate_seed(checked: Checked) -> Iterator[Problem]:
-    """A seed is listed once."""
-    seeds = checked.spec.ablation.seeds
-    seen: set[int] = set()
-    for index, seed in enumerate(seeds if isinstance(seeds, tuple) else ()):
-        if seed in seen:
-            yield Problem("duplicate-seed", ("ablation", "seeds", index), f"the seed {seed} is listed twice")
-        seen.add(seed)
-
-
-def bad_expression(checked: Checked) -> Iterator[Problem]:
-    """A rule of `require` can be read and computed for the spec as written."""
-    for index, text in enumerate(checked.spec.ablation.require):
-        path: Path = ("ablation", "require", index)
-        try:
-            parse_expression(text).evaluate(checked.tree)
-        except ExpressionError as error:
-            yield Problem("bad-expression", path, f"{show(text)} {error}", within=error.within)
-
-
-def requirement(checked: Checked) -> Iterator[Problem]:
-    """The spec as written meets its own `require`; a variant that does not is left out."""
-    for index, text in enumerate(checked.spec.ablation.require):
-        try:
-            met = parse_expression(text).evaluate(checked.tree)
-        except ExpressionError:
-            continue
-        if not met:
-            path: Path = ("ablation", "require", index)
-            message = f"the spec as written does not meet {show(text)}, and every variant is compared with it"
-            yield Problem("requirement-unmet", path, message)
-
-
-EXPERIMENT_RULES: tuple[Rule, ...] = (
+FIELD_RULES: tuple[Rule, ...] = (
     splits_sum,
     split_name,
     regularization_unsupported,
@@ -426,23 +280,5 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     metric_without_mode,
     schedule_open_phase,
     schedule_too_long,
-    no_effect,
-    fractional_gpus,
-    slurm_time_limit,
-    slurm_name,
-    slurm_node_too_small,
 )
-"""What every variant has to keep."""
-
-ABLATION_RULES: tuple[Rule, ...] = (
-    design_without_features,
-    product_of_one,
-    zip_length,
-    factor_twice,
-    crossed_factor_twice,
-    feature_conflict,
-    duplicate_seed,
-    bad_expression,
-    requirement,
-)
-"""What the ablation itself has to keep; asked once, of the spec as written."""
+"""Of the experiment itself: its splits, components, metrics and schedule."""

@@ -15,7 +15,7 @@ class Node:
     """A value and the range of its text, which stands in the file `filename`.
 
     `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded. `variables` are the
-    environment variables that a text was made with.
+    environment variables that a text was made with. `is_flow`: a mapping or sequence in brackets.
     """
 
     value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
@@ -25,6 +25,7 @@ class Node:
     size: int = 1
     depth: int = 1
     variables: tuple[str, ...] = ()
+    is_flow: bool = False
 
     def plain(self) -> Any:
         """The value as plain Python: None, bool, int, float, str, list and dict."""
@@ -65,22 +66,24 @@ class Document:
     def locate(self, path: Path, *, key: bool = False) -> Range:
         """Where the value at `path` stands, or with `key` its key.
 
-        A mapping or sequence is shown by its key, since its own text may run over many lines. Where the path leads
-        past what is written (a missing key, a default), the nearest parent that is written is meant.
+        A mapping or sequence that is not all in brackets on one line is shown by its key. Where the path leads past
+        what is written (a missing key, a default), the nearest parent that is written is meant, and it by its key.
         """
-        node, key_node = self.root, None
+        node, key_node, is_there = self.root, None, True
         for part in path:
             if isinstance(node.value, dict) and str(part) in node.value:
                 key_node, node = node.value[str(part)]
             elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
                 key_node, node = None, node.value[part]
             else:
-                key = False
+                key, is_there = False, False
                 break
         if key_node is None and node is self.root and isinstance(node.value, dict):
             return Range(filename=node.filename, start=node.start, end=node.start)
-        shown = key_node if key_node is not None and (key or isinstance(node.value, dict | list)) else node
-        if isinstance(shown.value, dict | list):
+        is_short = is_there and node.is_flow and node.start.line == node.end.line
+        by_key = key or (isinstance(node.value, dict | list) and not is_short)
+        shown = key_node if key_node is not None and by_key else node
+        if isinstance(shown.value, dict | list) and not (shown is node and is_short):
             return Range(filename=shown.filename, start=shown.start, end=shown.start)
         return Range(filename=shown.filename, start=shown.start, end=shown.end)
 

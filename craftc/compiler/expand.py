@@ -3,29 +3,29 @@
 `exclude` and `require` leave out variants, never the baseline.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
+from craftc.compiler.ablation_size import too_large
 from craftc.compiler.blame import blame, is_changed
-from craftc.compiler.checks import EXPERIMENT_RULES, Checked, Rule, check
-from craftc.compiler.designs import design, num_variants
+from craftc.compiler.checks import Checked, Rule, check
+from craftc.compiler.designs import design
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.lower import SECTIONS
+from craftc.compiler.parse import MAX_DEPTH
 from craftc.compiler.parts import Assembled, Built, Parts
-from craftc.compiler.problem import Problem, did_you_mean, one_of
+from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
 from craftc.compiler.recall import Recalled
 from craftc.compiler.resolve import resolve
-from craftc.compiler.tree import copy_tree, set_path, touch
+from craftc.compiler.rules import EXPERIMENT_RULES
+from craftc.compiler.tree import Touching, copy_tree, look_up, set_path
 from craftc.compiler.validate import validate
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Ablation, Spec
-
-MAX_TRIALS = 100_000
-"""Of one spec; a product of a few long lists is soon more than anyone could train or wait for."""
 
 FEW = 4
 """Variants below which it is quicker to make each by itself."""
@@ -65,43 +65,46 @@ class Expansion:
 def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
     ablation = base.spec.ablation
-    num_trials = num_variants(ablation) * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
-    if num_trials > MAX_TRIALS:
-        message = f"the ablation asks for {_count(num_trials)} trials; at most {MAX_TRIALS:,} are possible"
-        return Expansion((), [Problem("too-many-trials", ("ablation",), message, "shorten its lists", at_key=True)])
+    problem = too_large(base)
+    if problem is not None:
+        return Expansion((), [problem])
     known = {(problem.code, problem.path, problem.message) for problem in base_problems}
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     designed = design(ablation)
+    num_errors = 0
     parts = _parts(base, designed.variants, base_problems)
     rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
     for variant in designed.variants:
         source: Checked | Assembled | None = parts and parts.assemble(variant)
+        if not variant.settings:  # what is wrong with it is told already
+            own = base.spec.model_copy(update={"ablation": Ablation()})
+            resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
+            continue
         if parts is None or source is None:
             source, found = resolve_variant(base, variant)
         else:
             found = [*parts.root.validated.problems, *(problem for rule in rules for problem in rule(source))]
-        for problem in found:
+        num_errors += sum(problem.severity == "error" for problem in found)
+        for problem in islice(found, 2 * MAX_TOLD):
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
                 placed = blame(problem, variant, base.tree)
                 told.setdefault((placed.code, placed.path, problem.message), placed)
-        if source is not None and not (variant.settings and filters.leaves_out(variant, source)):
+        if num_errors > 2 * MAX_TOLD:
+            return Expansion((), list(told.values()))
+        if source is not None and not filters.leaves_out(variant, source):
             resolved.append(ResolvedVariant(variant, source))
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
-    problems = [*designed.problems, *told.values(), *failed, *unknown_exclude_paths(base)]
+    problems = [*designed.problems, *told.values(), *failed, *islice(unknown_exclude_paths(base), MAX_TOLD + 1)]
     if any(problem.severity != "note" for problem in problems):
         return Expansion(tuple(resolved), problems)
     if len(resolved) == 1 and _asks_for_more(ablation):
         message = "exclude and require leave no variant but the spec as written"
         return Expansion(tuple(resolved), [*problems, Problem("nothing-left", ("ablation",), message, at_key=True)])
     return Expansion(tuple(resolved), [*problems, *filters.idle()])
-
-
-def _count(number: int) -> str:
-    return f"{number:,}" if number < 10**15 else f"more than 10^{math.floor(math.log10(number))}"
 
 
 def _asks_for_more(ablation: Ablation) -> bool:
@@ -137,6 +140,7 @@ def _build(base: Checked, variant: Variant) -> Built:
     unsettable: list[Problem] = []
     for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
         problem = _not_settable(setting)
+        _write_default_lists(written, setting.target, base.tree)
         if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
             problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
         if problem is not None:
@@ -145,9 +149,31 @@ def _build(base: Checked, variant: Variant) -> Built:
     return Built(written, validate(written, base.catalogue), tuple(unsettable))
 
 
+def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
+    """Write out a list that is left to its default where a path leads into it: `training.optimizer.betas.0`."""
+    for length in (i for i, part in enumerate(target) if isinstance(part, int)):
+        try:
+            default = look_up(complete, target[:length])
+        except KeyError:
+            return
+        if isinstance(default, list) and not _is_there(written, target[:length]):
+            set_path(written, target[:length], copy_tree(default))
+
+
+def _is_there(tree: dict[str, Any], path: Path) -> bool:
+    try:
+        look_up(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
 def _not_settable(setting: Setting) -> Problem | None:
     """Only what decides a result can be varied."""
     section = setting.target[0]
+    if len(setting.target) > MAX_DEPTH:
+        message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
+        return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
         return None
     if section in Spec.model_fields:
@@ -163,4 +189,5 @@ def untainted(problems: list[Problem], tainted: frozenset[Path]) -> list[Problem
     """The problems that do not stand on a mistaken value."""
     if not tainted:
         return problems
-    return [p for p in problems if not any(touch(path, bad) for path in (p.path, *p.reads) for bad in tainted)]
+    bad = Touching(tainted)
+    return [p for p in problems if not any(path in bad for path in (p.path, *p.reads))]

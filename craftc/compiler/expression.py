@@ -102,7 +102,7 @@ def _place(node: ast.AST) -> tuple[int, int] | None:
     return node.col_offset, node.end_col_offset
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """The same rule is asked of every variant. Raises ExpressionError where the text is not of the language."""
     return Expression(text)

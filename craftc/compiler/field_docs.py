@@ -8,7 +8,8 @@ from typing import Any
 from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.compiler.field_words import kinds, takes, target, yaml_value
 from craftc.compiler.json_schema import schema_at
-from craftc.compiler.problem import did_you_mean, nearest, one_of
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import did_you_mean, one_of
 from craftc.schemas.catalogue import ANY_OTHER, Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path, parse_path
 

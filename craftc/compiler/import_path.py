@@ -4,7 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-ROOT_MARKS = ("pyproject.toml", ".git")
+ROOT_MARK = ".craftc_root"
+"""Marks the copy of a project that was sent elsewhere, whose own mark may not have travelled."""
+
+ROOT_MARKS = ("pyproject.toml", ".git", ROOT_MARK)
 
 
 def project_root(spec: Path) -> Path:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from craftc.compiler.document import Document, Node, included_by
 from craftc.compiler.file_kind import FileKind, file_kind
+from craftc.compiler.nearest import nearest
 from craftc.compiler.parse import MAX_BYTES, parse
-from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
+from craftc.compiler.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.version import check_version
 from craftc.schemas.diagnostic import Diagnostic, Range, format_path
 

@@ -32,6 +32,9 @@ def lower_section(name: str, variant: Checked, folder: Path) -> dict[str, Any]:
     """One section of a lowered configuration, by what of the variant it takes."""
     spec, catalogue = variant.spec, variant.catalogue
     section: dict[str, Any] = copy_tree(plain(variant.tree[name]))
+    if name == "data" and section["layout"] == "source":
+        # A trial that asks for no other shape is the trial that it was before there was a choice.
+        del section["layout"]
     for key, target in REGULARIZED.items():
         if name == "regularization":
             del section[key]

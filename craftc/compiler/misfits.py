@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from craftc.compiler.component_fields import ComponentField, component_fields
-from craftc.compiler.problem import Problem, did_you_mean, nearest, one_of, show
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.spec_places import component_field, fragment_at
 from craftc.compiler.tree import look_up
 from craftc.compiler.value_type import describe, options
@@ -19,12 +22,15 @@ _BOUND_ERRORS = {
     "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of",
     "too_short", "too_long", "string_too_short", "string_too_long",
 }  # fmt: skip
+MAX_OWNERS = 3
+"""Places that a message names for a key that stands in the wrong one."""
 _NO_COMPONENT = {"model_type", "model_attributes_type", "list_type", "tuple_type", "dict_type"}
 
 
 def section_problems(error: ValidationError, tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
     """One problem for each place, however many branches of a union complained there or within it."""
-    return [_section_problem(path, items, tree, catalogue) for path, items in by_place(error, tree).items()]
+    places = islice(by_place(error, tree).items(), MAX_TOLD + 1)
+    return [_section_problem(path, items, tree, catalogue) for path, items in places]
 
 
 def _section_problem(path: Path, items: list[Any], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
@@ -114,28 +120,44 @@ def unknown_key(path: Path, known: Iterable[str], otherwise: str, catalogue: Cat
     near = nearest(name, known)
     if near is not None:
         return Problem("unknown-key", path, message, f'did you mean "{near}"?', True, reads=((*path[:-1], near),))
-    owner = _belongs_under(name, catalogue)
-    if owner is not None and owner != path[:-1]:
-        otherwise = f'it belongs under "{format_path(owner)}"' if owner else "it belongs at the top level"
+    owners = [owner for owner in _owners(name, catalogue) if owner != path[:-1]]
+    if owners:
+        named = [f'"{format_path(owner)}"' for owner in owners if owner][:MAX_OWNERS]
+        otherwise = f"it belongs under {one_of(named)}" if named else "it belongs at the top level"
     return Problem("unknown-key", path, message, otherwise, at_key=True)
 
 
-def _belongs_under(name: str, catalogue: Catalogue) -> Path | None:
-    """The only section that has a key of that name, or else the only component that takes an argument of it."""
+def _owners(name: str, catalogue: Catalogue) -> list[Path]:
+    """Every section that has a key of that name, or else every place whose components take an argument of it."""
+    sections = _sections().get(name)
+    if sections is not None:
+        return sections
+    groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
+    return [field.path for field in component_fields() if field.group in groups]
 
-    def walk(model: type[BaseModel], prefix: Path) -> Iterable[Path]:
+
+@lru_cache(maxsize=1)
+def _sections() -> dict[str, list[Path]]:
+    """Each key of the language, and the sections that have it."""
+    found: dict[str, list[Path]] = {}
+
+    def walk(model: type[BaseModel], prefix: Path) -> None:
         for key, field in model.model_fields.items():
-            if key == name:
-                yield prefix
-            for inner in (field.annotation, *get_args(field.annotation)):
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    yield from walk(inner, (*prefix, key))
+            owners = found.setdefault(key, [])
+            if prefix not in owners:
+                owners.append(prefix)
+            for inner in _models(field.annotation):
+                walk(inner, (*prefix, key))
 
-    found = list(walk(Spec, ()))
-    if not found:
-        groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-        found = [field.path for field in component_fields() if field.group in groups]
-    return found[0] if len(found) == 1 else None
+    walk(Spec, ())
+    return found
+
+
+def _models(annotation: Any) -> Iterable[type[BaseModel]]:
+    """The sections that a field holds as they are; those of a list or mapping have no path of their own."""
+    for inner in (annotation, *get_args(annotation)):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield inner
 
 
 def wrong_value(path: Path, value: Any, fragment: dict[str, Any], types: set[str]) -> Problem:

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.error import YAMLError
 
 from craftc.compiler.document import Document, Node, Scalar
+from craftc.compiler.problem import MAX_TOLD
+from craftc.compiler.syntax_error import split_lines, syntax_error
+from craftc.compiler.yaml_events import yaml_events
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 MAX_BYTES = 1 << 20
@@ -28,8 +29,12 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 # Only escapes can write these; neither files nor terminals nor paths can hold them.
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""What JSON writes for one character beyond U+FFFF: two escapes, which YAML reads one by one."""
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-_LINE_BREAK = re.compile("\r\n|\n|\r")
+# What may stand before a value's own text: an anchor, a tag (refused elsewhere), and what parts them from it.
+_PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)[ \t]*")
+_INDENT = re.compile(r"[ \t]*")
 
 
 class _RefusedError(Exception):
@@ -44,9 +49,10 @@ class _RefusedError(Exception):
 class _Open:
     """A mapping or sequence whose end has not come yet."""
 
-    start: Any
+    start: Position
     anchor: str | None
     is_mapping: bool
+    is_flow: bool
     items: list[Node] = field(default_factory=list)
 
 
@@ -58,13 +64,13 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
     builder = _Builder(text, filename)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in yaml_events(text):
             builder.take(event)
     except _RefusedError as refused:
         builder.diagnostics.append(refused.diagnostic)
         return None, builder.diagnostics
     except (YAMLError, ValueError) as error:  # ruamel raises ValueError on some odd escapes and directives
-        builder.diagnostics.append(_syntax_error(error, text, filename))
+        builder.diagnostics.append(syntax_error(error, text, filename, builder.open_bracket))
         return None, builder.diagnostics
     if builder.root is None:
         where = Range(filename=filename, start=_FIRST, end=_FIRST)
@@ -80,44 +86,27 @@ def _position(mark: Any) -> Position:
     return Position(line=mark.line + 1, column=mark.column + 1)
 
 
-def _syntax_error(error: Exception, text: str, filename: str) -> Diagnostic:
-    start = _FIRST
-    message = str(error)
-    if isinstance(error, MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        if mark is not None:
-            start = _position(mark)
-        message = _with_context(error, start)
-    elif isinstance(error, ReaderError):
-        *_, last = lines = _LINE_BREAK.split(text[: error.position])
-        start = Position(line=len(lines), column=len(last) + 1)
-        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
-    hint = "indent with spaces, not with tabs" if "'\\t'" in message else None
-    where = Range(filename=filename, start=start, end=start)
-    return Diagnostic(code="yaml-syntax", message=f"not YAML: {message}", hint=hint, range=where)
-
-
-def _with_context(error: MarkedYAMLError, start: Position) -> str:
-    """What ruamel found and expected; and where that began, since the mistake is often there: a bracket left open."""
-    if not error.context:
-        return str(error.problem)
-    began = error.context_mark
-    line = f" that begins in line {began.line + 1}" if began is not None and began.line + 1 != start.line else ""
-    return f"{error.context}{line} {error.problem}" if error.problem else f"{error.context}{line}"
-
-
 class _Builder:
     """Takes events in order and holds what has come of them."""
 
     def __init__(self, text: str, filename: str) -> None:
-        self.text = text
+        self.lines = split_lines(text)
         self.filename = filename
         self.root: Node | None = None
         self.diagnostics: list[Diagnostic] = []
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._num_nodes = 0
+        self._num_expanded = 0
         self._num_documents = 0
+        self._last_end = _FIRST
+
+    @property
+    def open_bracket(self) -> Position | None:
+        """Where the innermost list or mapping in brackets begins that has not ended yet."""
+        starts = (opened.start for opened in reversed(self._open) if opened.is_flow)
+        # A pair in a list, [a: 1], is a mapping without brackets of its own.
+        return next((start for start in starts if self.lines[start.line - 1][start.column - 1] in "{["), None)
 
     def take(self, event: Any) -> None:
         """Handle one event of the parser."""
@@ -136,6 +125,8 @@ class _Builder:
     def _report(self, code: str, message: str, start: Position, end: Position, hint: str | None = None) -> Diagnostic:
         where = Range(filename=self.filename, start=start, end=end)
         diagnostic = Diagnostic(code=code, message=message, hint=hint, range=where)
+        if len(self.diagnostics) == MAX_TOLD:
+            raise _RefusedError(diagnostic)
         self.diagnostics.append(diagnostic)
         return diagnostic
 
@@ -150,53 +141,98 @@ class _Builder:
         if event.version is not None or event.tags:
             message = "a YAML directive changes how the file is read; specs are YAML 1.2 without directives"
             # The event tells where the document starts, which is after its directives.
-            lines = _LINE_BREAK.split(self.text)
-            first = next(i for i, line in enumerate(lines) if line.lstrip("\ufeff").startswith("%"))
-            start = Position(line=first + 1, column=1)
-            self._report("yaml-directive", message, start, start, "remove the lines that start with %")
+            first = next(i for i, line in enumerate(self.lines) if line.startswith("%"))
+            start, end = (Position(line=first + 1, column=column + 1) for column in (0, len(self.lines[first])))
+            self._report("yaml-directive", message, start, end, "remove the lines that start with %")
 
-    def _check_node(self, event: Any) -> None:
+    def _count(self, event: Any, size: int = 1) -> None:
         self._num_nodes += 1
+        self._num_expanded += size
         if self._num_nodes > MAX_NODES:
             raise self._refuse("document-too-large", f"more than {MAX_NODES:,} values in one file", event)
-        if event.tag is not None:
-            start, end = _position(event.start_mark), _position(event.end_mark)
-            message = f"the tag {event.tag} is not allowed; a spec is plain data"
-            self._report("yaml-tag", message, start, end, "remove the tag")
+        if self._num_expanded > MAX_EXPANDED_NODES:
+            message = f"aliases expand to more than {MAX_EXPANDED_NODES:,} values"
+            raise self._refuse("document-too-large", message, event)
+
+    def _own_start(self, event: Any) -> tuple[int, int]:
+        """Line and column, from 0, of a value's own text, behind its anchor and tag; a tag is told of here."""
+        line, column = event.start_mark.line, event.start_mark.column
+        if event.anchor is None and event.ctag is None:
+            return line, column
+        first, last = line, min(event.end_mark.line, len(self.lines) - 1)
+        for line in range(first, last + 1):
+            text = self.lines[line]
+            while (found := _PROPERTY.match(text, column)) is not None:
+                if found[0].startswith("!"):
+                    start, end = (
+                        Position(line=line + 1, column=column + 1),
+                        Position(line=line + 1, column=found.end(1) + 1),
+                    )
+                    message = f"the tag {found[1]} is not allowed; a spec is plain data"
+                    self._report("yaml-tag", message, start, end, "remove the tag")
+                column = found.end()
+            if column < len(text) and text[column] != "#":
+                return line, column
+            column = _INDENT.match(self.lines[line + 1]).end() if line + 1 < len(self.lines) else 0  # type: ignore[union-attr]
+        return event.end_mark.line, event.end_mark.column
 
     def _start_collection(self, event: Any) -> None:
-        self._check_node(event)
+        self._count(event)
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse("document-too-large", f"nested more than {MAX_DEPTH} levels deep", event)
-        self._open.append(_Open(event.start_mark, event.anchor, type(event).__name__ == "MappingStartEvent"))
+        line, column = self._own_start(event)
+        is_mapping = type(event).__name__ == "MappingStartEvent"
+        start = Position(line=line + 1, column=column + 1)
+        self._open.append(_Open(start, event.anchor, is_mapping, bool(event.flow_style)))
 
     def _end_collection(self, event: Any) -> None:
         opened = self._open.pop()
         size = 1 + sum(item.size for item in opened.items)
-        if size > MAX_EXPANDED_NODES:
-            message = f"aliases expand to more than {MAX_EXPANDED_NODES:,} values"
-            raise self._refuse("document-too-large", message, event)
         depth = 1 + max((item.depth for item in opened.items), default=0)
         if depth > MAX_DEPTH:
             raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
         value = self._mapping(opened.items) if opened.is_mapping else list(opened.items)
-        node = Node(value, _position(opened.start), _position(event.end_mark), self.filename, size, depth)
-        self._add(node, opened.anchor)
+        # A block ends with the last of its items; ruamel's mark is that of whatever comes next.
+        self._last_end = end = _position(event.end_mark) if opened.is_flow else self._last_end
+        self._add(Node(value, opened.start, end, self.filename, size, depth, is_flow=opened.is_flow), opened.anchor)
 
     def _scalar(self, event: Any) -> None:
-        self._check_node(event)
-        start, end = _position(event.start_mark), _position(event.end_mark)
-        plain = event.implicit[0] and event.tag is None
+        self._count(event)
+        start, end = self._range(event)
+        plain = event.implicit[0] and event.ctag is None
         value = self._resolve(event.value, start, end) if plain else event.value
-        opened = self._open[-1] if self._open else None
-        if event.value == "" and plain and opened and opened.is_mapping and len(opened.items) % 2:
-            # An empty value has no text of its own, and its mark is that of whatever comes next: show its key.
-            start, end = opened.items[-1].start, opened.items[-1].end
+        if isinstance(value, str) and _SURROGATES.search(value):
+            value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
             message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
             self._report("yaml-syntax", message, start, end, "remove it")
             value = _NO_TEXT.sub("", value)
         self._add(Node(value, start, end, self.filename), event.anchor)
+
+    def _range(self, event: Any) -> tuple[Position, Position]:
+        """Where a scalar's text stands. An empty value has none: its key is shown, or its dash."""
+        opened = self._open[-1] if self._open else None
+        line, column = self._own_start(event)
+        if event.value == "" and event.style is None and opened is not None:
+            if opened.is_mapping and len(opened.items) % 2:
+                return opened.items[-1].start, opened.items[-1].end
+            if not opened.is_mapping and not opened.is_flow:
+                return self._dash(event)
+        start, end = Position(line=line + 1, column=column + 1), _position(event.end_mark)
+        if (end.line, end.column) < (start.line, start.column):  # nothing stands behind an anchor or a tag
+            start = end
+        if event.style in ("|", ">"):
+            last = next((at for at in range(end.line - 2, line, -1) if self.lines[at].strip()), line)
+            end = Position(line=last + 1, column=len(self.lines[last].rstrip()) + 1)
+        self._last_end = end
+        return start, end
+
+    def _dash(self, event: Any) -> tuple[Position, Position]:
+        line, column = event.start_mark.line, event.start_mark.column
+        before = self.lines[line].rfind("-", 0, column) if line < len(self.lines) else -1
+        column = before if before >= 0 else column
+        self._last_end = Position(line=line + 1, column=column + 2)
+        return Position(line=line + 1, column=column + 1), self._last_end
 
     def _resolve(self, text: str, start: Position, end: Position) -> Scalar:
         if _NULL.fullmatch(text):
@@ -221,12 +257,14 @@ class _Builder:
         return text
 
     def _alias(self, event: Any) -> None:
-        self._num_nodes += 1
         if any(opened.anchor == event.anchor for opened in self._open):
             raise self._refuse("yaml-alias", f"the alias *{event.anchor} stands inside what it names", event)
         if event.anchor not in self._anchors:
             raise self._refuse("yaml-alias", f"there is no anchor &{event.anchor} before this alias", event)
-        self._add(self._anchors[event.anchor], None)
+        node = self._anchors[event.anchor]
+        self._count(event, node.size)
+        self._last_end = _position(event.end_mark)
+        self._add(node, None)
 
     def _add(self, node: Node, anchor: str | None) -> None:
         if anchor is not None:

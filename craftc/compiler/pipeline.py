@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from craftc.compiler.blame import blame
-from craftc.compiler.checks import ABLATION_RULES, EXPERIMENT_RULES, Checked, check
+from craftc.compiler.checks import Checked, check
 from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.compose import compose
 from craftc.compiler.designs import BASE, FULL
@@ -34,12 +34,12 @@ from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.passes.share import share
 from craftc.compiler.probe import probe
-from craftc.compiler.problem import Problem, show
+from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.rebase import rebase
 from craftc.compiler.recall import Recalled
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
-from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.stages import stages
 from craftc.compiler.tree import look_up
 from craftc.compiler.validate import Validated, validate
@@ -100,7 +100,7 @@ def analyse(
     """
     document, diagnostics = parse(text, filename)
     if document is None:
-        return Analysis(None, None, (), tuple(diagnostics))
+        return Analysis(None, None, (), _sorted(diagnostics))
     kind = kind or file_kind(document.root)
     if kind is None:
         return Analysis(document, None, (), ())
@@ -138,7 +138,9 @@ def analyse(
 
 def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVariant, ...], list[Problem]]:
     """The variants of a spec, and what is wrong beside the problems of its values."""
-    problems = untainted(check(base, EXPERIMENT_RULES + ABLATION_RULES + SEARCH_RULES), validated.tainted)
+    problems = untainted(check(base, EXPERIMENT_RULES + DESIGN_RULES), validated.tainted)
+    if len(validated.problems) + len(problems) > MAX_TOLD:
+        return (), problems
     expansion = expand(base, validated.problems + problems)
     problems += untainted(expansion.problems, validated.tainted)
     searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
@@ -272,6 +274,7 @@ def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: D
 def _sorted(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """By place, each once: what an alias repeats is a mistake in one place."""
     unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
-    return tuple(
-        sorted(unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message))
+    found = sorted(
+        unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message)
     )
+    return tuple(found) if len(found) <= MAX_TOLD else (*found[:MAX_TOLD], too_many_mistakes(found[MAX_TOLD].range))

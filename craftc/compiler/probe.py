@@ -7,13 +7,15 @@ from typing import Any
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import resolve_variant
-from craftc.compiler.problem import Problem
+from craftc.compiler.problem import MAX_TOLD, Problem
 from craftc.compiler.search_checks import SPACE, ranges
 from craftc.compiler.tree import touch
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import ParameterRange
 
+MAX_PROBES = 2_000
+"""Each is a spec of its own that is checked, which takes a third of a millisecond."""
 _FIELD_CODES = {
     "unknown-key", "unknown-factor", "unknown-kind", "unknown-component", "unfit-component", "unknown-choice",
     "missing-key", "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
@@ -28,14 +30,25 @@ def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) 
     not divide) is told where every end makes it and no other searched path could mend it; otherwise such points are
     refused as they are proposed. Each is told once, at the value in `search.space`.
     """
+    points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
+    variants, known = list(variants), list(known)
+    if points * len(variants) > MAX_PROBES:
+        message = (
+            f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
+        )
+        return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
+    # An end that breaks a rule of ranges is not told of a second time.
+    mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
     searched = [parse_path(path) for path, _ in ranges(base)]
     for variant in variants:
         for path, given in ranges(base):
-            if len(given.forms) != 1:
+            if len(given.forms) != 1 or (*SPACE, path) in mistaken:
                 continue
             others = [target for target in searched if target != parse_path(path)]
+            if len(told) > MAX_TOLD:
+                return list(told.values())
             for problem in _probe_range(base, variant, path, given, others, before):
                 told.setdefault((problem.code, problem.path, problem.message), problem)
     return list(told.values())

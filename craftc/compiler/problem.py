@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from craftc.compiler.document import Document
-from craftc.schemas.diagnostic import Diagnostic, Path, Related, Severity
+from craftc.compiler.nearest import nearest
+from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
 
 MAX_SHOWN = 60
 """Characters of a user's text that a message repeats."""
+MAX_TOLD = 200
+"""Mistakes that are told of one spec; whoever has more mends those first. Of 1 MiB of them, all would take minutes."""
+MAX_MESSAGE = 600
+"""Characters of a message."""
 MAX_NAMES = 20
 """Known names that a message lists."""
 
@@ -37,13 +42,24 @@ class Problem:
         return document.diagnose(
             self.code,
             self.path,
-            self.message,
-            self.hint,
+            cut(self.message),
+            self.hint and cut(self.hint),
             key=self.at_key,
             severity=self.severity,
             related=self.related,
             within=self.within,
         )
+
+
+def too_many_mistakes(where: Range) -> Diagnostic:
+    """Says that what else is wrong from this place on is not told."""
+    message = f"{MAX_TOLD} mistakes are told; there are more from here on"
+    return Diagnostic(severity="note", code="too-many-mistakes", message=message, hint="mend those first", range=where)
+
+
+def cut(text: str) -> str:
+    """A text short enough to be read: a message may hold what a user wrote, which may be all of a file."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 3]}..."
 
 
 def show(value: Any) -> str:
@@ -63,18 +79,17 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like this one; None where none is near."""
-    from difflib import get_close_matches  # a clean spec needs none
-
-    near = get_close_matches(name[:MAX_SHOWN], list(known), n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint naming the nearest known name, or None where nothing is near."""
     near = nearest(name, known)
     return f'did you mean "{near}"?' if near else None
+
+
+def all_of(names: Iterable[str], by: str = ", ") -> str:
+    """Names for a message, one after another; of very many the first."""
+    listed = list(names)
+    more = f" and {len(listed) - MAX_NAMES} more" if len(listed) > MAX_NAMES else ""
+    return by.join(listed[:MAX_NAMES]) + more
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -1,8 +1,10 @@
 """Rules of a search: one function and one code each. Every function yields what breaks its rule."""
 
+import json
 from collections.abc import Iterator
 
 from craftc.compiler.checks import Checked, Rule
+from craftc.compiler.effect_checks import pruner_never_prunes
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.tree import touch
 from craftc.schemas.diagnostic import Path, parse_path
@@ -80,11 +82,12 @@ def _divides(step: float, width: float) -> bool:
 def range_choices(checked: Checked) -> Iterator[Problem]:
     """A choice is listed once."""
     for path, given in ranges(checked):
-        seen: list[object] = []
+        seen: set[tuple[type, str]] = set()
         for index, value in enumerate(given.choice or ()):
-            if any(value == other and type(value) is type(other) for other in seen):
+            identity = type(value), json.dumps(value, sort_keys=True)
+            if identity in seen:
                 yield Problem("duplicate-choice", (*SPACE, path, "choice", index), f"{show(value)} is listed twice")
-            seen.append(value)
+            seen.add(identity)
 
 
 def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
@@ -123,5 +126,11 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
 RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
 """What every range has to keep, whatever field it is for."""
 
-SEARCH_RULES: tuple[Rule, ...] = (search_without_space, *RANGE_RULES, searched_factor_twice, moving_target)
+SEARCH_RULES: tuple[Rule, ...] = (
+    search_without_space,
+    *RANGE_RULES,
+    searched_factor_twice,
+    moving_target,
+    pruner_never_prunes,
+)
 """What the search has to keep; asked once, of the spec as written."""

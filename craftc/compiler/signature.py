@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from craftc.compiler.annotation import Scope, is_exact, read_annotation, read_literal
 from craftc.compiler.constructor import Argument, arguments_of, bases_of
-from craftc.compiler.problem import did_you_mean, nearest, one_of, show
+from craftc.compiler.nearest import nearest
+from craftc.compiler.problem import did_you_mean, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
 from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related

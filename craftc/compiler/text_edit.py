@@ -89,6 +89,9 @@ class Text:
             above.insert(0, self.line(first).strip())
         end = node.end if not isinstance(node.value, dict | list) or self.is_flow(node) else None
         value = self.between(node.start, end) if end is not None and node.value is not None else ""
+        anchor = self.text.find("&", self.offset(key.end), self.offset(node.start))
+        if value and anchor >= 0:  # stands before the value, and goes where it goes
+            value = self.text[anchor : self.offset(node.start)] + value
         beside = "" if is_flow or end is None else self.line(last)[end.column - 1 :].strip()
         comments = (*above, *([beside] if beside.startswith("#") else []))
         return Entry(path, key, node, parent, (first, last), value, comments, is_flow)

@@ -1,6 +1,6 @@
 """Plain trees of dict and list, as YAML gives them: copy one, and look up, set and delete by path."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from craftc.schemas.diagnostic import Path
@@ -14,6 +14,12 @@ def copy_tree(tree: Any) -> Any:
     if isinstance(tree, list):
         return [copy_tree(item) if isinstance(item, _COLLECTIONS) else item for item in tree]
     return tree
+
+
+def count_values(tree: Any) -> int:
+    """How many values a tree holds, itself and every mapping and list among them."""
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return 1 + sum(map(count_values, inner))
 
 
 _COLLECTIONS = (dict, list)
@@ -62,6 +68,18 @@ def delete_path(tree: Any, path: Path) -> bool:
         del parent[path[-1]]
         return True
     return False
+
+
+class Touching:
+    """Asks of many places whether they touch one of a fixed set; `touch` for each pair would be quadratic."""
+
+    def __init__(self, places: Iterable[Path]) -> None:
+        self._places = frozenset(places)
+        self._above = frozenset(place[:length] for place in self._places for length in range(len(place)))
+
+    def __contains__(self, path: object) -> bool:
+        assert isinstance(path, tuple)
+        return path in self._above or any(path[:length] in self._places for length in range(len(path) + 1))
 
 
 def touch(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ the rules between fields can still be checked; `tainted` names what was mended.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,9 +16,9 @@ from craftc.compiler.arguments import check_component
 from craftc.compiler.component_fields import component_places
 from craftc.compiler.mend import mend_all
 from craftc.compiler.misfits import empty_value, section_problems
-from craftc.compiler.problem import Problem
+from craftc.compiler.problem import MAX_TOLD, Problem
 from craftc.compiler.spec_places import component_field
-from craftc.compiler.tree import copy_tree, touch
+from craftc.compiler.tree import Touching, copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Spec
@@ -45,6 +46,8 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
     problems: list[Problem] = []
     for place in component_places(tree):
         problems += check_component(place, catalogue)
+        if len(problems) > MAX_TOLD:
+            return Validated(None, tree, problems, frozenset())
     mended: list[Path] = []
     for _ in range(_MAX_MENDS):
         spec, found = _validate_sections(tree, catalogue)
@@ -54,7 +57,10 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
             tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
             return Validated(spec, spec.model_dump(mode="json"), told, frozenset(tainted.union(mended)), tree)
         # What an earlier mend left behind is no mistake of the user's.
-        problems += [p for p in found if not any(touch(p.path, path) for path in mended)]
+        left_behind = Touching(mended)
+        problems += [p for p in found if p.path not in left_behind]
+        if len(problems) > MAX_TOLD:
+            break
         mended += mend_all(tree, found)
     return Validated(None, tree, _without_meant(problems), frozenset())
 
@@ -68,7 +74,7 @@ def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec
         found = section_problems(error, tree, catalogue)
     told = {problem.path for problem in found}
     # What is None where nothing is written is not so by being written as nothing: that is a slip.
-    found += [empty_value(path) for path in _empty_places(tree) if path not in told]
+    found += [empty_value(path) for path in islice(_empty_places(tree), MAX_TOLD + 1) if path not in told]
     return (None, found) if found else (spec, [])
 
 

@@ -90,6 +90,8 @@ def describe(fragment: dict[str, Any]) -> str:
         return _describe_array(fragment)
     if kind == "string" and fragment.get("format") == "path":
         return "a path"
+    if kind == "object" and fragment.get("maxProperties"):
+        return f"a mapping of at most {fragment['maxProperties']} keys"
     if kind == "object" and fragment.get("minProperties"):
         return "a mapping with at least one key"
     words = {"string": "text", "boolean": "true or false", "object": "a mapping"}
@@ -113,6 +115,8 @@ def _number(value: float) -> str:
 
 def _describe_array(fragment: dict[str, Any]) -> str:
     low, high = fragment.get("minItems"), fragment.get("maxItems")
-    count = f" of {low}" if low and low == high else f" of at least {low}" if low else ""
+    count = (
+        f" of {low}" if low and low == high else f" of at least {low}" if low else f" of at most {high}" if high else ""
+    )
     items = describe(fragment.get("items", {}))
     return f"a list{count}, each {items}" if items != "a value" else f"a list{count}"

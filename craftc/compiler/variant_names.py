@@ -1,8 +1,11 @@
 """Settings to names that a table has room for: as few parts of a path, and as few characters of a value, as will do."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from craftc.compiler.parse import MAX_DEPTH
 
 MAX_VALUE = 40
 """Characters of one value in a name."""
@@ -10,16 +13,18 @@ MAX_VALUE = 40
 
 def short_names(paths: set[str]) -> dict[str, str]:
     """Each path by as few of its last parts as tell it from the others: `model.num_layers` to `num_layers`."""
-    names: dict[str, str] = {}
-    for path in paths:
-        parts = path.split(".")
-        for count in range(1, len(parts) + 1):
-            name = ".".join(parts[-count:])
-            others = [other for other in paths if other != path and (f".{other}").endswith(f".{name}")]
-            if not others and not parts[-count].isdigit():
-                break
-        names[path] = name
-    return names
+    endings = Counter(ending for path in paths for ending in _endings(path))
+
+    def is_telling(name: str) -> bool:
+        return endings[name] == 1 and not name.partition(".")[0].isdigit()
+
+    return {path: next(filter(is_telling, _endings(path)), path) for path in paths}
+
+
+def _endings(path: str) -> Iterator[str]:
+    """The last part, the last two and so on; of a path deeper than any spec only so many."""
+    parts = path.split(".")[-MAX_DEPTH:]
+    return (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
 
 
 def value_names(values: Sequence[Any]) -> list[str]:

@@ -6,6 +6,7 @@ from functools import partial
 from craftc.runtime.backend import BackendError, pick_device
 from craftc.runtime.job import run_job
 from craftc.runtime.job_source import JobSource, PlanSource, Point, Work
+from craftc.runtime.own_code import make_importable
 from craftc.runtime.run_work import Report, run_work
 from craftc.runtime.search_source import SearchContext, SearchSource
 from craftc.runtime.store import Store
@@ -19,6 +20,7 @@ class InlineBackend:
     def run(self, plan: Plan, store: Store, search: SearchContext | None = None) -> Generator[Event, None, None]:
         """See Backend.run."""
         _check_workers(plan)
+        make_importable(plan.import_folders)
         source, report = _open(plan, store, search)
         # One job at a time, so there is never one to wait for.
         while isinstance(work := source.next(), Work):

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
+from craftc.components.own_line import own_line
 from craftc.runtime.shared_training import Lost, companies, train_company
 from craftc.runtime.store import Store, StoreError
 from craftc.schemas.plan import Trial
@@ -181,7 +182,7 @@ def failure(trial: Trial, error: Exception) -> TrialFailed:
     """What is told of a trial that raised.
 
     craftc's own errors carry a code and a sentence; any other is the user's code or a bug, named by its
-    class.
+    class. Where a line of the user's own code is to blame, the message ends with it.
     """
     code, message, epoch = "trial-crashed", f"{type(error).__name__}: {error}", None
     if isinstance(error, TrainingError | DataError | StoreError):
@@ -191,7 +192,12 @@ def failure(trial: Trial, error: Exception) -> TrialFailed:
     return TrialFailed(
         trial=trial.id,
         code=code,
-        message=message.splitlines()[0],
+        message=_one_line(message, error),
         epoch=epoch,
         traceback="".join(traceback.format_exception(error)),
     )
+
+
+def _one_line(message: str, error: Exception) -> str:
+    line = "" if isinstance(error, DataError) else own_line(error)
+    return message.splitlines()[0] + (f" ({line})" if line else "")

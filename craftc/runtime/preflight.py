@@ -1,11 +1,20 @@
 """What only the data can show, before anything is trained: a plan in, the data's contradictions out."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
 
+from craftc.compiler.data_checks import NEED_IMAGES
+from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
+
+if TYPE_CHECKING:
+    from craftc.training.prepare import PreparedData
 
 
 @dataclass(frozen=True)
@@ -20,34 +29,72 @@ class DataProblem:
 
 
 def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]:
-    """Load, split and check the data of every new trial, once for each different `data`, `model` and `objective`.
+    """Import what new trials name of the user's own; load, split and check their data, once for each different `data`,
+    `model`, `objective` and batch.
 
-    numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the folder
-    `prepared`, workers find what took long.
+    Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
+    folder `prepared`, workers find what took long.
     """
+    make_importable(plan.import_folders)
+    if unimportable := _check_imports(plan):
+        return unimportable
     problems: dict[DataProblem, None] = {}
     seen: set[str] = set()
     for trial in plan.trials:
-        key = json.dumps([trial.config[section] for section in ("data", "model", "objective")], sort_keys=True)
+        decisive = [trial.config[section] for section in ("data", "model", "objective")]
+        key = json.dumps([*decisive, trial.config["training"]["batch_size"]], sort_keys=True)
         if trial.status == "new" and key not in seen:
             seen.add(key)
             problems |= dict.fromkeys(_check(trial, prepared))
     return list(problems)
 
 
+def _check_imports(plan: Plan) -> list[DataProblem]:
+    """Each component of the user's own that cannot be imported, once."""
+    places = {kind: path for trial in plan.trials if trial.status == "new" for path, kind in own_kinds(trial.config)}
+    found = {kind: cannot_import(kind, plan.import_folders) for kind in places}
+    hint = "linting reads the file, running imports it; install what it needs, or mend it"
+    return [
+        DataProblem("component-not-importable", places[kind], message, hint)
+        for kind, message in found.items()
+        if message
+    ]
+
+
 def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.prepare import infer_facts, missing_classes, prepare
+    from craftc.training.prepare import infer_facts, prepare
     from craftc.training.prepared_files import shelf_of
 
     config = trial.config
     try:
         data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
+        infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
+        for index, metric in enumerate(config["objective"]["metrics"]):
+            infer_facts(metric, data.facts, f"objective.metrics.{index}")
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
+    return [*_beyond_linting(config, data), *_missing_classes(data)]
+
+
+def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
+    """The rules of `compiler/data_checks.py`, for sources whose content a spec does not tell."""
+    for index, augmentation in enumerate(config["data"]["augment"]):
+        if augmentation["kind"] in NEED_IMAGES["augmentations"] and "num_lines" not in data.facts:
+            message = f"{augmentation['kind']} needs images, and the data is a table"
+            yield DataProblem("needs-images", ("data", "augment", index), message, None)
+    batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
+    if batch_size > num_train:
+        message = f"a batch of {batch_size} is more than the train split, {num_train} samples: an epoch is one step"
+        yield DataProblem("batch-too-large", ("training", "batch_size"), message, None, "warning")
+
+
+def _missing_classes(data: PreparedData) -> list[DataProblem]:
+    from craftc.training.prepare import missing_classes
+
     hint = "metrics averaged over classes leave them out there; enlarge the split or stratify"
     return [
         DataProblem(

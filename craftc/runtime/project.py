@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from craftc.compiler.import_path import project_root
+from craftc.compiler.import_path import ROOT_MARK, project_root
 from craftc.runtime.backend import BackendError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NUM_LARGEST = 5
 class Packed:
     """The files of a project that travel. `spec` and `files` are relative to `root`, sorted.
 
-    `skipped` are links to folders, which do not travel.
+    `skipped` are links to folders, which do not travel. `spec` may be empty, where there is none.
     """
 
     root: Path
@@ -50,15 +50,20 @@ def pack(spec: Path, runs_dir: Path, *, max_bytes: int = MAX_BYTES) -> Packed:
     """
     root = project_root(spec)
     own = spec.resolve().relative_to(root).as_posix()
+    return pack_folder(root, runs_dir, spec=own, max_bytes=max_bytes)
+
+
+def pack_folder(root: Path, runs_dir: Path, *, spec: str = "", max_bytes: int = MAX_BYTES) -> Packed:
+    """As `pack`, of a project by its root; without a spec, none of its files travels whatever the rules say."""
     avoid = {root / "runs", Path(os.path.abspath(runs_dir))}
     found = list(_walk(root, root, avoid, ()))
     skipped = tuple(sorted(path for path, is_file in found if not is_file))
-    files = tuple(sorted({own, *(path for path, is_file in found if is_file)}))
+    files = tuple(sorted({*filter(None, [spec]), *(path for path, is_file in found if is_file)}))
     sizes = {path: (root / path).stat().st_size for path in files}
     num_bytes = sum(sizes.values())
     if num_bytes > max_bytes:
         raise BackendError("project-too-large", _too_large(root, sizes, max_bytes))
-    return Packed(root, own, files, skipped, num_bytes)
+    return Packed(root, spec, files, skipped, num_bytes)
 
 
 def digest(packed: Packed) -> str:
@@ -72,7 +77,9 @@ def digest(packed: Packed) -> str:
 
 
 def stage(packed: Packed, folder: Path) -> None:
-    """Copy the files to a folder, links as what they lead to."""
+    """Copy the files to a folder, links as what they lead to, and mark it as a project's root, as .git stays here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ROOT_MARK).touch()
     for path in packed.files:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from craftc.runtime.backend import absolute
 from craftc.runtime.job_source import PlanSource
 from craftc.runtime.ray_environment import ray_environment
+from craftc.runtime.ray_project import SentCode, sent_code
 from craftc.runtime.ray_token import show_token
 from craftc.runtime.search_source import SearchContext, SearchSource
 from craftc.runtime.store import Store
@@ -43,25 +45,36 @@ class RayBackend:
 
             store = absolute(store)
             requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
-            with connected_ray(self._address, shared=self._scratch or store.root) as folder:
+            with ExitStack() as stack:
+                code = SentCode(plan.import_folders)
+                if self._address is not None:
+                    code = stack.enter_context(sent_code(plan.import_folders, store.root.parent))
+                shared = self._scratch or store.root
+                connected = connected_ray(self._address, shared=shared, runtime_env=code.runtime_env)
+                folder = stack.enter_context(connected)
                 if self._address is not None:
                     check_machines(store.root)
                 check_placement(requests)
-                yield from _events(plan, store, search, folder)
+                yield from _events(plan, store, search, folder, code.import_folders)
 
 
-def _events(plan: Plan, store: Store, search: SearchContext | None, folder: Path) -> Iterator[Event]:
+def _events(
+    plan: Plan, store: Store, search: SearchContext | None, folder: Path, import_folders: tuple[str, ...]
+) -> Iterator[Event]:
     """Tune blocks until it is done, so it gets a thread of its own."""
     from craftc.runtime.ray_feed import JobFeed
+    from craftc.runtime.ray_job import JobSetting
     from craftc.runtime.ray_study import study_actor
     from craftc.runtime.ray_tune import tune_jobs
 
     with ExitStack() as stack:
+        setting = JobSetting(str(store.root), str(folder), import_folders=import_folders)
         if plan.search is None or search is None:
-            feed = JobFeed(PlanSource(plan), store, folder)
+            feed = JobFeed(PlanSource(plan), setting)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
-            feed = JobFeed(SearchSource(plan, store, studies, search.propose), store, folder, study=studies.name)
+            source = SearchSource(plan, store, studies, search.propose)
+            feed = JobFeed(source, replace(setting, study=studies.name))
         thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
         thread.start()
         try:

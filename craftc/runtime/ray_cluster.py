@@ -25,8 +25,9 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 @contextmanager
-def connected_ray(address: str | None, *, shared: Path) -> Iterator[Path]:
-    """A private Ray, whose processes and files are gone afterwards, or a connection to the one at `address`.
+def connected_ray(address: str | None, *, shared: Path, runtime_env: dict[str, Any] | None = None) -> Iterator[Path]:
+    """A private Ray, whose processes and files are gone afterwards, or a connection to the one at `address`, whose
+    workers get the `runtime_env`.
 
     Yields a folder for Tune's own files, which every machine sees: for a cluster, one in `shared`. It is gone
     afterwards too. The caller's SIGTERM handler stays. Raises BackendError.
@@ -35,7 +36,7 @@ def connected_ray(address: str | None, *, shared: Path) -> Iterator[Path]:
         with _private_folder() as folder, _started(folder):
             yield folder / "tune"
     else:
-        with _attached(address), _folder_in(shared) as folder:
+        with _attached(address, runtime_env), _folder_in(shared) as folder:
             yield folder
 
 
@@ -96,12 +97,12 @@ def _started(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _attached(address: str) -> Iterator[None]:
+def _attached(address: str, runtime_env: dict[str, Any] | None) -> Iterator[None]:
     check_reachable(address)
     try:
         _check_answers(address)
         with _sigterm_handler_kept():
-            ray.init(address=address)
+            ray.init(address=address, runtime_env=runtime_env or None)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         raise BackendError("cluster-unreachable", f'no Ray cluster answers at "{address}": {error}') from error
     try:

@@ -16,8 +16,7 @@ from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
 from craftc.runtime.job_source import JobSource, Work
-from craftc.runtime.ray_job import EVENTS, job_config
-from craftc.runtime.store import Store
+from craftc.runtime.ray_job import EVENTS, JobSetting, job_config
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned
 
 MAX_ATTEMPTS = 2
@@ -37,15 +36,12 @@ class Attempt:
 class JobFeed:
     """Jobs that wait, jobs that run, and the events of both. Tune's thread feeds it, the run's thread drains it."""
 
-    def __init__(self, source: JobSource, store: Store, scratch: Path, *, study: str | None = None) -> None:
-        """`scratch`: a folder for files of no lasting use. `study`: the name of the actor that points report to."""
+    def __init__(self, source: JobSource, setting: JobSetting) -> None:
         self._source = source
         self._again: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
         self._settled: set[str] = set()
-        self._store = store
-        self._scratch = scratch
-        self._study = study
+        self._setting = setting
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
 
@@ -61,7 +57,7 @@ class JobFeed:
         if attempt is None:
             return None if self._running else str(Searcher.FINISHED)
         self._running[tune_id] = attempt
-        return job_config(attempt.work, self._store, self._scratch, self._study)
+        return job_config(attempt.work, self._setting)
 
     def _next_attempt(self) -> Attempt | None:
         if self._again:

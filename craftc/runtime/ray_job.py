@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from ray import tune
 from craftc.runtime.backend import pick_device
 from craftc.runtime.job import run_job
 from craftc.runtime.job_source import Work
+from craftc.runtime.own_code import make_importable
 from craftc.runtime.ray_cluster import worker_bundle
 from craftc.runtime.ray_study import reporter_to
 from craftc.runtime.run_work import Run, run_work
@@ -31,14 +33,23 @@ FIRST_EVENT_TIMEOUT_S = 1.0
 MORE_EVENTS_TIMEOUT_S = 0.25
 
 
-def job_config(work: Work, store: Store, scratch: Path, study: str | None) -> dict[str, Any]:
-    """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`.
+@dataclass(frozen=True)
+class JobSetting:
+    """What all jobs of a run are given.
 
-    `scratch`: a folder for files that nobody reads after the job; every machine sees it.
-    `study`: the name of the actor that a job with a point reports to.
+    `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
+    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`.
     """
-    content = {"work": work.model_dump(mode="json"), "store": str(store.root), "scratch": str(scratch), "study": study}
-    return {"job": json.dumps(content)}
+
+    store: str
+    scratch: str
+    study: str | None = None
+    import_folders: tuple[str, ...] = ()
+
+
+def job_config(work: Work, setting: JobSetting) -> dict[str, Any]:
+    """A job as a Tune config: one string, since Tune would read meaning into keys such as `grid_search`."""
+    return {"job": json.dumps({"work": work.model_dump(mode="json"), "setting": asdict(setting)})}
 
 
 class RayJob(tune.Trainable):
@@ -55,9 +66,11 @@ class RayJob(tune.Trainable):
         """Begin the job."""
         content = json.loads(config["job"])
         work = Work.model_validate(content["work"])
-        store = Store(Path(content["store"]))
-        report = reporter_to(content["study"]) if work.point is not None else None
-        run = _run(work.resources, store, Path(content["scratch"]))
+        setting = JobSetting(**content["setting"])
+        make_importable(setting.import_folders)
+        store = Store(Path(setting.store))
+        report = reporter_to(setting.study) if work.point is not None and setting.study is not None else None
+        run = _run(work.resources, store, setting)
         self._pump = EventPump(run_work(work, run, store=store, report=report))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -76,13 +89,19 @@ class RayJob(tune.Trainable):
         self._pump.stop()
 
 
-def _run(resources: JobResources, store: Store, scratch: Path) -> Run:
+def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
     if resources.workers == 1:
         return partial(run_job, store=store, device=pick_device(resources.gpu), cpus=resources.cpu)
     # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
     from craftc.runtime.ray_team import team_events
 
-    return partial(team_events, resources=resources, store=store, scratch=scratch)
+    return partial(
+        team_events,
+        resources=resources,
+        store=store,
+        scratch=Path(setting.scratch),
+        import_folders=setting.import_folders,
+    )
 
 
 class EventPump:

@@ -18,6 +18,7 @@ from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, Work
 from ray.util.queue import Empty, Queue
 
 from craftc.runtime.job import Decide, reuse
+from craftc.runtime.own_code import make_importable
 from craftc.runtime.ray_cluster import worker_bundle
 from craftc.runtime.ray_gang import ENVIRONMENT, GangTrainer
 from craftc.runtime.store import Store
@@ -32,11 +33,17 @@ DEATHS = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutE
 
 
 def team_events(
-    trials: Sequence[Trial], *, resources: JobResources, store: Store, scratch: Path, decide: Decide
+    trials: Sequence[Trial],
+    *,
+    resources: JobResources,
+    store: Store,
+    scratch: Path,
+    decide: Decide,
+    import_folders: Sequence[str] = (),
 ) -> Iterator[Event]:
     """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files.
 
-    `decide` is sent to the first of them, and asked there.
+    In each of them `import_folders` are made importable. `decide` is sent to the first of them, and asked there.
 
     A trial that fails ends its workers, and the next one gets others. Raises RuntimeError where a worker dies.
     """
@@ -49,18 +56,16 @@ def team_events(
         # Wait for another run that trains it without holding workers for it; the first worker then locks it itself.
         with store.lock(left[0].id):
             pass
-        for event in _told_by_workers(left, resources, store, scratch, decide):
+        queue = Queue(actor_options={"num_cpus": 0})
+        config = {"decide": decide, "queue": queue, "import_folders": list(import_folders)}
+        for event in _told_by_workers(_trainer(left, resources, store, scratch, config), queue):
             yield event
             if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
                 left.pop(0)
 
 
-def _told_by_workers(
-    trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, decide: Decide
-) -> Generator[Event, None, None]:
+def _told_by_workers(trainer: GangTrainer, queue: Queue) -> Generator[Event, None, None]:
     """What happens until the workers are through, or one fails; a failure comes last, when all of them are gone."""
-    queue = Queue(actor_options={"num_cpus": 0})
-    trainer = _trainer(trials, resources, store, scratch, decide, queue)
     failures: list[TrialFailed] = []
     with ThreadPoolExecutor(1) as executor:
         fit = executor.submit(trainer.fit)
@@ -85,18 +90,16 @@ def _told_by_workers(
 
 
 def _trainer(
-    trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, decide: Decide, queue: Queue
+    trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, config: dict[str, Any]
 ) -> GangTrainer:
-    config = {
+    given = {
         "trials": [trial.model_dump(mode="json") for trial in trials],
         "resources": resources.model_dump(mode="json"),
         "store": str(store.root),
-        "decide": decide,
-        "queue": queue,
     }
     return GangTrainer(
         _work,
-        config,
+        given | config,
         num_workers=resources.workers,
         resources_per_worker=worker_bundle(resources),
         # The same again when the job is retried. What it resumes from is the store.
@@ -118,6 +121,7 @@ def _queued(queue: Queue, fit: "Future[Any]") -> Iterator[Event]:
 
 def _work(config: dict[str, Any]) -> None:
     """What each worker does."""
+    make_importable(config["import_folders"])
     # In the worker alone: it has torch already.
     import torch
 

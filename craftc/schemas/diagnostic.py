@@ -26,7 +26,12 @@ def format_path(path: Path) -> str:
 
 def parse_path(text: str) -> Path:
     """Split a dotted path as a user writes it: `training.schedule.0.epochs`. Digits become indices."""
-    return tuple(int(part) if part.isdigit() else part for part in text.split("."))
+    return tuple(int(part) if _is_index(part) else part for part in text.split("."))
+
+
+def _is_index(part: str) -> bool:
+    """Not every digit of Unicode, nor every length of digits, is one that int() takes."""
+    return part.isascii() and part.isdigit() and len(part) < 10
 
 
 class Position(Frozen):

@@ -85,8 +85,13 @@ class Data(Frozen):
         default_factory=lambda: Component(kind="none"),
         description="Normalization, fitted on the train split alone.",
     )
+    layout: Literal["source", "channels", "lines", "flat"] = Field(
+        "source",
+        description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it; "
+        "channels: images as (C, H, W), grey ones with C = 1; lines: (H, C * W), a table as one line; flat: (F).",
+    )
     augment: Annotated[List[Component], ComponentGroup("augmentations")] = Field(
-        (), description="Random changes to each train batch, in order."
+        (), description="Random changes to each train batch, in order, in that shape."
     )
 
 
@@ -197,11 +202,13 @@ class Ablation(Frozen):
     )
     exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
         (),
+        max_length=1000,
         description="Combinations, path to value, that are left out.",
         examples=[[{"model.dropout": 0.1, "training.batch_size": 64}]],
     )
     require: List[str] = Field(
         (),
+        max_length=1000,
         description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',
         examples=[["model.d_model % model.num_heads == 0"]],
     )
@@ -279,6 +286,7 @@ class Search(Frozen):
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict,
+        max_length=200,
         description="Path to range; takes the place of the same path in `use`.",
         examples=[{"training.optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}],
     )

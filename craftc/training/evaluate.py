@@ -13,6 +13,9 @@ from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit, evaluation_batches
 from craftc.training.errors import require_finite
+from craftc.training.measures import computed
+from craftc.training.named import named
+from craftc.training.objective import sum_and_weight
 from craftc.training.random import key, seed_everything
 
 
@@ -47,11 +50,12 @@ def evaluate(
     with torch.inference_mode():
         for x_B, y_B in evaluation_batches(split, batch_size):
             logits_BC = parts.team.whole(model(parts.team.part(x_B)), len(x_B))
-            sums.append(torch.stack(parts.objective(logits_BC, y_B)))
-            for metric in metrics.values():
-                metric.update(logits_BC, y_B)
+            sums.append(torch.stack(sum_and_weight(parts.objective, logits_BC, y_B)))
+            for name, metric in metrics.items():
+                with named(f"metric {name}", code="metric-failed"):
+                    metric.update(logits_BC, y_B)
         loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
-        values = {name: float(metric.compute()) for name, metric in metrics.items()}
+        values = {name: computed(name, metric) for name, metric in metrics.items()}
     computable = {name: value for name, value in values.items() if math.isfinite(value)}
     return {"loss": loss_sum / weight_sum, **computable}
 

@@ -1,38 +1,98 @@
 """What is measured in every split beside the objective: the metrics of the spec, and what defines each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from craftc.components.build import build
-from craftc.schemas.catalogue import short_name
+from craftc.schemas.catalogue import is_own, short_name
+from craftc.training.errors import TrainingError
+from craftc.training.named import described, named
+from craftc.training.prepare import PreparedData, infer_facts
+
+
+@runtime_checkable
+class Measure(Protocol):
+    """A metric: torchmetrics' own, or anything with these three methods."""
+
+    def reset(self) -> None:
+        """Forget every sample."""
+        ...
+
+    def update(self, logits_BC: Tensor, targets_B: Tensor) -> None:
+        """Take in a batch: logits (B, C), class numbers (B,)."""
+        ...
+
+    def compute(self) -> Any:
+        """One number of all samples since `reset`."""
+        ...
 
 
 @dataclass(frozen=True)
 class Measures:
     """`metrics` by name, on the device; `identities` says of every name, and of `loss`, all that defines it."""
 
-    metrics: dict[str, Metric]
+    metrics: dict[str, Measure]
     identities: dict[str, str]
 
 
 def build_measures(
-    settings: Sequence[Mapping[str, Any]], objective: nn.Module, num_classes: int, device: torch.device
+    setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, device: torch.device
 ) -> Measures:
-    """From `objective.metrics`; a metric is named by its kind."""
-    metrics = {short_name(setting["kind"]): build("metrics", setting, num_classes).to(device) for setting in settings}
-    for module in (module for metric in metrics.values() for module in metric.modules()):
+    """From the section `objective`; a metric of the user's own is named without its module.
+
+    Raises DataError and TrainingError `metrics-not-buildable`.
+    """
+    num_classes = len(data.class_names)
+    metrics: dict[str, Measure] = {}
+    inferred = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
+    identities = {"loss": _identity(objective, _spelt_out(inferred, type(objective).__name__))}
+    for index, written in enumerate(setting["metrics"]):
+        name = short_name(written["kind"])
+        inferred = infer_facts(written, data.facts, f"objective.metrics.{index}")
+        metrics[name] = _build(inferred, num_classes, device)
+        identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {num_classes} classes"))
+    return Measures(metrics, identities)
+
+
+def computed(name: str, metric: Measure) -> float:
+    """The metric's number. Raises TrainingError `metric-failed`."""
+    with named(f"metric {name}", code="metric-failed"):
+        value = metric.compute()
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        message = f"metric {name} computed {described(value)}; expected one number"
+        raise TrainingError("metric-failed", message) from None
+
+
+def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device) -> Measure:
+    with named("metrics", code="metrics-not-buildable"):
+        metric = build("metrics", setting, num_classes)
+        if isinstance(metric, nn.Module):
+            metric = metric.to(device)
+    if not isinstance(metric, Measure):
+        message = f"metric {setting['kind']} gave {described(metric)}; expected reset, update and compute"
+        raise TrainingError("metrics-not-buildable", message)
+    for module in metric.modules() if isinstance(metric, nn.Module) else ():
         if isinstance(module, Metric):
             # Each worker of a team measures all samples, so there is nothing to add up over workers.
             module.sync_on_compute = False
-    identities = {kind: _identity(metric, f"{kind}, {num_classes} classes") for kind, metric in metrics.items()}
-    return Measures(metrics, {"loss": _identity(objective, type(objective).__name__), **identities})
+    return metric
 
 
-def _identity(measure: nn.Module, otherwise: str) -> str:
+def _identity(measure: object, otherwise: str) -> str:
     """What the component says of itself; a user's own may say nothing."""
     return str(getattr(measure, "identity", otherwise))
+
+
+def _spelt_out(setting: Mapping[str, Any], otherwise: str) -> str:
+    """A component of the user's own by its kind and arguments, which together define it."""
+    if not is_own(setting["kind"]):
+        return otherwise
+    arguments = [f"{name} {value}" for name, value in setting.items() if name != "kind"]
+    return ", ".join([setting["kind"], *arguments])

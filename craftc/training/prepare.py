@@ -1,7 +1,7 @@
 """The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.signature import DATA_FACTS
 from craftc.components.build import build
 from craftc.components.errors import DataError
+from craftc.components.own_line import told
+from craftc.components.sources.load import load_samples
 from craftc.components.splits import check_disjoint, split_indices
+from craftc.schemas.catalogue import is_own
+from craftc.training.layout import laid_out
 from craftc.training.prepared_files import Content, Shelf, take
 
 TEST = "test"
@@ -20,6 +25,9 @@ TEST = "test"
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
+
+
+Inputs = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def _unpack(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pre
 
 
 def _make(settings: Mapping[str, Any]) -> PreparedData:
-    samples = build("sources", settings["source"])
+    samples = load_samples(settings["source"])
     num_classes = len(samples.class_names)
     if num_classes < 2:
         message = f"all {len(samples.targets)} samples are of one class, {samples.class_names[0]}"
@@ -94,17 +102,40 @@ def _make(settings: Mapping[str, Any]) -> PreparedData:
     _check_not_empty(indices, fractions, len(samples.targets))
     class_counts = np.bincount(samples.targets[indices["train"]], minlength=num_classes).astype(np.int64)
     _check_classes_in_train(class_counts, samples.class_names)
-    normalize = build("normalizers", settings["normalize"])
-    normalize.fit(samples.inputs[indices["train"]])
+    order = sorted(indices, key=lambda name: (name != "train", name == TEST, name))
+    normalized = _normalized(settings["normalize"], {name: samples.inputs[indices[name]] for name in order})
     splits = {
         name: Split(
-            np.ascontiguousarray(normalize(samples.inputs[indices[name]]), dtype=np.float32),
+            laid_out(inputs, settings.get("layout", "source")),
             np.ascontiguousarray(samples.targets[indices[name]], dtype=np.int64),
         )
-        for name in sorted(indices, key=lambda name: (name != "train", name == TEST, name))
+        for name, inputs in normalized.items()
     }
-    facts = _facts(samples.inputs.shape[1:], num_classes)
+    facts = _facts(splits["train"].inputs.shape[1:], num_classes)
     return PreparedData(splits, tuple(samples.class_names), class_counts, facts)
+
+
+def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, Inputs]) -> dict[str, Inputs]:
+    """Every split's inputs as the normalizer, fitted on train, returns them."""
+
+    def run() -> dict[str, Inputs]:
+        normalize = build("normalizers", setting)
+        normalize.fit(inputs["train"])
+        return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
+
+    if not is_own(setting["kind"]):
+        return run()
+    hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
+    try:
+        normalized = run()
+    except Exception as error:
+        raise DataError("normalizer-failed", f"{setting['kind']}: {told(error)}", hint, "data.normalize") from error
+    for name, x in normalized.items():
+        if x.ndim < 2 or len(x) != len(inputs[name]) or not np.isfinite(x).all():
+            what = f"turned {name}, {inputs[name].shape}, into {x.shape}"
+            what += "" if np.isfinite(x).all() else " with NaN or infinity in it"
+            raise DataError("normalizer-failed", f"{setting['kind']} {what}", hint, "data.normalize")
+    return normalized
 
 
 def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
@@ -116,31 +147,38 @@ def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
     return {split: tuple(map(str, names)) for split, names in missing.items() if names}
 
 
-def infer_facts(model_config: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
-    """The model's arguments with each `infer` replaced by the data's own number.
+def infer_facts(
+    component: Mapping[str, Any], facts: Mapping[str, int], place: str = "model", *, reserved: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A component's arguments with each `infer` replaced by the data's own number, those `reserved` left out.
 
-    Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no such number.
+    A number is held to the data; in a component of the user's own `num_classes` alone, since the other names may mean
+    something else there. Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no
+    such number.
     """
-    filled = dict(model_config)
-    for name, value in model_config.items():
-        if value == "infer" and name not in facts:
+    filled = {name: value for name, value in component.items() if name not in reserved}
+    for name, value in list(filled.items()):
+        if value == "infer" and name in DATA_FACTS:
+            filled[name] = _fact(name, facts, place)
+        elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
             raise DataError(
                 "data-mismatch",
-                f"model.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
-                f"give model.{name} a number",
-                f"model.{name}",
-            )
-        if name not in facts:
-            continue
-        if value not in ("infer", facts[name]):
-            raise DataError(
-                "data-mismatch",
-                f"model.{name} is {value}, but the data has {facts[name]}",
+                f"{place}.{name} is {value}, but the data has {facts[name]}",
                 f"write {name}: infer, or {name}: {facts[name]}",
-                f"model.{name}",
+                f"{place}.{name}",
             )
-        filled[name] = facts[name]
     return filled
+
+
+def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
+    if name in facts:
+        return facts[name]
+    raise DataError(
+        "data-mismatch",
+        f"{place}.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
+        f"give {place}.{name} a number",
+        f"{place}.{name}",
+    )
 
 
 def _facts(shape: tuple[int, ...], num_classes: int) -> dict[str, int]:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from craftc.components.build import build
+from torch.optim.lr_scheduler import LRScheduler
+
+from craftc.components.build import build, load_component
 from craftc.schemas.result import Metrics
 from craftc.training.best import watched_value
 
@@ -80,8 +82,25 @@ class Schedule:
 
 def build_schedule(settings: Sequence[Mapping[str, Any]], *, num_epochs: int, steps_per_epoch: int) -> Schedule:
     """From `training.schedule`."""
-    phases = [build("schedules", setting) for setting in settings]
+    phases = [_phase(setting) for setting in settings]
     return Schedule(phases, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
+
+
+def _phase(setting: Mapping[str, Any]) -> Phase:
+    if _is_torchs(setting["kind"]):
+        raise TypeError(f"{setting['kind']} steers an optimizer of its own accord; a phase says the rate of a step")
+    phase: Phase = build("schedules", setting)
+    epochs = getattr(phase, "epochs", None)
+    if not callable(getattr(phase, "lr", None)):
+        raise TypeError(f"{setting['kind']} has no method lr(base_lr, step, num_steps, steps_per_epoch)")
+    if epochs != "none" and not (isinstance(epochs, int) and epochs >= 0):
+        raise TypeError(f'{setting["kind"]} has epochs = {epochs!r}; expected a whole number or "none"')
+    return phase
+
+
+def _is_torchs(kind: str) -> bool:
+    found = load_component("schedules", kind)
+    return isinstance(found, type) and issubclass(found, LRScheduler)
 
 
 def _phase_lengths(phases: Sequence[Phase], num_epochs: int) -> list[int]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
+from craftc.training.objective import sum_and_weight
 from craftc.training.random import key, seed_torch
 
 
@@ -21,23 +22,20 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     Never waits for the device.
     """
     lrs = set_lrs(parts, step)
-    if parts.augmentations:
-        parts.generator.manual_seed(key(parts.seed, "augmentation", step))
-        for augment in parts.augmentations:
-            x_B = augment(x_B, parts.generator)
+    x_B = parts.augmentations(x_B, seed=parts.seed, step=step)
     team, num_samples = parts.team, len(y_B)
     x_P, y_P = team.part(x_B), team.part(y_B)
     # Dropout of a worker's own part needs numbers of its own.
     rank = team.rank if team.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
-    loss_P, weight_P = parts.objective(parts.joined(x_P), y_P)
+    loss_P, weight_P = sum_and_weight(parts.objective, parts.joined(x_P), y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if team.size > 1:
         loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
         # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
         weight_P = weight_sum / team.size if team.splits(num_samples) else weight_sum
     parts.optimizer.zero_grad(set_to_none=True)
-    (loss_P / weight_P).backward()
+    (loss_P / weight_P).backward()  # type: ignore[no-untyped-call]
     if parts.clip_grad_norm is not None:
         torch.nn.utils.clip_grad_norm_(parts.model.parameters(), parts.clip_grad_norm)
     parts.optimizer.step()

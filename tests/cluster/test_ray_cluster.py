@@ -55,6 +55,41 @@ def test_run_uses_the_cluster_that_is_named(cluster, craftc, tmp_path):
     assert {path.name for path in (tmp_path / "runs" / "store").iterdir()} == finished(tmp_path / "runs") | {".locks"}
 
 
+OWN_METRIC = """\
+class Where:
+    mode = "max"
+    identity = __file__
+
+    def reset(self): pass
+    def update(self, logits, targets): pass
+    def compute(self): return 0.5
+"""
+
+
+@pytest.mark.parametrize("way", ["run", "submit"])
+def test_code_of_the_projects_own_travels(cluster, craftc, tmp_path, way):
+    """Every worker imports it from what was sent, also where .git alone says where the project begins."""
+    project, runs = tmp_path / "project", tmp_path / "shared"
+    project.mkdir()
+    spec = write_project(project)
+    spec.write_text(spec.read_text().replace("[accuracy]", "[accuracy, lib.metrics:Where]"))
+    (project / "pyproject.toml").unlink()
+    (project / ".git").mkdir()
+    (project / "lib").mkdir()
+    (project / "lib" / "metrics.py").write_text(OWN_METRIC)
+    command = {
+        "run": ("run", "specs/sent.yaml", "--address", cluster.address, "--runs-dir", str(runs)),
+        "submit": ("submit", "specs/sent.yaml", "--address", cluster.url, "--runs-dir", str(runs), *PYTHON, "--follow"),
+    }
+    done = craftc(project, *command[way])
+    assert done.returncode == 0, done.stderr + done.stdout
+    results = [json.loads(path.read_text()) for path in runs.glob("store/*/result.json")]
+    assert len(results) == 2
+    for result in results:
+        assert result["best"]["test/Where"] == 0.5
+        assert "working_dir_files" in result["identities"]["Where"]
+
+
 def test_a_folder_that_the_machines_do_not_share_is_refused_before_anything_runs(cluster, craftc, tmp_path):
     spec = write_project(tmp_path)
     # One path, and for every process another folder: what a local disk is to the machines of a cluster.

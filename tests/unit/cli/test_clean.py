@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,7 @@ def test_links_go_and_what_they_lead_to_stays(runs_dir: Path) -> None:
 
 def test_prepared_data_goes_when_asked_or_when_no_run_names_it(runs_dir: Path, living: Any) -> None:
     _, run = runs_of(runs_dir / "tiny")
+    shutil.rmtree(runs_dir / "store" / "prepared", ignore_errors=True)
     named, unnamed = "1" * 64, "2" * 64
     for name in (named, unnamed):
         (runs_dir / "store" / "prepared" / name).mkdir(parents=True)

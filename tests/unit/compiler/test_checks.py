@@ -11,7 +11,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("data: {source: digits, splits: {train: 0.5, test: 0.4}}", [("splits-sum", "splits")]),
+        ("data: {source: digits, splits: {train: 0.5, test: 0.4}}", [("splits-sum", "{train: 0.5, test: 0.4}")]),
         ("data: {source: digits, splits: {train: 0.7, dev.a: 0.3}}", [("wrong-name", "dev.a")]),
         ("model: linear\nregularization: {dropout: 0.0}", [("regularization-unsupported", "dropout")]),
         ("model: {kind: mlp, dropout: 0.1}\nregularization: {dropout: 0.1}", [("set-twice", "dropout")]),
@@ -44,12 +44,15 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         (TRAINING + "schedule: [constant, cosine]}", [("schedule-open-phase", "constant")]),
         (
             TRAINING + "schedule: [{kind: linear_warmup, epochs: 3}, {kind: cosine, epochs: 3}]}",
-            [("schedule-too-long", "schedule")],
+            [("schedule-too-long", "[{kind: linear_warmup, epochs: 3}, {kind: cosine, epochs: 3}]")],
         ),
         (TRAINING + "early_stopping: {metric: valid/loss, patience: 5}}", [("no-effect", "5")]),
         ("resources: {gpus: 1.5}", [("fractional-gpus", "1.5")]),
         ("ablation: {design: [add_one]}", [("no-effect", "design")]),
-        ("ablation: {zip: {training.epochs: [1, 2], model.dropout: [0.1]}}", [("zip-length", "zip")]),
+        (
+            "ablation: {zip: {training.epochs: [1, 2], model.dropout: [0.1]}}",
+            [("zip-length", "{training.epochs: [1, 2], model.dropout: [0.1]}")],
+        ),
         (
             "ablation: {grid: {seed: [1]}, zip: {seed: [1]}}",
             [("unknown-factor", "seed"), ("unknown-factor", "seed"), ("factor-twice", "seed")],
@@ -57,7 +60,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         (
             "ablation: {design: [add_one], "
             "features: {a: {training.epochs: 1}, b: {training.epochs: 2}, c: {training.epochs: 1}}}",
-            [("feature-conflict", "2")],
+            [("feature-conflict", "2"), ("no-effect", "c")],
         ),
         ("ablation: {seeds: [3, 1, 3]}", [("duplicate-seed", "3")]),
         (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from craftc.compiler.ablation_size import MAX_TRIALS
 from craftc.compiler.designs import design, num_variants
-from craftc.compiler.expand import MAX_TRIALS
 from craftc.compiler.pipeline import Compiled
 from craftc.compiler.variant_names import number_name, short_names
 
@@ -74,7 +74,9 @@ def test_exclude_by_the_kind_of_a_component(compiled: Compile) -> None:
 
 
 def test_an_exclude_that_excludes_nothing_is_a_warning(told: Told) -> None:
-    assert told("ablation: {grid: {training.epochs: [1, 2]}, exclude: [{training.epochs: 3}]}") == [("no-effect", "")]
+    assert told("ablation: {grid: {training.epochs: [1, 2]}, exclude: [{training.epochs: 3}]}") == [
+        ("no-effect", "{training.epochs: 3}")
+    ]
 
 
 def test_names_are_short_and_unique(compiled: Compile) -> None:
@@ -89,13 +91,13 @@ ablation:
     data.augment.1.p: [0.2]
     model: [{{kind: mlp, dropout: 0.1}}, {{kind: mlp, dropout: 0.2}}]
     training.optimizer.lr: [0.12345678, 0.12345679, 1e-5]
-    objective.class_weights: [[{", ".join(["1.0"] * 30)}]]"""
+    objective.class_weights: [[{", ".join(["1.0"] * 10)}]]"""
     names = list(variants(compiled(text)))
     assert len(set(names)) == len(names) == 7
     assert names[1].startswith(
         "augment.0.p=0.1,augment.1.p=0.2,model=mlp(dropout=0.1),lr=0.12345678,class_weights=[1.0,"
     )
-    assert max(map(len, names)) < 130
+    assert max(map(len, names)) < 140
 
 
 def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None:
@@ -104,9 +106,9 @@ def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None
 
 
 def test_different_points_whose_names_are_cut_to_the_same_are_numbered(compiled: Compile) -> None:
-    wide, wider = ([1.0] * 20 + [last] for last in (1.0, 2.0))
-    found = variants(compiled(f"ablation: {{grid: {{objective.class_weights: [{wide}, {wider}]}}}}"))
-    assert list(found)[1:] == [name := f"class_weights={str(wide).replace(' ', '')[:37]}...", f"{name}#2"]
+    wide, wider = ([10] * 20 + [last] for last in (10, 20))
+    found = variants(compiled(f"ablation: {{grid: {{model.hidden: [{wide}, {wider}]}}}}"))
+    assert list(found)[1:] == [name := f"hidden={str(wide).replace(' ', '')[:37]}...", f"{name}#2"]
 
 
 def test_components_of_one_kind_are_named_by_their_arguments(compiled: Compile) -> None:
@@ -225,7 +227,7 @@ def test_the_wider_path_is_set_first_whatever_the_order(compiled: Compile) -> No
         ("model: scanline_vit\nablation: {grid: {model.num_heads: [4, 5]}}", [("constraint-broken", "5")]),
         (
             "ablation: {features: {a: {training.batch_size: 1, training.schedule: [{kind: cosine, epochs: 9}]}}}",
-            [("schedule-too-long", "training.schedule")],
+            [("schedule-too-long", "[{kind: cosine, epochs: 9}]")],
         ),
         (
             "model: {kind: mlp, hidden: [3]}\nablation: {features: {a: {training.epochs: 1, model.kind: linear}}}",
@@ -281,3 +283,25 @@ def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
     found = compiled(f"ablation: {{grid: {{training.optimizer.lr: [{rates}], model.dropout: [{dropouts}]}}}}")
     assert found.plan is not None
     assert len(found.plan.trials) + found.plan.folded == 2001
+
+
+def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Callable[[str], str]) -> None:
+    many = ", ".join(str(number) for number in range(1, 2501))
+    assert told(f"ablation: {{grid: {{training.batch_size: [{many}]}}}}") == [("too-many-trials", "ablation")]
+    wide = ", ".join(["1"] * 1000)
+    text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many[:2400]}1]}}}}"
+    assert "too much to check" in messages(text)
+
+
+def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {training.optimizer.betas.0: [0.8, 0.9]}}").analysis
+    assert found.diagnostics == ()
+    betas = [list(variant.spec.training.optimizer.args["betas"]) for variant in found.variants]
+    assert betas == [[0.9, 0.999], [0.8, 0.999], [0.9, 0.999]]
+
+
+def test_so_many_mistakes_are_told_and_the_rest_is_noted(compiled: Compile) -> None:
+    found = compiled("\n".join(f"k{number}: 1" for number in range(300))).diagnostics
+    assert len(found) == 201
+    assert (found[-1].code, found[-1].severity) == ("too-many-mistakes", "note")
+    assert found[-1].range.start.line == found[-2].range.start.line + 1

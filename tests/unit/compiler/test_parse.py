@@ -67,6 +67,7 @@ def refused(text: str) -> list[tuple[str, int, int]]:
         ('"true"', "true"),
         ("''", ""),
         ('"a\\tb"', "a\tb"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
         ("=", "="),
     ],
 )
@@ -182,7 +183,19 @@ def test_own_keys_win_over_merged_ones_and_earlier_merges_over_later() -> None:
         ("a:\nb: 1", ("a",), "a"),  # an empty value is shown by its key
         ("a: {b: , c: 1}", ("a", "b"), "b"),
         ("a: 1", ("a", "b", 3), "1"),  # beyond what is written: the nearest parent
-        ("a: {b: 1}", ("a",), "a"),  # a mapping by its key
+        ("a: {b: 1}", ("a",), "{b: 1}"),
+        ("a: []", ("a",), "[]"),
+        ("a: [[], 1]", ("a", 0), "[]"),
+        ("a: {b: 1}", ("a", "c"), "a"),  # what is missing by the key of what lacks it
+        ("a:\n  b: 1", ("a",), "a"),  # a mapping of several lines by its key
+        ("a: {b: 1,\n  c: 2}", ("a",), "a"),
+        ("a: &x 5", ("a",), "5"),  # behind its anchor
+        ("a: &x # c\n  5", ("a",), "5"),
+        ("a: &x {b: 1}", ("a",), "{b: 1}"),
+        ("? a\n: 1", ("a",), "1"),
+        ("a:   # c\n  x y  # d", ("a",), "x y"),
+        ("a: {b: [1,\n  22 ]}", ("a", "b", 1), "22"),
+        ("a:\n- 1\n-\n- 3", ("a", 1), "-"),
         ("a: [1, 22]", ("a", 1), "22"),
         ("漢字: 'é'", ("漢字",), "'é'"),
         ('a: "x" # c', ("a",), '"x"'),
@@ -190,6 +203,31 @@ def test_own_keys_win_over_merged_ones_and_earlier_merges_over_later() -> None:
 )
 def test_locate(text: str, path: Path, shown: str) -> None:
     assert located(text, *path) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("a: |\n  x\n  yy  \n\n# c\nb: 1", (3, 5)),
+        ("a: >-\n  x\nb: 1", (2, 4)),
+        ("a: 'x\n  y'  # c\nb: 1", (2, 5)),
+        ("a: x\n  y   # c\nb: 1", (2, 4)),
+    ],
+)
+def test_a_text_of_several_lines_ends_with_its_last(text: str, end: tuple[int, int]) -> None:
+    document, _ = parse(text, "x.yaml")
+    assert document is not None
+    found = document.locate(("a",))
+    assert (found.start.line, found.start.column) == (1, 4)
+    assert (found.end.line, found.end.column) == end
+
+
+def test_a_block_ends_with_its_last_item() -> None:
+    document, _ = parse("a:\n  b: 1\n  c: [2]\n\n# c\nd: 3", "x.yaml")
+    assert document is not None
+    assert isinstance(document.root.value, dict)
+    end = document.root.value["a"][1].end
+    assert (end.line, end.column) == (3, 9)
 
 
 def test_an_empty_list_item_is_at_its_own_dash() -> None:
@@ -215,9 +253,9 @@ def test_a_byte_order_mark_and_windows_line_ends_move_nothing() -> None:
         ("a: {<<: 3}", [("yaml-merge", 1, 9)]),
         ("", [("empty-document", 1, 1)]),
         ("# nothing", [("empty-document", 1, 1)]),
-        ("a: 1\nb: [1, 2\nc: 3", [("yaml-syntax", 3, 2)]),
+        ("a: 1\nb: [1, 2\nc: 3", [("yaml-syntax", 2, 4)]),
         ("a:\n\tb: 1", [("yaml-syntax", 2, 1)]),
-        ("a: 'x\n", [("yaml-syntax", 2, 1)]),
+        ("a: 'x\n", [("yaml-syntax", 1, 4)]),
         ('a: "\\ud800"', [("yaml-syntax", 1, 4)]),
         ('a: "\\0"', [("yaml-syntax", 1, 4)]),
         ("a: 1\nb: \x07", [("yaml-syntax", 2, 4)]),
@@ -231,12 +269,27 @@ def first(text: str) -> Diagnostic:
     return parse(text, "x.yaml")[1][0]
 
 
-def test_a_bracket_left_open_names_the_line_where_it_begins() -> None:
-    assert "begins in line 2" in first("a: 1\nb: {c: 1\nd: 2\n").message
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a: 1\nb: {c: 1\nd: 2\n", 2, 4),
+        ("b: {c: 1,\n  d: [2,\n  3\n}\n", 2, 6),
+        ("b: [1,\n\n# end\n", 1, 4),
+        ("a: 1\nb: 'x\nc: 1\n", 2, 4),
+        ('a: 1\nb: "x\nc: 1\n', 2, 4),
+        ("a: 1\nb\nc: 1\n", 2, 1),
+    ],
+)
+def test_what_is_left_open_is_told_where_it_opens(text: str, line: int, column: int) -> None:
+    assert refused(text) == [("yaml-syntax", line, column)]
+
+
+def test_a_missing_comma_is_told_where_the_text_cannot_go_on() -> None:
+    assert refused("a: {\n  b: 1\n  c: 2\n}\n") == [("yaml-syntax", 3, 4)]
 
 
 def test_a_tab_is_mended_with_spaces() -> None:
-    assert first("a:\n\tb: 1").hint == "indent with spaces, not with tabs"
+    assert first("a:\n\tb: 1").hint == "use spaces, not tabs"
 
 
 def nested_aliases(levels: int) -> str:

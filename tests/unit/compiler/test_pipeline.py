@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 SPEC: dict[str, Any] = {
     "craftc": 1,
     "name": "n",
-    "data": {"source": {"kind": "digits", "imbalance": 2}, "normalize": "per_line", "augment": ["horizontal_flip"]},
+    "data": {"source": {"kind": "digits", "imbalance": 2}, "normalize": "per_line", "augment": ["line_dropout"]},
     "model": {"kind": "mlp", "hidden": [8]},
     "objective": {"kind": "cross_entropy", "metrics": ["accuracy"]},
     "regularization": {"dropout": 0.1},

@@ -23,12 +23,12 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
     ("text", "expected"),
     [
         # sections of the wrong shape
-        ("data: [digits]", [("wrong-type", "data")]),
+        ("data: [digits]", [("wrong-type", "[digits]")]),
         ("data: digits", [("wrong-type", "digits")]),
-        ("model: [mlp]", [("wrong-type", "model")]),
+        ("model: [mlp]", [("wrong-type", "[mlp]")]),
         ("training: 5", [("wrong-type", "5")]),
-        ("ablation: [grid]", [("wrong-type", "ablation")]),
-        ("ablation: {grid: [model.hidden]}", [("wrong-type", "grid")]),
+        ("ablation: [grid]", [("wrong-type", "[grid]")]),
+        ("ablation: {grid: [model.hidden]}", [("wrong-type", "[model.hidden]")]),
         ("ablation: {grid: {model.hidden: 5}}", [("wrong-type", "5")]),
         ("ablation: {features: {a: none}}", [("wrong-type", "none")]),
         ("report: none", [("wrong-type", "none")]),
@@ -77,8 +77,8 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         ("ablation: {seeds: [3, -1, 2, 2]}", [("out-of-bounds", "-1")]),
         ("ablation: {design: [x, leave_one_out, y]}", [("unknown-choice", "x"), ("unknown-choice", "y")]),
         (TRAINING + "schedule: [5]}", [("wrong-type", "5")]),
-        (TRAINING + "schedule: []}", [("out-of-bounds", "schedule")]),
-        ("ablation: {features: {a: {}}}", [("out-of-bounds", "a")]),
+        (TRAINING + "schedule: []}", [("out-of-bounds", "[]")]),
+        ("ablation: {features: {a: {}}}", [("out-of-bounds", "{}")]),
     ],
 )
 def test_each_mistake_at_its_place(told: Told, text: str, expected: list[tuple[str, str]]) -> None:
@@ -138,7 +138,7 @@ VALID: dict[str, Any] = {
         "augment": [{"kind": "gaussian_noise", "std": 0.1}, "horizontal_flip"],
     },
     "model": {"kind": "scanline_vit", "d_model": 32, "num_heads": 4},
-    "objective": {"kind": "cross_entropy", "class_weights": [1.0, 2.0], "metrics": ["accuracy", "auroc"]},
+    "objective": {"kind": "cross_entropy", "class_weights": [1.0] * 10, "metrics": ["accuracy", "auroc"]},
     "regularization": {"dropout": 0.1, "clip_grad_norm": 1.0},
     "training": {
         "epochs": 9,

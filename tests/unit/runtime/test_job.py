@@ -174,7 +174,7 @@ def test_a_users_own_error_is_named_by_its_class(store, tmp_path, monkeypatch):
     trial = make_trial()
     trial = trial.model_copy(update={"config": trial.config | {"model": {"kind": "moody_model:Net"}}})
     failed = run([trial], store)[-1]
-    assert (failed.code, failed.message) == ("trial-crashed", "ZeroDivisionError: not today")
+    assert (failed.code, failed.message) == ("trial-crashed", "ZeroDivisionError: not today (moody_model.py:7)")
     assert "moody_model.py" in failed.traceback
 
 

@@ -176,8 +176,8 @@ def test_a_metric_that_breaks_fails_its_own_trial_alone(
     assert told[trials[0].id][-1]["type"] == "finished"
     assert [event["type"] for event in told[trials[0].id]].count("epoch") == 4
     assert (told[trials[1].id][-1]["code"], told[trials[1].id][-1]["message"]) == (
-        "trial-crashed",
-        "ZeroDivisionError: no",
+        "metric-failed",
+        "metric Broken: ZeroDivisionError: no (broken_metrics.py:4)",
     )
 
 

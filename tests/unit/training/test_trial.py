@@ -105,8 +105,12 @@ def test_a_model_that_cannot_be_built_is_named(make_trial, run_trial, tmp_path):
     ("forward", "code", "message"),
     [
         ("return x.flatten(1) @ self.w[:, :3]", "model-output-shape", r"into \(2, 3\); expected .* = \(2, 10\)"),
-        ("return [x]", "model-output-shape", "into list; expected"),
-        ("return x @ self.w", "model-not-buildable", r"on samples of shape \(8, 8\)"),
+        (
+            "return [x]",
+            "model-output-shape",
+            r"into a list of Tensor \(2, 8, 8\); .* wrap it in a small",
+        ),
+        ("return x @ self.w", "model-forward", r"on a batch of inputs, float32 of shape \(2, 8, 8\)"),
     ],
 )
 def test_a_users_model_with_a_wrong_output_is_named(

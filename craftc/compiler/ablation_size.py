@@ -1,0 +1,44 @@
+"""What an ablation asks for -> whether it is more than can be checked within seconds, or trained at all."""
+
+import math
+
+from craftc.compiler.checks import Checked
+from craftc.compiler.designs import num_variants
+from craftc.compiler.problem import Problem
+from craftc.compiler.tree import count_values
+
+MAX_TRIALS = 1_000_000
+"""Of one spec. A plan holds each, which takes some kilobytes and some hundredths of a millisecond; a product of a few
+long lists is soon more than anyone could train or wait for."""
+MAX_SETTINGS = 500
+"""Values that features set and paths that grid and zip vary, all together."""
+MAX_WORK = 400_000_000
+"""Values of the spec, and rules of exclude and require, times the variants that they are looked at in."""
+_CHARACTERS_PER_VALUE = 10
+"""Of an expression: what takes about as long as a value does."""
+
+
+def too_large(base: Checked) -> Problem | None:
+    """What of an ablation is too large, and the mend; None where all can be checked."""
+    ablation = base.spec.ablation
+    variants = num_variants(ablation)
+    trials = variants * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
+    if trials > MAX_TRIALS:
+        return _problem(f"the ablation asks for {_count(trials)} trials; at most {MAX_TRIALS:,} are possible")
+    settings = len(ablation.grid) + len(ablation.zip) + sum(map(len, ablation.features.values()))
+    if settings > MAX_SETTINGS:
+        return _problem(f"the ablation sets {settings:,} values; at most {MAX_SETTINGS:,} are possible")
+    written = {key: value for key, value in base.written.items() if key != "ablation"}
+    rules = sum(map(len, ablation.exclude)) + sum(map(len, ablation.require)) // _CHARACTERS_PER_VALUE
+    size = count_values(written) + settings + rules
+    if variants > 1 and size * variants > MAX_WORK:
+        return _problem(f"{variants:,} variants of a spec with {size:,} values and rules are too much to check")
+    return None
+
+
+def _problem(message: str) -> Problem:
+    return Problem("too-many-trials", ("ablation",), message, "shorten its lists", at_key=True)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"more than 10^{math.floor(math.log10(number))}"

@@ -1,0 +1,13 @@
+"""Every rule between fields, by what it is asked of."""
+
+from craftc.compiler.ablation_checks import ABLATION_RULES
+from craftc.compiler.checks import FIELD_RULES, Rule
+from craftc.compiler.data_checks import DATA_RULES
+from craftc.compiler.effect_checks import EFFECT_RULES
+from craftc.compiler.resource_checks import RESOURCE_RULES
+from craftc.compiler.search_checks import SEARCH_RULES
+
+EXPERIMENT_RULES: tuple[Rule, ...] = FIELD_RULES + EFFECT_RULES + DATA_RULES + RESOURCE_RULES
+"""What every variant has to keep."""
+DESIGN_RULES: tuple[Rule, ...] = ABLATION_RULES + SEARCH_RULES
+"""What the ablation and the search have to keep; asked once, of the spec as written."""

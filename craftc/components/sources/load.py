@@ -1,0 +1,100 @@
+"""A data source as a spec names it -> samples, whichever of the accepted forms it returns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craftc.components.build import build
+from craftc.components.errors import DataError
+from craftc.components.own_line import told
+from craftc.components.sources.labels import number_classes
+from craftc.components.sources.samples import Samples
+from craftc.components.type_name import type_name
+from craftc.schemas.catalogue import is_own
+
+FORMS = "return (inputs, targets), (inputs, targets, class_names), or a dataset of pairs (input, target)"
+
+
+def load_samples(setting: Mapping[str, Any]) -> Samples:
+    """Call the source, and take what it returns for samples. Raises DataError."""
+    if not is_own(setting["kind"]):
+        samples: Samples = build("sources", setting)
+        return samples
+    try:
+        return as_samples(build("sources", setting))
+    except DataError as error:
+        raise DataError(error.code, f"{setting['kind']}: {error.message}", error.hint, error.place) from error
+    except Exception as error:
+        hint = "the source is code of your own; it runs before anything is trained"
+        raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
+
+
+def as_samples(returned: Any) -> Samples:
+    """Samples of what a user's own source returned: Samples, arrays, or a dataset that fits in memory.
+
+    Labels are numbered from 0 in their order where no class names come with them. Raises DataError.
+    """
+    if isinstance(returned, Samples):
+        return returned
+    names: Any = None
+    if isinstance(returned, tuple) and len(returned) in (2, 3):
+        inputs, targets, *rest = returned
+        names = rest[0] if rest else None
+    elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, dict | str):
+        inputs, targets = _items(returned)
+        names = getattr(returned, "classes", None)
+    else:
+        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
+    return _samples(_numbers(inputs), _labels(targets), names)
+
+
+def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
+    """Inputs and targets of a dataset, one by one."""
+    inputs, targets = [], []
+    for index in range(len(dataset)):
+        item = dataset[index]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            message = f"item {index} of its dataset is {type_name(item)}, not a pair (input, target)"
+            raise DataError("source-failed", message, FORMS)
+        inputs.append(np.asarray(item[0]))
+        targets.append(np.asarray(item[1]))
+    shapes = sorted({array.shape for array in inputs})
+    if len(shapes) > 1:
+        message = f"its inputs have different shapes, {shapes[0]} and {shapes[1]} among them"
+        raise DataError("source-failed", message, "give all of them one shape")
+    return inputs, targets
+
+
+def _numbers(inputs: Any) -> NDArray[np.float32]:
+    values = np.asarray(inputs)
+    if values.dtype.kind not in "buif":
+        raise DataError("source-failed", f"its inputs are of type {values.dtype}", "return integers or floats")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
+        return values.astype(np.float32)
+
+
+def _labels(targets: Any) -> NDArray[np.generic]:
+    labels = np.asarray(targets)
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "buiU" or labels.ndim != 1:
+        message = f"its targets are of type {labels.dtype} and shape {labels.shape}"
+        raise DataError("source-failed", message, "return one whole number or text per sample")
+    return labels
+
+
+def _samples(inputs: NDArray[np.float32], labels: NDArray[np.generic], names: Any) -> Samples:
+    if len(inputs) != len(labels):
+        message = f"it returned {len(inputs)} inputs and {len(labels)} targets"
+        raise DataError("source-failed", message, "return one target for each input")
+    if names is None:
+        return Samples(inputs, *number_classes(labels))
+    class_names = tuple(str(name) for name in names)
+    if labels.dtype.kind != "U":
+        return Samples(inputs, labels.astype(np.int64), class_names)
+    if unknown := set(labels.tolist()) - set(class_names):
+        message = f'its class names lack "{min(unknown)}", which is among its targets'
+        raise DataError("source-failed", message, "name every class")
+    return Samples(inputs, np.array([class_names.index(label) for label in labels], dtype=np.int64), class_names)

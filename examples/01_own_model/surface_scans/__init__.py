@@ -1,0 +1,1 @@
+"""Telling apart what a scanning probe saw, line by line."""

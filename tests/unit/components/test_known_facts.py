@@ -1,0 +1,33 @@
+"""What lint knows of sources and of what works on images, beside the components themselves."""
+
+import numpy as np
+import pytest
+import torch
+
+from craftc.compiler.data_checks import KNOWN_FACTS, NEED_IMAGES
+from craftc.components.build import build
+from craftc.components.registry import REGISTRY
+from craftc.training.prepare import infer_facts, prepare
+
+SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
+ARGUMENTS = {"gaussian_noise": {"std": 0.1}}
+
+
+@pytest.mark.parametrize("source", KNOWN_FACTS)
+def test_what_is_known_of_a_source_is_so(source: str) -> None:
+    settings = {"kind": source, "line_drift": 0.0, "imbalance": 1.0, "seed": 0}
+    data = prepare({"source": settings, "splits": SPLITS, "normalize": {"kind": "none"}})
+    num_samples = sum(map(len, data.splits.values()))
+    assert KNOWN_FACTS[source] == {"num_samples": num_samples, **data.facts}
+    assert infer_facts({"num_lines": "infer"}, data.facts)
+
+
+@pytest.mark.parametrize("kind", REGISTRY["augmentations"])
+def test_what_needs_images_is_known(kind: str) -> None:
+    augmentation = build("augmentations", {"kind": kind, **ARGUMENTS.get(kind, {})})
+    table = torch.from_numpy(np.ones((4, 3), dtype=np.float32))
+    if kind in NEED_IMAGES["augmentations"]:
+        with pytest.raises(ValueError, match="needs images"):
+            augmentation(table, torch.Generator())
+    else:
+        assert augmentation(table, torch.Generator()).shape == table.shape

@@ -1,0 +1,95 @@
+"""What docs/own_code.md shows trains as it stands there."""
+
+import copy
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from craftc.runtime.job import run_job
+from craftc.runtime.store import Store
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import TrialFinished
+
+pytestmark = [
+    # Of torch, at things that x_transformers imports, and at the lazy layer that the page uses.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Lazy modules are a new feature:UserWarning"),
+]
+
+PAGE = (Path(__file__).parents[3] / "docs" / "own_code.md").read_text(encoding="utf-8")
+IMPORTS = """\
+from pathlib import Path
+from typing import Annotated, Literal
+import numpy as np
+import torch
+from annotated_types import Ge
+from torch import Tensor, nn
+from x_transformers import Encoder, TransformerWrapper
+"""
+DIGITS = {"source": {"kind": "digits"}, "normalize": {"kind": "none"}, "augment": []}
+CONFIG: dict[str, Any] = {
+    "data": {**DIGITS, "splits": {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0}},
+    "model": {"kind": "linear", "num_features": "infer", "num_classes": "infer"},
+    "objective": {"kind": "cross_entropy", "metrics": [{"kind": "accuracy"}]},
+    "regularization": {"clip_grad_norm": "none", "ema_decay": "none"},
+    "training": {
+        "epochs": 2,
+        "batch_size": 256,
+        "optimizer": {"kind": "sgd", "lr": 1e-3},
+        "schedule": [{"kind": "constant"}],
+        "early_stopping": "none",
+    },
+    "evaluation": {"select": "none"},
+}
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 9
+    (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
+    monkeypatch.syspath_prepend(tmp_path)
+    return "own_code_page"
+
+
+def train(folder: Path, **sections: dict[str, Any]) -> TrialFinished:
+    config = copy.deepcopy(CONFIG)
+    for name, section in sections.items():
+        config[name] = section if name == "model" else config[name] | section
+    trial = Trial(id=hashlib.sha256(json.dumps(config).encode()).hexdigest(), variant="base", seed=0, config=config)
+    last = list(run_job([trial], store=Store(folder / "store"), device="cpu", cpus=1))[-1]
+    assert isinstance(last, TrialFinished), last
+    return last
+
+
+def test_each_example_trains(page: str, tmp_path: Path) -> None:
+    train(tmp_path, model={"kind": f"{page}:Net", "num_classes": "infer"})
+    train(tmp_path, model={"kind": f"{page}:TokenClassifier", "num_classes": "infer", "num_features": "infer"})
+    parts = train(
+        tmp_path,
+        data={"normalize": {"kind": f"{page}:Robust"}, "augment": [{"kind": f"{page}:Roll"}]},
+        objective={"kind": f"{page}:Focal", "gamma": 1.0, "metrics": [{"kind": f"{page}:Confident"}]},
+        training={"optimizer": {"kind": f"{page}:two_rates"}, "schedule": [{"kind": f"{page}:Triangle"}]},
+    )
+    assert 0.1 < parts.result.best["test/Confident"] <= 1
+
+
+def test_the_source_reads_its_file(page: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "spectra.npz", spectra=generator.normal(size=(50, 6)), **{"yield": generator.random(50)})
+    source = {"kind": f"{page}:measured", "path": str(tmp_path / "spectra.npz")}
+    result = train(tmp_path, data={"source": source}).result
+    assert sum(result.split_sizes.values()) == 50
+    assert "over 2 classes" in result.identities["loss"]
+
+
+def test_the_data_of_scikit_learn_is_one_line(tmp_path: Path) -> None:
+    line = "{kind: sklearn.datasets:load_wine, return_X_y: true}"
+    assert line in PAGE
+    source = {"kind": "sklearn.datasets:load_wine", "return_X_y": True}
+    assert sum(train(tmp_path, data={"source": source}).result.split_sizes.values()) == 178
