@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.ablation_size import too_large
+from craftc.compiler.ablation_size import max_alone, too_large, too_much
 from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
@@ -21,7 +21,7 @@ from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
 from craftc.compiler.recall import Recalled
 from craftc.compiler.resolve import resolve
 from craftc.compiler.rules import EXPERIMENT_RULES
-from craftc.compiler.tree import Touching, copy_tree, look_up, set_path
+from craftc.compiler.tree import Touching, copy_tree, count_values, look_up, set_path
 from craftc.compiler.validate import validate
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
@@ -73,7 +73,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     designed = design(ablation)
-    num_errors = 0
+    num_errors, num_alone, most_alone = 0, 0, max_alone(base)
     parts = _parts(base, designed.variants, base_problems)
     rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
     for variant in designed.variants:
@@ -84,6 +84,9 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
             continue
         if parts is None or source is None:
             source, found = resolve_variant(base, variant)
+            num_alone += 1
+            if num_alone > most_alone:
+                return Expansion((), [too_much(len(designed.variants), count_values(base.written))])
         else:
             found = [*parts.root.validated.problems, *(problem for rule in rules for problem in rule(source))]
         num_errors += sum(problem.severity == "error" for problem in found)

@@ -137,7 +137,7 @@ class Identify:
         return self._digests[path]
 
     def _code(self, texts: Iterable[Text]) -> str:
-        own = frozenset[str]().union(*(text.own for text in texts))
+        own = {kind for text in texts if text.own for kind in text.own}
         return canonical_json({kind: self.code_digest(kind) for kind in own}) if own else "{}"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from craftc.compiler.checks import Checked
+from craftc.compiler.clusters import clusters
 from craftc.compiler.difference import Difference, differences, put
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.validate import Validated
@@ -63,7 +64,7 @@ class Parts:
         self.root = build(Variant("", ()))
         self.root_trees = self.root.trees
         settings = {id(setting): setting for variant in variants for setting in variant.settings}
-        self._cluster_of = _cluster({setting.path: setting.target for setting in settings.values()})
+        self._cluster_of = clusters({setting.path: setting.target for setting in settings.values()})
         while merged := self._make():
             self._cluster_of = {path: merged.get(index, index) for path, index in self._cluster_of.items()}
         self._dependents: dict[tuple[Path, bool], frozenset[int]] = {}
@@ -120,9 +121,8 @@ class Parts:
 
     def tree(self, numbers: tuple[int, ...], which: int) -> dict[str, Any]:
         """One of the three trees of a variant, shared with others as far as can be."""
-        changes = [
-            change for cluster, number in enumerate(numbers) for change in self._by_number[cluster][number].changes[which]
-        ]
+        parts = (of_cluster[number] for of_cluster, number in zip(self._by_number, numbers, strict=True))
+        changes = [change for part in parts for change in part.changes[which]]
         return put(self.root_trees[which], changes) if changes else self.root_trees[which]
 
     def section(self, name: str, value: Any) -> BaseModel:
@@ -147,7 +147,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A variant as the numbers of its parts, one for each cluster. Has what `Checked` has, made when it is asked for."""
+    """A variant as the numbers of its parts, one for each cluster. What it shares with `Checked` is made when asked for."""
 
     parts: Parts = field(repr=False)
     numbers: tuple[int, ...]
@@ -184,24 +184,6 @@ class Assembled:
         spec = watch_spec(parts.base.spec, section, reads)
         tree, written = (WatchedTree(parts.tree(numbers, which), reads) for which in (2, 0))
         return Checked(spec, tree, written, parts.base.catalogue)
-
-
-def _cluster(targets: dict[str, Path]) -> dict[str, int]:
-    """Each path to the number of its cluster: paths of which one holds the other, or the kind beside it."""
-    roots = {path: _root(target) for path, target in targets.items()}
-    known = set(roots.values())
-    outermost = {
-        root: next(root[:length] for length in range(len(root) + 1) if root[:length] in known) for root in known
-    }
-    numbers = {root: number for number, root in enumerate(dict.fromkeys(outermost[r] for r in roots.values()))}
-    return {path: numbers[outermost[root]] for path, root in roots.items()}
-
-
-def _root(target: Path) -> Path:
-    # What arguments a component takes depends on its kind. Splits are kept in the order in which they are set.
-    if target[:2] == ("data", "splits"):
-        return target[:2]
-    return target[:-1] if target[-1] == "kind" else target
 
 
 def _overlapping(places: Sequence[set[tuple[int, Path]]]) -> dict[int, int]:

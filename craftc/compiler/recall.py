@@ -20,12 +20,15 @@ class Recalled(Generic[Value]):
 
     def __init__(self, function: Callable[[Checked], Value]) -> None:
         self._function = function
+        self._constant: tuple[Value] | None = None
         self._known: dict[tuple[int, ...], tuple[Callable[[Any], Hashable], dict[Hashable, Value]]] = {}
 
     def __call__(self, variant: "Checked | Assembled") -> Value:
         """The function's value; of a variant that is not made of parts, computed."""
         if not isinstance(variant, Assembled):
             return self._function(variant)
+        if self._constant is not None:
+            return self._constant[0]
         for key_of, known in self._known.values():
             key = key_of(variant.numbers)
             if key in known:
@@ -35,6 +38,8 @@ class Recalled(Generic[Value]):
         clusters = variant.parts.dependents(reads)
         if clusters not in self._known:
             self._known[clusters] = (itemgetter(*clusters) if clusters else _nothing), {}
+            if not clusters:  # it reads nothing that varies
+                self._constant = (value,)
         key_of, known = self._known[clusters]
         known[key_of(variant.numbers)] = value
         return value
