@@ -79,7 +79,7 @@ def all_component_places(
     for place in component_places(tree, fields):
         yield place
         for name, value in place.value.items():
-            if name not in place.reserved:
+            if name not in place.reserved and isinstance(value, dict | list):
                 yield from _nested_places((*place.path, name), value)
 
 
@@ -88,4 +88,5 @@ def _nested_places(path: Path, value: Any) -> Iterator[ComponentPlace]:
         yield ComponentPlace(path, NESTED, frozenset(), value)
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from _nested_places((*path, key), item)
+        if isinstance(item, dict | list):
+            yield from _nested_places((*path, key), item)

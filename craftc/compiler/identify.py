@@ -5,7 +5,7 @@ for all variants that are alike in what it reads: the texts that are hashed are 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import ResolvedVariant
 from craftc.compiler.fingerprint import SEMANTICS_VERSION, FileDigest, canonical_json, content_digest, own_kinds
-from craftc.compiler.lower import lower_section, path_arguments
+from craftc.compiler.lower import lower_section
 from craftc.compiler.recall import Recalled
 from craftc.compiler.stages import minimised, prepared_of, steps_of
-from craftc.compiler.tree import copy_tree, look_up, set_path
+from craftc.compiler.tree import copy_tree, set_path
 from craftc.compiler.watched import VARIED
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -103,8 +103,7 @@ class Identify:
         return hashlib.sha256(begin.encode()), after
 
     def _section(self, name: str, variant: Checked) -> Section:
-        config = lower_section(name, variant, self.folder)
-        files = [(place, look_up({name: config}, place)) for place in path_arguments({name: config}, self.catalogue)]
+        config, files = lower_section(name, variant, self.folder)
         content = self._decisive(config, files)
         whole = _text(content)
         if name == "data":
@@ -120,9 +119,9 @@ class Identify:
         content = self._decisive(objective.config, objective.files)
         return _text(minimised(content, variant.tree["training"]["schedule"]))
 
-    def _decisive(self, config: dict[str, Any], files: Iterable[tuple[SpecPath, str]]) -> dict[str, Any]:
+    def _decisive(self, config: dict[str, Any], files: Sequence[tuple[SpecPath, str]]) -> dict[str, Any]:
         """A section with the content of files in the place of their paths."""
-        content: dict[str, Any] = copy_tree(config)
+        content: dict[str, Any] = copy_tree(config) if files else config
         for place, path in files:
             set_path(content, place[1:], self._digest(path))
         return content

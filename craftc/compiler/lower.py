@@ -1,11 +1,12 @@
 """A variant's spec to the configuration that its trials train with: nothing left to infer but facts of the data."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from craftc.compiler.checks import REGULARIZED, Checked
-from craftc.compiler.component_fields import all_component_places
+from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.recorded_metrics import mode_of, selection
 from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.compiler.value_type import options
@@ -25,11 +26,11 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
     """
     tree = spec.model_dump(mode="json", include=SECTIONS)
     variant = Checked(spec, tree, tree, catalogue)
-    return {name: lower_section(name, variant, folder) for name in tree}
+    return {name: lower_section(name, variant, folder)[0] for name in tree}
 
 
-def lower_section(name: str, variant: Checked, folder: Path) -> dict[str, Any]:
-    """One section of a lowered configuration, by what of the variant it takes."""
+def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, Any], list[tuple[SpecPath, str]]]:
+    """One section of a lowered configuration, by what of the variant it takes; and the places of the paths in it."""
     spec, catalogue = variant.spec, variant.catalogue
     section: dict[str, Any] = copy_tree(plain(variant.tree[name]))
     if name == "data" and section["layout"] == "source":
@@ -46,9 +47,11 @@ def lower_section(name: str, variant: Checked, folder: Path) -> dict[str, Any]:
     for steering in _steering(name, section):
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
+    files = []
     for place in path_arguments({name: section}, catalogue):
-        set_path(section, place[1:], os.path.abspath(folder / look_up(section, place[1:])))
-    return section
+        files.append((place, os.path.abspath(folder / look_up(section, place[1:]))))
+        set_path(section, place[1:], files[-1][1])
+    return section, files
 
 
 def _steering(name: str, section: dict[str, Any]) -> list[dict[str, Any]]:
@@ -63,9 +66,14 @@ def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPat
     """The places of all arguments that are files or folders."""
     return [
         (*place.path, parameter.name)
-        for place in all_component_places(config)
+        for place in all_component_places(config, _fields_of(tuple(config)))
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
         for parameter in entry.parameters
-        if any(part.get("format") == "path" for part in options(parameter.type))
-        and isinstance(place.value.get(parameter.name), str)
+        if isinstance(place.value.get(parameter.name), str)
+        and any(part.get("format") == "path" for part in options(parameter.type))
     ]
+
+
+@lru_cache
+def _fields_of(sections: tuple[str, ...]) -> tuple[ComponentField, ...]:
+    return tuple(field for field in component_fields() if field.path[0] in sections)

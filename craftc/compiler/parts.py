@@ -7,7 +7,8 @@ parts do, and its trees are the base's with the differences of its parts. `docs/
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -172,18 +173,38 @@ class Assembled:
 
     def watched(self, reads: Reads) -> Checked:
         """The variant, with all that is read of it noted."""
-        parts, numbers = self.parts, self.numbers
-        filled: dict[str, Any] = {}
+        return cast("Checked", _Watched(self, reads))
 
-        def section(name: str) -> BaseModel:
-            if not filled:
-                filled.update(parts.tree(numbers, 1))
-            root = parts.root.validated.spec
-            return parts.section(name, filled[name]) if name in filled else getattr(root, name)
 
-        spec = watch_spec(parts.base.spec, section, reads)
-        tree, written = (WatchedTree(parts.tree(numbers, which), reads) for which in (2, 0))
-        return Checked(spec, tree, written, parts.base.catalogue)
+class _Watched:
+    """A variant that is read like `Checked`. Its trees are made when something of them is read."""
+
+    def __init__(self, variant: Assembled, reads: Reads) -> None:
+        self._variant, self._reads = variant, reads
+        self.catalogue = variant.catalogue
+
+    @cached_property
+    def spec(self) -> Spec:
+        return watch_spec(self._variant.parts.base.spec, self._section, self._reads)
+
+    @cached_property
+    def tree(self) -> WatchedTree:
+        return WatchedTree(self._variant.tree, self._reads)
+
+    @cached_property
+    def written(self) -> WatchedTree:
+        return WatchedTree(self._variant.parts.tree(self._variant.numbers, 0), self._reads)
+
+    @cached_property
+    def _filled(self) -> dict[str, Any]:
+        return self._variant.parts.tree(self._variant.numbers, 1)
+
+    def _section(self, name: str) -> BaseModel:
+        parts = self._variant.parts
+        if name in self._filled:
+            return parts.section(name, self._filled[name])
+        section: BaseModel = getattr(parts.root.validated.spec, name)
+        return section
 
 
 def _overlapping(places: Sequence[set[tuple[int, Path]]]) -> dict[int, int]:
