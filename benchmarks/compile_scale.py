@@ -5,9 +5,9 @@
     python benchmarks/compile_scale.py --write             # and write plan.json, as `craftc run` does
     python benchmarks/compile_scale.py --json
 
-Three ways to come to a number of trials: `sections` is a grid over one field in each of several sections, `model` a grid
-over arguments of the model alone, `seeds` a hundred variants with ever more seeds. Each measurement is a process of its
-own, so that its peak of memory is its own; the memory of the program before it compiles is taken off.
+Three ways to come to a number of trials: `sections` is a grid over one field in each of several sections, `model` a
+grid over arguments of the model alone, `seeds` a hundred variants with ever more seeds. Each measurement is a process
+of its own, so that its peak of memory is its own; what the program held before it compiled is taken off.
 """
 
 import argparse

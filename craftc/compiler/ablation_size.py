@@ -18,7 +18,7 @@ MAX_SETTINGS = 500
 MAX_WORK = 2_000_000
 """Values of the spec, times what is resolved and checked by itself; each takes some thousandths of a millisecond."""
 MAX_COMBINED = 100_000_000
-"""Values of the spec, and rules of exclude and require, times the variants that are put together of what was checked."""
+"""Values of the spec, and rules of exclude and require, times the variants that are put together of those."""
 _CHARACTERS_PER_VALUE = 10
 """Of an expression: what takes about as long as a value does."""
 

@@ -1,4 +1,4 @@
-"""The paths that an ablation sets to clusters: whether a value fits depends on nothing outside the cluster of its path."""
+"""The paths that an ablation sets to clusters: whether a value fits depends on nothing outside its path's cluster."""
 
 from collections.abc import Mapping
 

@@ -56,9 +56,7 @@ def _walk(model: type[BaseModel], prefix: Path) -> Iterator[ComponentField]:
                 yield from _walk(section, path)
 
 
-def component_places(
-    tree: dict[str, Any], fields: Iterable[ComponentField] | None = None
-) -> Iterator[ComponentPlace]:
+def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
     """Every component that stands in a tree as a mapping, or those of some fields."""
     for path, group, many, reserved, _ in component_fields() if fields is None else fields:
         value: Any = tree

@@ -77,7 +77,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     parts = _parts(base, designed.variants, base_problems)
     rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
     for variant in designed.variants:
-        source: Checked | Assembled | None = parts and parts.assemble(variant)
+        source: Checked | Assembled | None = parts.assemble(variant) if parts is not None else None
         if not variant.settings:  # what is wrong with it is told already
             own = base.spec.model_copy(update={"ablation": Ablation()})
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))

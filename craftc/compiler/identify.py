@@ -1,7 +1,7 @@
 """A variant to the trials of its seeds: the configuration, its fingerprint and those of its stages.
 
-The same as `lower`, `fingerprint` and `stages` say of a variant by itself, with every section's part of it computed once
-for all variants that are alike in what it reads: the texts that are hashed are put together from the sections' texts.
+The same as `lower`, `fingerprint` and `stages` say of a variant by itself, with every section's part of it computed
+once for all variants that are alike in what it reads: what is hashed is put together from the sections' texts.
 """
 
 import hashlib

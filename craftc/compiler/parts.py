@@ -81,7 +81,8 @@ class Parts:
             for cluster, settings in self._grouped(variant).items():
                 key = cluster, tuple(map(id, settings))
                 if key not in self._parts:
-                    part = None if num_unfit > MAX_UNFIT else self._part(cluster, Variant(variant.name, tuple(settings)))
+                    alone = Variant(variant.name, tuple(settings))
+                    part = None if num_unfit > MAX_UNFIT else self._part(cluster, alone)
                     num_unfit += part is None
                     self._parts[key] = part
         self._places = [
@@ -148,7 +149,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A variant as the numbers of its parts, one for each cluster. What it shares with `Checked` is made when asked for."""
+    """A variant as the numbers of its parts, one for each cluster. The rest of what `Checked` has is made when asked."""
 
     parts: Parts = field(repr=False)
     numbers: tuple[int, ...]
@@ -223,8 +224,8 @@ def _overlapping(places: Sequence[set[tuple[int, Path]]]) -> dict[int, int]:
             same[high] = low
 
     for cluster, of_cluster in enumerate(places):
-        for place in of_cluster:
-            join(owner.setdefault(place, cluster), cluster)
+        for changed in of_cluster:
+            join(owner.setdefault(changed, cluster), cluster)
     for (tree, place), cluster in owner.items():
         for length in range(len(place)):
             if (tree, place[:length]) in owner:

@@ -68,7 +68,7 @@ class WatchedTree(dict[str, Any]):
     def __ror__(self, other: Any) -> Any:
         return other | self.whole()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __reduce__(self) -> Any:
         return dict, (self.whole(),)

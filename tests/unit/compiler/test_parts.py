@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from craftc.compiler import expand
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.lower import lower
 from craftc.compiler.pipeline import Compiled, compile_spec
 from craftc.compiler.tree import set_path
 from craftc.schemas.diagnostic import parse_path
@@ -77,7 +76,11 @@ one_of_each = st.lists(st.sampled_from(sorted(AXES)), min_size=1, max_size=3, un
 )
 rules = st.lists(
     st.sampled_from(
-        ["model.d_model % model.num_heads == 0", "training.epochs > 3 or training.batch_size < 32", "model.num_heads < 4"]
+        [
+            "model.d_model % model.num_heads == 0",
+            "training.epochs > 3 or training.batch_size < 32",
+            "model.num_heads < 4",
+        ]
     ),
     max_size=2,
 )
