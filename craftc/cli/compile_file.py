@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -17,16 +17,20 @@ from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
+if TYPE_CHECKING:
+    from craftc.runtime.file_digests import FileDigests
+
 
 @dataclass(frozen=True)
 class CompiledFile:
-    """A valid spec: its text, its tree with positions, and its plan."""
+    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names."""
 
     text: str
     document: Document
     spec: Spec
     plan: Plan
     analysis: Analysis
+    digests: "FileDigests"
 
 
 def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
@@ -37,12 +41,22 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
-    compiled = compile_spec(text, str(path), built_in_catalogue(), store.is_finished, environment=os.environ)
+    digests = store.file_digests()
+    compiled = compile_spec(
+        text,
+        str(path),
+        built_in_catalogue(),
+        store.finished_of_many(),
+        environment=os.environ,
+        file_digest=digests,
+    )
+    digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, compiled.analysis)
+    analysis = compiled.analysis
+    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, analysis, digests)
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:
