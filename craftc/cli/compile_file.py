@@ -4,7 +4,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -18,16 +18,20 @@ from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
+if TYPE_CHECKING:
+    from craftc.runtime.file_digests import FileDigests
+
 
 @dataclass(frozen=True)
 class CompiledFile:
-    """A valid spec: its text, its tree with positions, and its plan."""
+    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names."""
 
     text: str
     document: Document
     spec: Spec
     plan: Plan
     analysis: Analysis
+    digests: "FileDigests"
 
 
 def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
@@ -39,20 +43,24 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
+    digests = store.file_digests()
     compiled = compile_spec(
         text,
         str(path),
         built_in_catalogue(),
-        store.is_finished,
+        store.finished_of_many(),
         environment=os.environ,
+        file_digest=digests,
         machine=machine,
         runs_here=runs_here,
     )
+    digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}
     if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, compiled.analysis)
+    analysis = compiled.analysis
+    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, analysis, digests)
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:

@@ -56,11 +56,24 @@ def plan(
     compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False).plan
     outlook = look_out(compiled, runs_dir)
     if format is Format.JSON:
-        typer.echo(json.dumps(plan_json(compiled, outlook), indent=2))
+        _print_json(plan_json(compiled, outlook))
     else:
         _print_text(compiled, outlook, every_variant=all)
     if detailed_exitcode and (compiled.jobs or compiled.search is not None):
         raise typer.Exit(IS_WORK)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    """Piece by piece: no one text holds a plan of a hundred thousand trials."""
+    for number, (name, value) in enumerate(document.items()):
+        sys.stdout.write(f"{',' if number else '{'}\n  {json.dumps(name)}: ")
+        if isinstance(value, list) and value:
+            for index, item in enumerate(value):
+                sys.stdout.write(f"{',' if index else '['}\n    {json.dumps(item)}")
+            sys.stdout.write("\n  ]")
+        else:
+            sys.stdout.write(json.dumps(value))
+    sys.stdout.write("\n}\n")
 
 
 def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:

@@ -39,6 +39,7 @@ class Tally:
         self._num_to_propose = num_searched(plan)
         self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
         self._epochs_left = {trial_id: self.num_epochs(trial_id) for trial_id in self.trials}
+        self._num_epochs_left = sum(self._epochs_left.values())
         self._num_trained = 0
         self._first_epoch_at: float | None = None
 
@@ -74,15 +75,15 @@ class Tally:
         match event:
             case TrialProposed(trial=proposed):
                 self.trials[proposed.id] = proposed
-                self._epochs_left[proposed.id] = self.num_epochs(proposed.id)
+                self._leave(proposed.id, self.num_epochs(proposed.id))
                 self._num_to_propose -= 1
             case TrialStarted(trial=trial, epoch=epoch):
                 self._first_epoch_at = self._first_epoch_at or time.monotonic()
-                self._epochs_left[trial] = self.num_epochs(trial) - epoch
+                self._leave(trial, self.num_epochs(trial) - epoch)
                 self.running[trial] = None
             case EpochEnded(record=record):
                 self.running[record.trial] = event
-                self._epochs_left[record.trial] = self.num_epochs(record.trial) - record.epoch
+                self._leave(record.trial, self.num_epochs(record.trial) - record.epoch)
                 self._num_trained += 1
             case TrialFinished(result=result):
                 self.num_finished += 1
@@ -96,13 +97,18 @@ class Tally:
 
     def _end(self, trial_id: str) -> None:
         self.running.pop(trial_id, None)
-        self._epochs_left[trial_id] = 0
+        self._leave(trial_id, 0)
+
+    def _leave(self, trial_id: str, num_epochs: int) -> None:
+        """Set the epochs that a trial has before it; the sum is kept along, since it is asked for at every end."""
+        self._num_epochs_left += num_epochs - self._epochs_left.get(trial_id, 0)
+        self._epochs_left[trial_id] = num_epochs
 
     def seconds_left(self) -> float | None:
         """By the pace so far, were every trial to train all its epochs; None before anything is known."""
         if self._first_epoch_at is None or self._num_trained == 0:
             return None
-        num_left = sum(self._epochs_left.values()) + self._num_to_propose * self._epochs_of_proposals
+        num_left = self._num_epochs_left + self._num_to_propose * self._epochs_of_proposals
         return (time.monotonic() - self._first_epoch_at) / self._num_trained * num_left
 
     def time_left(self) -> str:

@@ -108,6 +108,9 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         resolved = as_yaml(complete(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
         write_driver(folder.path)
+        # There is a store only now where this is the first run.
+        store.root.mkdir(exist_ok=True)
+        compiled.digests.save()
     except OSError as error:
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
         typer.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
@@ -160,7 +163,8 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     from craftc.compiler.propose import Proposer
     from craftc.runtime.search_source import SearchContext
 
-    return SearchContext(folder.database, Proposer(compiled.analysis, Path(compiled.document.filename)))
+    proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests)
+    return SearchContext(folder.database, proposer)
 
 
 def _backend(name: BackendName, address: str | None) -> "Backend":

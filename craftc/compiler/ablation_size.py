@@ -3,18 +3,22 @@
 import math
 
 from craftc.compiler.checks import Checked
+from craftc.compiler.clusters import clusters
 from craftc.compiler.designs import num_variants
 from craftc.compiler.problem import Problem
 from craftc.compiler.tree import count_values
+from craftc.schemas.diagnostic import parse_path
+from craftc.schemas.spec import Ablation
 
-MAX_TRIALS = 100_000
-"""Of one spec; a product of a few long lists is soon more than anyone could train or wait for."""
-MAX_VARIANTS = 2_500
-"""Of one ablation. Each is resolved and checked as a spec of its own, which takes a third of a millisecond."""
+MAX_TRIALS = 1_000_000
+"""Of one spec. A plan holds each, which takes some kilobytes and some hundredths of a millisecond; a product of a few
+long lists is soon more than anyone could train or wait for."""
 MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
-MAX_WORK = 400_000
-"""Values of the spec, and rules of exclude and require, times the variants that they are looked at in."""
+MAX_WORK = 2_000_000
+"""Values of the spec, times what is resolved and checked by itself; each takes some thousandths of a millisecond."""
+MAX_COMBINED = 100_000_000
+"""Values of the spec, and rules of exclude and require, times the variants that are put together of those."""
 _CHARACTERS_PER_VALUE = 10
 """Of an expression: what takes about as long as a value does."""
 
@@ -26,17 +30,37 @@ def too_large(base: Checked) -> Problem | None:
     trials = variants * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
     if trials > MAX_TRIALS:
         return _problem(f"the ablation asks for {_count(trials)} trials; at most {MAX_TRIALS:,} are possible")
-    if variants > MAX_VARIANTS:
-        return _problem(f"the ablation asks for {variants:,} variants; at most {MAX_VARIANTS:,} are possible")
     settings = len(ablation.grid) + len(ablation.zip) + sum(map(len, ablation.features.values()))
     if settings > MAX_SETTINGS:
         return _problem(f"the ablation sets {settings:,} values; at most {MAX_SETTINGS:,} are possible")
     written = {key: value for key, value in base.written.items() if key != "ablation"}
     rules = sum(map(len, ablation.exclude)) + sum(map(len, ablation.require)) // _CHARACTERS_PER_VALUE
     size = count_values(written) + settings + rules
-    if variants > 1 and size * variants > MAX_WORK:
-        return _problem(f"{variants:,} variants of a spec with {size:,} values and rules are too much to check")
-    return None
+    if variants > 1 and size * variants > MAX_COMBINED:
+        return too_much(variants, size)
+    alone = min(variants, _num_parts(ablation))
+    return too_much(alone, size) if alone > 1 and size * alone > MAX_WORK else None
+
+
+def _num_parts(ablation: Ablation) -> int:
+    """At most how many combinations of values there are within the clusters, which are checked each by itself."""
+    axes = [(path, len(values)) for path, values in [*ablation.grid.items(), *ablation.zip.items()]]
+    switches = [(path, 1) for settings in ablation.features.values() for path in settings]
+    of_path = clusters({path: parse_path(path) for path, _ in [*axes, *switches]})
+    combinations: dict[int, int] = {}
+    for path, length in [*axes, *switches]:
+        combinations[of_path[path]] = combinations.get(of_path[path], 1) * (length + 1)
+    return sum(combinations.values())
+
+
+def max_alone(base: Checked) -> int:
+    """How many variants of the spec can be resolved and checked by themselves."""
+    return MAX_WORK // count_values({key: value for key, value in base.written.items() if key != "ablation"})
+
+
+def too_much(variants: int, size: int) -> Problem:
+    """So many variants, or values in them, of a spec of that size are not checked."""
+    return _problem(f"{variants:,} variants of a spec with {size:,} values and rules are too much to check")
 
 
 def _problem(message: str) -> Problem:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from craftc.compiler.component_fields import all_component_places, component_fields
+from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.expression import ExpressionError, parse_expression
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import MAX_TOLD, Problem, all_of, one_of, show
@@ -98,9 +99,9 @@ def written_at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def constraint(checked: Checked) -> Iterator[Problem]:
-    """The arguments of a component fit each other, as its author says in `constraints`."""
-    for place in all_component_places(checked.tree):
+def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
+    """The arguments of a component in that field, or within it, fit each other, as its author says in `constraints`."""
+    for place in all_component_places(checked.tree, (field,)):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
             values = _values_for(text, place.value)
@@ -271,7 +272,7 @@ FIELD_RULES: tuple[Rule, ...] = (
     split_name,
     regularization_unsupported,
     set_twice,
-    constraint,
+    *(partial(constraint, field) for field in component_fields()),
     unknown_metric,
     held_out_used,
     wrong_mode,

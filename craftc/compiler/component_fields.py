@@ -1,6 +1,6 @@
 """Where in a spec components stand, read off the schema itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
@@ -56,9 +56,9 @@ def _walk(model: type[BaseModel], prefix: Path) -> Iterator[ComponentField]:
                 yield from _walk(section, path)
 
 
-def component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
-    """Every component that stands in a tree as a mapping."""
-    for path, group, many, reserved, _ in component_fields():
+def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
+    """Every component that stands in a tree as a mapping, or those of some fields."""
+    for path, group, many, reserved, _ in component_fields() if fields is None else fields:
         value: Any = tree
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
@@ -70,12 +70,14 @@ def component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
             yield ComponentPlace(path, group, reserved, value)
 
 
-def all_component_places(tree: dict[str, Any]) -> Iterator[ComponentPlace]:
-    """Every component of a tree, and those in the arguments of others."""
-    for place in component_places(tree):
+def all_component_places(
+    tree: dict[str, Any], fields: Iterable[ComponentField] | None = None
+) -> Iterator[ComponentPlace]:
+    """Every component of a tree, or of some fields, and those in the arguments of others."""
+    for place in component_places(tree, fields):
         yield place
         for name, value in place.value.items():
-            if name not in place.reserved:
+            if name not in place.reserved and isinstance(value, dict | list):
                 yield from _nested_places((*place.path, name), value)
 
 
@@ -84,4 +86,5 @@ def _nested_places(path: Path, value: Any) -> Iterator[ComponentPlace]:
         yield ComponentPlace(path, NESTED, frozenset(), value)
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from _nested_places((*path, key), item)
+        if isinstance(item, dict | list):
+            yield from _nested_places((*path, key), item)

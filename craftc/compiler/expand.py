@@ -3,33 +3,45 @@
 `exclude` and `require` leave out variants, never the baseline.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.ablation_size import too_large
+from craftc.compiler.ablation_size import max_alone, too_large, too_much
 from craftc.compiler.blame import blame, is_changed
-from craftc.compiler.checks import Checked, check
+from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.parse import MAX_DEPTH
+from craftc.compiler.parts import Assembled, Built, Parts
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
+from craftc.compiler.recall import Recalled
 from craftc.compiler.resolve import resolve
 from craftc.compiler.rules import EXPERIMENT_RULES
-from craftc.compiler.tree import Touching, copy_tree, look_up, set_path
+from craftc.compiler.tree import Touching, copy_tree, count_values, look_up, set_path
 from craftc.compiler.validate import validate
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Ablation, Spec
 
+FEW = 4
+"""Variants below which it is quicker to make each by itself."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class ResolvedVariant:
     """A variant with its own complete spec; `spec.ablation` is empty in it."""
 
     variant: Variant
-    spec: Spec
+    source: Checked | Assembled
+
+    @property
+    def spec(self) -> Spec:
+        """The variant's own."""
+        return self.source.spec
 
     @property
     def name(self) -> str:
@@ -61,13 +73,22 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     designed = design(ablation)
-    num_errors = 0
+    num_errors, num_alone, most_alone = 0, 0, max_alone(base)
+    parts = _parts(base, designed.variants, base_problems)
+    rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
     for variant in designed.variants:
+        source: Checked | Assembled | None = parts.assemble(variant) if parts is not None else None
         if not variant.settings:  # what is wrong with it is told already
             own = base.spec.model_copy(update={"ablation": Ablation()})
-            resolved.append(ResolvedVariant(variant, own))
+            resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
-        spec, tree, found = resolve_variant(base, variant)
+        if parts is None or source is None:
+            source, found = resolve_variant(base, variant)
+            num_alone += 1
+            if num_alone > most_alone:
+                return Expansion((), [too_much(len(designed.variants), count_values(base.written))])
+        else:
+            found = [*parts.root.validated.problems, *(problem for rule in rules for problem in rule(source))]
         num_errors += sum(problem.severity == "error" for problem in found)
         for problem in islice(found, 2 * MAX_TOLD):
             inherited = (problem.code, problem.path, problem.message) in known
@@ -76,8 +97,8 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
                 told.setdefault((placed.code, placed.path, problem.message), placed)
         if num_errors > 2 * MAX_TOLD:
             return Expansion((), list(told.values()))
-        if spec is not None and not filters.leaves_out(variant, tree):
-            resolved.append(ResolvedVariant(variant, spec))
+        if source is not None and not filters.leaves_out(variant, source):
+            resolved.append(ResolvedVariant(variant, source))
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
     problems = [*designed.problems, *told.values(), *failed, *islice(unknown_exclude_paths(base), MAX_TOLD + 1)]
@@ -93,8 +114,30 @@ def _asks_for_more(ablation: Ablation) -> bool:
     return bool(ablation.features or ablation.grid or ablation.zip)
 
 
-def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[str, Any], list[Problem]]:
-    """A variant's own spec, its tree, and what is wrong with it. Without a spec the tree means nothing."""
+def _parts(base: Checked, variants: Sequence[Variant], base_problems: list[Problem]) -> Parts | None:
+    """What the variants are put together from; None where each has to be made by itself."""
+    if len(variants) < FEW or any(problem.severity == "error" for problem in base_problems):
+        return None
+    return Parts(base, variants, partial(_build, base))
+
+
+def _broken(rule: Rule, checked: Checked) -> tuple[Problem, ...]:
+    return tuple(rule(checked))
+
+
+def resolve_variant(base: Checked, variant: Variant) -> tuple[Checked | None, list[Problem]]:
+    """What the rules look at of a variant, and what is wrong with it."""
+    built = _build(base, variant)
+    validated = built.validated
+    problems = [*built.unsettable, *validated.problems]
+    if validated.spec is None:
+        return None, problems
+    checked = Checked(validated.spec, validated.tree, built.written, base.catalogue)
+    return checked, problems + untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
+
+
+def _build(base: Checked, variant: Variant) -> Built:
+    """A variant resolved and validated by itself."""
     written = {key: copy_tree(value) for key, value in base.written.items() if key != "ablation"}
     # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
     unsettable: list[Problem] = []
@@ -106,12 +149,7 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Spec | None, dict[
         if problem is not None:
             unsettable.append(problem)
     written = resolve(written)
-    validated = validate(written, base.catalogue)
-    problems = unsettable + validated.problems
-    if validated.spec is not None:
-        checked = Checked(validated.spec, validated.tree, written, base.catalogue)
-        problems += untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
-    return validated.spec, validated.tree, problems
+    return Built(written, validate(written, base.catalogue), tuple(unsettable))
 
 
 def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ from craftc.schemas.diagnostic import Path as SpecPath
 
 SEMANTICS_VERSION = 1
 """Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
+FileDigest = Callable[[Path], str]
+"""From a file to the hex SHA-256 of its bytes. Raises OSError."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,22 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def content_digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(path: Path, file_digest: FileDigest = hash_file) -> str:
     """`sha256:` and the hash of a file's bytes, or of a folder's relative names and bytes in sorted order.
 
-    Raises OSError where something cannot be read.
+    `file_digest` may know a file's hash already. Raises OSError where something cannot be read.
     """
     if not path.is_dir():
         if path.exists() and not path.is_file():  # a device or a pipe might never end
             raise OSError(errno.EINVAL, "neither a file nor a folder")
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"sha256:{file_digest(path)}"
     total = hashlib.sha256()
     for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
-        with file_path.open("rb") as file:
-            inner = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{file_path.relative_to(path).as_posix()}\0{inner}\n".encode())
+        total.update(f"{file_path.relative_to(path).as_posix()}\0{file_digest(file_path)}\n".encode())
     return f"sha256:{total.hexdigest()}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from craftc.compiler.checks import Checked
 from craftc.compiler.expression import ExpressionError, parse_expression
+from craftc.compiler.parts import Assembled
 from craftc.compiler.problem import Problem, did_you_mean, show
 from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Variant
@@ -21,8 +22,11 @@ class Filters:
         self._is_idle = [True] * len(ablation.exclude)
         self._failed: dict[int, Problem] = {}
 
-    def leaves_out(self, variant: Variant, tree: dict[str, Any]) -> bool:
+    def leaves_out(self, variant: Variant, source: Checked | Assembled) -> bool:
         """Whether a variant is excluded, or does not meet a requirement."""
+        if not (self._exclude or self._require):
+            return False
+        tree = source.tree
         excluded = False
         for index, rule in enumerate(self._exclude):
             if all(_is(tree, path, value) for path, value in rule):

@@ -1,14 +1,16 @@
 """A variant's spec to the configuration that its trials train with: nothing left to infer but facts of the data."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.checks import REGULARIZED
-from craftc.compiler.component_fields import all_component_places
+from craftc.compiler.checks import REGULARIZED, Checked
+from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.recorded_metrics import mode_of, selection
-from craftc.compiler.tree import look_up, set_path
+from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.compiler.value_type import options
+from craftc.compiler.watched import plain
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.spec import Spec
@@ -22,29 +24,41 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
 
     `folder` is what relative paths in the spec start from.
     """
-    config = spec.model_dump(mode="json", include=SECTIONS)
-    if config["data"]["layout"] == "source":
+    tree = spec.model_dump(mode="json", include=SECTIONS)
+    variant = Checked(spec, tree, tree, catalogue)
+    return {name: lower_section(name, variant, folder)[0] for name in tree}
+
+
+def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, Any], list[tuple[SpecPath, str]]]:
+    """One section of a lowered configuration, by what of the variant it takes; and the places of the paths in it."""
+    spec, catalogue = variant.spec, variant.catalogue
+    section: dict[str, Any] = copy_tree(plain(variant.tree[name]))
+    if name == "data" and section["layout"] == "source":
         # A trial that asks for no other shape is the trial that it was before there was a choice.
-        del config["data"]["layout"]
-    for name, target in REGULARIZED.items():
-        value = config["regularization"].pop(name)
-        if value is not None:
-            component = config
-            for part in target:
-                component = component[str(part)]
-            component[name] = value
-    select = selection(spec)
-    config["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")
-    for steering in _steering(config):
+        del section["layout"]
+    for key, target in REGULARIZED.items():
+        if name == "regularization":
+            del section[key]
+        elif target[0] == name and (value := getattr(spec.regularization, key)) is not None:
+            look_up(section, target[1:])[key] = value
+    if name == "evaluation":
+        select = selection(spec)
+        section["select"] = "none" if select is None else select.model_dump(mode="json")
+    for steering in _steering(name, section):
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
-    for place in path_arguments(config, catalogue):
-        set_path(config, place, os.path.abspath(folder / look_up(config, place)))
-    return config
+    files = []
+    for place in path_arguments({name: section}, catalogue):
+        files.append((place, os.path.abspath(folder / look_up(section, place[1:]))))
+        set_path(section, place[1:], files[-1][1])
+    return section, files
 
 
-def _steering(config: dict[str, Any]) -> list[dict[str, Any]]:
-    places = [config["training"]["early_stopping"], config["evaluation"]["select"], *config["training"]["schedule"]]
+def _steering(name: str, section: dict[str, Any]) -> list[dict[str, Any]]:
+    places = {
+        "training": lambda: [section["early_stopping"], *section["schedule"]],
+        "evaluation": lambda: [section["select"]],
+    }.get(name, list)()
     return [place for place in places if isinstance(place, dict) and "mode" in place and "metric" in place]
 
 
@@ -52,9 +66,14 @@ def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPat
     """The places of all arguments that are files or folders."""
     return [
         (*place.path, parameter.name)
-        for place in all_component_places(config)
+        for place in all_component_places(config, _fields_of(tuple(config)))
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
         for parameter in entry.parameters
-        if any(part.get("format") == "path" for part in options(parameter.type))
-        and isinstance(place.value.get(parameter.name), str)
+        if isinstance(place.value.get(parameter.name), str)
+        and any(part.get("format") == "path" for part in options(parameter.type))
     ]
+
+
+@lru_cache
+def _fields_of(sections: tuple[str, ...]) -> tuple[ComponentField, ...]:
+    return tuple(field for field in component_fields() if field.path[0] in sections)

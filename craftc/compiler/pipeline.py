@@ -7,6 +7,7 @@ text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> valid
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,9 +21,10 @@ from craftc.compiler.document import Document
 from craftc.compiler.environment import substitute
 from craftc.compiler.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.file_kind import FileKind, file_kind
-from craftc.compiler.fingerprint import Decisive, content_digest, decisive, fingerprint
+from craftc.compiler.fingerprint import Decisive, FileDigest, fingerprint, hash_file
+from craftc.compiler.identify import Identify
 from craftc.compiler.import_path import import_folders
-from craftc.compiler.lower import SECTIONS, lower, path_arguments
+from craftc.compiler.lower import path_arguments
 from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
 from craftc.compiler.part import as_search, part_problems
@@ -37,6 +39,7 @@ from craftc.compiler.placeable import check_placeable
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.rebase import rebase
+from craftc.compiler.recall import Recalled
 from craftc.compiler.recorded_metrics import headline
 from craftc.compiler.resolve import resolve
 from craftc.compiler.rules import DESIGN_RULES, EXPERIMENT_RULES
@@ -44,6 +47,7 @@ from craftc.compiler.stages import stages
 from craftc.compiler.tree import look_up
 from craftc.compiler.validate import Validated, validate
 from craftc.compiler.version import check_version
+from craftc.compiler.watched import VARIED, plain
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
@@ -161,10 +165,12 @@ def compile_spec(
     is_finished: Callable[[str], bool] = lambda _: False,
     *,
     environment: Mapping[str, str] = _NO_ENVIRONMENT,
+    file_digest: FileDigest = hash_file,
     machine: Machine | None = None,
     runs_here: bool = True,
 ) -> Compiled:
-    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result.
+    """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
+    the hash of a file that has not changed.
 
     `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
     """
@@ -174,7 +180,7 @@ def compile_spec(
     assert analysis.spec is not None
     assert analysis.base is not None
     catalogue, resources = analysis.base.catalogue, job_resources(analysis.spec)
-    plan, unreadable = _plan(analysis, Path(filename), catalogue)
+    plan, unreadable = _plan(analysis, Path(filename), catalogue, file_digest)
     if plan is None:
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
@@ -190,31 +196,27 @@ def compile_spec(
     return Compiled(analysis, None if any(p.severity == "error" for p in problems) else plan, told)
 
 
-def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Plan | None, list[Diagnostic]]:
+def _plan(
+    analysis: Analysis, spec_path: Path, catalogue: Catalogue, file_digest: FileDigest = hash_file
+) -> tuple[Plan | None, list[Diagnostic]]:
     """Every variant with every seed, or what of its data cannot be read."""
     spec, document = analysis.spec, analysis.document
     assert spec is not None
     assert document is not None
     trials: list[Trial] = []
     written = spec.model_dump(mode="json")
-    digests: dict[str, str] = {}
     unreadable: dict[str, Diagnostic] = {}
     folders = import_folders(spec_path)
-    code_digest = CodeIdentity(folders)
+    identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders))
     for variant in analysis.variants:
-        config = lower(variant.spec, catalogue, spec_path.parent)
-        paths = path_arguments(config, catalogue)
-        for argument in paths:
-            path = look_up(config, argument)
-            try:
-                digests[path] = digests.get(path) or content_digest(Path(path))
-            except OSError as error:
+        sections = identify.sections(variant)
+        for argument, path in (file for section in sections.values() for file in section.files):
+            if (error := identify.unread.get(path)) is not None:
                 hint = "a relative path starts from the folder of the spec"
                 problem = Problem("data-unreadable", argument, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
-            content = decisive(config, paths, digests, code_digest)
-            trials += [make_trial(variant, config, seed, content, catalogue) for seed in seeds(spec)]
+            trials += identify.trials(variant, sections, seeds(spec))
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -236,10 +238,15 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
     assert analysis.base is not None
     found: dict[str, None] = {}
+    files = [Recalled(partial(_files, name)) for name in VARIED]
     for variant in analysis.variants:
-        config = variant.spec.model_dump(mode="json", include=SECTIONS)
-        found |= {look_up(config, argument): None for argument in path_arguments(config, analysis.base.catalogue)}
+        found |= dict.fromkeys(path for section in files for path in section(variant.source))
     return tuple(found)
+
+
+def _files(section: str, variant: Checked) -> tuple[str, ...]:
+    tree = {section: plain(variant.tree[section])}
+    return tuple(look_up(tree, place) for place in path_arguments(tree, variant.catalogue))
 
 
 def named_files(text: str, filename: str) -> tuple[str, ...]:

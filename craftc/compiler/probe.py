@@ -61,7 +61,7 @@ def _probe_range(
     joint: list[list[Problem]] = []
     for index, value in enumerate(values):
         setting = Setting(path, _plain(value), (*SPACE, path, form, index))
-        _, _, found = resolve_variant(base, Variant(variant.name, (*variant.settings, setting)))
+        _, found = resolve_variant(base, Variant(variant.name, (*variant.settings, setting)))
         errors = [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in before]
         placed = [(p, _place(p, setting, variant, base, form)) for p in errors]
         yield from (there for problem, there in placed if problem.code in _FIELD_CODES)

@@ -9,7 +9,7 @@ from typing import Any
 from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.document import SPACE
 from craftc.compiler.expand import ResolvedVariant, resolve_variant
-from craftc.compiler.fingerprint import content_digest, decisive
+from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, hash_file
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
 from craftc.compiler.lower import lower, path_arguments
@@ -36,6 +36,7 @@ class Proposer:
 
     analysis: Analysis
     spec: Path
+    file_digest: FileDigest = hash_file
     _digests: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -49,18 +50,18 @@ class Proposer:
         start = next(resolved.variant for resolved in self.analysis.variants if resolved.name == variant)
         searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in params.items())
         point = Variant(f"{variant}#{number}", (*start.settings, *searched))
-        spec, tree, problems = resolve_variant(base, point)
+        checked, problems = resolve_variant(base, point)
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
-        if spec is None or errors:
+        if checked is None or errors:
             return Proposal((), errors)
-        if Filters(base.spec.ablation).leaves_out(point, tree):
+        if Filters(base.spec.ablation).leaves_out(point, checked):
             return Proposal((), ("exclude or require leaves it out",))
-        config = lower(spec, base.catalogue, self.spec.parent)
+        config = lower(checked.spec, base.catalogue, self.spec.parent)
         paths = path_arguments(config, base.catalogue)
         for place in paths:
             path = look_up(config, place)
             if path not in self._digests:
-                self._digests[path] = content_digest(Path(path))
-        resolved = ResolvedVariant(point, spec)
+                self._digests[path] = content_digest(Path(path), self.file_digest)
+        resolved = ResolvedVariant(point, checked)
         content = decisive(config, paths, self._digests, self._code_digest)
         return Proposal(tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec)))

@@ -15,19 +15,34 @@ def stages(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
     epoch they select and what is measured beside.
     """
     config = content.config
-    training = {name: value for name, value in config["training"].items() if name != "early_stopping"}
-    if not depends_on_length(training["schedule"], catalogue):
-        del training["epochs"]
     steps = {
         "data": config["data"],
         "model": config["model"],
-        "objective": config["objective"] | {"metrics": _steering(config)},
+        "objective": minimised(config["objective"], config["training"]["schedule"]),
         "regularization": config["regularization"],
-        "training": training,
+        "training": steps_of(config["training"], catalogue),
         "seed": seed,
     }
-    prepared = {name: value for name, value in config["data"].items() if name != "augment"}
+    prepared = prepared_of(config["data"])
     return Stages(prepare=_hash("prepare", prepared, content.code), train=_hash("train", steps, content.code))
+
+
+def prepared_of(data: dict[str, Any]) -> dict[str, Any]:
+    """What of the section is done before training."""
+    return {name: value for name, value in data.items() if name != "augment"}
+
+
+def minimised(objective: dict[str, Any], schedule: list[dict[str, Any]]) -> dict[str, Any]:
+    """What of the section changes the steps of a training with that schedule."""
+    return objective | {"metrics": _steering(objective["metrics"], schedule)}
+
+
+def steps_of(training: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """What of the section changes steps, and not only their number."""
+    left_out = {"early_stopping"}
+    if not depends_on_length(training["schedule"], catalogue):
+        left_out.add("epochs")
+    return {name: value for name, value in training.items() if name not in left_out}
 
 
 def depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
@@ -46,14 +61,12 @@ def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
     return is_own(phase["kind"]) or phase["epochs"] == "none"
 
 
-def _steering(config: dict[str, Any]) -> list[Any]:
+def _steering(metrics: list[Any], schedule: list[dict[str, Any]]) -> list[Any]:
     """The metrics that change the steps, those that the schedule follows, and those that must be the same for all.
 
     A user's own phase may follow any of them. The user's own metrics all count: they may draw random numbers, and so
     change what is measured after them. So do metrics with arguments, for one training has one metric of a name.
     """
-    schedule = config["training"]["schedule"]
-    metrics: list[Any] = config["objective"]["metrics"]
     if any(is_own(phase["kind"]) for phase in schedule):
         return metrics
     watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}

@@ -6,7 +6,7 @@ the rules between fields can still be checked; `tainted` names what was mended.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -28,12 +28,16 @@ _MAX_MENDS = 8
 
 @dataclass(frozen=True)
 class Validated:
-    """`spec` is mended where there are problems, and None where it could not be; `tree` holds its plain values."""
+    """`spec` is mended where there are problems, and None where it could not be; `tree` holds its plain values.
+
+    `filled` is what `spec` was made of: what was written, with the defaults of components alone.
+    """
 
     spec: Spec | None
     tree: dict[str, Any]
     problems: list[Problem]
     tainted: frozenset[Path]
+    filled: dict[str, Any] = field(default_factory=dict)
 
 
 def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
@@ -51,7 +55,7 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
             told = _without_meant(problems)
             mistakes = [problem for problem in problems if problem.severity != "note"]
             tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
-            return Validated(spec, spec.model_dump(mode="json"), told, frozenset(tainted.union(mended)))
+            return Validated(spec, spec.model_dump(mode="json"), told, frozenset(tainted.union(mended)), tree)
         # What an earlier mend left behind is no mistake of the user's.
         left_behind = Touching(mended)
         problems += [p for p in found if p.path not in left_behind]

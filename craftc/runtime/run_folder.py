@@ -12,7 +12,7 @@ from typing import BinaryIO
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
 from craftc.schemas.search import SearchSummary
-from craftc.training.atomic_file import write_atomically
+from craftc.training.atomic_file import open_atomically, write_atomically
 
 RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")
 
@@ -94,7 +94,8 @@ def create_run(runs_dir: Path, plan: Plan, spec_text: str, resolved_text: str | 
     if resolved_text is not None:
         write_atomically(path / "spec.resolved.yaml", resolved_text.encode())
     # The plan last: a folder with a plan is a run.
-    write_atomically(path / "plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
+    with open_atomically(path / "plan.json") as file:
+        file.writelines(piece.encode() for piece in plan.json_lines())
     return RunFolder(path)
 
 

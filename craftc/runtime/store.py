@@ -1,17 +1,21 @@
 """The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from craftc.runtime.file_digests import FileDigests
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.atomic_file import write_atomically
 from craftc.training.history import read_history
+
+ASKED_ONE_BY_ONE = 1_000
 
 
 class StoreError(Exception):
@@ -48,6 +52,28 @@ class Store:
     def is_finished(self, trial_id: str) -> bool:
         """Whether the trial's result is here."""
         return self._result_path(trial_id).is_file()
+
+    def finished_of_many(self) -> Callable[[str], bool]:
+        """`is_finished` for the trials of a plan, as the store is now.
+
+        Past the first few the store is listed once: a network's file system takes a millisecond to say of each trial
+        that it is not there.
+        """
+        num_asked = 0
+        listed: set[str] | None = None
+
+        def is_finished(trial_id: str) -> bool:
+            nonlocal num_asked, listed
+            num_asked += 1
+            if listed is None and num_asked > ASKED_ONE_BY_ONE:
+                listed = set(os.listdir(self.root)) if self.root.is_dir() else set()
+            return (listed is None or trial_id in listed) and self.is_finished(trial_id)
+
+        return is_finished
+
+    def file_digests(self) -> FileDigests:
+        """The digests of data files, those kept here known."""
+        return FileDigests(self.root / "digests.json")
 
     def result(self, trial_id: str) -> Result:
         """The result of a finished trial. Raises KeyError for an unfinished one, StoreError for a damaged file."""

@@ -107,6 +107,9 @@ class Dimension:
     def label(self, value: Any) -> Any:
         """What stands for the value in the study; None where the range does not hold it."""
         if self._choices is not None:
+            own = label_of(value)
+            if own in self._choices and _same(self._choices[own], value):
+                return own
             return next((label for label, choice in self._choices.items() if _same(choice, value)), None)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None

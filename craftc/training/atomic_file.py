@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
@@ -10,12 +13,19 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 
     The folder must exist. Raises OSError; the temporary file is gone then.
     """
+    with open_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """As `write_atomically`, for what is written piece by piece; it takes the place of `path` at the end."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             # mkstemp makes files that only their owner reads; a store may be shared.
             os.fchmod(descriptor, 0o666 & ~_umask())
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(descriptor)
         os.replace(temporary, path)

@@ -271,7 +271,7 @@ def test_both_ends_of_too_many_trials(told: Told, messages: Callable[[str], str]
     assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
     axes = ", ".join(f"model.x{i}: [{', '.join(map(str, range(100)))}]" for i in range(30))
     assert told(f"ablation: {{grid: {{{axes}}}}}") == [("too-many-trials", "ablation")]
-    assert f"at most {MAX_TRIALS:,}" in messages("ablation: {seeds: 100001}")
+    assert f"at most {MAX_TRIALS:,}" in messages("ablation: {seeds: 1000001}")
     features = ", ".join(f"f{i}: {{model.x{i}: 1}}" for i in range(10_000))
     assert "more than 10^19 trials" in messages(f"ablation: {{features: {{{features}}}, design: [full_factorial]}}")
 
@@ -287,10 +287,19 @@ def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
 
 def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Callable[[str], str]) -> None:
     many = ", ".join(str(number) for number in range(1, 2501))
-    assert told(f"ablation: {{grid: {{training.batch_size: [{many}]}}}}") == [("too-many-trials", "ablation")]
     wide = ", ".join(["1"] * 1000)
-    text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many[:2400]}1]}}}}"
-    assert "too much to check" in messages(text)
+    text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many}]}}}}"
+    assert "2,501 variants of a spec with 1,02" in messages(text)
+    kinds = f"model.kind: [mlp, scanline_vit], model.dropout: [{', '.join(f'0.{i}' for i in range(1, 800))}]"
+    joint = f"ablation: {{grid: {{{kinds}, model.hidden: [{', '.join(f'[{i}]' for i in range(1, 60))}]}}}}"
+    assert told(joint) == [("too-many-trials", "ablation")]
+
+
+def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("craftc.compiler.ablation_size.MAX_WORK", 2000)
+    grid = "evaluation.select.metric: [valid/loss, valid/accuracy], evaluation.select.mode: [infer]"
+    grid += f", training.batch_size: [{', '.join(map(str, range(8, 58)))}]"
+    assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")
 
 
 def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:

@@ -1,0 +1,242 @@
+"""The variants of an ablation to the parts that they are put together from, each made and validated once.
+
+A *part* is what the settings of one *cluster* make of the spec as written: the settings that touch one place, or one
+component and its kind. Whether a value fits depends on nothing outside its cluster, so a variant fits where all of its
+parts do, and its trees are the base's with the differences of its parts. `docs/decisions/0021-scale.md` says more.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+from craftc.compiler.checks import Checked
+from craftc.compiler.clusters import clusters
+from craftc.compiler.difference import Difference, differences, put
+from craftc.compiler.lower import SECTIONS
+from craftc.compiler.validate import Validated
+from craftc.compiler.variant import Setting, Variant
+from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.spec import Spec
+
+MAX_UNFIT = 200
+"""Parts that do not fit, after which no more are made: so many mistakes end the expansion."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A variant before the rules: its tree as written, components spelled out, and what validation made of it."""
+
+    written: dict[str, Any]
+    validated: Validated
+    unsettable: tuple[Any, ...] = ()
+
+    @property
+    def trees(self) -> tuple[dict[str, Any], ...]:
+        """As written, as validated, and complete; of the sections in which variants differ."""
+        trees = (self.written, self.validated.filled, self.validated.tree)
+        return tuple({name: tree[name] for name in SECTIONS if name in tree} for tree in trees)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What settings of one cluster change in each of the three trees. `number` is unique in the cluster; 0 is none."""
+
+    number: int
+    changes: tuple[tuple[Difference, ...], ...]
+
+
+Build = Callable[[Variant], Built]
+Key = tuple[int, tuple[int, ...]]
+
+
+class Parts:
+    """All parts of the variants of a design, and what each variant has of them."""
+
+    def __init__(self, base: Checked, variants: Sequence[Variant], build: Build) -> None:
+        """`base` has no mistake; `build` resolves and validates a variant by itself."""
+        self.base = base
+        self._build = build
+        self._variants = variants  # also keeps the settings alive, which are told apart by their ids
+        self.root = build(Variant("", ()))
+        self.root_trees = self.root.trees
+        settings = {id(setting): setting for variant in variants for setting in variant.settings}
+        self._cluster_of = clusters({setting.path: setting.target for setting in settings.values()})
+        while merged := self._make():
+            self._cluster_of = {path: merged.get(index, index) for path, index in self._cluster_of.items()}
+        self._dependents: dict[tuple[Path, bool], frozenset[int]] = {}
+        self._sections: dict[tuple[str, int], tuple[Any, BaseModel]] = {}
+
+    def _make(self) -> dict[int, int]:
+        """Make the parts of all variants; which clusters are to be one since they change the same place."""
+        self.num_clusters = max(self._cluster_of.values(), default=-1) + 1
+        self._parts: dict[Key, Part | None] = {}
+        self._by_number: list[list[Part]] = [[Part(0, ((), (), ()))] for _ in range(self.num_clusters)]
+        num_unfit = 0
+        for variant in self._variants:
+            for cluster, settings in self._grouped(variant).items():
+                key = cluster, tuple(map(id, settings))
+                if key not in self._parts:
+                    alone = Variant(variant.name, tuple(settings))
+                    part = None if num_unfit > MAX_UNFIT else self._part(cluster, alone)
+                    num_unfit += part is None
+                    self._parts[key] = part
+        self._places = [
+            {(tree, place) for part in parts for tree, changes in enumerate(part.changes) for place, _ in changes}
+            for parts in self._by_number
+        ]
+        return _overlapping(self._places)
+
+    def _part(self, cluster: int, alone: Variant) -> Part | None:
+        """The part, or None where the settings do not fit, or bring about anything else that is to be told."""
+        built = self._build(alone)
+        if built.unsettable or built.validated.spec is None:
+            return None
+        if built.validated.problems != self.root.validated.problems:
+            return None
+        changes = tuple(
+            tuple(differences(before, after)) for before, after in zip(self.root_trees, built.trees, strict=True)
+        )
+        part = Part(len(self._by_number[cluster]), changes)
+        self._by_number[cluster].append(part)
+        return part
+
+    def _grouped(self, variant: Variant) -> dict[int, list[Setting]]:
+        groups: dict[int, list[Setting]] = {}
+        for setting in variant.settings:
+            groups.setdefault(self._cluster_of[setting.path], []).append(setting)
+        return groups
+
+    def assemble(self, variant: Variant) -> "Assembled | None":
+        """The variant from its parts; None where it has to be made by itself."""
+        numbers = [0] * self.num_clusters
+        for cluster, settings in self._grouped(variant).items():
+            part = self._parts[cluster, tuple(map(id, settings))]
+            if part is None:
+                return None
+            numbers[cluster] = part.number
+        return Assembled(self, tuple(numbers))
+
+    def tree(self, numbers: tuple[int, ...], which: int) -> dict[str, Any]:
+        """One of the three trees of a variant, shared with others as far as can be."""
+        parts = (of_cluster[number] for of_cluster, number in zip(self._by_number, numbers, strict=True))
+        changes = [change for part in parts for change in part.changes[which]]
+        return put(self.root_trees[which], changes) if changes else self.root_trees[which]
+
+    def section(self, name: str, value: Any) -> BaseModel:
+        """A section's model. What many variants share is made once."""
+        if value is not self.root_trees[1].get(name):
+            return VARIED[name].model_validate(value)
+        if (name, 0) not in self._sections:
+            self._sections[name, 0] = value, VARIED[name].model_validate(value)
+        return self._sections[name, 0][1]
+
+    def dependents(self, reads: Iterable[tuple[Path, bool]]) -> tuple[int, ...]:
+        """The clusters that can change what was read."""
+        found: set[int] = set()
+        for read in reads:
+            if read not in self._dependents:
+                self._dependents[read] = frozenset(
+                    cluster for cluster, places in enumerate(self._places) if any(_reaches(p, read) for _, p in places)
+                )
+            found |= self._dependents[read]
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A variant as the numbers of its parts, one for each cluster; the rest of what `Checked` has is made when asked."""
+
+    parts: Parts = field(repr=False)
+    numbers: tuple[int, ...]
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Of the spec."""
+        return self.parts.base.catalogue
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The sections in which variants differ, complete. Not to be changed."""
+        return self.parts.tree(self.numbers, 2)
+
+    @property
+    def spec(self) -> Spec:
+        """The variant's own spec."""
+        sections = self.parts.tree(self.numbers, 1)
+        root = self.parts.root.validated.spec
+        assert root is not None
+        return root.model_copy(update={name: self.parts.section(name, value) for name, value in sections.items()})
+
+    def watched(self, reads: Reads) -> Checked:
+        """The variant, with all that is read of it noted."""
+        return cast("Checked", _Watched(self, reads))
+
+
+class _Watched:
+    """A variant that is read like `Checked`. Its trees are made when something of them is read."""
+
+    def __init__(self, variant: Assembled, reads: Reads) -> None:
+        self._variant, self._reads = variant, reads
+        self.catalogue = variant.catalogue
+
+    @cached_property
+    def spec(self) -> Spec:
+        return watch_spec(self._variant.parts.base.spec, self._section, self._reads)
+
+    @cached_property
+    def tree(self) -> WatchedTree:
+        return WatchedTree(self._variant.tree, self._reads)
+
+    @cached_property
+    def written(self) -> WatchedTree:
+        return WatchedTree(self._variant.parts.tree(self._variant.numbers, 0), self._reads)
+
+    @cached_property
+    def _filled(self) -> dict[str, Any]:
+        return self._variant.parts.tree(self._variant.numbers, 1)
+
+    def _section(self, name: str) -> BaseModel:
+        parts = self._variant.parts
+        if name in self._filled:
+            return parts.section(name, self._filled[name])
+        section: BaseModel = getattr(parts.root.validated.spec, name)
+        return section
+
+
+def _overlapping(places: Sequence[set[tuple[int, Path]]]) -> dict[int, int]:
+    """Clusters that change one place, or a place within that of another, to the number that all of them get."""
+    owner: dict[tuple[int, Path], int] = {}
+    same: dict[int, int] = {}
+
+    def first(cluster: int) -> int:
+        while cluster in same:
+            cluster = same[cluster]
+        return cluster
+
+    def join(one: int, other: int) -> None:
+        low, high = sorted((first(one), first(other)))
+        if low != high:
+            same[high] = low
+
+    for cluster, of_cluster in enumerate(places):
+        for changed in of_cluster:
+            join(owner.setdefault(changed, cluster), cluster)
+    for (tree, place), cluster in owner.items():
+        for length in range(len(place)):
+            if (tree, place[:length]) in owner:
+                join(owner[tree, place[:length]], cluster)
+    if not same:
+        return {}
+    kept = {old: new for new, old in enumerate(sorted({first(cluster) for cluster in range(len(places))}))}
+    return {cluster: kept[first(cluster)] for cluster in range(len(places))}
+
+
+def _reaches(place: Path, read: tuple[Path, bool]) -> bool:
+    """Whether a change at a place changes what was read."""
+    path, whole = read
+    return path[: len(place)] == place or (whole and place[: len(path)] == path)
