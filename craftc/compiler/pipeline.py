@@ -213,6 +213,7 @@ def _plan(
         trials=tuple(trials),
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
+        budget_hours=spec.resources.budget_hours,
         factors=factors(spec, written, trials),
         import_folders=tuple(map(str, folders)) if catalogue.own else (),
     )

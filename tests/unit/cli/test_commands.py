@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,20 +123,9 @@ def test_plan_as_a_table(here: Path) -> None:
     Path("right.yaml").write_text(RIGHT + "ablation: {seeds: 2, grid: {training.epochs: [2, 3]}}\n")
     result = runner.invoke(app, ["plan", "right.yaml"])
     assert result.exit_code == 0
-    assert "= epochs=2" in result.stdout
+    assert re.search(r"~ +epochs=2 +0, 1 +same as base", result.stdout)
     assert "4 trials: 4 new, 2 of them shared, 0 reused, 2 folded into them; 2 jobs, at most 6 epochs" in result.stdout
     assert "shared with epochs=3" in result.stdout
-
-
-def test_plan_shows_the_first_and_last_of_very_many_variants(here: Path) -> None:
-    rates = [round(0.001 * number, 6) for number in range(1, 301)]
-    Path("right.yaml").write_text(RIGHT + f"ablation: {{grid: {{training.optimizer.lr: {rates}}}}}\n")
-    shown = runner.invoke(app, ["plan", "right.yaml"]).stdout
-    assert "200 more variants; --all shows them" in shown
-    assert [f"lr={rate} " in shown for rate in (0.095, 0.096, 0.295, 0.296)] == [True, False, False, True]
-    everything = runner.invoke(app, ["plan", "right.yaml", "--all"]).stdout
-    assert all(f"optimizer.lr: {rate}" in everything for rate in rates[1:])
-    assert "more variants" not in everything
 
 
 def test_plan_as_json_keeps_the_contract(here: Path) -> None:
@@ -148,6 +138,8 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "folded",
         "shared",
         "unshared",
+        "unfinished",
+        "orphaned",
         "jobs",
         "search",
         "estimate",
