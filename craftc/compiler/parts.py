@@ -149,7 +149,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A variant as the numbers of its parts, one for each cluster; the rest of what `Checked` has is made when asked."""
+    """A variant as the numbers of its parts, one for each cluster. The rest of what `Checked` has is made when read."""
 
     parts: Parts = field(repr=False)
     numbers: tuple[int, ...]
