@@ -14,6 +14,7 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
 from craftc.compiler.pipeline import Analysis, analyse, compile_spec
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
@@ -33,8 +34,9 @@ class CompiledFile:
     digests: "FileDigests"
 
 
-def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
-    """Compile the spec at a path against the store beneath `runs_dir`. Raises typer.Exit(1) on mistakes."""
+def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
+    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises typer.Exit(1) on
+    mistakes; see compile_spec."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
@@ -49,6 +51,8 @@ def compile_file(path: Path, runs_dir: Path) -> CompiledFile:
         store.finished_of_many(),
         environment=os.environ,
         file_digest=digests,
+        machine=machine,
+        runs_here=runs_here,
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}

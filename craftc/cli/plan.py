@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from craftc.cli.compile_file import analyse_file, compile_file
+from craftc.cli.machine import this_machine
 from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, Trial
 
@@ -52,7 +53,7 @@ def plan(
         return
     from craftc.cli.outlook import look_out
 
-    compiled = compile_file(spec, runs_dir).plan
+    compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False).plan
     outlook = look_out(compiled, runs_dir)
     if format is Format.JSON:
         _print_json(plan_json(compiled, outlook))
@@ -100,7 +101,7 @@ def _print_resolved(path: Path, format: Format) -> None:
 
 def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
     """The contract of `craftc plan --format json`; without an outlook, what the spec alone decides."""
-    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares"}
+    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "group"}
     estimate: dict[str, Any] = {
         "new_trials": len(_new(plan)) + num_searched(plan),
         "epochs": _num_epochs(plan, outlook),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from craftc.cli.compile_file import CompiledFile, compile_file, fail
+from craftc.cli.machine import this_machine
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
@@ -62,7 +63,8 @@ def run(
         raise typer.BadParameter(
             f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
         )
-    compiled = compile_file(spec, runs_dir)
+    is_here = address is None and backend is BackendName.RAY
+    compiled = compile_file(spec, runs_dir, machine=this_machine() if is_here else None)
     typer.echo(describe(compiled.plan), err=True)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)

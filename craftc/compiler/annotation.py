@@ -121,6 +121,24 @@ def read_literal(text: str, scope: Scope) -> tuple[bool, Any]:
         return False, None
 
 
+def has_mark(text: str, scope: Scope, mark: str) -> bool:
+    """Whether an annotation is `Annotated` with a text, written out or by the name of a constant."""
+    node = expression(text)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return has_mark(node.value, scope, mark)
+    if isinstance(node, ast.Name | ast.Attribute):
+        _, found = scope.index.definition(scope.path(node), stop_at=_KNOWN)
+        value = _assigned(found, scope)
+        return value is not None and has_mark(*value, mark)
+    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Tuple):
+        return False
+    path, _ = scope.index.definition(scope.path(node.value), stop_at=_KNOWN)
+    if _GENERIC.get(path) != "Annotated":
+        return False
+    inner, *marks = (ast.unparse(item) for item in node.slice.elts)
+    return (True, mark) in (read_literal(item, scope) for item in marks) or has_mark(inner, scope, mark)
+
+
 def _schema(node: ast.expr, scope: Scope) -> JsonSchema:
     if isinstance(node, ast.Constant):
         if node.value is None:

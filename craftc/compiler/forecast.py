@@ -8,6 +8,7 @@ from statistics import median, quantiles
 
 from craftc.compiler.fingerprint import canonical_json
 from craftc.compiler.likeness import LIKENESSES, device_kind, likenesses, size_key
+from craftc.compiler.passes.place import num_slots
 from craftc.schemas.forecast import Basis, Forecast, Likeness, Machine, PastTrial, Span
 from craftc.schemas.plan import JobResources, Plan, Trial
 
@@ -57,7 +58,7 @@ def forecast(plan: Plan, past: Sequence[PastTrial], done: Mapping[str, int], mac
     jobs += [list(point) for point in _points(plan, evidence)]
     known = [each for job in jobs for each in job if each is not None]
     num_unknown = sum(len(job) for job in jobs) - len(known)
-    concurrent = _concurrent(resources, plan.max_concurrent, machine)
+    concurrent = num_slots(resources, machine, plan.max_concurrent) or 0
     bases = evidence.bases
     has_spread = any(basis.num_past > 1 for basis in bases)
     total = sum(known, NOTHING) * resources.workers
@@ -179,15 +180,6 @@ def _points(plan: Plan, evidence: _Evidence) -> Iterator[list[_Seconds | None]]:
         starts = [trial for trial in plan.trials if variant in (trial.variant, *trial.aliases)]
         for _ in range(plan.search.trials):
             yield [evidence.seconds(trial, 0) for trial in starts]
-
-
-def _concurrent(resources: JobResources, most: int | None, machine: Machine) -> int:
-    """Jobs at a time on one machine; 0 where none fits."""
-    fit = machine.cpus // (resources.cpu * resources.workers)
-    if resources.gpu > 0:
-        # 0.1 GPUs fit ten times on one, whatever the floats say.
-        fit = min(fit, int(machine.gpus / (resources.gpu * resources.workers) + 1e-6))
-    return fit if most is None else min(fit, most)
 
 
 def _elapsed(jobs: Sequence[_Seconds], concurrent: int) -> _Seconds:

@@ -2,7 +2,7 @@
 
 text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
      (lint ends here)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> pack -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> batch -> pack -> place -> Plan
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +28,14 @@ from craftc.compiler.lower import path_arguments
 from craftc.compiler.own_components import with_own
 from craftc.compiler.parse import parse
 from craftc.compiler.part import as_search, part_problems
+from craftc.compiler.passes.batch import batch
 from craftc.compiler.passes.fold import fold
 from craftc.compiler.passes.pack import job_resources, pack
+from craftc.compiler.passes.place import num_slots, place
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, is_searched, plan_search
 from craftc.compiler.passes.share import share
+from craftc.compiler.placeable import check_placeable
 from craftc.compiler.probe import probe
 from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.rebase import rebase
@@ -47,6 +50,7 @@ from craftc.compiler.version import check_version
 from craftc.compiler.watched import VARIED, plain
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Spec
 
@@ -162,24 +166,34 @@ def compile_spec(
     *,
     environment: Mapping[str, str] = _NO_ENVIRONMENT,
     file_digest: FileDigest = hash_file,
+    machine: Machine | None = None,
+    runs_here: bool = True,
 ) -> Compiled:
     """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
-    the hash of a file that has not changed."""
+    the hash of a file that has not changed.
+
+    `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
+    """
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
         return Compiled(analysis, None, analysis.diagnostics)
     assert analysis.spec is not None
     assert analysis.base is not None
-    catalogue = analysis.base.catalogue
+    catalogue, resources = analysis.base.catalogue, job_resources(analysis.spec)
     plan, unreadable = _plan(analysis, Path(filename), catalogue, file_digest)
     if plan is None:
         return Compiled(analysis, None, _sorted([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
-    plan = share(plan, job_resources(analysis.spec))
-    plan = pack(plan, job_resources(analysis.spec))
-    return Compiled(analysis, plan, analysis.diagnostics)
+    plan = share(plan, resources)
+    plan = batch(plan, catalogue, resources)
+    plan = pack(plan, resources, num_slots(resources, machine, plan.max_concurrent))
+    plan = place(plan)
+    problems = [] if machine is None else check_placeable(plan, resources, machine, runs_here=runs_here)
+    assert analysis.document is not None
+    told = _sorted([*analysis.diagnostics, *(problem.place(analysis.document) for problem in problems)])
+    return Compiled(analysis, None if any(p.severity == "error" for p in problems) else plan, told)
 
 
 def _plan(
@@ -196,10 +210,10 @@ def _plan(
     identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders))
     for variant in analysis.variants:
         sections = identify.sections(variant)
-        for place, path in (file for section in sections.values() for file in section.files):
+        for argument, path in (file for section in sections.values() for file in section.files):
             if (error := identify.unread.get(path)) is not None:
                 hint = "a relative path starts from the folder of the spec"
-                problem = Problem("data-unreadable", place, f"cannot read {path}: {error.strerror or error}", hint)
+                problem = Problem("data-unreadable", argument, f"cannot read {path}: {error.strerror or error}", hint)
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
             trials += identify.trials(variant, sections, seeds(spec))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from craftc.compiler.annotation import Scope, is_exact, read_annotation, read_literal
+from craftc.compiler.annotation import Scope, has_mark, is_exact, read_annotation, read_literal
 from craftc.compiler.constructor import Argument, arguments_of, bases_of
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import did_you_mean, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
-from craftc.schemas.catalogue import ComponentEntry, Group, Parameter
+from craftc.schemas.catalogue import PER_TRIAL, ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
         default=default,
         computed=computed,
         doc=doc,
+        per_trial=has_mark(argument.annotation, argument.scope, PER_TRIAL),
         defined_at=argument.place,
     )
 

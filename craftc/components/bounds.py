@@ -1,8 +1,12 @@
-"""Names for bounded numbers, so that a component's signature is its schema."""
+"""Names for bounded numbers, so that a component's signature is its schema, and a mark for arguments."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
+
+PER_TRIAL: Final = "per trial"
+"""In `Annotated`, of an argument that trials trained as one batch may differ in: whatever its value, parameters and
+buffers have the same shapes, and a step does the same."""
 
 PositiveInt = Annotated[int, Ge(1)]
 Reduction = Annotated[int, Ge(2)]

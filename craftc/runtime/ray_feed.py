@@ -17,6 +17,8 @@ from ray.tune.stopper import Stopper
 
 from craftc.runtime.job_source import JobSource, Work
 from craftc.runtime.ray_job import EVENTS, JobSetting, job_config
+from craftc.runtime.shared_training import companies
+from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned
 
 MAX_ATTEMPTS = 2
@@ -84,18 +86,30 @@ class JobFeed:
             self._source.ended(attempt.work)
 
     def died(self, tune_id: str, cause: str) -> None:
-        """A job's process is gone: begin again with the trials that have no end yet, or give them up."""
+        """A job's process is gone: begin again with the trials that have no end yet, or give them up.
+
+        Each training is then a job of its own, so that none fails for what another did to their process. Only the first
+        of them can have begun.
+        """
         attempt = self._running.pop(tune_id)
-        left = tuple(trial for trial in attempt.work.trials if trial.id not in self._settled)
-        if left and attempt.number < MAX_ATTEMPTS:
-            self._again.append(Attempt(attempt.work.model_copy(update={"trials": left}), attempt.number + 1))
-            return
-        for trial in left:
-            message = f"the worker process died {attempt.number} times while it ran the trial's job"
-            if last_line := cause.strip().rpartition("\n")[2]:
-                message += f": {shorten(last_line, 160)}"
+        left = [trial for trial in attempt.work.trials if trial.id not in self._settled]
+        first, *others = [left] if attempt.work.point is not None else companies(left) or [[]]
+        again = [(trials, attempt.number) for trials in others]
+        if first and attempt.number < MAX_ATTEMPTS:
+            again.insert(0, (first, attempt.number + 1))
+        else:
+            self._give_up(first, attempt, cause)
+        for trials, number in again:
+            self._again.append(Attempt(attempt.work.model_copy(update={"trials": tuple(trials)}), number))
+        if not again:
+            self._source.ended(attempt.work)
+
+    def _give_up(self, trials: Sequence[Trial], attempt: Attempt, cause: str) -> None:
+        message = f"the worker process died {attempt.number} times while it ran the trial's job"
+        if last_line := cause.strip().rpartition("\n")[2]:
+            message += f": {shorten(last_line, 160)}"
+        for trial in trials:
             self._pass_on(TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause))
-        self._source.ended(attempt.work)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""

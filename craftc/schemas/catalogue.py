@@ -63,10 +63,15 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
 
 
+PER_TRIAL = "per trial"
+"""In `Annotated`, marks an argument that trials trained as one batch may differ in."""
+
+
 class Parameter(Frozen):
     """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`.
 
     `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out.
+    `per_trial`: trials trained as one batch may differ in it.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Parameter(Frozen):
     default: Any = None
     computed: bool = False
     doc: str = ""
+    per_trial: bool = False
     defined_at: Range | None = None
 
 

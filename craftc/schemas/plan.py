@@ -37,7 +37,8 @@ class Trial(Frozen):
 
     `config` holds the sections data, model, objective, regularization, training and evaluation as plain JSON values,
     every default filled in, file paths absolute. `aliases` are the other variants that came out the same. `shares` is
-    the trial in whose training this one is trained along, in the same job.
+    the trial in whose training this one is trained along, in the same job. Trials of one `group` could be trained as
+    one batch; None where no other could be trained with it.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -50,6 +51,7 @@ class Trial(Frozen):
     job: int | None = None
     stages: Stages | None = None
     shares: str | None = None
+    group: int | None = None
 
     @property
     def epochs(self) -> int:

@@ -31,10 +31,10 @@ def kill_workers(folder: Path) -> None:
 
 
 def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_path, home):
-    first, endless, last = make_trial(0), make_trial(1, endless=True), make_trial(2)
+    first, endless, behind, last = make_trial(0), make_trial(1, endless=True), make_trial(2), make_trial(3)
     store = Store(tmp_path / "store")
     num_starts, told = 0, []
-    for event in RayBackend().run(make_plan([first, endless], [last], max_concurrent=1), store):
+    for event in RayBackend().run(make_plan([first, endless, behind], [last], max_concurrent=1), store):
         told.append(event)
         num_starts += isinstance(event, TrialStarted) and event.trial == endless.id
         if isinstance(event, EpochEnded) and event.record.trial == endless.id and event.record.epoch > 1:
@@ -49,6 +49,8 @@ def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_p
     assert (failure.trial, failure.code) == (endless.id, "worker-died")
     assert "2 times" in failure.message
     assert "worker process has died" in failure.traceback
+    # Neither another job nor the other trials of the same one fail with it.
+    assert store.is_finished(behind.id)
     assert store.is_finished(last.id)
     home.assert_clean()
 

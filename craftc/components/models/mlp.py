@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import MinLen
 from torch import Tensor, nn
 
-from craftc.components.bounds import BelowOne, PositiveInt
+from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveInt
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
@@ -29,7 +29,7 @@ class MLP(nn.Module):
         num_classes: PositiveInt,
         hidden: Annotated[Sequence[PositiveInt], MinLen(1)] = (128,),
         activation: Literal["relu", "gelu", "silu", "tanh"] = "relu",
-        dropout: BelowOne = 0.0,
+        dropout: Annotated[BelowOne, PER_TRIAL] = 0.0,
     ) -> None:
         super().__init__()
         widths = [num_features, *hidden]

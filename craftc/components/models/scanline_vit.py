@@ -4,13 +4,13 @@ Shapes: B batch, C channels, H lines, W pixels of a line, L line length C * W, T
 """
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from craftc.components.bounds import BelowOne, PositiveInt
+from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveInt
 
 
 class ScanlineViT(nn.Module):
@@ -46,7 +46,7 @@ class ScanlineViT(nn.Module):
         num_layers: PositiveInt = 4,
         num_heads: PositiveInt = 4,
         d_ffn: PositiveInt = 128,
-        dropout: BelowOne = 0.0,
+        dropout: Annotated[BelowOne, PER_TRIAL] = 0.0,
         positions: Literal["learned", "sinusoidal"] = "learned",
         mask: Literal["causal", "none"] = "none",
         pooling: Literal["cls", "mean", "last"] = "cls",

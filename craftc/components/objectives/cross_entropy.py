@@ -8,9 +8,11 @@ from annotated_types import MinLen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from craftc.components.bounds import BelowOne, PositiveFloat
+from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveFloat
 from craftc.components.errors import DataError
 from craftc.components.objectives.num_weights import check_num_weights
+
+ClassWeights = Literal["balanced", "none"] | Annotated[Sequence[PositiveFloat], MinLen(1)]
 
 
 class CrossEntropy(nn.Module):
@@ -32,8 +34,8 @@ class CrossEntropy(nn.Module):
         class_counts: Tensor,
         /,
         *,
-        class_weights: Literal["balanced", "none"] | Annotated[Sequence[PositiveFloat], MinLen(1)] = "none",
-        label_smoothing: BelowOne = 0.0,
+        class_weights: Annotated[ClassWeights, PER_TRIAL] = "none",
+        label_smoothing: Annotated[BelowOne, PER_TRIAL] = 0.0,
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Len
 from torch import Tensor
 
-from craftc.components.bounds import BelowOne, NonNegativeFloat, PositiveFloat
+from craftc.components.bounds import PER_TRIAL, BelowOne, NonNegativeFloat, PositiveFloat
 
 Betas = Annotated[Sequence[BelowOne], Len(2, 2)]
 
@@ -31,10 +31,10 @@ class Sgd(torch.optim.SGD):
         params: Iterable[Tensor],
         /,
         *,
-        lr: PositiveFloat = 1e-2,
-        momentum: BelowOne = 0.0,
+        lr: Annotated[PositiveFloat, PER_TRIAL] = 1e-2,
+        momentum: Annotated[BelowOne, PER_TRIAL] = 0.0,
         nesterov: bool = False,
-        weight_decay: NonNegativeFloat = 0.0,
+        weight_decay: Annotated[NonNegativeFloat, PER_TRIAL] = 0.0,
     ) -> None:
         super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
@@ -43,10 +43,10 @@ def adam(
     params: Iterable[Tensor],
     /,
     *,
-    lr: PositiveFloat = 1e-3,
-    betas: Betas = (0.9, 0.999),
-    eps: PositiveFloat = 1e-8,
-    weight_decay: NonNegativeFloat = 0.0,
+    lr: Annotated[PositiveFloat, PER_TRIAL] = 1e-3,
+    betas: Annotated[Betas, PER_TRIAL] = (0.9, 0.999),
+    eps: Annotated[PositiveFloat, PER_TRIAL] = 1e-8,
+    weight_decay: Annotated[NonNegativeFloat, PER_TRIAL] = 0.0,
 ) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba 2015).
 
@@ -63,10 +63,10 @@ def adamw(
     params: Iterable[Tensor],
     /,
     *,
-    lr: PositiveFloat = 1e-3,
-    betas: Betas = (0.9, 0.999),
-    eps: PositiveFloat = 1e-8,
-    weight_decay: NonNegativeFloat = 0.01,
+    lr: Annotated[PositiveFloat, PER_TRIAL] = 1e-3,
+    betas: Annotated[Betas, PER_TRIAL] = (0.9, 0.999),
+    eps: Annotated[PositiveFloat, PER_TRIAL] = 1e-8,
+    weight_decay: Annotated[NonNegativeFloat, PER_TRIAL] = 0.01,
 ) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 

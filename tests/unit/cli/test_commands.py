@@ -158,6 +158,7 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "status": "new",
         "job": 0,
         "shares": other["id"],
+        "group": None,
     }
     assert other["overrides"] == {"training.epochs": 3}
     assert (found["shared"], found["unshared"]) == (1, None)

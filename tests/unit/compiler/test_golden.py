@@ -7,14 +7,29 @@ import pytest
 
 from craftc.cli.plan import plan_json
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.passes.verify import verify
+from craftc.compiler.passes.verify import verify_placed
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.render import render_text
+from craftc.schemas.forecast import Machine
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WRONG = sorted((GOLDEN / "err").glob("*.yaml"))
 ENVIRONMENT = {"DATA_DIR": "data", "TEAM": "owls", "EMPTY": "", "NESTED": "a-${env:TEAM}", "TWO_LINES": "a\nb"}
 RIGHT = sorted((GOLDEN / "ok").glob("*.yaml"))
+
+
+MACHINE = Machine(cpus=4, gpus=1)
+
+
+def finished(path: Path) -> frozenset[str]:
+    """What a store holds: `<stem>.finished` beside a spec has lines of a variant and a seed."""
+    listed = path.with_suffix(".finished")
+    if not listed.exists():
+        return frozenset()
+    named = {tuple(line.rsplit(" ", 1)) for line in listed.read_text(encoding="utf-8").splitlines()}
+    plan = compile_spec(path.read_text(encoding="utf-8"), path.name, built_in_catalogue()).plan
+    assert plan is not None
+    return frozenset(t.id for t in plan.trials if (t.variant, str(t.seed)) in named)
 
 
 def check(path: Path, text: str, update: bool) -> None:
@@ -27,7 +42,7 @@ def check(path: Path, text: str, update: bool) -> None:
 def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     text = path.read_text(encoding="utf-8")
-    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT)
+    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT, machine=MACHINE)
     texts = {path.name: text, **compiled.analysis.fragments}
     check(path.with_suffix(".txt"), render_text(compiled.diagnostics, texts) + "\n", update_goldens)
     assert compiled.diagnostics
@@ -37,8 +52,15 @@ def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.Monkey
 def test_right_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     text = path.read_text(encoding="utf-8")
-    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT)
+    compiled = compile_spec(
+        text,
+        path.name,
+        built_in_catalogue(),
+        finished(path).__contains__,
+        environment=ENVIRONMENT,
+        machine=MACHINE,
+    )
     assert compiled.diagnostics == ()
     assert compiled.plan is not None
-    verify(compiled.plan)
+    verify_placed(compiled.plan)
     check(path.with_suffix(".json"), json.dumps(plan_json(compiled.plan), indent=2) + "\n", update_goldens)

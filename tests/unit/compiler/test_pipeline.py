@@ -263,7 +263,10 @@ def test_every_pass_keeps_every_name_and_the_plan_sound(
     def trial_id(variant: int, seed: int) -> str:
         return f"{variant % num_distinct}{seed}".rjust(64, "0")
 
-    trials = tuple(Trial(id=trial_id(v, s), variant=f"v{v}", seed=s, config={}) for v, s in sorted(points))
+    trials = tuple(
+        Trial(id=trial_id(v, s), variant=f"v{v}", seed=s, config={"training": {"epochs": 1}, "model": {}})
+        for v, s in sorted(points)
+    )
     headline = Headline(split="test", metric="loss", mode="min")
     plan = Plan(name="n", baseline=trials[0].variant, headline=headline, trials=trials)
     folded = fold(plan)
