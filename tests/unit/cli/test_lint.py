@@ -150,6 +150,16 @@ def test_what_is_named_is_meant_to_be_a_spec(here: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+def test_a_spec_that_forgot_its_version_is_no_base(here: Path) -> None:
+    Path("specs").mkdir()
+    Path("specs/new.yaml").write_text(RIGHT.replace("craftc: 1\n", ""))
+    for arguments, text in ((["specs/new.yaml"], ""), (["specs"], ""), (["-"], Path("specs/new.yaml").read_text())):
+        result = lint(*arguments, text=text)
+        assert result.exit_code == 1
+        assert "error[missing-version]" in result.stdout
+        assert result.stderr == "1 spec: 1 error, 0 warnings\n"
+
+
 def test_a_spec_that_is_no_yaml_is_told_in_a_folder(here: Path) -> None:
     Path("broken.yaml").write_text("craftc: 1\nmodel: {kind: mlp\n")
     result = lint(".")
