@@ -25,6 +25,7 @@ RUN_MODULES = {
 """What the `run` extra installs, by the names that are imported. Linting and planning need none of it."""
 
 _MARKUP: Final = "markdown"
+USAGE = 2
 
 
 class _Commands(UserDict[str, Any]):
@@ -44,6 +45,17 @@ class _Commands(UserDict[str, Any]):
 class _Group(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{**settings, "commands": _Commands()})
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Where 2 is to say that there is work, as of `plan`, a mistake in the options is 1."""
+        asked = "--detailed-exitcode" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # The class of such a mistake is no public name of typer's.
+            if asked and getattr(error, "exit_code", None) == USAGE and not isinstance(error, typer.Exit):
+                setattr(error, "exit_code", 1)  # noqa: B010 (declared as a constant)
+            raise
 
 
 app = typer.Typer(

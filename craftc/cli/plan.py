@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +10,12 @@ import typer
 
 from craftc.cli.compile_file import analyse_file, compile_file
 from craftc.cli.show_diagnostics import count
-from craftc.schemas.plan import Plan, SearchPlan, Trial
+from craftc.schemas.plan import Plan, Trial
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from craftc.cli.outlook import Outlook
+
+IS_WORK = 2
 
 
 class Format(StrEnum):
@@ -31,8 +32,15 @@ def plan(
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Show the complete spec instead, with the origin of every value.")
     ] = False,
+    all: Annotated[bool, typer.Option("--all", help="Show every variant of a large plan.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 0: nothing to train, 1: mistakes, 2: trials to train.")
+    ] = False,
 ) -> None:
-    """Show what `craftc run` would train, what it would reuse and what came out the same.
+    """Show what `craftc run` would train, what it would reuse, and how long that takes.
+
+    + new, > goes on from its last epoch, & read off the training of another, = finished before, ~ another name of the
+    same, - of the last run and no longer in the spec.
 
     With --resolved, the spec as YAML (or JSON) with every default and every included file written in, and where each
     value comes from. Saved as a file, it plans to the same trials.
@@ -42,11 +50,29 @@ def plan(
     if resolved:
         _print_resolved(spec, format)
         return
-    compiled = compile_file(spec, runs_dir)
+    from craftc.cli.outlook import look_out
+
+    compiled = compile_file(spec, runs_dir).plan
+    outlook = look_out(compiled, runs_dir)
     if format is Format.JSON:
-        typer.echo(json.dumps(plan_json(compiled.plan), indent=2))
+        typer.echo(json.dumps(plan_json(compiled, outlook), indent=2))
     else:
-        _print_table(compiled.plan)
+        _print_text(compiled, outlook, every_variant=all)
+    if detailed_exitcode and (compiled.jobs or compiled.search is not None):
+        raise typer.Exit(IS_WORK)
+
+
+def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
+    from rich.console import Console
+
+    from craftc.cli.plan_estimate import estimate_lines
+    from craftc.cli.plan_table import print_plan
+
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    print_plan(plan, outlook, console, every_variant=every_variant)
+    typer.echo(describe(plan, outlook))
+    for line in ([plan.unshared] if plan.unshared else []) + estimate_lines(outlook.forecast):
+        typer.echo(line)
 
 
 def _print_resolved(path: Path, format: Format) -> None:
@@ -59,9 +85,21 @@ def _print_resolved(path: Path, format: Format) -> None:
     typer.echo(text.rstrip("\n"))
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """The contract of `craftc plan --format json`."""
+def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
+    """The contract of `craftc plan --format json`; without an outlook, what the spec alone decides."""
     shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares"}
+    estimate: dict[str, Any] = {
+        "new_trials": len(_new(plan)) + num_searched(plan),
+        "epochs": _num_epochs(plan, outlook),
+    }
+    known = {}
+    if outlook is not None:
+        known = {
+            "unfinished": dict(outlook.done),
+            "orphaned": [{"id": each.id, "variant": each.variant, "seed": each.seed} for each in outlook.orphaned],
+        }
+        estimate |= outlook.forecast.model_dump(mode="json")
+        estimate["exceeds_budget"] = outlook.forecast.exceeds_budget
     return {
         "format_version": plan.format_version,
         "name": plan.name,
@@ -69,9 +107,10 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "folded": plan.folded,
         "shared": num_shared(plan),
         "unshared": plan.unshared,
+        **known,
         "jobs": [job.model_dump(mode="json") for job in plan.jobs],
         "search": None if plan.search is None else plan.search.model_dump(mode="json"),
-        "estimate": {"new_trials": len(_new(plan)) + num_searched(plan), "epochs": _num_epochs(plan)},
+        "estimate": estimate,
     }
 
 
@@ -79,10 +118,12 @@ def _new(plan: Plan) -> list[Trial]:
     return [trial for trial in plan.trials if trial.status == "new"]
 
 
-def _num_epochs(plan: Plan) -> int:
-    """The most epochs that the new trials can take, as far as the search leaves their number alone; those of a shared
-    training once. Early stopping and pruning may end them sooner."""
-    return sum(trial.epochs for trial in _new(plan) if trial.shares is None) + sum(
+def _num_epochs(plan: Plan, outlook: "Outlook | None") -> int:
+    """The most epochs that the new trials can still take, as far as the search leaves their number alone; those of a
+    shared training once. Early stopping and pruning may end them sooner."""
+    done = outlook.done if outlook else {}
+    left = (max(0, trial.epochs - done.get(trial.id, 0)) for trial in _new(plan) if trial.shares is None)
+    return sum(left) + sum(
         plan.search.trials * trial.epochs
         for trial in plan.trials
         if plan.search and trial.variant in plan.search.variants
@@ -101,16 +142,22 @@ def num_shared(plan: Plan) -> int:
     return sum(trial.shares is not None for trial in plan.trials)
 
 
-def describe(plan: Plan) -> str:
+def describe(plan: Plan, outlook: "Outlook | None" = None) -> str:
     """The plan in one line."""
-    num_new = len(_new(plan))
-    parts = [f"{num_new} new", f"{len(plan.trials) - num_new} reused"]
+    new = _new(plan)
+    parts = [f"{len(new):,} new"]
+    if outlook and outlook.done:
+        parts.append(f"{len(outlook.done):,} of them begun before")
     if shared := num_shared(plan):
-        parts.insert(1, f"{shared} of them shared")
+        parts.append(f"{shared:,} of them shared")
+    parts.append(f"{len(plan.trials) - len(new):,} reused")
     if plan.folded:
-        parts.append(f"{plan.folded} folded into them")
-    is_work = num_new or plan.search is not None
-    work = f"; {count(len(plan.jobs), 'job')}, at most {count(_num_epochs(plan), 'epoch')}" if is_work else ""
+        parts.append(f"{plan.folded:,} folded into them")
+    if outlook and outlook.orphaned:
+        parts.append(f"{len(outlook.orphaned):,} orphaned")
+    is_work = new or plan.search is not None
+    epochs = count(_num_epochs(plan, outlook), "epoch")
+    work = f"; {count(len(plan.jobs), 'job')}, at most {epochs}" if is_work else ""
     return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{_describe_search(plan)}{work}"
 
 
@@ -120,68 +167,3 @@ def _describe_search(plan: Plan) -> str:
     studies = len(plan.search.variants)
     each = f" for each of {studies} variants" if studies > 1 else ""
     return f"; a search of {count(plan.search.trials, 'point')}{each}"
-
-
-def _print_table(plan: Plan) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, title=plan.name, title_justify="left")
-    for column in ("variant", "sets", "seeds", "status"):
-        table.add_column(column, overflow="fold")
-    groups: dict[str, list[Trial]] = {}
-    for trial in plan.trials:
-        groups.setdefault(trial.variant, []).append(trial)
-    for variant, trials in groups.items():
-        aliases = dict.fromkeys(alias for trial in trials for alias in trial.aliases)
-        sets = ", ".join(f"{path}: {json.dumps(value)}" for path, value in trials[0].overrides.items())
-        table.add_row(
-            variant + "".join(f"\n= {alias}" for alias in aliases),
-            sets or "the spec as written",
-            ", ".join(str(trial.seed) for trial in trials),
-            _status(trials, plan),
-        )
-    console = Console(file=sys.stdout, highlight=False, markup=False)
-    console.print(table)
-    if plan.search is not None:
-        console.print(_search_table(plan, plan.search))
-    typer.echo(describe(plan))
-    if plan.unshared:
-        typer.echo(plan.unshared)
-
-
-def _search_table(plan: Plan, search: SearchPlan) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    goal = "lowest" if search.mode == "min" else "highest"
-    how = f"sampler {_component(search.sampler)}, pruner {_component(search.pruner)}"
-    title = f"search for the {goal} {search.metric}: {how}"
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in ("searched", "range", "starts at"):
-        table.add_column(column, overflow="fold")
-    for path, given in search.space.items():
-        table.add_row(
-            path, ", ".join(f"{form} {json.dumps(values)}" for form, values in given.items()), _start(plan, path)
-        )
-    return table
-
-
-def _component(component: dict[str, Any]) -> str:
-    arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in component.items() if name != "kind")
-    return f"{component['kind']}({arguments})" if arguments else str(component["kind"])
-
-
-def _start(plan: Plan, path: str) -> str:
-    return "-" if plan.factors[path] is None else json.dumps(plan.factors[path])
-
-
-def _status(trials: list[Trial], plan: Plan) -> str:
-    """What becomes of a variant's trials: each status, with how many have it where there are several."""
-    counts = Counter(_status_of(trial, plan) for trial in trials)
-    return ", ".join(counts) if len(counts) == 1 else ", ".join(f"{number} {name}" for name, number in counts.items())
-
-
-def _status_of(trial: Trial, plan: Plan) -> str:
-    return trial.status if trial.shares is None else f"shared with {plan.trial(trial.shares).variant}"

@@ -30,6 +30,7 @@ def report(
 
     Example: `craftc report vit-ablation --format markdown`
     """
+    from craftc.report.budget import read_budget
     from craftc.report.conclude import conclude
     from craftc.report.read_run import RunUnreadableError, read_run
     from craftc.report.read_search import read_search
@@ -37,7 +38,7 @@ def report(
 
     try:
         folder = find_run(run, runs_dir)
-        conclusion = conclude(*read_run(folder), read_search(folder))
+        conclusion = conclude(*read_run(folder), read_search(folder), read_budget(folder))
     except (RunUnreadableError, FileNotFoundError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 SOME_FAILED = 3
+BUDGET_SPENT = 4
 
 
 class BackendName(StrEnum):
@@ -49,8 +50,9 @@ def run(
 ) -> None:
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
-    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 130 after Ctrl-C; what was
-    trained is kept, and the same command goes on from there.
+    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 4 when the budget
+    (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was trained is kept, and the same
+    command goes on from there.
 
     Example: `craftc run specs/vit_ablation.yaml`
     """
@@ -63,9 +65,9 @@ def run(
     compiled = compile_file(spec, runs_dir)
     typer.echo(describe(compiled.plan), err=True)
     _check_data(spec, compiled, runs_dir)
-    num_failed = _execute(compiled, runs_dir, backend, address)
-    if num_failed:
-        raise typer.Exit(SOME_FAILED)
+    exit_code = _execute(compiled, runs_dir, backend, address)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
 
 def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
@@ -87,7 +89,8 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
-    """Run the plan and print its conclusion; how many trials failed."""
+    """Run the plan and print its conclusion; the exit code."""
+    from craftc.report.budget import read_budget
     from craftc.report.conclude import conclude
     from craftc.report.read_run import read_run
     from craftc.report.read_search import read_search
@@ -107,7 +110,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
         typer.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
         raise typer.Exit(1) from None
-    num_failed = 0
+    exit_code = 0
     if compiled.plan.jobs or compiled.plan.search is not None:
         try:
             with ExitStack() as stack:
@@ -125,7 +128,10 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
                 )
             # A proposed point may fail: the search goes on without it.
             planned = {trial.id for trial in compiled.plan.trials}
-            num_failed = sum(failed.trial in planned for failed in outcome.failed)
+            if any(failed.trial in planned for failed in outcome.failed):
+                exit_code = SOME_FAILED
+            elif outcome.budget is not None:
+                exit_code = BUDGET_SPENT
         except BackendError as error:
             typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
             raise typer.Exit(1) from None
@@ -137,10 +143,12 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     else:
         write_studies(compiled.plan, store, folder)
         tell_of_reused(compiled, store, folder)
-    print_conclusion(conclude(*read_run(folder.path), read_search(folder.path)), Format.TEXT)
+    print_conclusion(conclude(*read_run(folder.path), read_search(folder.path), read_budget(folder.path)), Format.TEXT)
     typer.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
-    return num_failed
+    if (folder.path / "budget.json").is_file():
+        typer.echo("the budget is spent; the same command goes on with a new one", err=True)
+    return exit_code
 
 
 def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | None":

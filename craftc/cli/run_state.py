@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from craftc.report.budget import find_budget, read_budget
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.runtime.backend import BackendError
 from craftc.runtime.driver import Driver, is_alive, is_here, read_driver
@@ -19,8 +20,8 @@ UNREACHABLE = "unreachable"
 
 @dataclass(frozen=True)
 class RunState:
-    """One run. `state`: running, finished, some failed, interrupted, unreadable, or `on HOST` where only that machine
-    knows whether it still runs.
+    """One run. `state`: running, finished, some failed, budget spent, interrupted, unreadable, or `on HOST` where only
+    that machine knows whether it still runs. `left_out`: what was not begun for lack of budget.
     """
 
     name: str
@@ -29,6 +30,7 @@ class RunState:
     num_finished: int = 0
     num_failed: int = 0
     num_trials: int = 0
+    left_out: str = ""
     driver: Driver | None = None
 
 
@@ -79,10 +81,14 @@ def run_state(path: Path, submissions: dict[str, str]) -> RunState:
     driver = read_driver(path)
     try:
         plan, results, failures = read_run(path)
+        budget = find_budget(plan, results, read_budget(path))
     except RunUnreadableError:
         return RunState(name, path, "unreadable", driver=driver)
     numbers = len(results), len(failures), len(plan.trials)
-    return RunState(name, path, _state(numbers, driver, submissions), *numbers, driver=driver)
+    state = _state(numbers, driver, submissions)
+    if budget and state in ("finished", "interrupted"):
+        state = "budget spent"
+    return RunState(name, path, state, *numbers, left_out="".join(finding.text for finding in budget), driver=driver)
 
 
 def _state(numbers: tuple[int, int, int], driver: Driver | None, submissions: dict[str, str]) -> str:

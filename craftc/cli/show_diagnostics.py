@@ -34,8 +34,8 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]
 
 
 def count(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """`1 error`, `2 errors`, `3,000 trials`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def summary(diagnostics: Sequence[Diagnostic]) -> str:

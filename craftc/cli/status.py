@@ -67,6 +67,8 @@ def _state_of(path: Path, runs_dir: Path, clusters: Clusters) -> RunState:
 def _print_run(run: RunState) -> None:
     typer.echo(f"{run.name}: {run.state}")
     typer.echo(f"trials: {run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all")
+    if run.left_out:
+        typer.echo(run.left_out)
     if run.driver is not None:
         submitted = f", submitted as {run.driver.submission}" if run.driver.submission else ""
         typer.echo(f"driver: process {run.driver.pid} on {run.driver.host}{submitted}")

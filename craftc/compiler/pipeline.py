@@ -211,6 +211,7 @@ def _plan(analysis: Analysis, spec_path: Path, catalogue: Catalogue) -> tuple[Pl
         trials=tuple(trials),
         folded=0,
         max_concurrent=spec.resources.max_concurrent,
+        budget_hours=spec.resources.budget_hours,
         factors=factors(spec, written, trials),
         import_folders=tuple(map(str, folders)) if catalogue.own else (),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from craftc.report.budget import find_budget
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
@@ -11,7 +12,7 @@ from craftc.report.read_search import SearchResults
 from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import Result, TrialFailed
+from craftc.schemas.result import BudgetSpent, Result, TrialFailed
 
 
 def conclude(
@@ -19,10 +20,12 @@ def conclude(
     results: Mapping[str, Result],
     failures: Mapping[str, TrialFailed],
     search: SearchResults | None = None,
+    budget: BudgetSpent | None = None,
 ) -> Conclusion:
     """Compare every variant of the plan with its baseline. `results` and `failures` are keyed by trial.
 
-    With `search`, also the best point of each study with its starting point.
+    With `search`, also the best point of each study with its starting point; with `budget`, what was left out for lack
+    of it.
 
     How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `findings.py` what is said.
     """
@@ -44,6 +47,7 @@ def conclude(
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
+    findings += find_budget(plan, results, budget)
     return conclusion.model_copy(update={"findings": tuple(findings)})
 
 

@@ -10,15 +10,16 @@ from craftc.runtime.run_folder import RunFolder
 from craftc.runtime.search_source import SearchContext
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import Result, TrialFailed, TrialFinished, TrialPruned
+from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The trials of the plan's jobs that ended, in the order in which they did."""
+    """The trials of the plan's jobs that ended, in the order in which they did. `budget`: others were not begun."""
 
     finished: tuple[Result, ...]
     failed: tuple[TrialFailed, ...]
+    budget: BudgetSpent | None = None
 
 
 def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
@@ -51,7 +52,9 @@ def execute(
     """
     finished: list[Result] = []
     failed: list[TrialFailed] = []
+    spent: BudgetSpent | None = None
     with ExitStack() as stack:
+        run_folder.forget_budget()
         journal = stack.enter_context(run_folder.journal())
         stack.callback(write_studies, plan, store, run_folder)
         for observer in observers:
@@ -67,6 +70,9 @@ def execute(
                 failed.append(event)
             elif isinstance(event, TrialPruned):
                 journal.write(event)
+            elif isinstance(event, BudgetSpent):
+                run_folder.write_budget(event)
+                spent = event
             for observer in observers:
                 observer.event(event)
-    return Outcome(tuple(finished), tuple(failed))
+    return Outcome(tuple(finished), tuple(failed), spent)

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from functools import partial
 
 from craftc.runtime.backend import BackendError, pick_device
+from craftc.runtime.budget import within_budget
 from craftc.runtime.job import run_job
 from craftc.runtime.job_source import JobSource, PlanSource, Point, Work
 from craftc.runtime.own_code import make_importable
@@ -22,6 +23,7 @@ class InlineBackend:
         _check_workers(plan)
         make_importable(plan.import_folders)
         source, report = _open(plan, store, search)
+        source = within_budget(source, plan)
         # One job at a time, so there is never one to wait for.
         while isinstance(work := source.next(), Work):
             if work.is_proposed:
@@ -32,6 +34,7 @@ class InlineBackend:
                 source.told(event)
                 yield event
             source.ended(work)
+        yield from source.ending()
 
 
 def _check_workers(plan: Plan) -> None:

@@ -1,6 +1,8 @@
 """Where a backend's jobs come from, one by one: the plan, or a search that decides on the next by what it was told."""
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from craftc.schemas.frozen import Frozen
@@ -49,6 +51,22 @@ class JobSource(Protocol):
         """A job is over, and not to be begun again."""
         ...
 
+    def left(self) -> "Left":
+        """What it would still hand out."""
+        ...
+
+    def ending(self) -> Sequence[Event]:
+        """What is told once no job runs any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Left:
+    """Trials of the plan that were not handed out, and the number of points that a search has yet to propose."""
+
+    trials: tuple[Trial, ...] = ()
+    num_points: int = 0
+
 
 class PlanSource:
     """The plan's own jobs, in its order."""
@@ -65,6 +83,14 @@ class PlanSource:
 
     def ended(self, work: Work) -> None:
         """See JobSource.ended."""
+
+    def left(self) -> Left:
+        """See JobSource.left."""
+        return Left(tuple(trial for work in self._waiting for trial in work.trials))
+
+    def ending(self) -> Sequence[Event]:
+        """See JobSource.ending."""
+        return ()
 
 
 def works_of(plan: Plan) -> list[Work]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from craftc.runtime.backend import absolute
+from craftc.runtime.budget import within_budget
 from craftc.runtime.job_source import PlanSource
 from craftc.runtime.ray_environment import ray_environment
 from craftc.runtime.ray_project import SentCode, sent_code
@@ -70,10 +71,10 @@ def _events(
     with ExitStack() as stack:
         setting = JobSetting(str(store.root), str(folder), import_folders=import_folders)
         if plan.search is None or search is None:
-            feed = JobFeed(PlanSource(plan), setting)
+            feed = JobFeed(within_budget(PlanSource(plan), plan), setting)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
-            source = SearchSource(plan, store, studies, search.propose)
+            source = within_budget(SearchSource(plan, store, studies, search.propose), plan)
             feed = JobFeed(source, replace(setting, study=studies.name))
         thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
         thread.start()

@@ -99,6 +99,9 @@ class JobFeed:
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""
+        if error is None:
+            for event in self._source.ending():
+                self._events.put(event)
         self._events.put(error)
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import TrialFailed, TrialFinished, TrialPruned
+from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
 from craftc.schemas.search import SearchSummary
 from craftc.training.atomic_file import write_atomically
 
@@ -41,6 +41,14 @@ class RunFolder:
     def write_search(self, summary: SearchSummary) -> None:
         """Write search.json: what every study came to."""
         write_atomically(self.path / "search.json", summary.model_dump_json(indent=2).encode() + b"\n")
+
+    def write_budget(self, spent: BudgetSpent) -> None:
+        """Write budget.json: what was not begun for lack of budget."""
+        write_atomically(self.path / "budget.json", spent.model_dump_json(indent=2).encode() + b"\n")
+
+    def forget_budget(self) -> None:
+        """Nothing was left out yet: a run that is taken up again has a new budget."""
+        (self.path / "budget.json").unlink(missing_ok=True)
 
     def plan(self) -> Plan:
         """The plan that is executed here."""

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, Literal, Protocol
 
 from craftc.compiler.propose import Proposal
-from craftc.runtime.job_source import WAIT, Point, Work, works_of
+from craftc.runtime.job_source import WAIT, Left, Point, Work, works_of
 from craftc.runtime.run_work import Reporter
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan, SearchPlan, Trial
@@ -102,13 +102,24 @@ class SearchSource:
         if work.point is not None:
             self._point_ended(work.point)
 
-    def _least_trained(self) -> str | None:
-        def is_open(study: str) -> bool:
-            most = self._search.trials
-            given_up = self._num_refused[study] > MAX_INFEASIBLE_PER_TRIAL * most
-            return self._num_trained[study] < most and not given_up
+    def left(self) -> Left:
+        """See JobSource.left."""
+        points = sum(
+            self._search.trials - number for study, number in self._num_trained.items() if self._is_open(study)
+        )
+        return Left(tuple(trial for work in self._fixed for trial in work.trials), points)
 
-        return min(filter(is_open, self._search.variants), key=self._num_trained.__getitem__, default=None)
+    def ending(self) -> Sequence[Event]:
+        """See JobSource.ending."""
+        return ()
+
+    def _least_trained(self) -> str | None:
+        return min(filter(self._is_open, self._search.variants), key=self._num_trained.__getitem__, default=None)
+
+    def _is_open(self, study: str) -> bool:
+        most = self._search.trials
+        given_up = self._num_refused[study] > MAX_INFEASIBLE_PER_TRIAL * most
+        return self._num_trained[study] < most and not given_up
 
     def _start(self, work: Work) -> Work:
         """A job of the plan. That of a searched variant is the starting point of its study."""

@@ -24,6 +24,7 @@ FindingKind = Literal[
     "not-comparable",
     "search",
     "epochs-saved",
+    "budget",
 ]
 
 

@@ -91,6 +91,7 @@ class SearchPlan(Frozen):
 class Plan(Frozen):
     """Everything that a spec asks for. `trials` are in the order in which variants and seeds were written.
 
+    `budget_hours`: hours of training, times workers, after which a run begins no more of them.
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
     `unshared` says why trials that could share a training do not.
     `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
@@ -104,6 +105,7 @@ class Plan(Frozen):
     folded: int = Field(0, ge=0)
     jobs: List[Job] = ()
     max_concurrent: int | None = None
+    budget_hours: float | None = None
     factors: dict[str, Any] = Field(default_factory=dict)
     search: SearchPlan | None = None
     unshared: str | None = None

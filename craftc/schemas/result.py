@@ -6,6 +6,7 @@ from pydantic import Field
 
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Trial
+from craftc.schemas.spec import List
 
 Metrics = dict[str, float]
 """`<split>/<metric>` to value. A value that could not be computed is absent, never NaN."""
@@ -99,7 +100,21 @@ class TrialPruned(Frozen):
     reason: Literal["pruner", "other-seed-failed"] = "pruner"
 
 
+class BudgetSpent(Frozen):
+    """The run began no more trials, since its budget was spent. Told once, at its end.
+
+    `trials` are those of the plan that were not begun; `num_points` counts those that its searches were still to
+    propose. Hours are of training, times workers.
+    """
+
+    type: Literal["budget-spent"] = "budget-spent"
+    budget_hours: float = Field(gt=0)
+    spent_hours: float = Field(ge=0)
+    trials: List[str] = ()
+    num_points: int = Field(0, ge=0)
+
+
 Event = Annotated[
-    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned,
+    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned | BudgetSpent,
     Field(discriminator="type"),
 ]

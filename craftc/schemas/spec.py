@@ -317,6 +317,12 @@ class Resources(Frozen):
     max_concurrent: OrNone[Annotated[int, Field(ge=1)]] = Field(
         None, description="Trials at the same time; none: as many as fit."
     )
+    budget_hours: OrNone[Annotated[float, Field(gt=0)]] = Field(
+        None,
+        description="Hours of training, each worker's counted, after which a run begins no more trials; those that run "
+        "finish, and the next run goes on. none: no bound.",
+        examples=[12],
+    )
     slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 

@@ -1,16 +1,19 @@
-"""Any valid spec is the same when written and read; any one mistake in it is told at its own line and column."""
+"""Any valid spec is the same when written and read; what decides its result, and no more, makes its identity; any one
+mistake in it is told at its own line and column."""
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.expression import parse_expression
-from craftc.compiler.pipeline import analyse
+from craftc.compiler.lower import SECTIONS as DECIDE
+from craftc.compiler.pipeline import analyse, compile_spec
+from craftc.compiler.tree import set_path
 from craftc.schemas.catalogue import ComponentEntry
 from craftc.schemas.diagnostic import Path
 
@@ -207,6 +210,53 @@ def _holds(dumped: Any, value: Any) -> bool:
     if isinstance(value, list) and isinstance(dumped, list):
         return len(dumped) == len(value) and all(map(_holds, dumped, value))
     return bool(dumped == value or dumped == {"kind": value})
+
+
+def leaves(tree: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every number, truth value and text of a tree, with its place."""
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, tree
+
+
+def another(value: Any) -> st.SearchStrategy[Any]:
+    if isinstance(value, bool):
+        return st.just(not value)
+    if isinstance(value, int):
+        return st.sampled_from([value + 1, value - 1, value * 2 + 1])
+    if isinstance(value, float):
+        return st.sampled_from([value / 2 + 0.01, value * 1.5, value + 1.0])
+    return st.sampled_from([f"{value}x", "none", "train/loss", "min", "max", "infer", "balanced", "relu", "gelu"])
+
+
+@given(trees(), st.data())
+@DRAW_SLOWLY
+def test_a_trial_is_another_one_exactly_if_a_field_changed_that_decides_its_result(
+    tree: Tree, data: st.DataObject
+) -> None:
+    spec = analyse(json.dumps(tree), "x.yaml", CATALOGUE).spec
+    assert spec is not None
+    whole = without_none(spec.model_dump(mode="json"))
+    first = compile_spec(json.dumps(whole), "x.yaml", CATALOGUE)
+    assert first.plan is not None
+    path, value = data.draw(st.sampled_from([leaf for leaf in leaves(whole) if leaf[0][0] not in ("craftc", "seed")]))
+    changed = copy.deepcopy(whole)
+    set_path(changed, path, data.draw(another(value).filter(lambda new: new != value)))
+    second = compile_spec(json.dumps(changed), "x.yaml", CATALOGUE)
+    assume(second.plan is not None)
+    assert second.plan is not None
+    settled = [[{**trial.config, "seed": trial.seed} for trial in plan.trials] for plan in (first.plan, second.plan)]
+    ids = [[trial.id for trial in plan.trials] for plan in (first.plan, second.plan)]
+    if path[0] in ("name", "description", "resources", "report"):
+        assert ids[0] == ids[1]
+    elif path[0] in DECIDE:
+        # `infer` and the direction that it comes to are one experiment.
+        assert (ids[0] == ids[1]) == (settled[0] == settled[1])
+        assert ids[0] != ids[1] or path[-1] == "mode"
+    else:
+        assert set(ids[0]) != set(ids[1])
 
 
 Plant = tuple[str, Path, Any, bool]

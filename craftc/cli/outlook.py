@@ -1,0 +1,37 @@
+"""A plan, the store and the last run of its name in; what they add to the plan for who reads it, out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from craftc.cli.machine import this_machine
+from craftc.compiler.forecast import forecast
+from craftc.runtime.last_run import LastTrial, read_last_run
+from craftc.runtime.past_trials import epochs_done, read_past
+from craftc.runtime.store import Store
+from craftc.schemas.forecast import Forecast
+from craftc.schemas.plan import Plan
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`done`: the epochs that unfinished trials have behind them, by trial. `orphaned`: trials that the last run of the
+    plan's name had, and the plan has no more.
+    """
+
+    done: Mapping[str, int]
+    orphaned: tuple[LastTrial, ...]
+    forecast: Forecast
+
+
+def look_out(plan: Plan, runs_dir: Path) -> Outlook:
+    """What is known of a plan beneath `runs_dir`, and on this machine."""
+    store = Store(runs_dir / "store")
+    done = epochs_done(store, [trial.id for trial in plan.trials if trial.status == "new"])
+    reused = [trial.id for trial in plan.trials if trial.status == "reused"]
+    is_work = len(reused) < len(plan.trials) or plan.search is not None
+    past = read_past(store, reused) if is_work else []
+    last_run = read_last_run(runs_dir, plan.name)
+    planned = {trial.id for trial in plan.trials}
+    orphaned = [trial for trial in last_run.trials if trial.id not in planned] if last_run else []
+    return Outlook(done, tuple(orphaned), forecast(plan, past, done, this_machine()))

@@ -1,0 +1,203 @@
+"""`craftc plan` before, between and after runs: what each mark says, the estimate, the exit code."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from craftc.cli.main import app
+from craftc.cli.outlook import Outlook
+from craftc.cli.plan_rows import MOST_ROWS, grouped, plan_rows
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import compile_spec
+from craftc.runtime.last_run import LastTrial
+from craftc.runtime.run_folder import create_run
+from craftc.runtime.store import Store
+from craftc.schemas.forecast import Forecast
+from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.result import EpochRecord, Result
+from craftc.training.history import append_record
+
+SPEC = """craftc: 1
+name: example
+data: {source: digits}
+model: mlp
+objective: cross_entropy
+training: {epochs: 10, batch_size: 32, optimizer: {kind: adamw, lr: 1e-3}}
+ablation: {seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}}
+"""
+runner = CliRunner()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "140")
+    return tmp_path
+
+
+def compiled(text: str) -> Plan:
+    plan = compile_spec(text, "spec.yaml", built_in_catalogue(), Store(Path("runs/store")).is_finished).plan
+    assert plan is not None
+    return plan
+
+
+def finish(*trials: Trial, seconds: float = 36.0) -> None:
+    store = Store(Path("runs/store"))
+    for trial in trials:
+        store.write_config(trial)
+        result = Result(
+            trial=trial.id, best_epoch=1, epochs_trained=trial.epochs, epochs_planned=trial.epochs, steps=1, best={},
+            last={}, trivial={}, identities={}, num_parameters=1, split_sizes={"train": 1000}, seconds=seconds,
+            device="cpu", craftc_version="0",
+        )  # fmt: skip
+        store.write_result(result)
+
+
+def begin(trial: Trial, num_epochs: int) -> None:
+    folder = Store(Path("runs/store")).folder(trial.id)
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "last.pt").write_bytes(b"")
+    for number in range(1, num_epochs + 1):
+        append_record(folder, EpochRecord(trial=trial.id, epoch=number, step=number, metrics={}, seconds=1.0))
+
+
+def planned(text: str, *arguments: str) -> tuple[int, str]:
+    Path("spec.yaml").write_text(text)
+    result = runner.invoke(app, ["plan", "spec.yaml", *arguments])
+    return result.exit_code, result.stdout
+
+
+def as_json(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(planned(text, "--format", "json")[1])
+    return found
+
+
+def test_every_mark(here: Path) -> None:
+    plan = compiled(SPEC)
+    create_run(Path("runs"), plan, SPEC)
+    base_0, base_1, _other_0, other_1 = plan.trials
+    finish(base_0)
+    begin(base_1, 4)
+    assert other_1.variant == "lr=0.01"
+    edited = SPEC.replace("[1e-3, 1e-2]", "[1e-3, 1e-4]")
+    _, told = planned(edited)
+    assert re.search(r"= +base +the spec as written +0 +reused", told)
+    assert re.search(r"> +base +the spec as written +1 +goes on from epoch 4 of 10", told)
+    assert re.search(r"~ +lr=1e-3 +0, 1 +same as base", told)
+    assert re.search(r"\+ +lr=1e-4 +training.optimizer.lr: 0.0001 +0, 1 +new", told)
+    assert re.search(r"- +lr=0.01 +0, 1 +no longer in the spec", told)
+    summary = "4 trials: 3 new, 1 of them begun before, 1 reused, 2 folded into them, 2 orphaned"
+    assert f"{summary}; 3 jobs, at most 26 epochs\n" in told
+    found = as_json(edited)
+    assert found["unfinished"] == {base_1.id: 4}
+    assert [(each["variant"], each["seed"]) for each in found["orphaned"]] == [("lr=0.01", 0), ("lr=0.01", 1)]
+
+
+def test_a_trial_read_off_another_is_marked(here: Path) -> None:
+    shared = SPEC.replace("seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}", "grid: {training.epochs: [5, 10]}")
+    assert re.search(r"& +epochs=5 +training.epochs: 5 +0 +shared with base", planned(shared)[1])
+
+
+def test_an_unreadable_last_run_orphans_nothing(here: Path) -> None:
+    folder = create_run(Path("runs"), compiled(SPEC), SPEC)
+    (folder.path / "plan.json").write_text('{"trials": 3}')
+    exit_code, told = planned(SPEC)
+    assert exit_code == 0
+    assert "orphaned" not in told
+
+
+def test_the_estimate_and_what_it_is_taken_from(here: Path) -> None:
+    assert "estimate: unknown, for no trial like these was trained before" in planned(SPEC)[1]
+    plan = compiled(SPEC)
+    finish(plan.trials[0], seconds=3600.0)
+    finish(plan.trials[1], seconds=7200.0)
+    _, told = planned(SPEC.replace("lr: [1e-3, 1e-2]", "lr: [1e-3, 1e-2, 1e-4]") + "resources: {max_concurrent: 1}\n")
+    sentence = "estimate: 6.0 h of training (4.0 h to 8.0 h), done in 6.0 h with one job at a time (4.0 h to 8.0 h)\n"
+    assert sentence in told
+    assert "taken from: 2 earlier trials alike in model, data and batch size\n" in told
+
+
+def test_the_estimate_as_json_keeps_the_contract(here: Path) -> None:
+    plan = compiled(SPEC)
+    finish(*plan.trials[:2])
+    estimate = as_json(SPEC + "resources: {max_concurrent: 1, budget_hours: 0.001}\n")["estimate"]
+    assert estimate == {
+        "new_trials": 2,
+        "epochs": 20,
+        "trial_hours": {"likely": 0.02, "low": 0.02, "high": 0.02},
+        "hours_left": {"likely": 0.02, "low": 0.02, "high": 0.02},
+        "concurrent": 1,
+        "based_on": [{"likeness": "alike", "num_past": 2, "num_trials": 2}],
+        "num_unknown": 0,
+        "budget_hours": 0.001,
+        "exceeds_budget": True,
+    }
+
+
+def test_more_than_the_budget_is_told(here: Path) -> None:
+    finish(*compiled(SPEC).trials[:2])
+    assert "over budget: resources.budget_hours is 0.01" in planned(SPEC + "resources: {budget_hours: 0.01}\n")[1]
+    assert "over budget" not in planned(SPEC + "resources: {budget_hours: 1}\n")[1]
+
+
+def test_the_budget_is_no_part_of_what_a_trial_is(here: Path) -> None:
+    finish(*compiled(SPEC).trials)
+    assert as_json(SPEC + "resources: {budget_hours: 1}\n")["estimate"]["new_trials"] == 0
+
+
+def test_detailed_exit_codes(here: Path) -> None:
+    assert planned(SPEC, "--detailed-exitcode")[0] == 2
+    assert planned(SPEC)[0] == 0
+    assert planned(SPEC, "--detailed-exitcode", "--format", "json")[0] == 2
+    finish(*compiled(SPEC).trials)
+    assert planned(SPEC, "--detailed-exitcode")[0] == 0
+    assert planned(SPEC.replace("10", "ten"), "--detailed-exitcode")[0] == 1
+
+
+def test_a_wrong_option_does_not_say_that_there_is_work(here: Path) -> None:
+    assert planned(SPEC, "--detailed-exitcode", "--bogus")[0] == 1
+    assert planned(SPEC, "--bogus", "--detailed-exitcode")[0] == 1
+    assert planned(SPEC, "--bogus")[0] == 2
+
+
+def test_a_large_plan_is_grouped(here: Path) -> None:
+    """2,000 variants of one fate and the same paths are one row; --all shows every one."""
+    grid = "{training.optimizer.lr: [LRS], training.batch_size: [SIZES]}"
+    grid = grid.replace("LRS", ", ".join(f"{i}e-4" for i in range(1, 26)))
+    grid = grid.replace("SIZES", ", ".join(str(i) for i in range(1, 81)))
+    large = SPEC.replace("seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}", f"grid: {grid}")
+    plan = compiled(large)
+    finish(*plan.trials[1:6])
+    rows = plan_rows(compiled(large), Outlook({}, (), Forecast()))
+    few = grouped(rows)
+    assert len(few) < 6
+    assert sum(len(row.seeds) for row in few if row.mark in "+=") == len(plan.trials) == 2000
+    many = next(row for row in few if len(row.names) > 100)
+    assert (many.mark, many.fate, many.sets.splitlines()) == (
+        "+", "new", ["training.optimizer.lr: 25 values", "training.batch_size: 80 values"],
+    )  # fmt: skip
+    told = planned(large)[1]
+    assert "1,994 variants:" in told
+    assert len(told.splitlines()) < 60
+    assert planned(large, "--all")[1].count("lr=") > 1900
+
+
+def test_many_fates_are_grouped_by_their_mark(here: Path) -> None:
+    """Features set a path each, so that no two variants set the same."""
+    plan = compiled(SPEC)
+    base = plan.trials[0]
+    trials = tuple(
+        base.model_copy(update={"id": f"{i:064x}", "variant": f"v{i}", "overrides": {f"model.x{i}": 0}})
+        for i in range(MOST_ROWS * 2)
+    )
+    orphans = tuple(LastTrial(f"{i:064x}", f"w{i}", 0) for i in range(MOST_ROWS))
+    many = plan.model_copy(update={"trials": trials})
+    few = grouped(plan_rows(many, Outlook({}, orphans, Forecast())))
+    assert [(row.mark, len(row.names)) for row in few] == [("+", MOST_ROWS * 2), ("~", 1), ("-", MOST_ROWS)]
+    done = {trial.id: i for i, trial in enumerate(trials)}
+    few = grouped(plan_rows(many, Outlook(done, (), Forecast())))
+    assert (few[0].mark, few[0].fate) == (">", "go on from their last epoch")
