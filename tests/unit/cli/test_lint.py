@@ -294,3 +294,9 @@ def test_closed_output_is_no_crash(here: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (1, "1 spec: 1 error, 0 warnings\n")
+
+
+def test_bytes_that_are_no_text_are_told_at_their_place(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes("craftc: 1\r\nname: é".encode() + b"\xe9\n")
+    result = CliRunner().invoke(app, ["lint", str(tmp_path / "x.yaml")])
+    assert "x.yaml:2:8: error[unreadable-file]" in result.output
