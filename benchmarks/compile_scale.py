@@ -104,7 +104,7 @@ def peak_bytes() -> int:
 
 def spec(shape: str, size: int) -> str:
     """A spec of about that many trials."""
-    grid, seeds = GRIDS[shape](size), size // 100 if shape == "seeds" else 1
+    grid, seeds = GRIDS[shape](size), size // 101 if shape == "seeds" else 1
     ablation = {"grid": grid, "seeds": max(seeds, 1)}
     return json.dumps({**BASE, "ablation": ablation})
 
@@ -126,13 +126,13 @@ def rates(count: int) -> list[float]:
 
 GRIDS: dict[str, Any] = {
     "sections": lambda size: {
-        "training.optimizer.lr": rates(max(size // 100, 1)),
+        "training.optimizer.lr": rates(max(size // 100 - 1, 1)),
         "model.num_layers": [1, 2, 3, 5, 6],
         "regularization.dropout": [0.05, 0.1, 0.2, 0.3],
         "training.batch_size": [8, 16, 24, 48, 64],
     },
     "model": lambda size: {
-        "model.d_ffn": [16 + number for number in range(max(size // 100, 1))],
+        "model.d_ffn": [16 + number for number in range(max(size // 100 - 1, 1))],
         "model.num_layers": [1, 2, 3, 5, 6],
         "model.dropout": [0.05, 0.1, 0.2, 0.3],
         "model.d_model": [16, 32, 48, 80, 96],

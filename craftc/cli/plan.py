@@ -63,19 +63,6 @@ def plan(
         raise typer.Exit(IS_WORK)
 
 
-def _print_json(document: dict[str, Any]) -> None:
-    """Piece by piece: no one text holds a plan of a hundred thousand trials."""
-    for number, (name, value) in enumerate(document.items()):
-        sys.stdout.write(f"{',' if number else '{'}\n  {json.dumps(name)}: ")
-        if isinstance(value, list) and value:
-            for index, item in enumerate(value):
-                sys.stdout.write(f"{',' if index else '['}\n    {json.dumps(item)}")
-            sys.stdout.write("\n  ]")
-        else:
-            sys.stdout.write(json.dumps(value))
-    sys.stdout.write("\n}\n")
-
-
 def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
     from rich.console import Console
 
@@ -87,6 +74,19 @@ def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
     typer.echo(describe(plan, outlook))
     for line in ([plan.unshared] if plan.unshared else []) + estimate_lines(outlook.forecast):
         typer.echo(line)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    """Piece by piece: no one text holds a plan of a hundred thousand trials."""
+    for number, (name, value) in enumerate(document.items()):
+        sys.stdout.write(f"{',' if number else '{'}\n  {json.dumps(name)}: ")
+        if isinstance(value, list) and value:
+            for index, item in enumerate(value):
+                sys.stdout.write(f"{',' if index else '['}\n    {json.dumps(item)}")
+            sys.stdout.write("\n  ]")
+        else:
+            sys.stdout.write(json.dumps(value))
+    sys.stdout.write("\n}\n")
 
 
 def _print_resolved(path: Path, format: Format) -> None:

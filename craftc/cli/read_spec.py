@@ -33,12 +33,17 @@ def _read(file: IO[bytes], name: str) -> str | Diagnostic:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
+        before = error.object[: error.start].decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return unreadable(name, message, place=Position(line=line, column=column))
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
     return unreadable(name, message)
 
 
-def unreadable(name: str, message: str, code: str = "unreadable-file") -> Diagnostic:
-    """What is wrong with a file as a whole."""
-    first = Position(line=1, column=1)
-    return Diagnostic(code=code, message=message, range=Range(filename=name, start=first, end=first))
+_FIRST = Position(line=1, column=1)
+
+
+def unreadable(name: str, message: str, code: str = "unreadable-file", place: Position = _FIRST) -> Diagnostic:
+    """What is wrong with a file as a whole, or with its bytes at a place."""
+    return Diagnostic(code=code, message=message, range=Range(filename=name, start=place, end=place))

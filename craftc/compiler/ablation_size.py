@@ -15,8 +15,8 @@ MAX_TRIALS = 1_000_000
 long lists is soon more than anyone could train or wait for."""
 MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
-MAX_WORK = 2_000_000
-"""Values of the spec, times what is resolved and checked by itself; each takes some thousandths of a millisecond."""
+MAX_WORK = 500_000
+"""Values of the spec, times what is resolved and checked by itself; each takes about a hundredth of a millisecond."""
 MAX_COMBINED = 100_000_000
 """Values of the spec, and rules of exclude and require, times the variants that are put together of those."""
 _CHARACTERS_PER_VALUE = 10

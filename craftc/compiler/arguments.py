@@ -118,6 +118,8 @@ def _misfit(path: Path, value: Any, expected: dict[str, Any], items: list[Any]) 
     problem = wrong_value(path, _unwrap(value), expected, {item["type"] for item in items})
     if COMPONENT in options(expected) and isinstance(value, str) and is_own(value):
         return replace(problem, hint=f"write {{kind: {value}}}")
+    if value == "none" and {"type": "null"} in options(expected):
+        return replace(problem, hint="write null, which is Python's None")
     return problem
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from craftc.compiler.parse import MAX_DEPTH
 from craftc.schemas.diagnostic import Path
 
 
@@ -20,4 +21,6 @@ def _root(target: Path) -> Path:
     # What arguments a component takes depends on its kind. Splits are kept in the order in which they are set.
     if target[:2] == ("data", "splits"):
         return target[:2]
+    if len(target) > MAX_DEPTH:  # which nothing can be set at
+        return target[:MAX_DEPTH]
     return target[:-1] if target[-1] == "kind" else target

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from craftc.compiler.import_path import installed_folders
+from craftc.compiler.import_path import read_path
 from craftc.compiler.module_files import find_module, stamp
 
 UNCOUNTED = {
@@ -24,11 +24,11 @@ UNCOUNTED = {
 
 
 class CodeIdentity:
-    """Digests of components by their kinds, each computed once. `folders` come before `sys.path`."""
+    """Digests of components by their kinds, each computed once. `folders` come before what is installed."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self._own = folders
-        self._folders = (*folders, *installed_folders())
+        self._folders = read_path(folders)
         self._known: dict[str, str] = {}
 
     def __call__(self, kind: str) -> str:

@@ -94,7 +94,9 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
                 placed = blame(problem, variant, base.tree)
-                told.setdefault((placed.code, placed.path, problem.message), placed)
+                # What cannot be checked is said once, however many values of a factor meet it.
+                where = () if problem.severity == "note" else placed.path
+                told.setdefault((placed.code, where, problem.message), placed)
         if num_errors > 2 * MAX_TOLD:
             return Expansion((), list(told.values()))
         if source is not None and not filters.leaves_out(variant, source):

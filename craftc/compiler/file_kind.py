@@ -13,7 +13,8 @@ def file_kind(root: Node) -> FileKind | None:
     """What the keys of a document make of it; None for YAML that has nothing to do with craftc.
 
     `craftc` makes a spec. A search space maps paths to ranges, a base has sections of a spec. Most keys have to fit,
-    so that a misspelt one is told as a mistake and hides nothing.
+    so that a misspelt one is told as a mistake and hides nothing. A name beside sections makes a spec as well: nobody
+    takes it from a base, and a spec that forgot its version must not pass for one.
     """
     if not isinstance(root.value, dict) or not root.value:
         return None
@@ -25,7 +26,9 @@ def file_kind(root: Node) -> FileKind | None:
     # Many YAML files have a name and a description; they alone say nothing.
     sections = [key for key in keys if key in Spec.model_fields and key not in ("name", "description", "seed")]
     own = [key for key in keys if key in Spec.model_fields]
-    return "base" if sections and 2 * len(own) > len(keys) else None
+    if not sections or 2 * len(own) <= len(keys):
+        return None
+    return "spec" if "name" in keys else "base"
 
 
 def _is_factor(key: str) -> bool:

@@ -74,7 +74,12 @@ class IncludedFiles:
             message = f"an included file is a mapping, not {show(document.root.plain())}"
             self.report(Problem("wrong-type", (), message), document.root)
             return None
-        refusal = check_version(replace(document, included=self.included)) if document.root.entry("craftc") else None
+        version = document.root.entry("craftc")
+        if version is not None and type(version.value) is not int:
+            # The including file's own version would take its place unseen.
+            message = f'"craftc" is {show(version.plain())}; expected a whole number'
+            self.report(Problem("wrong-type", ("craftc",), message), version)
+        refusal = None if version is None else check_version(replace(document, included=self.included))
         if refusal is not None:
             self.diagnostics.append(refusal)
             return None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.compiler.nearest import nearest
+from craftc.compiler.parse import NUMBER
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.spec_places import component_field, fragment_at
 from craftc.compiler.tree import look_up
@@ -117,9 +118,10 @@ def unknown_key(path: Path, known: Iterable[str], otherwise: str, catalogue: Cat
     name = str(path[-1])
     parent = format_path(path[:-1])
     message = f"unknown key {show(name)}" + (f' in "{parent}"' if parent else "")
-    near = nearest(name, known)
+    near = nearest(name.partition(":")[0], known)
     if near is not None:
-        return Problem("unknown-key", path, message, f'did you mean "{near}"?', True, reads=((*path[:-1], near),))
+        hint = f'did you mean "{near}"?' if ":" not in name else f'a space follows the colon: "{near}: ..."'
+        return Problem("unknown-key", path, message, hint, True, reads=((*path[:-1], near),))
     owners = [owner for owner in _owners(name, catalogue) if owner != path[:-1]]
     if owners:
         named = [f'"{format_path(owner)}"' for owner in owners if owner][:MAX_OWNERS]
@@ -187,11 +189,8 @@ def _takes_numbers(fragment: dict[str, Any]) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    """Whether it would be read as a number without quotes: not what Python alone takes for one, such as 1_000."""
+    return NUMBER.fullmatch(text) is not None
 
 
 def _choices(fragment: dict[str, Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from craftc.compiler.document import Document, Node, Scalar
-from craftc.compiler.problem import MAX_TOLD
+from craftc.compiler.problem import MAX_TOLD, show
 from craftc.compiler.syntax_error import split_lines, syntax_error
 from craftc.compiler.yaml_events import yaml_events
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
@@ -27,6 +27,7 @@ _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+NUMBER = re.compile(f"(?:{_INT.pattern})|(?:{_FLOAT.pattern})")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 # Only escapes can write these; neither files nor terminals nor paths can hold them.
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -281,7 +282,7 @@ class _Builder:
             if key.value == "<<":
                 merged += value.value if isinstance(value.value, list) else [value]
             elif not isinstance(key.value, str):
-                shown = "a list or mapping" if isinstance(key.value, list | dict) else f"{key.value}"
+                shown = "a list or mapping" if isinstance(key.value, list | dict) else show(key.value)
                 self._report("key-not-text", f"a key must be text, not {shown}", key.start, key.end, "put it in quotes")
             elif key.value in entries:
                 first = entries[key.value][0].start.line

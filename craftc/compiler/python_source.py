@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from craftc.compiler.import_path import installed_folders
+from craftc.compiler.import_path import is_in_library, read_path
 from craftc.compiler.module_files import find_module, is_importable, modules_in, stamp
 from craftc.schemas.diagnostic import Position, Range
 
@@ -35,13 +35,13 @@ class SourceIndex:
     """Modules by name, each parsed when first asked for.
 
     Args:
-        search_paths: Folders that are searched before `sys.path`, as in PYTHONPATH.
+        search_paths: Folders that are searched before what is installed, and after Python's own library.
         shown: What a file is called in a message.
     """
 
     def __init__(self, search_paths: Sequence[Path] = (), shown: Callable[[Path], str] = str) -> None:
         self.search_paths = tuple(search_paths)
-        self._folders = (*search_paths, *installed_folders())
+        self._folders = read_path(search_paths)
         self.shown = shown
         self._modules: dict[str, Module | None] = {}
         self._submodules: dict[str, list[str]] = {}
@@ -58,6 +58,11 @@ class SourceIndex:
         return (
             is_importable(name.partition(".")[0]) and find_module(name.partition(".")[0], self._folders).folder is None
         )
+
+    def hidden(self, name: str) -> Path | None:
+        """The file of a module in the search paths that is never imported: Python's own library has its first name."""
+        own = find_module(name, self.search_paths)
+        return own.file if own.folder in self.search_paths and is_in_library(name.partition(".")[0]) else None
 
     def names_in(self, module: Module, seen: frozenset[str] = frozenset()) -> list[str]:
         """The public names of a module, with those that `from ... import *` brings in."""

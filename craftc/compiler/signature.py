@@ -53,7 +53,7 @@ def read_component(group: Group, kind: str, target: str, search_paths: Sequence[
         group: Group that the component is named in.
         kind: What the spec calls it.
         target: `package.module:Name`; the name may be dotted.
-        search_paths: Folders that are searched before `sys.path`.
+        search_paths: Folders that are searched before what is installed.
 
     Raises:
         TargetError: No such module, no such name in it, not Python, or neither a class nor a function.
@@ -100,6 +100,10 @@ def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:
     module_name, colon, name = target.partition(":")
     if not colon or not all(part.isidentifier() for part in [*module_name.split("."), *name.split(".")]):
         raise TargetError(f"{show(target)} is not of the form package.module:Name")
+    if (hidden := index.hidden(module_name)) is not None:
+        own = f"Python has a {show(module_name.partition('.')[0])} of its own"
+        message = f"module {show(module_name)} is never imported from {index.shown(hidden)}: {own}"
+        raise TargetError(message, "give yours another name")
     module = index.module(module_name)
     if module is None:
         raise _no_module(module_name, index)
@@ -125,9 +129,13 @@ def _callable(target: str, found: griffe.Object, index: SourceIndex) -> griffe.C
         in_class = found.parent is not None and found.parent.is_class
         if not in_class or {"staticmethod", "classmethod"} & found.labels:
             return found
-    what = "a method, which needs an object" if isinstance(found, griffe.Function) else "neither a class nor a function"
+    hint = "name a class or a function that makes the component"
+    if isinstance(found, griffe.Function):
+        name = index.name_of(found)
+        defined = () if name is None else (Related(message="defined here", range=name),)
+        raise TargetError(f"{show(target)} is a method, which needs an object", hint, defined)
     place = _related("defined here", found.filepath, found.lineno, index)
-    raise TargetError(f"{show(target)} is {what}", "name a class or a function that makes the component", place)
+    raise TargetError(f"{show(target)} is neither a class nor a function", hint, place)
 
 
 def _related(message: str, file: object, line: int | None, index: SourceIndex) -> tuple[Related, ...]:

@@ -24,7 +24,10 @@ def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRAT
         return None
     if "craftc" not in document.root.value:
         message = "the spec does not say which version of the language it is in"
-        return Problem("missing-version", (), message, f"begin it with craftc: {language}").place(document)
+        hint = f"begin it with craftc: {language}"
+        if "name" in document.root.value:
+            hint += "; a base has no name"
+        return Problem("missing-version", (), message, hint).place(document)
     version = document.root.value["craftc"][1].value
     if isinstance(version, bool) or not isinstance(version, int) or version == language:
         return None

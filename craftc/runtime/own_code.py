@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path as File
 from typing import Any
 
+from craftc.compiler.import_path import search_path
 from craftc.components.build import load_component
 from craftc.components.own_line import told
 from craftc.schemas.catalogue import is_own
@@ -14,11 +15,11 @@ from craftc.schemas.diagnostic import Path
 
 
 def make_importable(folders: Iterable[str]) -> None:
-    """Have imports search these folders before all others, in their order. A relative one starts where the process
-    runs: on a cluster that is where the project was unpacked."""
-    wanted = [str(File(folder).absolute()) for folder in folders]
-    if sys.path[: len(wanted)] != wanted:
-        sys.path[:0] = wanted
+    """Have imports search these folders after Python's own library and before all others, in their order. A relative
+    one starts where the process runs: on a cluster that is where the project was unpacked."""
+    wanted = list(search_path([File(folder).absolute() for folder in folders], sys.path))
+    if sys.path != wanted:
+        sys.path[:] = wanted
         importlib.invalidate_caches()
 
 

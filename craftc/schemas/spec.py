@@ -283,6 +283,7 @@ class Search(Frozen):
         None,
         description="Ranges from files, one or a list, the later winning: each the NAME of search_spaces/NAME.yaml in "
         "the folder of this file or one above, or a path from that folder.",
+        examples=["vit_small"],
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict,
@@ -368,6 +369,7 @@ class Spec(Frozen):
         None,
         description="Specs, or parts of them, that this one goes on from: a path from the folder of this file, or a "
         "list of them, the later winning. What is written here wins over all of them.",
+        examples=["base.yaml"],
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
     data: Data = Field(description="Samples, splits, normalization, augmentation.")

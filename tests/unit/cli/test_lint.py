@@ -150,6 +150,16 @@ def test_what_is_named_is_meant_to_be_a_spec(here: Path) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+def test_a_spec_that_forgot_its_version_is_no_base(here: Path) -> None:
+    Path("specs").mkdir()
+    Path("specs/new.yaml").write_text(RIGHT.replace("craftc: 1\n", ""))
+    for arguments, text in ((["specs/new.yaml"], ""), (["specs"], ""), (["-"], Path("specs/new.yaml").read_text())):
+        result = lint(*arguments, text=text)
+        assert result.exit_code == 1
+        assert "error[missing-version]" in result.stdout
+        assert result.stderr == "1 spec: 1 error, 0 warnings\n"
+
+
 def test_a_spec_that_is_no_yaml_is_told_in_a_folder(here: Path) -> None:
     Path("broken.yaml").write_text("craftc: 1\nmodel: {kind: mlp\n")
     result = lint(".")
@@ -284,3 +294,9 @@ def test_closed_output_is_no_crash(here: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (1, "1 spec: 1 error, 0 warnings\n")
+
+
+def test_bytes_that_are_no_text_are_told_at_their_place(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes("craftc: 1\r\nname: é".encode() + b"\xe9\n")
+    result = CliRunner().invoke(app, ["lint", str(tmp_path / "x.yaml")])
+    assert "x.yaml:2:8: error[unreadable-file]" in result.output

@@ -149,6 +149,11 @@ def test_the_budget_is_no_part_of_what_a_trial_is(here: Path) -> None:
     assert as_json(SPEC + "resources: {budget_hours: 1}\n")["estimate"]["new_trials"] == 0
 
 
+@pytest.mark.parametrize("hours", ["0", "-1", ".inf", "two"])
+def test_a_budget_is_a_number_of_hours(here: Path, hours: str) -> None:
+    assert planned(f"{SPEC}resources: {{budget_hours: {hours}}}\n")[0] == 1
+
+
 def test_detailed_exit_codes(here: Path) -> None:
     assert planned(SPEC, "--detailed-exitcode")[0] == 2
     assert planned(SPEC)[0] == 0

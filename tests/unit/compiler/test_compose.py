@@ -230,7 +230,10 @@ def test_a_folder_and_a_file_of_bytes_cannot_be_extended(write: Write, tmp_path:
     ("text", "kind", "codes"),
     [
         (BASE, "spec", []),
-        (BASE.replace("craftc: 1\n", ""), "base", []),
+        (BASE.replace("craftc: 1\n", ""), "spec", ["missing-version"]),
+        (BASE.replace("craftc: 1\nname: base\n", ""), "base", []),
+        ("name: part\nextends: lost.yaml\n", "spec", ["unknown-base"]),
+        ("name: part\nmodel: mlp\n", "spec", ["missing-version"]),
         ("training: {epochs: 0}\n", "base", ["out-of-bounds"]),
         ("training: {epochs: 3}\n", "base", []),
         ("extends: lost.yaml\nmodel: {dropout: 0.1}\n", "base", ["unknown-base"]),
@@ -251,6 +254,17 @@ def test_a_file_by_itself_is_told_what_can_be_told(
     analysis = analyse(text, str(tmp_path / "x.yaml"), built_in_catalogue(), kind=None)
     assert analysis.kind == kind
     assert [d.code for d in analysis.diagnostics] == codes
+
+
+@pytest.mark.parametrize("version", ['"1"', "true", "1.0", "[1]"])
+def test_a_base_whose_version_is_no_number_is_told(write: Write, version: str) -> None:
+    write("base.yaml", BASE.replace("craftc: 1", f"craftc: {version}"))
+    for text in ("craftc: 1\nname: own\nextends: base.yaml\n", "name: own\nextends: base.yaml\n"):
+        told = read(write("spec.yaml", text)).diagnostics
+        assert [(d.code, d.path, Path(d.range.filename).name) for d in told][:1] == [
+            ("wrong-type", "craftc", "base.yaml")
+        ]
+        assert told[0].related[-1].message == "included here"
 
 
 SECTIONS = st.fixed_dictionaries(

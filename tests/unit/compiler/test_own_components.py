@@ -295,6 +295,36 @@ def test_kwargs_pass_with_one_note(project: Path) -> None:
     assert {code for code, _ in told(project, in_a_variant)} == {"unchecked-argument", "no-effect"}
 
 
+def test_kwargs_in_many_variants_are_told_once(project: Path) -> None:
+    write(project, {"lab/open.py": "def make(width: int = 3, **options): return options"})
+    text = "model: lab.open:make\nablation: {grid: {model.a: [1, 2, 3, 4]}}"
+    assert told(project, text) == [("unchecked-argument", "1")]
+
+
+def test_none_is_written_null(project: Path) -> None:
+    write(project, {"own.py": "def make(scale: float | None = 1.0, width: int = 3): ..."})
+    assert told(project, "model: {kind: own:make, scale: null}") == []
+    diagnostic = only(project, "model: {kind: own:make, scale: none}")
+    assert (diagnostic.code, diagnostic.hint) == ("wrong-type", "write null, which is Python's None")
+    assert only(project, "model: {kind: own:make, width: none}").hint is None
+
+
+def test_a_method_is_shown_where_its_name_stands(project: Path) -> None:
+    (related,) = only(project, "model: lab.models:Net.__init__").related
+    line = (project / "lab" / "models.py").read_text().splitlines()[related.range.start.line - 1]
+    assert line[related.range.start.column - 1 : related.range.end.column - 1] == "__init__"
+
+
+@pytest.mark.parametrize("name", ["statistics", "random.net", "math"])
+def test_a_module_that_pythons_own_hides_is_told(project: Path, name: str) -> None:
+    """Importing it would find the library's; a file of that name which nothing names is in nobody's way."""
+    write(project, {f"src/{name.replace('.', '/')}.py": "def make(): ...", "src/own.py": "def make(): ..."})
+    diagnostic = only(project, f"model: {name}:make")
+    assert diagnostic.code == "unknown-component"
+    assert f'Python has a "{name.partition(".")[0]}" of its own' in diagnostic.message
+    assert told(project, "model: own:make") == []
+
+
 def test_kwargs_of_a_given_type(project: Path) -> None:
     write(project, {"lab/open.py": "def make(**options: int): return options"})
     assert told(project, "model: {kind: lab.open:make, a: one}") == [("wrong-type", "one")]

@@ -40,6 +40,8 @@ AXES: dict[str, list[Any]] = {
     "training.optimizer": ["sgd", {"kind": "adam", "lr": 0.1}],
     "training.optimizer.lr": [1e-4, 1e-2, -1, "fast"],
     "training.optimizer.kind": ["sgd", "adam"],
+    "training.optimizer.betas": [[0.8, 0.9]],
+    "training.optimizer.momentum": [0.5],
     "training.optimizer.weight_decay": [0.0, 0.1],
     "training.schedule": [["constant"], [{"kind": "cosine", "epochs": 5}, "constant"]],
     "training.schedule.0.epochs": [0, 1, 9],
@@ -140,6 +142,32 @@ def test_a_variant_is_the_trial_of_a_spec_that_says_the_same(grid: dict[str, Any
         assert alone is not None
         assert (alone.trials[0].id, alone.trials[0].stages) == (trial.id, trial.stages)
         assert alone.trials[0].config == trial.config
+
+
+def test_what_fits_alone_and_not_together_is_told() -> None:
+    grid = {"training.optimizer.kind": ["adamw", "sgd"], "training.optimizer.betas": [[0.8, 0.9], [0.7, 0.9]]}
+    told = compiled({"grid": grid}, {}, from_parts=True).diagnostics
+    assert [(d.code, d.path) for d in told] == [("unknown-factor", 'ablation.grid["training.optimizer.betas"]')]
+
+
+def test_thousands_of_variants_are_put_together_of_few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    num_built = 0
+    build = expand._build
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal num_built
+        num_built += 1
+        return build(*arguments)
+
+    monkeypatch.setattr(expand, "_build", counted)
+    grid = {
+        "model.d_ffn": list(range(8, 28)),
+        "training.optimizer.lr": [1e-5 * n for n in range(1, 21)],
+        "regularization.dropout": [0.01 * n for n in range(1, 21)],
+    }
+    found = compiled({"grid": grid}, {}, from_parts=True)
+    assert len(found.analysis.variants) == 8001
+    assert num_built == 61
 
 
 def test_variants_share_the_sections_in_which_they_do_not_differ() -> None:

@@ -1,5 +1,6 @@
 """Whether and from where a user's own code is imported."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,15 +22,16 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-def test_the_projects_folders_come_first_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_projects_folders_come_after_pythons_own_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [str(tmp_path / "a"), str(tmp_path / "a" / "src")]
-    before = list(sys.path)
+    library = os.path.dirname(os.__file__)
+    monkeypatch.setattr(sys, "path", ["/elsewhere", library, "/installed"])
     for _ in range(2):
         make_importable(folders)
-    assert sys.path == [*folders, *before]
+    assert sys.path == [library, *folders, "/elsewhere", "/installed"]
     monkeypatch.chdir(tmp_path)
     make_importable([".", "src"])
-    assert sys.path[:2] == [str(tmp_path), str(tmp_path / "src")]
+    assert sys.path[1:3] == [str(tmp_path), str(tmp_path / "src")]
 
 
 def test_what_can_be_imported_is_no_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
