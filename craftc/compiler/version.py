@@ -3,8 +3,10 @@
 from craftc.compiler.document import Document
 from craftc.compiler.migrations import MIGRATIONS
 from craftc.compiler.migrations.migration import Migration
+from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import Problem
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.spec import Spec
 
 LANGUAGE = 1
 """The version that this craftc reads."""
@@ -24,6 +26,11 @@ def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRAT
         return None
     if "craftc" not in document.root.value:
         message = "the spec does not say which version of the language it is in"
+        slip = nearest("craftc", document.root.value.keys() - Spec.model_fields.keys())
+        if slip is not None:
+            return Problem("missing-version", (slip,), message, f'is "{slip}" meant to be craftc?', True).place(
+                document
+            )
         hint = f"begin it with craftc: {language}"
         if "name" in document.root.value:
             hint += "; a base has no name"
