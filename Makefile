@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
 
 test: check
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -156,9 +156,10 @@ def test_an_upload_that_stalls_is_given_up_and_taken_up_again(server, make_run, 
     told = make_run()
     tell_offline(told, num_told=6)
     server.hangs = True
-    monkeypatch.setattr("craftc.runtime.wandb_client.STALL_TIMEOUT_S", 2.0)
-    with pytest.raises(Exception, match=re.escape("did not take 6 of 6 runs")):
-        sync_run(told.folder, told.store, warn=pytest.fail)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("craftc.runtime.wandb_client.STALL_TIMEOUT_S", 2.0)
+        with pytest.raises(Exception, match=re.escape("did not take 6 of 6 runs")):
+            sync_run(told.folder, told.store, warn=pytest.fail)
     server.release()
     synced = sync_run(told.folder, told.store, warn=pytest.fail)
     assert (synced.num_uploaded, synced.made_sweep) == (6, True)
