@@ -79,12 +79,14 @@ def _num_taken(group: str, parameters: Mapping[str, inspect.Parameter]) -> int:
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
     """Of a class or function; none where it does not tell."""
-    for evaluate in (True, False):  # an annotation may name what is only imported for type checking
+    try:
+        return inspect.signature(target, eval_str=True).parameters
+    except Exception:
+        # To evaluate an annotation runs what stands there, and that may name what is only imported for type checking.
         try:
-            return inspect.signature(target, eval_str=evaluate).parameters
-        except Exception:
-            continue
-    return {}
+            return inspect.signature(target).parameters
+        except (TypeError, ValueError):
+            return {}
 
 
 def _fitted(value: Any, annotation: Any) -> Any:

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Inputs = NDArray[np.float32]
+_LEAST_CONTRAST = 1e-30
+"""Below it, a split has no contrast: other values divided by it would leave float32."""
 
 
 class Identity:
@@ -29,7 +31,7 @@ class PerLine:
 
     def fit(self, x_train: Inputs) -> None:
         """Take the scale from the train split, (N, *shape). A split without contrast has scale 1."""
-        self._scale = float(_centre_lines(x_train).std()) or 1.0
+        self._scale = _scale(float(_centre_lines(x_train).std()))
 
     def __call__(self, x: Inputs) -> Inputs:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
@@ -47,7 +49,7 @@ class PerDataset:
     def fit(self, x_train: Inputs) -> None:
         """Take both numbers from the train split, (N, *shape). A split without contrast has scale 1."""
         mean = float(x_train.mean(dtype=np.float64))
-        self._mean_and_scale = mean, float(x_train.std(dtype=np.float64)) or 1.0
+        self._mean_and_scale = mean, _scale(float(x_train.std(dtype=np.float64)))
 
     def __call__(self, x: Inputs) -> Inputs:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
@@ -55,6 +57,10 @@ class PerDataset:
             raise RuntimeError("per_dataset was used before it was fitted")
         mean, scale = self._mean_and_scale
         return ((x.astype(np.float64) - mean) / scale).astype(np.float32)
+
+
+def _scale(deviation: float) -> float:
+    return deviation if deviation >= _LEAST_CONTRAST else 1.0
 
 
 def _centre_lines(x: Inputs) -> NDArray[np.float64]:
