@@ -56,9 +56,9 @@ class Table:
         values = [numbers[quantity] for numbers in self.rounds[side] if quantity in numbers]
         return median(values) if values else None
 
-    def ratio(self, side: str, quantity: str) -> float | None:
+    def ratio(self, side: str, quantity: str, *, base: str | None = None) -> float | None:
         """To the base, round by round; None where one of them lacks it or the base is 0."""
-        pairs = zip(self.rounds[side], self.rounds.get(self.base, []), strict=False)
+        pairs = zip(self.rounds.get(side, []), self.rounds.get(base or self.base, []), strict=False)
         found = [one[quantity] / base[quantity] for one, base in pairs if quantity in one and base.get(quantity)]
         return median(found) if found else None
 
@@ -96,10 +96,11 @@ def compare(
     *,
     rounds: int,
     warm_up: int = 1,
+    told: bool = True,
     left_out: Mapping[str, str] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Table:
-    """Measure every side once in each round, every other round backwards, and print the table.
+    """Measure every side once in each round, every other round backwards, and print the table, if it is to be `told`.
 
     The first `warm_up` rounds are thrown away: imports, bytecode, caches. A side that raises ImportError in the first
     round lacks an optional package and is left out.
@@ -119,7 +120,8 @@ def compare(
             if number >= warm_up:
                 taken[name].append(numbers)
     table = Table(title, base, taken, missing, facts or {})
-    print(render(table), flush=True)
+    if told:
+        print(render(table), flush=True)
     return table
 
 
