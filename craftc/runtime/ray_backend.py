@@ -43,8 +43,8 @@ class RayBackend:
         with ray_environment():
             # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
             from craftc.runtime.ray_cluster import check_placement, connected_ray, num_slots
-            from craftc.runtime.ray_tune import prestarted_workers
             from craftc.runtime.ray_shared import check_machines
+            from craftc.runtime.ray_tune import prestarted_workers
 
             store = absolute(store)
             requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
