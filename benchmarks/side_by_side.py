@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -65,14 +65,17 @@ class Table:
 
 def read_options(doc: str, *, rounds: int, small_rounds: int, threads: int = 1) -> argparse.Namespace:
     """The options that every benchmark has: `small`, `rounds`, `threads`, `json`."""
-    parser = argument_parser(doc, threads=threads)
-    options = parser.parse_args()
+    return with_rounds(argument_parser(doc, threads=threads).parse_args(), rounds=rounds, small_rounds=small_rounds)
+
+
+def with_rounds(options: argparse.Namespace, *, rounds: int, small_rounds: int) -> argparse.Namespace:
+    """The options with the number of rounds, where none was asked for."""
     options.rounds = options.rounds or (small_rounds if options.small else rounds)
     return options
 
 
 def argument_parser(doc: str, *, threads: int = 1) -> argparse.ArgumentParser:
-    """A parser with the options that every benchmark has, for scripts that have others too."""
+    """A parser with the options that every benchmark has, for scripts that have others too: see `with_rounds`."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="fewer and smaller: what `make bench` runs")
     parser.add_argument("--rounds", type=int, default=None, help="how often each side is measured")
@@ -174,9 +177,9 @@ def timed(work: Callable[[], Any]) -> Numbers:
 
 
 def timed_process(
-    command: Sequence[str], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    command: Sequence[str], *, codes: Collection[int] = (0,), environment: Mapping[str, str] | None = None
 ) -> Numbers:
-    """Wall time of a process that has to succeed, and the CPU time of it and all its descendants.
+    """Wall time of a process that has to end with one of `codes`, and the CPU time of it and all its descendants.
 
     It runs with this checkout's craftc, and keeps bytecode, as where packages are installed. Ray's workers are waited
     for by nobody, so that the CPU time of all is read from the system four times a second: too low by what a worker
@@ -187,13 +190,13 @@ def timed_process(
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         started = subprocess.Popen(
-            list(command), cwd=folder or ROOT, env=whole | dict(environment or {}), stdout=said, stderr=said, text=True
+            list(command), cwd=ROOT, env=whole | dict(environment or {}), stdout=said, stderr=said, text=True
         )
         with _CpuOf(started.pid) as cpu:
             os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)  # its CPU time can be read until it is waited for
             wall = time.perf_counter() - begun
         code = started.wait()
-        if code != 0:
+        if code not in codes:
             said.seek(0)
             sys.exit(f"{' '.join(command)} ended with {code}\n{said.read()[-6000:]}")
     return {"wall s": wall, "CPU s": cpu.seconds()}
