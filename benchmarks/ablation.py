@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from processes import timed_process
 from runs import craftc_run
-from side_by_side import Numbers, Side, Table, compare, fix_threads, read_options, render, timed_process, write
+from side_by_side import Numbers, Side, Table, compare, fix_threads, read_options, render, write
 from without import unfolded
 
 HERE = Path(__file__).parent

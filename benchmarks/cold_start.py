@@ -7,7 +7,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from side_by_side import ROOT, argument_parser, compare, fix_threads, timed_process, with_rounds, write
+from processes import ROOT, timed_process
+from side_by_side import argument_parser, compare, fix_threads, with_rounds, write
 
 IMPORTED = "import pydantic, ruamel.yaml, typer"
 # pydantic imports most of itself when the first class is declared, typer's use of it when the first command is called.

@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from side_by_side import ROOT, Numbers, argument_parser, compare, fix_threads, timed_process, with_rounds, write
+from processes import ROOT, timed_process
+from side_by_side import Numbers, argument_parser, compare, fix_threads, with_rounds, write
 
 
 def renamed(text: str, number: int) -> str:

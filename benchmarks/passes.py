@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from processes import ROOT
 from ruamel.yaml import YAML
 from runs import craftc_run
-from side_by_side import ROOT, Numbers, Side, compare, fix_threads, read_options, write
+from side_by_side import Numbers, Side, compare, fix_threads, read_options, write
 
 ALL = "all passes"
 LEFT_OUT = (

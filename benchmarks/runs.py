@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from side_by_side import Numbers, timed_process
+from processes import timed_process
+from side_by_side import Numbers
 
 HERE = Path(__file__).parent
 
