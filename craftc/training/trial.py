@@ -13,7 +13,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.assemble import Parts, assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
-from craftc.training.checkpoint import save_best, save_last
+from craftc.training.checkpoint import save
 from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
@@ -147,10 +147,8 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
 
 def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Parts) -> None:
     """Lines, last, best: a kill between two of them leaves what `find_starts` can mend."""
-    for member, record in zip(members, records, strict=True):
-        append_record(member.folder, record)
-    save_last(members, parts)
-    save_best([member for member in members if member.keeps_best], parts)
+    lines = [append_record(member.folder, record) for member, record in zip(members, records, strict=True)]
+    save(members, [member for member in members if member.keeps_best], parts, flush=lines)
 
 
 def _conclude(member: Member, examiner: Examiner) -> Result | Failed:
