@@ -18,6 +18,7 @@ from craftc.runtime.run_folder import find_run
 from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 
@@ -86,7 +87,7 @@ def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
 
 def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
     """Every field with its value, written, default or from a file that the spec names; which file is no field."""
-    fields = spec.model_dump(mode="json")
+    fields = as_tree(spec)
     fields.pop("extends", None)
     if isinstance(fields["search"], dict):
         fields["search"].pop("use", None)
@@ -95,5 +96,5 @@ def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
     fields["data"]["source"] = as_written[0].config["data"]["source"]
     # Left out and "none" are one value in the model, and two things in training.
     select = selection(spec)
-    fields["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")
+    fields["evaluation"]["select"] = "none" if select is None else as_tree(select)
     return fields

@@ -79,7 +79,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     for variant in designed.variants:
         source: Checked | Assembled | None = parts.assemble(variant) if parts is not None else None
         if not variant.settings:  # what is wrong with it is told already
-            own = base.spec.model_copy(update={"ablation": Ablation()})
+            own = base.spec.changed(ablation=Ablation())
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
         if parts is None or source is None:
@@ -181,7 +181,7 @@ def _not_settable(setting: Setting) -> Problem | None:
         return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
         return None
-    if section in Spec.model_fields:
+    if section in Spec.fields:
         message = f'"{setting.path}" cannot be varied: it makes no other experiment'
         hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
     else:

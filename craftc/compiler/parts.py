@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from craftc.compiler.checks import Checked
 from craftc.compiler.clusters import clusters
 from craftc.compiler.difference import Difference, differences, put
@@ -21,6 +19,7 @@ from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section
 from craftc.schemas.spec import Spec
 
 MAX_UNFIT = 200
@@ -69,7 +68,7 @@ class Parts:
         while merged := self._make():
             self._cluster_of = {path: merged.get(index, index) for path, index in self._cluster_of.items()}
         self._dependents: dict[tuple[Path, bool], frozenset[int]] = {}
-        self._sections: dict[tuple[str, int], tuple[Any, BaseModel]] = {}
+        self._sections: dict[str, Section] = {}
 
     def _make(self) -> dict[int, int]:
         """Make the parts of all variants; which clusters are to be one since they change the same place."""
@@ -127,13 +126,14 @@ class Parts:
         changes = [change for part in parts for change in part.changes[which]]
         return put(self.root_trees[which], changes) if changes else self.root_trees[which]
 
-    def section(self, name: str, value: Any) -> BaseModel:
-        """A section's model. What many variants share is made once."""
+    def section(self, name: str, value: dict[str, Any]) -> Section:
+        """A section of its values. What many variants share is made once."""
+        make = VARIED[name]
         if value is not self.root_trees[1].get(name):
-            return VARIED[name].model_validate(value)
-        if (name, 0) not in self._sections:
-            self._sections[name, 0] = value, VARIED[name].model_validate(value)
-        return self._sections[name, 0][1]
+            return make(**value)
+        if name not in self._sections:
+            self._sections[name] = make(**value)
+        return self._sections[name]
 
     def dependents(self, reads: Iterable[tuple[Path, bool]]) -> tuple[int, ...]:
         """The clusters that can change what was read."""
@@ -170,7 +170,7 @@ class Assembled:
         sections = self.parts.tree(self.numbers, 1)
         root = self.parts.root.validated.spec
         assert root is not None
-        return root.model_copy(update={name: self.parts.section(name, value) for name, value in sections.items()})
+        return root.changed(**{name: self.parts.section(name, value) for name, value in sections.items()})
 
     def watched(self, reads: Reads) -> Checked:
         """The variant, with all that is read of it noted."""
@@ -200,11 +200,11 @@ class _Watched:
     def _filled(self) -> dict[str, Any]:
         return self._variant.parts.tree(self._variant.numbers, 1)
 
-    def _section(self, name: str) -> BaseModel:
+    def _section(self, name: str) -> Section:
         parts = self._variant.parts
         if name in self._filled:
             return parts.section(name, self._filled[name])
-        section: BaseModel = getattr(parts.root.validated.spec, name)
+        section: Section = getattr(parts.root.validated.spec, name)
         return section
 
 

@@ -52,6 +52,7 @@ from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -204,7 +205,7 @@ def _plan(
     assert spec is not None
     assert document is not None
     trials: list[Trial] = []
-    written = spec.model_dump(mode="json")
+    written = as_tree(spec)
     unreadable: dict[str, Diagnostic] = {}
     folders = import_folders(spec_path)
     identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders))

@@ -37,7 +37,7 @@ def mode_of(name: str, spec: Spec, catalogue: Catalogue) -> Mode:
 
 def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
-    if "select" in spec.evaluation.model_fields_set:
+    if "select" in spec.evaluation.given:
         return spec.evaluation.select
     return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
 
