@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.compile_file import compile_file
 from craftc.cli.read_spec import read_spec
@@ -23,7 +24,7 @@ from craftc.schemas.spec import Spec
 
 
 def read_experiment(text: str, runs_dir: Path) -> Experiment:
-    """A file is a spec; all else a run's folder, NAME/RUN or NAME. Raises typer.Exit(1) on a spec's mistakes, 2 where
+    """A file is a spec; all else a run's folder, NAME/RUN or NAME. Raises Exit(1) on a spec's mistakes, 2 where
     there is neither."""
     if Path(text).is_file():
         return _read_spec(Path(text), runs_dir)
@@ -31,8 +32,8 @@ def read_experiment(text: str, runs_dir: Path) -> Experiment:
         return _read_run(find_run(text, runs_dir))
     except (FileNotFoundError, RunUnreadableError) as error:
         no_file = f'no file "{text}", and ' if isinstance(error, FileNotFoundError) else ""
-        typer.echo(f"{no_file}{error}", err=True)
-        raise typer.Exit(2) from None
+        click.echo(f"{no_file}{error}", err=True)
+        raise Exit(2) from None
 
 
 def _read_spec(path: Path, runs_dir: Path) -> Experiment:
