@@ -19,7 +19,7 @@ from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.section import Section
+from craftc.schemas.section import Section, read
 from craftc.schemas.spec import Spec
 
 MAX_UNFIT = 200
@@ -50,18 +50,20 @@ class Part:
 
 
 Build = Callable[[Variant], Built]
+Revise = Callable[[Built, Variant], Built | None]
 Key = tuple[int, tuple[int, ...]]
 
 
 class Parts:
     """All parts of the variants of a design, and what each variant has of them."""
 
-    def __init__(self, base: Checked, variants: Sequence[Variant], build: Build) -> None:
-        """`base` has no mistake; `build` resolves and validates a variant by itself."""
+    def __init__(self, base: Checked, variants: Sequence[Variant], root: Built, build: Build, revise: Revise) -> None:
+        """`root` is the spec as written, whose values have no mistake; `build` resolves and validates a variant by
+        itself, and `revise` does it sooner, where it can."""
         self.base = base
-        self._build = build
+        self._build, self._revise = build, revise
         self._variants = variants  # also keeps the settings alive, which are told apart by their ids
-        self.root = build(Variant("", ()))
+        self.root = root
         self.root_trees = self.root.trees
         settings = {id(setting): setting for variant in variants for setting in variant.settings}
         self._cluster_of = clusters({setting.path: setting.target for setting in settings.values()})
@@ -92,7 +94,7 @@ class Parts:
 
     def _part(self, cluster: int, alone: Variant) -> Part | None:
         """The part, or None where the settings do not fit, or bring about anything else that is to be told."""
-        built = self._build(alone)
+        built = self._revise(self.root, alone) or self._build(alone)
         if built.unsettable or built.validated.spec is None:
             return None
         if built.validated.problems != self.root.validated.problems:
@@ -128,11 +130,10 @@ class Parts:
 
     def section(self, name: str, value: dict[str, Any]) -> Section:
         """A section of its values. What many variants share is made once."""
-        make = VARIED[name]
         if value is not self.root_trees[1].get(name):
-            return make(**value)
+            return read(VARIED[name], value)
         if name not in self._sections:
-            self._sections[name] = make(**value)
+            self._sections[name] = read(VARIED[name], value)
         return self._sections[name]
 
     def dependents(self, reads: Iterable[tuple[Path, bool]]) -> tuple[int, ...]:

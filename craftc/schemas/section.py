@@ -115,12 +115,7 @@ class Section:
             cls.open_to = open_to
 
     def __init__(self, /, **values: Any) -> None:
-        misfits: list[Misfit] = []
-        kind: Any = type(self)
-        fitted = fit_section(kind)(values, (), misfits)
-        if misfits:
-            raise MisfitError(type(self).__name__, misfits)
-        self.__dict__.update(fitted.__dict__)
+        self.__dict__.update(read(type(self), values).__dict__)
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -262,6 +257,15 @@ def fit_section(section: Any) -> Fit:
         )
 
     return fit
+
+
+def read(section: type[_Some], value: Any) -> _Some:
+    """The section of a plain value. Raises MisfitError."""
+    misfits: list[Misfit] = []
+    made: _Some = fit_section(section)(value, (), misfits)
+    if misfits:
+        raise MisfitError(section.__name__, misfits)
+    return made
 
 
 def as_tree(section: Section, *, given_only: bool = False) -> dict[str, Any]:
