@@ -19,7 +19,7 @@ from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.section import Section, read
+from craftc.schemas.section import Section, read_section
 from craftc.schemas.spec import Spec
 
 MAX_UNFIT = 200
@@ -131,9 +131,9 @@ class Parts:
     def section(self, name: str, value: dict[str, Any]) -> Section:
         """A section of its values. What many variants share is made once."""
         if value is not self.root_trees[1].get(name):
-            return read(VARIED[name], value)
+            return read_section(VARIED[name], value)
         if name not in self._sections:
-            self._sections[name] = read(VARIED[name], value)
+            self._sections[name] = read_section(VARIED[name], value)
         return self._sections[name]
 
     def dependents(self, reads: Iterable[tuple[Path, bool]]) -> tuple[int, ...]:

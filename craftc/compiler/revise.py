@@ -17,7 +17,7 @@ from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
 from craftc.compiler.watched import VARIED
 from craftc.schemas.fit import MisfitError
-from craftc.schemas.section import as_tree, read
+from craftc.schemas.section import as_tree, read_section
 
 
 def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
@@ -40,7 +40,7 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
     if next(iter(empty_places(filled)), None) is not None:
         return None
     try:
-        sections = {name: read(VARIED[name], filled[name]) for name in changed}
+        sections = {name: read_section(VARIED[name], filled[name]) for name in changed}
     except MisfitError:
         return None
     whole = {**root.validated.filled, **filled}

@@ -8,7 +8,7 @@ from pydantic import Field, PlainSerializer, PlainValidator
 from craftc.runtime.factors import Factors
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
-from craftc.schemas.section import as_tree, read
+from craftc.schemas.section import as_tree, read_section
 from craftc.schemas.spec import Wandb
 from craftc.training.atomic_file import write_atomically
 
@@ -16,7 +16,7 @@ FILE_NAME = "wandb.json"
 
 
 def _settings(value: Any) -> Wandb:
-    return read(Wandb, value)
+    return read_section(Wandb, value)
 
 
 Settings = Annotated[Wandb, PlainValidator(_settings), PlainSerializer(as_tree)]

@@ -115,7 +115,7 @@ class Section:
             cls.open_to = open_to
 
     def __init__(self, /, **values: Any) -> None:
-        self.__dict__.update(read(type(self), values).__dict__)
+        self.__dict__.update(read_section(type(self), values).__dict__)
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -219,9 +219,13 @@ def _fit_of(annotation: Any, outer: Mapping[str, Any], is_switch: bool = False) 
     return mapping(item, words) if get_origin(kind) is dict else items(item, words, as_tuple=True)
 
 
-@cache
 def fit_section(section: Any) -> Fit:
     """What takes a mapping, or a section of that class as it is, and makes the section."""
+    return _fit_section(section)
+
+
+@cache
+def _fit_section(section: Any) -> Fit:
     declared = [
         (name, field, _fit_of(field.annotation, field.bounds, field.is_switch))
         for name, field in section.fields.items()
@@ -259,7 +263,7 @@ def fit_section(section: Any) -> Fit:
     return fit
 
 
-def read(section: type[_Some], value: Any) -> _Some:
+def read_section(section: type[_Some], value: Any) -> _Some:
     """The section of a plain value. Raises MisfitError."""
     misfits: list[Misfit] = []
     made: _Some = fit_section(section)(value, (), misfits)
