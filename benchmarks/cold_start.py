@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMPORTED = "import pydantic, ruamel.yaml, typer"
+IMPORTED = "import pydantic, ruamel.yaml, click"
 # pydantic imports most of itself when the first class is declared, typer's use of it when the first command is called.
 USED = f"""{IMPORTED}
 class Value(pydantic.BaseModel):

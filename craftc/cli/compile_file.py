@@ -11,9 +11,10 @@ from click.exceptions import Exit
 
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import show_diagnostics, summary
+from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
-from craftc.compiler.pipeline import Analysis, analyse, compile_spec
+from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan

@@ -14,8 +14,8 @@ from click.exceptions import Exit
 from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
 from craftc.cli.parameters import PATH, OneOf, command, option
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
+from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import Analysis, analyse
 from craftc.schemas.diagnostic import Diagnostic, Range
 
 

@@ -12,8 +12,9 @@ from craftc.cli.compile_file import analyse_file
 from craftc.cli.fail_with import plain_failures
 from craftc.cli.parameters import PATH, command, option
 from craftc.cli.show_diagnostics import count
+from craftc.compiler.analyse import Analysis
 from craftc.compiler.import_path import project_root
-from craftc.compiler.pipeline import Analysis, data_files
+from craftc.compiler.pipeline import data_files
 from craftc.runtime.backend import BackendError
 from craftc.runtime.project import Packed, pack
 from craftc.runtime.submissions import find_submission, write_submission

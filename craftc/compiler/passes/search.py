@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from craftc.compiler.designs import BASE, FULL
+from craftc.compiler.designs import is_searched
 from craftc.compiler.passes.pack import job_resources
 from craftc.compiler.recorded_metrics import mode_of
 from craftc.compiler.tree import look_up
@@ -40,11 +40,6 @@ def _range(given: ParameterRange) -> dict[str, Any]:
     if given.int is not None and given.step is not None:
         plain["step"] = int(given.step)
     return plain
-
-
-def is_searched(spec: Spec, variant: str) -> bool:
-    """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
-    return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))
 
 
 def factors(spec: Spec, tree: dict[str, Any], trials: Iterable[Trial]) -> dict[str, Any]:
