@@ -12,14 +12,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-IMPORTED = "import pydantic, ruamel.yaml, click"
-# pydantic imports most of itself when the first class is declared, typer's use of it when the first command is called.
-USED = f"""{IMPORTED}
-class Value(pydantic.BaseModel):
-    number: int
-def command(path: str) -> None:
-    pass
-typer.run(command)"""
+# What such a program usually stands on, and what the goal is measured by; and the two of them that linting imports.
+LIBRARIES = "import pydantic, ruamel.yaml, click"
+ITS_OWN = "import yaml, click"
+GOAL = "pydantic, ruamel.yaml, click imported"
 
 
 def cpu_seconds(command: list[str]) -> float:
@@ -38,8 +34,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     asked = parser.parse_args()
     commands = {
-        "the three libraries imported": [sys.executable, "-c", IMPORTED],
-        "... and each used once": [sys.executable, "-c", USED, "path"],
+        "Python": [sys.executable, "-c", "pass"],
+        "PyYAML and click imported": [sys.executable, "-c", ITS_OWN],
+        GOAL: [sys.executable, "-c", LIBRARIES],
         "craftc lint": [sys.executable, "-m", "craftc", "lint", str(Path(asked.spec).absolute())],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
@@ -48,10 +45,10 @@ def main() -> None:
     for _ in range(asked.rounds):
         for name, command in commands.items():
             times[name].append(cpu_seconds(command))
-    bare = statistics.median(times["the three libraries imported"])
+    bare = statistics.median(times[GOAL])
     for name, seconds in times.items():
         middle = statistics.median(seconds)
-        print(f"{name:30} {middle:.3f} s CPU  {middle / bare:.2f} times")
+        print(f"{name:40} {middle:.3f} s CPU  {middle / bare:.2f} times")
 
 
 if __name__ == "__main__":
