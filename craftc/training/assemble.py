@@ -1,19 +1,21 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
+from craftc.training.average import Average
 from craftc.training.draws import Draws, count_draws
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
+from craftc.training.precision import FLOAT32, Precision, build_precision
 from craftc.training.prepare import PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
@@ -22,9 +24,9 @@ from craftc.training.team import SOLO, Team
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
-    model as training calls it: the same, or what adds up the gradients of the team's workers around it. The model's
-    dropout draws from `draws`."""
+    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
+    `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
+    The model's dropout draws from `draws`. `parameters` are the model's, and `average` takes them into `ema`."""
 
     seed: int
     device: torch.device
@@ -40,6 +42,17 @@ class Parts:
     schedule: Schedule
     augmentations: Augmentations
     clip_grad_norm: float | None
+    ema_decay: float | None
+    precision: Precision = FLOAT32
+    deterministic: bool = False
+    parameters: tuple[nn.Parameter, ...] = field(init=False)
+    average: Average | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What a step would have to look for: it is not frozen yet.
+        object.__setattr__(self, "parameters", tuple(self.model.parameters()))
+        average = None if self.ema is None else Average(self.ema, self.model, self.ema_decay or 0.0)
+        object.__setattr__(self, "average", average)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -64,12 +77,18 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     draws = count_draws(model)
     model.to(device)
     objective = build_objective(config["objective"], data, logits, device)
+    precision = build_precision(config["training"], device)
+    if precision.kept != torch.float32:
+        # What was rounded to float32 before stays so: the same weights in both.
+        model.to(precision.kept)
+        objective.to(precision.kept)
     measures = build_measures(config["objective"], objective, data, device)
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
     few = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    few = few.to(precision.kept) if few.is_floating_point() else few
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -80,6 +99,9 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         joined=team.joined(model, device),
         draws=draws,
         ema=_moving_average(model, regularization["ema_decay"]),
+        ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
+        precision=precision,
+        deterministic=training.get("deterministic", False),
         objective=objective,
         measures=measures,
         optimizer=optimizer,
@@ -94,4 +116,4 @@ def _moving_average(model: nn.Module, decay: float | str) -> AveragedModel | Non
     if isinstance(decay, str):
         return None
     # No device: its step counter then stays on the CPU, where reading it at every step does not wait for the GPU.
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    return AveragedModel(model)

@@ -20,10 +20,11 @@ from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
 from craftc.training.history import append_record
 from craftc.training.member import Member, unite
+from craftc.training.precision import kept_type
 from craftc.training.prepare import prepare
-from craftc.training.share_out import TEST
 from craftc.training.prepared_files import shelf_of
 from craftc.training.resume import Start, find_starts, go_on
+from craftc.training.share_out import TEST
 from craftc.training.team import SOLO, Team
 
 
@@ -81,7 +82,7 @@ def train_together(
     Raises what concerns all that have not ended.
     """
     data = prepare(members[0].trial.config["data"], shelf_of(members[0].trial, prepared))
-    splits = to_device(data.splits, torch.device(device))
+    splits = to_device(data.splits, torch.device(device), kept_type(members[0].trial.config["training"]))
     batch_size = members[0].trial.config["training"]["batch_size"]
     steps_per_epoch = num_batches(len(splits["train"]), batch_size)
     # What several ask for, or is shared with other workers, must not fill a device or be on one of this worker.

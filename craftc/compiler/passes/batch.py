@@ -54,6 +54,7 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
             if parameter.per_trial and parameter.name in place.value:
                 place.value[parameter.name] = CARRIED
     common["training"]["batch_size"] = config["training"]["batch_size"]
+    common["arithmetic"] = {name: config["training"].get(name) for name in ("precision", "compile", "deterministic")}
     # A clipping norm may be infinite; an average that some have and others have not is another operation.
     common["has_ema"] = config["regularization"]["ema_decay"] != "none"
     return common
