@@ -55,7 +55,8 @@ def train_trial(
     equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
-    writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
+    writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
+    global generators.
     """
     with closing(train_together([Member(trial, folder)], device=device, team=team, prepared=prepared)) as told:
         for item in told:
