@@ -20,9 +20,7 @@ MAX_WORK = 200_000
 MAX_ALONE = 60_000
 """The same, times variants that are resolved and checked each by itself."""
 MAX_COMBINED = 100_000_000
-"""Values of the spec, and rules of exclude and require, times the variants that are put together of those."""
-_CHARACTERS_PER_VALUE = 10
-"""Of an expression: what takes about as long as a value does."""
+"""Values of the spec, times the variants that are put together of those."""
 
 
 def too_large(base: Checked) -> Problem | None:
@@ -36,8 +34,7 @@ def too_large(base: Checked) -> Problem | None:
     if settings > MAX_SETTINGS:
         return _problem(f"the ablation sets {settings:,} values; at most {MAX_SETTINGS:,} are possible")
     written = {key: value for key, value in base.written.items() if key != "ablation"}
-    rules = sum(map(len, ablation.exclude)) + sum(map(len, ablation.require)) // _CHARACTERS_PER_VALUE
-    size = count_values(written) + settings + rules
+    size = count_values(written) + settings
     if variants > 1 and size * variants > MAX_COMBINED:
         return too_much(variants, size)
     alone = min(variants, _num_parts(ablation))
@@ -62,7 +59,7 @@ def max_alone(base: Checked) -> int:
 
 def too_much(variants: int, size: int) -> Problem:
     """So many variants, or values in them, of a spec of that size are not checked."""
-    return _problem(f"{variants:,} variants of a spec with {size:,} values and rules are too much to check")
+    return _problem(f"{variants:,} variants of a spec with {size:,} values are too much to check")
 
 
 def too_many_rules(ablation: Ablation, variants: int) -> Problem:

@@ -14,7 +14,7 @@ from typing import Any
 from craftc.compiler.problem import MAX_TOLD, Problem, show
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.variant_names import short_names, value_names
-from craftc.schemas.spec import Ablation
+from craftc.schemas.spec import Ablation, Spec
 
 FULL = "full"
 BASE = "base"
@@ -181,3 +181,8 @@ def _numbered(variant: Variant, taken: Mapping[str, Variant], numbers: dict[str,
         count += 1
     numbers[variant.name] = count
     return replace(variant, name=f"{variant.name}#{count}")
+
+
+def is_searched(spec: Spec, variant: str) -> bool:
+    """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
+    return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))

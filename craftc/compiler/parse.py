@@ -30,6 +30,8 @@ from craftc.schemas.diagnostic import Diagnostic, Position
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_DIRECTIVES = 16
+"""All are refused; of very many only the first is told, since libyaml compares each with those before it."""
 MAX_EXPANDED_NODES = 200_000
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -80,6 +82,8 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         message = f"the file is larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
     builder = _Builder(text, filename)
+    if sum(line.startswith("%") for line in builder.lines) > MAX_DIRECTIVES:
+        return None, [directive_error(builder.lines, filename)]
     try:
         for event in yaml_events(text):
             builder.take(event)

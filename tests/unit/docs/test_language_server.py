@@ -1,12 +1,13 @@
 """The published schemas in an editor's YAML language server: what it offers and explains at places of the flagship.
 
-Needs `yaml-language-server` (npm) on the PATH, and is left out without it.
+Needs `yaml-language-server`, which `make test` installs where there is npm; is left out without it.
 """
 
 import itertools
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -15,8 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 FLAGSHIP = (ROOT / "specs" / "vit_ablation.yaml").read_text(encoding="utf-8")
-SERVER = shutil.which("yaml-language-server")
-pytestmark = pytest.mark.skipif(SERVER is None, reason="no yaml-language-server on the PATH")
+NODE_MODULES = Path(sys.prefix, "node_modules", ".bin")
+SERVER = shutil.which("yaml-language-server", path=NODE_MODULES) or shutil.which("yaml-language-server")
+pytestmark = pytest.mark.skipif(SERVER is None, reason="no yaml-language-server in the environment or on the PATH")
 OPTIONS = {"hover": True, "completion": True, "validate": True, "schemaStore": {"enable": False}}
 CAPABILITIES = {
     "textDocument": {
