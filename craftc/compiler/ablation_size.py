@@ -17,7 +17,7 @@ MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
 MAX_WORK = 200_000
 """Values of the spec, times the parts that its variants are put together of; each takes some microseconds."""
-MAX_ALONE = 60_000
+MAX_ALONE = 30_000
 """The same, times variants that are resolved and checked each by itself."""
 MAX_COMBINED = 100_000_000
 """Values of the spec, times the variants that are put together of those."""
