@@ -5,6 +5,7 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,12 @@ def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts:
     logits_C = (class_counts / class_counts.sum()).log().to(parts.device, torch.float32)
     values: Metrics = {}
     for name, split in splits.items():
-        per_sample = split.y.shape[1:]
-        found = evaluate(parts, lambda x_B: logits_C.expand(len(x_B), *per_sample, -1), split, batch_size=batch_size)
+        of_sample = partial(_always, logits_C.expand(*split.y.shape[1:], -1))
+        found = evaluate(parts, of_sample, split, batch_size=batch_size)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values
+
+
+def _always(logits: Tensor, x_B: Tensor) -> Tensor:
+    """The same logits (..., C) for every sample."""
+    return logits.expand(len(x_B), *logits.shape)

@@ -15,9 +15,7 @@ from craftc.components.sources.tokens import Tokens
 from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
-FORMS = (
-    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), or the Tokens of a text"
-)
+FORMS = "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), or Tokens"
 
 
 def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:

@@ -86,7 +86,8 @@ def test_every_component_builds_with_its_defaults(entry: ComponentEntry) -> None
         ("optimizers", {"kind": "sgd", "momentum": 0.0, "nesterov": True}, [[torch.nn.Parameter(torch.zeros(2))]]),
         (
             "models",
-            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4} | {k: MODELS[k] for k in ("num_lines", "line_length", "num_classes")},
+            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4}
+            | {k: MODELS[k] for k in ("num_lines", "line_length", "num_classes")},
             [],
         ),
     ],
