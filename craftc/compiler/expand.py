@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.ablation_size import max_alone, too_large, too_much
+from craftc.compiler.ablation_size import max_alone, too_large, too_many_rules, too_much
 from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
@@ -21,7 +21,7 @@ from craftc.compiler.resolve import resolve
 from craftc.compiler.revise import revise
 from craftc.compiler.rules import EXPERIMENT_RULES
 from craftc.compiler.tree import Touching, copy_tree, count_values
-from craftc.compiler.validate import validate
+from craftc.compiler.validate import Validated, validate
 from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
 from craftc.schemas.diagnostic import Path
@@ -62,8 +62,11 @@ class Expansion:
     problems: list[Problem]
 
 
-def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
-    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
+def expand(base: Checked, validated: Validated, base_problems: list[Problem]) -> Expansion:
+    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it.
+
+    `validated` is what `base` was made of.
+    """
     ablation = base.spec.ablation
     problem = too_large(base)
     if problem is not None:
@@ -73,25 +76,31 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     designed = design(ablation)
+    if len(designed.problems) > MAX_TOLD:
+        return Expansion((), list(designed.problems))
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)
-    parts = make_parts(base, designed.variants)
+    parts = make_parts(base, validated, designed.variants)
     broken = RecalledRules()
     for variant in designed.variants:
         assembled = parts.assemble(variant) if parts is not None else None
         source: Checked | Assembled | None = assembled
         if not variant.settings:  # what is wrong with it is told already
-            own = base.spec.model_copy(update={"ablation": Ablation()})
+            own = base.spec.changed(ablation=Ablation())
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
         if parts is None or assembled is None:
             source, found = resolve_variant(base, variant)
             num_alone += 1
+            if num_alone > most_alone and any(problem.severity == "error" for problem in validated.problems):
+                return Expansion((), list(told.values()))  # they are looked at again when the values are mended
             if num_alone > most_alone:
                 return Expansion((), [too_much(len(designed.variants), count_values(base.written))])
         else:
             found = [*parts.root.validated.problems, *broken(assembled)]
         num_errors += sum(problem.severity == "error" for problem in found)
         for problem in islice(found, 2 * MAX_TOLD):
+            if len(told) > 2 * MAX_TOLD and problem.severity != "error":
+                continue
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
                 placed = blame(problem, variant, base.tree)
@@ -102,6 +111,8 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
             return Expansion((), list(told.values()))
         if source is not None and not filters.leaves_out(variant, source):
             resolved.append(ResolvedVariant(variant, source))
+        if filters.is_spent:
+            return Expansion((), [*told.values(), too_many_rules(ablation, len(designed.variants))])
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
     problems = [*designed.problems, *told.values(), *failed, *islice(unknown_exclude_paths(base), MAX_TOLD + 1)]
@@ -117,13 +128,12 @@ def _asks_for_more(ablation: Ablation) -> bool:
     return bool(ablation.features or ablation.grid or ablation.zip)
 
 
-def make_parts(base: Checked, variants: Sequence[Variant]) -> Parts | None:
+def make_parts(base: Checked, validated: Validated, variants: Sequence[Variant]) -> Parts | None:
     """What the variants are put together from; None where each has to be made by itself."""
-    if len(variants) < FEW:
+    if len(variants) < FEW or any(problem.severity != "note" for problem in validated.problems):
         return None
-    root = _build(base, Variant("", ()))
-    if any(problem.severity != "note" for problem in root.validated.problems):
-        return None
+    own = base.spec.changed(ablation=Ablation())
+    root = Built(base.written, replace(validated, spec=own))
     return Parts(base, variants, root, partial(_build, base), partial(revise, base))
 
 

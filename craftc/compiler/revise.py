@@ -5,19 +5,19 @@ What does not fit, or brings a note of its own, is left to the plain way, which 
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from craftc.compiler.arguments import check_component
 from craftc.compiler.checks import Checked
 from craftc.compiler.component_fields import component_fields, component_places
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.parts import Built
 from craftc.compiler.resolve import resolve_sections
-from craftc.compiler.tree import copy_tree
+from craftc.compiler.tree import copy_tree, look_up, set_path, touch
 from craftc.compiler.validate import Validated, empty_places
 from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
 from craftc.compiler.watched import VARIED
+from craftc.schemas.fit import MisfitError
+from craftc.schemas.section import as_tree, read_section
 
 
 def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
@@ -31,21 +31,26 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
         return None
     resolve_sections(written, changed)
     filled = {name: copy_tree(written[name]) for name in changed}
-    fields = [field for field in component_fields() if field.path[0] in changed]
-    found = [
-        problem for place in component_places(filled, fields) for problem in check_component(place, base.catalogue)
-    ]
-    if found != [problem for problem in root.validated.problems if problem.path[0] in changed]:
+    fields = []
+    for field in component_fields():
+        if any(touch(field.path, setting.target) for setting in variant.settings):
+            fields.append(field)
+        elif field.path[0] in changed:  # its defaults are filled in there
+            set_path(filled, field.path, look_up(root.validated.filled, field.path))
+    places = component_places(filled, fields)
+    found = [problem for place in places for problem in check_component(place, base.catalogue)]
+    touched = [field.path for field in fields]
+    if found != [p for p in root.validated.problems if any(touch(p.path, path) for path in touched)]:
         return None
     if next(iter(empty_places(filled)), None) is not None:
         return None
     try:
-        sections = {name: VARIED[name].model_validate(filled[name]) for name in changed}
-    except ValidationError:
+        sections = {name: read_section(VARIED[name], filled[name]) for name in changed}
+    except MisfitError:
         return None
     whole = {**root.validated.filled, **filled}
-    complete = {**root.validated.tree, **{name: value.model_dump(mode="json") for name, value in sections.items()}}
-    revised = spec.model_copy(update=sections)
+    complete = {**root.validated.tree, **{name: as_tree(value) for name, value in sections.items()}}
+    revised = spec.changed(**sections)
     return Built(written, Validated(revised, complete, root.validated.problems, root.validated.tainted, whole))
 
 

@@ -15,7 +15,10 @@ from craftc.components.sources.tokens import Tokens
 from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
-FORMS = "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), or Tokens"
+FORMS = (
+    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), "
+    "or the Tokens of a text"
+)
 
 
 def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 
+from craftc.compiler.catalogue import read_catalogue
 from craftc.components import describe
 from craftc.components.build import build, load_component
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import Catalogue, ComponentEntry
+from craftc.schemas.catalogue import ComponentEntry
 
-CATALOGUE = Catalogue.model_validate_json(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
+CATALOGUE = read_catalogue(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
 MODELS = {
     "num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5, "vocabulary_size": 5, "context_length": 3
 }  # fmt: skip
