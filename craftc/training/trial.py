@@ -20,9 +20,10 @@ from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
 from craftc.training.history import append_record
 from craftc.training.member import Member, unite
-from craftc.training.prepare import TEST, prepare
+from craftc.training.prepare import prepare
 from craftc.training.prepared_files import shelf_of
 from craftc.training.resume import Start, find_starts, go_on
+from craftc.training.share_out import TEST
 from craftc.training.team import SOLO, Team
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
-from typer.testing import CliRunner
 
 from craftc.cli.main import app
 from craftc.compiler.catalogue import built_in_catalogue
@@ -103,7 +103,7 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
         (["model.d_modl"], 'did you mean "model.d_model"?'),
         (["report.nothing.at.all"], "known are metric, wandb"),
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
-        (["model", "--kind", "adamw"], "known are linear, mlp or scanline_vit"),
+        (["model", "--kind", "adamw"], "known are linear, mlp, scanline_vit or decoder"),
         (["training", "--kind", "mlp"], "takes no components"),
         (["model.widht", "--kind", "scanline_vit"], "has no argument"),
         (["model", "--kind", "no_such_package:Net"], "is it installed"),
