@@ -1,6 +1,7 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -9,13 +10,16 @@ from torch.optim.swa_utils import AveragedModel
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
 from craftc.training.average import Average
+from craftc.training.compile_loss import Rehearsal
+from craftc.training.compiling import Compilation, Compiling, build_compiling
 from craftc.training.draws import Draws, count_draws
+from craftc.training.loss import Loss
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
-from craftc.training.precision import FLOAT32, Precision, build_precision
+from craftc.training.precision import Precision, build_precision
 from craftc.training.prepare import PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
@@ -26,7 +30,8 @@ from craftc.training.team import SOLO, Team
 class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
-    The model's dropout draws from `draws`. `parameters` are the model's, and `average` takes them into `ema`."""
+    The model's dropout draws from `draws`. `loss` is that of model and objective, which `compilation` may compile.
+    `parameters` are the model's, and `average` takes them into `ema`."""
 
     seed: int
     device: torch.device
@@ -43,16 +48,23 @@ class Parts:
     augmentations: Augmentations
     clip_grad_norm: float | None
     ema_decay: float | None
-    precision: Precision = FLOAT32
-    deterministic: bool = False
+    precision: Precision
+    deterministic: bool
+    compiling: Compiling
     parameters: tuple[nn.Parameter, ...] = field(init=False)
     average: Average | None = field(init=False)
+    loss: Loss = field(init=False)
+    compilation: Compilation = field(init=False)
 
     def __post_init__(self) -> None:
         # What a step would have to look for: it is not frozen yet.
         object.__setattr__(self, "parameters", tuple(self.model.parameters()))
         average = None if self.ema is None else Average(self.ema, self.model, self.ema_decay or 0.0)
         object.__setattr__(self, "average", average)
+        loss = Loss(self.precision, self.joined, self.objective)
+        object.__setattr__(self, "loss", loss)
+        rehearsal = Rehearsal((self.joined, self.objective), self.draws, self.device, self.seed)
+        object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
     @property
     def evaluated(self) -> nn.Module:
@@ -65,8 +77,15 @@ class Parts:
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
 
-def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int, team: Team = SOLO) -> Parts:
-    """Build every part as it stands before the first step.
+def assemble(
+    trial: Trial,
+    data: PreparedData,
+    device: torch.device,
+    steps_per_epoch: int,
+    team: Team = SOLO,
+    compiled: Path | None = None,
+) -> Parts:
+    """Build every part as it stands before the first step. `compiled` is where compiled steps are kept.
 
     Raises DataError `data-mismatch`, and TrainingError: `<part>-not-buildable`, and what the first try of the parts
     that are the user's own shows.
@@ -102,6 +121,9 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
         precision=precision,
         deterministic=training.get("deterministic", False),
+        compiling=build_compiling(
+            config, device, team, num_steps=training["epochs"] * steps_per_epoch, folder=compiled
+        ),
         objective=objective,
         measures=measures,
         optimizer=optimizer,

@@ -1,6 +1,7 @@
 """One pass over the train split: its order in, changed weights and the mean objective out."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0).
 
     Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
-    `nan-loss` and `not-deterministic`; the loss is read from the device once, at the end.
+    `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
     """
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
     parts.model.train()
@@ -34,7 +35,9 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     order = epoch_order(parts.seed, epoch, len(train))
     with deterministic(parts.deterministic):
         for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
-            loss_sum, weight_sum, lr = train_step(parts, x_B, y_B, step)
+            take = partial(train_step, parts, x_B, y_B, step)
+            found_out = parts.compilation.is_settled
+            loss_sum, weight_sum, lr = take() if found_out else parts.compilation.take(step, x_B, y_B, take)
             losses.append((loss_sum, weight_sum))
             if len(losses) == STEPS_BETWEEN_SUMS:
                 totals += _summed(losses, precision)

@@ -12,18 +12,13 @@ LossFunction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Loss:
-    """The loss of a batch as (sum, weight). `compiled` takes batches of one shape; all others go as they are, since a
-    shape that comes once an epoch, that of its last batch, is not worth a compilation of its own."""
+    """The loss of a batch as (sum, weight). What is compiled takes batches of one shape; all others go as they are,
+    since a shape that comes once an epoch, that of its last batch, is not worth a compilation of its own."""
 
     def __init__(self, precision: Precision, model: nn.Module, objective: nn.Module) -> None:
         self._precision, self._model, self._objective = precision, model, objective
         self._compiled: LossFunction | None = None
         self._shape: torch.Size | None = None
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether batches of some shape are."""
-        return self._compiled is not None
 
     def use(self, compiled: LossFunction | None, shape: torch.Size | None = None) -> None:
         """Compute batches of inputs of that shape by another function; None: by none."""

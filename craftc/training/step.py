@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
-from craftc.training.objective import sum_and_weight
 from craftc.training.random import key, seed_torch, step_key
 
 
@@ -30,7 +29,7 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
     first_sample = team.first_sample(num_samples)
     parts.draws.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
-    loss_P, weight_P = sum_and_weight(parts.objective, parts.precision.logits(parts.joined, x_P), y_P)
+    loss_P, weight_P = parts.loss(x_P, y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if team.size > 1:
         loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()

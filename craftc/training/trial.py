@@ -14,6 +14,7 @@ from craftc.schemas.result import EpochRecord, Result
 from craftc.training.assemble import Parts, assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
 from craftc.training.checkpoint import save
+from craftc.training.compile_finding import folder_beside
 from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
@@ -91,7 +92,7 @@ def train_together(
     while starts:
         start = starts.pop(0)
         united = unite([member.trial for member in start.members])
-        parts = assemble(united, data, torch.device(device), steps_per_epoch, team)
+        parts = assemble(united, data, torch.device(device), steps_per_epoch, team, folder_beside(prepared))
         go_on(start, parts)
         begun, start.state = start.members, None
         examiner = Examiner(parts, splits, data.class_counts, batch_size=batch_size, keeps=len(begun) > 1)
