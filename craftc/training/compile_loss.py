@@ -132,8 +132,10 @@ def _guarded(loss: Loss, compiled: LossFunction, refuse: Callable[[str], None]) 
 @contextmanager
 def _kept_in(folder: Path | None) -> Iterator[None]:
     """What is compiled within is kept there, unless the environment names another folder."""
-    before = os.environ.get(CACHE_VARIABLE)
-    if folder is None or before is not None:
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    # Torch itself puts its own choice there.
+    if folder is None or os.environ.get(CACHE_VARIABLE) not in (None, default_cache_dir()):
         yield
         return
     os.environ[CACHE_VARIABLE] = str(folder)

@@ -88,9 +88,7 @@ class Compilation:
         if len(self._plain) == NUM_WARM + NUM_TIMED:
             remaining_s = (self._num_steps - step) * _seconds(self._plain)
             if remaining_s < LEAST_TRY_S:
-                self._settle(
-                    f"the steps that remain take {remaining_s:.0f} s, and a first try is for {LEAST_TRY_S:.0f}"
-                )
+                self._settle(f"the steps that remain take {remaining_s:.0f} s, too few for a first try")
             else:
                 self._try(step, x_B, y_B)
         return taken

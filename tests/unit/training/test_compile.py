@@ -6,7 +6,6 @@ import shutil
 from dataclasses import asdict
 
 import pytest
-import torch
 from torch._dynamo.utils import counters
 
 from craftc.training import compiling
@@ -16,8 +15,12 @@ from craftc.training.trial import train_trial
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
 
-# Batches of 64 in 1,078 samples: the last of an epoch is of 54.
-SHORT = {"training.epochs": 2}
+# 655 samples in batches of 32: the last of an epoch is of 15.
+SHORT = {
+    "regularization.ema_decay": 0.9,
+    "training.epochs": 2,
+    "training.batch_size": 32,
+}
 COMPILED = SHORT | {"training.compile": True}
 AUTO = SHORT | {"training.compile": "auto"}
 
@@ -99,7 +102,9 @@ def own(tmp_path, monkeypatch):
 
 
 def test_a_step_that_cannot_be_compiled_is_said_to_be(make_trial, run, tmp_path, own):
-    with pytest.raises(TrainingError, match=r"^training\.compile is true, and torch cannot compile the step: ") as caught:
+    with pytest.raises(
+        TrainingError, match=r"^training\.compile is true, and torch cannot compile the step: "
+    ) as caught:
         run(make_trial(COMPILED | own), tmp_path / "compiled")
     assert caught.value.code == "not-compilable"
     assert "\n" not in caught.value.message
@@ -154,7 +159,7 @@ def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findin
     ("finding", "because"),
     [
         (CompileFinding(1.0, 0.5, 2.0), None),
-        (CompileFinding(1.0, 0.5, 200.0), "that takes 200.0 s, and the steps that remain would take 17.0 s less"),
+        (CompileFinding(1.0, 0.5, 200.0), "that takes 200.0 s, and the steps that remain would take 21.0 s less"),
         (CompileFinding(1.0, 0.99, 0.0), "compiled it takes 990 ms, and 1e+03 ms as it stands"),
     ],
     ids=["pays", "costs too much", "gains nothing"],
@@ -162,7 +167,7 @@ def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findin
 def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findings, monkeypatch, finding, because):
     with monkeypatch.context() as patched:
         patched.setattr(compiling, "LEAST_TRY_S", 0.0)
-        run(make_trial(AUTO), tmp_path / "first", num_epochs=1)
+        run(make_trial(AUTO), tmp_path / "first")
     [path] = (store / FOLDER).glob("*.json")
     path.write_text(json.dumps(asdict(finding)))
     found, result = run(make_trial(AUTO), tmp_path / "then")
@@ -171,17 +176,3 @@ def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findin
     # From its first step on.
     same, _ = run(make_trial(COMPILED if because is None else SHORT), tmp_path / "same")
     assert found == same
-
-
-def test_a_compiled_transformer_in_bf16_with_its_average(make_trial, run, tmp_path):
-    model = {
-        "kind": "scanline_vit", "num_lines": "infer", "line_length": "infer", "num_classes": "infer",
-        "d_model": 8, "num_layers": 1, "num_heads": 2, "d_ffn": 16, "dropout": 0.1,
-    }  # fmt: skip
-    settings = {"model": model, "regularization.ema_decay": 0.9, "training.precision": "bf16", "training.epochs": 1}
-    plain, _ = run(make_trial(settings), tmp_path / "plain")
-    compiled, result = run(make_trial(settings | {"training.compile": True}), tmp_path / "compiled")
-    assert result.execution.compiled
-    assert result.execution.precision == "bf16"
-    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-2)
-    assert not torch.is_autocast_enabled("cpu")
