@@ -21,7 +21,7 @@ from craftc.training.team import SOLO, Team
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
+    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none. `joined` is the
     model as training calls it: the same, or what adds up the gradients of the team's workers around it."""
 
     seed: int
@@ -30,6 +30,7 @@ class Parts:
     model: nn.Module
     joined: nn.Module
     ema: AveragedModel | None
+    ema_decay: float | None
     objective: nn.Module
     measures: Measures
     optimizer: torch.optim.Optimizer
@@ -74,6 +75,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         model=model,
         joined=team.joined(model, device),
         ema=_moving_average(model, regularization["ema_decay"]),
+        ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
         objective=objective,
         measures=measures,
         optimizer=optimizer,

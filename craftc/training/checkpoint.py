@@ -3,6 +3,7 @@
 Trials that are trained together have the same weights: their files are names of one file, which says how far each is.
 """
 
+import copy
 import hashlib
 import io
 import pickle
@@ -101,7 +102,7 @@ def settle_last(folder: Path) -> None:
 
 def _write(paths: Sequence[Path], trial: Trial, state: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "trial": trial.id, **state}, buffer)
+    torch.save({"format": FORMAT, "trial": trial.id, **_alone(state)}, buffer)
     content = buffer.getbuffer()
     digest = hashlib.sha256(content).hexdigest()
     path, *others = paths
@@ -109,6 +110,18 @@ def _write(paths: Sequence[Path], trial: Trial, state: dict[str, Any]) -> None:
     write_atomically(path, content)
     for other in others:
         _link(path, other, [digest])
+
+
+def _alone(value: Any) -> Any:
+    """The same, without tensors that are views of what many trainings share: torch would save all of that."""
+    if isinstance(value, torch.Tensor):
+        return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
+    if isinstance(value, dict):
+        # A copy of its own kind: torch's has attributes.
+        copied = copy.copy(value)
+        copied.update({name: _alone(item) for name, item in value.items()})
+        return copied
+    return [_alone(item) for item in value] if isinstance(value, list) else value
 
 
 def _link(source: Path, path: Path, digests: Sequence[str]) -> None:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochRecord, Metrics, Result
+from craftc.schemas.result import EpochRecord, Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit, num_batches
 from craftc.training.checkpoint import save_best, save_last
@@ -39,13 +39,17 @@ Told = Begun | EpochRecord | Result | Failed
 
 @dataclass
 class Lane:
-    """One training. `members` are the trials that are read off it and have not ended; the parts hold its state."""
+    """One training. `members` are the trials that are read off it and have not ended; the parts hold its state.
+
+    `execution` is how it was trained so far.
+    """
 
     members: list[Member]
     parts: Parts
     splits: dict[str, DeviceSplit]
     examiner: Examiner
     batch_size: int
+    execution: Execution = field(default_factory=Execution)
 
     @property
     def trial(self) -> Trial:
@@ -104,7 +108,18 @@ class Lane:
         """The ends of the members whose training is over; the others stay."""
         over = [member for member in self.members if member.is_over]
         self.members = [member for member in self.members if not member.is_over]
-        return (_conclude(member, self.examiner) for member in over)
+        return (self._conclude(member) for member in over)
+
+    def drop(self, trial: str) -> None:
+        """Somebody decided that a trial ends here."""
+        self.members = [member for member in self.members if member.trial.id != trial]
+
+    def _conclude(self, member: Member) -> Result | Failed:
+        try:
+            return self.examiner.conclude(member).model_copy(update={"execution": self.execution})
+        except Exception as error:
+            # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.
+            return Failed(member.trial.id, error)
 
 
 def seen(splits: dict[str, DeviceSplit]) -> list[str]:
@@ -125,11 +140,3 @@ def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Part
         append_record(member.folder, record)
     save_last(members, parts)
     save_best([member for member in members if member.keeps_best], parts)
-
-
-def _conclude(member: Member, examiner: Examiner) -> Result | Failed:
-    try:
-        return examiner.conclude(member)
-    except Exception as error:
-        # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.
-        return Failed(member.trial.id, error)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochRecord, Result
+from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
 from craftc.training.conclude import Examiner
@@ -22,9 +22,17 @@ from craftc.training.team import SOLO, Team
 
 __all__ = ["Begun", "Failed", "Told", "num_epochs_trained", "train_together", "train_trial"]
 
+ALONE = Execution()
+
 
 def train_trial(
-    trial: Trial, *, folder: Path, device: str, team: Team = SOLO, prepared: Path | None = None
+    trial: Trial,
+    *,
+    folder: Path,
+    device: str,
+    team: Team = SOLO,
+    prepared: Path | None = None,
+    execution: Execution = ALONE,
 ) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
@@ -34,8 +42,11 @@ def train_trial(
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
+    `execution` is what the result says of how it was trained.
     """
-    with closing(train_together([Member(trial, folder)], device=device, team=team, prepared=prepared)) as told:
+    members = [Member(trial, folder)]
+    training = train_together(members, device=device, team=team, prepared=prepared, execution=execution)
+    with closing(training) as told:
         for item in told:
             if isinstance(item, EpochRecord):
                 yield item
@@ -47,7 +58,12 @@ def train_trial(
 
 
 def train_together(
-    members: Sequence[Member], *, device: str, team: Team = SOLO, prepared: Path | None = None
+    members: Sequence[Member],
+    *,
+    device: str,
+    team: Team = SOLO,
+    prepared: Path | None = None,
+    execution: Execution = ALONE,
 ) -> Generator[Told, None, None]:
     """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
 
@@ -62,6 +78,7 @@ def train_together(
     starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
     while starts:
         lane = open_lane(starts.pop(0), ground, team)
+        lane.execution = execution
         yield from lane.begun()
         yield from lane.ended()
         while lane.members:
