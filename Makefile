@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCHMARKS := cold_start lint compile_scale share
 EDITOR_SERVER := $(VENV)/.editor_server
 
-.PHONY: demo test check generate clean
+.PHONY: demo test check bench generate clean
 
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
@@ -21,6 +22,13 @@ check: $(READY)
 	$(BIN)/python -m craftc.components.describe --check
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/craftc lint specs examples
+
+# The small version of every benchmark, one after another; RESULTS=folder keeps the numbers.
+RESULTS ?= $(VENV)/bench
+bench: $(READY)
+	for script in $(BENCHMARKS); do \
+	  echo "== $$script"; $(BIN)/python benchmarks/$$script.py --small --json $(RESULTS)/$$script.json || exit 1; \
+	done
 
 # What is generated from the code: the catalogue of components, the published schema, the references under docs/.
 generate: $(READY)

@@ -87,7 +87,7 @@ def _like(node: Node, entries: Entries) -> Node:
     """A mapping of these entries at the place of another."""
     size = 1 + sum(key.size + value.size for key, value in entries.values())
     depth = 1 + max((value.depth for _, value in entries.values()), default=0)
-    return Node(entries, node.start, node.end, node.filename, size, depth)
+    return Node(entries, node.span, node.filename, size, depth)
 
 
 def _reserved(path: Path) -> frozenset[str] | None:

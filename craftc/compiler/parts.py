@@ -51,18 +51,20 @@ class Part:
 
 
 Build = Callable[[Variant], Built]
+Revise = Callable[[Built, Variant], Built | None]
 Key = tuple[int, tuple[int, ...]]
 
 
 class Parts:
     """All parts of the variants of a design, and what each variant has of them."""
 
-    def __init__(self, base: Checked, variants: Sequence[Variant], build: Build) -> None:
-        """`base` has no mistake; `build` resolves and validates a variant by itself."""
+    def __init__(self, base: Checked, variants: Sequence[Variant], root: Built, build: Build, revise: Revise) -> None:
+        """`root` is the spec as written, whose values have no mistake; `build` resolves and validates a variant by
+        itself, and `revise` does it sooner, where it can."""
         self.base = base
-        self._build = build
+        self._build, self._revise = build, revise
         self._variants = variants  # also keeps the settings alive, which are told apart by their ids
-        self.root = build(Variant("", ()))
+        self.root = root
         self.root_trees = self.root.trees
         settings = {id(setting): setting for variant in variants for setting in variant.settings}
         self._cluster_of = clusters({setting.path: setting.target for setting in settings.values()})
@@ -93,7 +95,7 @@ class Parts:
 
     def _part(self, cluster: int, alone: Variant) -> Part | None:
         """The part, or None where the settings do not fit, or bring about anything else that is to be told."""
-        built = self._build(alone)
+        built = self._revise(self.root, alone) or self._build(alone)
         if built.unsettable or built.validated.spec is None:
             return None
         if built.validated.problems != self.root.validated.problems:

@@ -1,5 +1,6 @@
 """A tree as written to a tree in which every component is a mapping and default components are spelled out."""
 
+from collections.abc import Container
 from typing import Any
 
 from pydantic_core import PydanticUndefined
@@ -16,13 +17,18 @@ def resolve(tree: dict[str, Any]) -> dict[str, Any]:
     What does not fit is left as it is, for `validate` to tell.
     """
     resolved: dict[str, Any] = copy_tree(tree)
+    resolve_sections(resolved, {str(field.path[0]) for field in component_fields()})
+    return resolved
+
+
+def resolve_sections(tree: dict[str, Any], names: Container[object]) -> None:
+    """The same of some sections, in place."""
     for field in component_fields():
-        section: Any = resolved
+        section: Any = tree if field.path[0] in names else None
         for part in field.path[:-1]:
             section = section.get(part) if isinstance(section, dict) else None
         if isinstance(section, dict):
             _resolve_field(section, str(field.path[-1]), field)
-    return resolved
 
 
 def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:

@@ -74,18 +74,18 @@ def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec
         found = section_problems(error, tree, catalogue)
     told = {problem.path for problem in found}
     # What is None where nothing is written is not so by being written as nothing: that is a slip.
-    found += [empty_value(path) for path in islice(_empty_places(tree), MAX_TOLD + 1) if path not in told]
+    found += [empty_value(path) for path in islice(empty_places(tree), MAX_TOLD + 1) if path not in told]
     return (None, found) if found else (spec, [])
 
 
-def _empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
+def empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
     """Where a section has a key without a value; what an ablation sets is looked at in its variants."""
     for key, value in tree.items():
         path = (*prefix, key)
         if value is None:
             yield path
         elif isinstance(value, dict) and path != ("ablation",) and component_field(path) is None:
-            yield from _empty_places(value, path)
+            yield from empty_places(value, path)
 
 
 def _without_meant(problems: list[Problem]) -> list[Problem]:

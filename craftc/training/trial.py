@@ -41,8 +41,8 @@ def train_trial(
     equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
-    writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
-    `execution` is what the result says of how it was trained.
+    writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
+    global generators. `execution` is what the result says of how it was trained.
     """
     members = [Member(trial, folder)]
     training = train_together(members, device=device, team=team, prepared=prepared, execution=execution)

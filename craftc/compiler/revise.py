@@ -1,0 +1,54 @@
+"""A spec without mistakes and a variant of it in; what resolving and validating make of the sections that it changes.
+
+What does not fit, or brings a note of its own, is left to the plain way, which tells of it.
+"""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from craftc.compiler.arguments import check_component
+from craftc.compiler.checks import Checked
+from craftc.compiler.component_fields import component_fields, component_places
+from craftc.compiler.lower import SECTIONS
+from craftc.compiler.parts import Built
+from craftc.compiler.resolve import resolve_sections
+from craftc.compiler.tree import copy_tree
+from craftc.compiler.validate import Validated, empty_places
+from craftc.compiler.variant import Variant
+from craftc.compiler.vary import vary
+from craftc.compiler.watched import VARIED
+
+
+def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
+    """The variant; None where it has to be made the plain way. `root` is the spec as written, which has no mistake."""
+    changed = {str(setting.target[0]) for setting in variant.settings}
+    spec = root.validated.spec
+    if spec is None or not changed <= SECTIONS:
+        return None
+    written = _with_own(root.written, changed)
+    if vary(written, variant, base.tree):
+        return None
+    resolve_sections(written, changed)
+    filled = {name: copy_tree(written[name]) for name in changed}
+    fields = [field for field in component_fields() if field.path[0] in changed]
+    found = [
+        problem for place in component_places(filled, fields) for problem in check_component(place, base.catalogue)
+    ]
+    if found != [problem for problem in root.validated.problems if problem.path[0] in changed]:
+        return None
+    if next(iter(empty_places(filled)), None) is not None:
+        return None
+    try:
+        sections = {name: VARIED[name].model_validate(filled[name]) for name in changed}
+    except ValidationError:
+        return None
+    whole = {**root.validated.filled, **filled}
+    complete = {**root.validated.tree, **{name: value.model_dump(mode="json") for name, value in sections.items()}}
+    revised = spec.model_copy(update=sections)
+    return Built(written, Validated(revised, complete, root.validated.problems, root.validated.tainted, whole))
+
+
+def _with_own(tree: dict[str, Any], changed: set[str]) -> dict[str, Any]:
+    """The tree with sections of its own, to be changed; all else is shared."""
+    return {name: copy_tree(value) if name in changed else value for name, value in tree.items()}
