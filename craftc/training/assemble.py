@@ -22,9 +22,9 @@ from craftc.training.team import SOLO, Team
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none. `joined`
-    is the model as training calls it: the same, or what adds up the gradients of the team's workers around it. The
-    model's dropout draws from `draws`."""
+    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
+    `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
+    The model's dropout draws from `draws`."""
 
     seed: int
     device: torch.device

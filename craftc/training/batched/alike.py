@@ -180,9 +180,9 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
 @contextmanager
 def _refused(batch: Batch) -> Iterator[None]:
     """Raises UnbatchableError for whatever keeps a step of several models from being taken as one."""
-    functorch = torch._C._functorch
+    functorch: Any = torch._C._functorch
     had_fallback = functorch._is_vmap_fallback_enabled()
-    states = random.getstate(), np.random.get_state()[1:]
+    states = _states()
     # The fallback takes one model after another, which is no gain.
     functorch._set_vmap_fallback_enabled(False)
     try:
@@ -193,8 +193,13 @@ def _refused(batch: Batch) -> Iterator[None]:
         raise UnbatchableError(f"{batch.doing}: {_told(error)}") from error
     finally:
         functorch._set_vmap_fallback_enabled(had_fallback)
-    if not _same(states, (random.getstate(), np.random.get_state()[1:])):
+    if not _same(states, _states()):
         raise UnbatchableError(f"{batch.doing}: random numbers of Python or numpy")
+
+
+def _states() -> Any:
+    """Of the generators that are not torch's."""
+    return random.getstate(), np.random.get_state()
 
 
 def _told(error: Exception) -> str:

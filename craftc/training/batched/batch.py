@@ -53,7 +53,7 @@ class Batch:
         order_KN = torch.stack(orders).to(train.x.device)
         precision = torch.float32 if train.x.device.type == "mps" else torch.float64
         totals = torch.zeros(2, len(self.parts), dtype=precision, device=train.x.device)
-        for index, indices_KB in enumerate(order_KN.split(batch_size, dim=1)):
+        for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
             steps = [first + index for first in first_steps]
             totals += self.train_step(*gathered(train, indices_KB), index, steps)
         self.end_epoch(num_steps)
@@ -159,10 +159,9 @@ class Batch:
 
 def gathered(split: DeviceSplit, indices_KB: Tensor) -> tuple[Tensor, Tensor]:
     """The samples of K batches, (K, B, ...)."""
-    flat = indices_KB.flatten()
-    return tuple(  # type: ignore[return-value]
-        values.index_select(0, flat).unflatten(0, indices_KB.shape) for values in (split.x, split.y)
-    )
+    flat, shape = indices_KB.flatten(), indices_KB.shape
+    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
+    return x.view(*shape, *x.shape[1:]), y.view(*shape, *y.shape[1:])
 
 
 def _told(loss: float, weight: float, epoch: int, lr: float) -> Metrics | TrainingError:

@@ -92,7 +92,7 @@ def _timed(step: Callable[[], object], device: torch.device) -> float:
 def _training_bytes(parts: Parts, train: DeviceSplit, batch_size: int) -> int:
     """What a training keeps, and a step of it for its backward pass."""
     copied = copy_of(parts)
-    num_numbers = sum(tensor.numel() * tensor.element_size() for tensor in copied.model.state_dict().values())
+    num_numbers: int = sum(tensor.numel() * tensor.element_size() for tensor in copied.model.state_dict().values())
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -108,7 +108,8 @@ def _training_bytes(parts: Parts, train: DeviceSplit, batch_size: int) -> int:
 
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             lines = dict(line.split(":", 1) for line in file)

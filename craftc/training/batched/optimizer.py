@@ -130,7 +130,7 @@ class _AdamRows(_Adam):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack)
-        self._kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_  # type: ignore[attr-defined]
+        self._kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
         weights = stack.weights.detach()
         self._rows = [
             ([weights[k]], [self.rows["exp_avg"][k]], [self.rows["exp_avg_sq"][k]], [torch.tensor(float(num_steps))])

@@ -5,6 +5,7 @@ K: trainings, N: trainable numbers of one model.
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
 from craftc.training.draws import Dropout
 
-Place = tuple[dict[str, Tensor | None], str]
+Place = tuple[dict[str, Any], str]
 """A module's own dictionary of parameters or buffers, and the tensor's name in it."""
 
 
@@ -36,7 +37,7 @@ class Template:
         for module, *others in zip(self.model.modules(), *(each.model.modules() for each in parts), strict=True):
             if isinstance(module, Dropout):
                 # The rates themselves are in the buffers.
-                module._p = max(other.p for other in others)  # type: ignore[union-attr]
+                module._p = max(other.p for other in others)
         if isinstance(self.objective, CrossEntropy):
             self.objective.label_smoothing = max(each.objective.label_smoothing for each in parts)  # type: ignore[type-var,assignment]
 
@@ -68,7 +69,7 @@ def places_of(module: nn.Module) -> Iterator[tuple[Tensor, list[Place]]]:
     found: dict[int, tuple[Tensor, list[Place]]] = {}
     for part in module.modules():
         for owner in (part._parameters, part._buffers):
-            for name, tensor in owner.items():
+            for name, tensor in cast(dict[str, Tensor | None], owner).items():
                 if tensor is not None:
                     found.setdefault(id(tensor), (tensor, []))[1].append((owner, name))
     yield from found.values()
@@ -98,12 +99,12 @@ class Stack:
 
     def views(self, rows: Tensor) -> list[Tensor]:
         """(K, N) as the K models' parameters, (K, *shape) each."""
-        pieces = rows.split(self.sizes, dim=1)
-        return [piece.unflatten(1, shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
+        pieces = torch.split(rows, self.sizes, dim=1)
+        return [piece.view(len(rows), *shape) for piece, shape in zip(pieces, self.shapes, strict=True)]
 
     def row_views(self, row: Tensor) -> list[Tensor]:
         """(N,) as one model's parameters."""
-        return [piece.view(shape) for piece, shape in zip(row.split(self.sizes), self.shapes, strict=True)]
+        return [piece.view(shape) for piece, shape in zip(torch.split(row, self.sizes), self.shapes, strict=True)]
 
     def _rows(self, members: Sequence[Sequence[tuple[Tensor, list[Place]]]]) -> Tensor:
         """The parameters of each as a row of one tensor; the parameters become views of it."""

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def train_batched(
     findings: Findings,
     decide: Callable[[EpochRecord], bool] = lambda record: True,
     prepared: Path | None = None,
-) -> Iterator[Told | Dropped | str]:
+) -> Generator[Told | Dropped | str, None, None]:
     """Train trials of one group, each company those of one training; see `train_together` for what is told.
 
     What is not worth a batch, or cannot be in one, is left as it stands, with all that is on disk of it, and so is what
