@@ -18,15 +18,13 @@ Difference = tuple[Path, Any]
 def differences(one: Any, other: Any, place: Path = ()) -> Iterable[Difference]:
     """The fewest places that have to be set for the one tree to become the other. Elsewhere than in
     splits, the order of keys does not count."""
-    if one is other:
-        return
     if isinstance(one, dict) and isinstance(other, dict) and (place not in _ORDERED or list(one) == list(other)):
         for key in [*other, *(key for key in one if key not in other)]:
             if key not in other:
                 yield (*place, key), GONE
             elif key not in one:
                 yield (*place, key), other[key]
-            else:
+            elif one[key] is not other[key]:
                 yield from differences(one[key], other[key], (*place, key))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for index, (item, there) in enumerate(zip(one, other, strict=True)):

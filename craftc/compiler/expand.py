@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from craftc.compiler.resolve import resolve
 from craftc.compiler.revise import revise
 from craftc.compiler.rules import EXPERIMENT_RULES
 from craftc.compiler.tree import Touching, copy_tree, count_values
-from craftc.compiler.validate import validate
+from craftc.compiler.validate import Validated, validate
 from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
 from craftc.schemas.diagnostic import Path
@@ -62,8 +62,11 @@ class Expansion:
     problems: list[Problem]
 
 
-def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
-    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
+def expand(base: Checked, validated: Validated, base_problems: list[Problem]) -> Expansion:
+    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it.
+
+    `validated` is what `base` was made of.
+    """
     ablation = base.spec.ablation
     problem = too_large(base)
     if problem is not None:
@@ -74,7 +77,7 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     filters = Filters(ablation)
     designed = design(ablation)
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)
-    parts = make_parts(base, designed.variants)
+    parts = make_parts(base, validated, designed.variants)
     broken = RecalledRules()
     for variant in designed.variants:
         assembled = parts.assemble(variant) if parts is not None else None
@@ -117,13 +120,12 @@ def _asks_for_more(ablation: Ablation) -> bool:
     return bool(ablation.features or ablation.grid or ablation.zip)
 
 
-def make_parts(base: Checked, variants: Sequence[Variant]) -> Parts | None:
+def make_parts(base: Checked, validated: Validated, variants: Sequence[Variant]) -> Parts | None:
     """What the variants are put together from; None where each has to be made by itself."""
-    if len(variants) < FEW:
+    if len(variants) < FEW or any(problem.severity != "note" for problem in validated.problems):
         return None
-    root = _build(base, Variant("", ()))
-    if any(problem.severity != "note" for problem in root.validated.problems):
-        return None
+    own = base.spec.model_copy(update={"ablation": Ablation()})
+    root = Built(base.written, replace(validated, spec=own))
     return Parts(base, variants, root, partial(_build, base), partial(revise, base))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from craftc.compiler.checks import REGULARIZED, Checked
 from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.recorded_metrics import mode_of, selection
+from craftc.compiler.shipped_text import settle
 from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.compiler.value_type import options
 from craftc.compiler.watched import plain
@@ -36,6 +37,8 @@ def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, 
     if name == "data" and section["layout"] == "source":
         # A trial that asks for no other shape is the trial that it was before there was a choice.
         del section["layout"]
+    if name == "data":
+        settle(section["source"])
     for key, target in REGULARIZED.items():
         if name == "regularization":
             del section[key]

@@ -145,10 +145,10 @@ def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVari
     problems = untainted(check(base, EXPERIMENT_RULES + DESIGN_RULES), validated.tainted)
     if len(validated.problems) + len(problems) > MAX_TOLD:
         return (), problems
-    expansion = expand(base, validated.problems + problems)
+    expansion = expand(base, validated, validated.problems + problems)
     problems += untainted(expansion.problems, validated.tainted)
     searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
-    problems += untainted(probe(base, searched, validated.problems + problems), validated.tainted)
+    problems += untainted(probe(base, validated, searched, validated.problems + problems), validated.tainted)
     return expansion.variants, problems
 
 

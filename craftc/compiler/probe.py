@@ -1,15 +1,17 @@
 """A search's ranges in; what of them does not fit the fields that they set out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import RecalledRules, make_parts, resolve_variant
+from craftc.compiler.parts import Parts
 from craftc.compiler.problem import MAX_TOLD, Problem
 from craftc.compiler.search_checks import SPACE, ranges
 from craftc.compiler.tree import touch
+from craftc.compiler.validate import Validated
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import ParameterRange
@@ -21,6 +23,10 @@ _FIELD_CODES = {
     "missing-key", "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
 }  # fmt: skip
 """Mistakes of one value by itself, whatever stands elsewhere."""
+
+
+_Point = tuple[str, Path]
+"""The name of a variant, and where the value stands that is set in it."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +42,19 @@ class _Range:
         return self.settings[0].target
 
 
-def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) -> list[Problem]:
+def probe(base: Checked, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]) -> list[Problem]:
     """Set each path to both ends of its range, or to each choice, in every searched variant.
 
     A mistake of the value itself is told wherever it is made. One that stands between fields (a width that the heads do
     not divide) is told where every end makes it and no other searched path could mend it; otherwise such points are
-    refused as they are proposed. Each is told once, at the value in `search.space`.
+    refused as they are proposed. Each is told once, at the value in `search.space`. `validated` is what `base` was
+    made of.
     """
-    points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
+    num_points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
     variants, known = list(variants), list(known)
-    if points * len(variants) > MAX_PROBES:
-        message = (
-            f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
-        )
+    if num_points * len(variants) > MAX_PROBES:
+        asked = f"{num_points:,} ends and choices for each of {len(variants):,} variants"
+        message = f"{asked}; at most {MAX_PROBES:,} can be checked"
         return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
@@ -56,7 +62,8 @@ def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) 
     mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
     looked_at = [_range(path, given) for path, given in ranges(base) if (*SPACE, path) not in mistaken]
     searched = [parse_path(path) for path, _ in ranges(base)]
-    errors = _errors(base, variants, [found for found in looked_at if found is not None], before)
+    points = _points(variants, [found for found in looked_at if found is not None])
+    errors = _errors(base, make_parts(base, validated, tuple(points.values())), points, before)
     for variant in variants:
         for found in looked_at:
             if found is None:
@@ -78,17 +85,20 @@ def _range(path: str, given: ParameterRange) -> _Range | None:
     return _Range(form, tuple(settings))
 
 
-def _errors(
-    base: Checked, variants: Sequence[Variant], looked_at: Sequence[_Range], before: set[tuple[Any, ...]]
-) -> Callable[[Variant, Setting], list[Problem]]:
-    """What is wrong with a point that is not wrong with the spec as written."""
-    points = {
+def _points(variants: Sequence[Variant], looked_at: Sequence[_Range]) -> dict[_Point, Variant]:
+    """Each end or choice in each variant, by the names of both."""
+    return {
         (variant.name, setting.origin): Variant(variant.name, (*variant.settings, setting))
         for variant in variants
         for found in looked_at
         for setting in found.settings
     }
-    parts = make_parts(base, tuple(points.values()))
+
+
+def _errors(
+    base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], before: set[tuple[Any, ...]]
+) -> Callable[[Variant, Setting], list[Problem]]:
+    """What is wrong with a point that is not wrong with the spec as written."""
     broken = RecalledRules()
 
     def errors(variant: Variant, setting: Setting) -> list[Problem]:

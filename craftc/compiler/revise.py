@@ -13,7 +13,7 @@ from craftc.compiler.component_fields import component_fields, component_places
 from craftc.compiler.lower import SECTIONS
 from craftc.compiler.parts import Built
 from craftc.compiler.resolve import resolve_sections
-from craftc.compiler.tree import copy_tree
+from craftc.compiler.tree import copy_tree, look_up, set_path, touch
 from craftc.compiler.validate import Validated, empty_places
 from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
@@ -31,11 +31,16 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
         return None
     resolve_sections(written, changed)
     filled = {name: copy_tree(written[name]) for name in changed}
-    fields = [field for field in component_fields() if field.path[0] in changed]
-    found = [
-        problem for place in component_places(filled, fields) for problem in check_component(place, base.catalogue)
-    ]
-    if found != [problem for problem in root.validated.problems if problem.path[0] in changed]:
+    fields = []
+    for field in component_fields():
+        if any(touch(field.path, setting.target) for setting in variant.settings):
+            fields.append(field)
+        elif field.path[0] in changed:  # its defaults are filled in there
+            set_path(filled, field.path, look_up(root.validated.filled, field.path))
+    places = component_places(filled, fields)
+    found = [problem for place in places for problem in check_component(place, base.catalogue)]
+    touched = [field.path for field in fields]
+    if found != [p for p in root.validated.problems if any(touch(p.path, path) for path in touched)]:
         return None
     if next(iter(empty_places(filled)), None) is not None:
         return None

@@ -8,14 +8,14 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit, num_batches
-from craftc.training.checkpoint import save_best, save_last
+from craftc.training.checkpoint import save
 from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
 from craftc.training.history import append_record
 from craftc.training.member import Member
-from craftc.training.prepare import TEST
+from craftc.training.share_out import TEST
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,5 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
 
 def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Parts) -> None:
     """Lines, last, best: a kill between two of them leaves what `find_starts` can mend."""
-    for member, record in zip(members, records, strict=True):
-        append_record(member.folder, record)
-    save_last(members, parts)
-    save_best([member for member in members if member.keeps_best], parts)
+    lines = [append_record(member.folder, record) for member, record in zip(members, records, strict=True)]
+    save(members, [member for member in members if member.keeps_best], parts, flush=lines)

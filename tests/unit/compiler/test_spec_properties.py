@@ -67,10 +67,13 @@ def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) ->
 
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
-    """A valid spec as plain values, with any component and any argument."""
+    """A valid spec as plain values, with any component and any argument that fits the data."""
+    is_text = draw(st.booleans())
+    images = st.sampled_from([{"kind": "digits"}, {"kind": "mnist_5k", "imbalance": 2.5, "seed": 4}])
+    unfit = ("auroc",) if is_text else ("bits_per_character",)
     names = draw(st.lists(st.sampled_from(["valid", "test", "dev", "b"]), min_size=1, max_size=3, unique=True))
     splits = {"train": 0.5} | {name: 0.5 / len(names) for name in names}
-    metrics = draw(st.lists(components("metrics"), max_size=3, unique_by=lambda metric: metric["kind"]))
+    metrics = draw(st.lists(components("metrics", without=unfit), max_size=3, unique_by=lambda metric: metric["kind"]))
     epochs = draw(st.integers(2, 50))
     phases: list[Any] = (
         [{"kind": "linear_warmup", "epochs": draw(st.integers(0, epochs - 1))}] if draw(st.booleans()) else []
@@ -83,12 +86,12 @@ def trees(draw: st.DrawFn) -> Tree:
         "description": draw(texts),
         "seed": draw(st.integers(0, 2**32 - 1)),
         "data": {
-            "source": draw(st.sampled_from([{"kind": "digits"}, {"kind": "mnist_5k", "imbalance": 2.5, "seed": 4}])),
+            "source": draw(st.just({"kind": "python_docs", "context_length": 16}) if is_text else images),
             "splits": splits,
-            "normalize": draw(components("normalizers")),
-            "augment": draw(st.lists(components("augmentations"), max_size=3)),
+            "normalize": {"kind": "none"} if is_text else draw(components("normalizers")),
+            "augment": [] if is_text else draw(st.lists(components("augmentations"), max_size=3)),
         },
-        "model": draw(components("models")),
+        "model": draw(components("models", without=("linear", "mlp", "scanline_vit") if is_text else ("decoder",))),
         "objective": {**draw(components("objectives")), "metrics": metrics},
         "training": {
             "epochs": epochs,

@@ -16,7 +16,9 @@ from craftc.components.registry import REGISTRY
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 
 CATALOGUE = Catalogue.model_validate_json(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
-MODELS = {"num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5}
+MODELS = {
+    "num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5, "vocabulary_size": 5, "context_length": 3
+}  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {"gaussian_noise": {"std": 0.1}, "linear_warmup": {"epochs": 1}}
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
@@ -84,7 +86,7 @@ def test_every_component_builds_with_its_defaults(entry: ComponentEntry) -> None
         ("optimizers", {"kind": "sgd", "momentum": 0.0, "nesterov": True}, [[torch.nn.Parameter(torch.zeros(2))]]),
         (
             "models",
-            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4} | {k: MODELS[k] for k in list(MODELS)[1:]},
+            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4} | {k: MODELS[k] for k in ("num_lines", "line_length", "num_classes")},
             [],
         ),
     ],
