@@ -10,15 +10,10 @@ from pathlib import Path
 from processes import ROOT, timed_process
 from side_by_side import argument_parser, compare, fix_threads, with_rounds, write
 
-IMPORTED = "import pydantic, ruamel.yaml, typer"
-# pydantic imports most of itself when the first class is declared, typer's use of it when the first command is called.
-USED = f"""{IMPORTED}
-class Value(pydantic.BaseModel):
-    number: int
-def command(path: str) -> None:
-    pass
-typer.run(command)"""
-BASE = "the three libraries imported"
+# What such a program usually stands on, and what the goal is measured by; and the two of them that linting imports.
+IMPORTED = "import pydantic, ruamel.yaml, click"
+ITS_OWN = "import yaml, click"
+BASE = "pydantic, ruamel.yaml, click imported"
 
 
 def main() -> None:
@@ -29,7 +24,7 @@ def main() -> None:
     fix_threads(options.threads)
     commands = {
         BASE: [sys.executable, "-c", IMPORTED],
-        "... and each used once": [sys.executable, "-c", USED, "path"],
+        "PyYAML and click imported": [sys.executable, "-c", ITS_OWN],
         "craftc lint": [sys.executable, "-m", "craftc", "lint", str(Path(options.spec).absolute())],
     }
     sides = {name: partial(timed_process, command) for name, command in commands.items()}

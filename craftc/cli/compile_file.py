@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import show_diagnostics, summary
+from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
-from craftc.compiler.pipeline import Analysis, analyse, compile_spec
+from craftc.compiler.import_path import import_folders
+from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
@@ -35,11 +38,12 @@ class CompiledFile:
 
 
 def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
-    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises typer.Exit(1) on
+    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises Exit(1) on
     mistakes; see compile_spec."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
+    from craftc.runtime.batch_findings import findings_in
     from craftc.runtime.store import Store
 
     store = Store(runs_dir / "store")
@@ -53,6 +57,7 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
         file_digest=digests,
         machine=machine,
         runs_here=runs_here,
+        finding_of=findings_in(store, tuple(map(str, import_folders(path)))),
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}
@@ -64,7 +69,7 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:
-    """The spec at a path, whatever only its data would show aside. Raises typer.Exit(1) on mistakes."""
+    """The spec at a path, whatever only its data would show aside. Raises Exit(1) on mistakes."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
@@ -79,5 +84,5 @@ def analyse_file(path: Path) -> tuple[Spec, Analysis]:
 def fail(diagnostics: list[Diagnostic], texts: dict[str, str]) -> NoReturn:
     """Show diagnostics on standard error and end with 1."""
     show_diagnostics(diagnostics, texts, sys.stderr)
-    typer.echo(summary(diagnostics), err=True)
-    raise typer.Exit(1)
+    click.echo(summary(diagnostics), err=True)
+    raise Exit(1)

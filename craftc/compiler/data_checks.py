@@ -55,7 +55,9 @@ def unfit_for_text(checked: Checked) -> Iterator[Problem]:
         return
     yield from with_text(_named(checked), f"{source} gives text")
     if data.normalize.kind != "none":
-        message = f"{data.normalize.kind} computes with numbers, and {source} gives text, whose tokens are no quantities"
+        message = (
+            f"{data.normalize.kind} computes with numbers, and {source} gives text, whose tokens are no quantities"
+        )
         path: Path = ("data", "normalize")
         reads = ((*path, "kind"), SOURCE_KIND)
         yield Problem("unfit-for-text", path, message, "write none, or leave it out", reads=reads)

@@ -148,12 +148,8 @@ class Document:
         if where.start.line != where.end.line or num_quotes not in (0, 2):
             return where
         first = where.start.column + num_quotes // 2
-        return where.model_copy(
-            update={
-                "start": Position(line=where.start.line, column=first + within[0]),
-                "end": Position(line=where.start.line, column=first + within[1]),
-            }
-        )
+        line = where.start.line
+        return Range(where.filename, Position(line, first + within[0]), Position(line, first + within[1]))
 
 
 def included_by(filename: str, included: Mapping[str, Range]) -> tuple[Related, ...]:

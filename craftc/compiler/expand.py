@@ -83,7 +83,7 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
         assembled = parts.assemble(variant) if parts is not None else None
         source: Checked | Assembled | None = assembled
         if not variant.settings:  # what is wrong with it is told already
-            own = base.spec.model_copy(update={"ablation": Ablation()})
+            own = base.spec.changed(ablation=Ablation())
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
         if parts is None or assembled is None:
@@ -124,7 +124,7 @@ def make_parts(base: Checked, validated: Validated, variants: Sequence[Variant])
     """What the variants are put together from; None where each has to be made by itself."""
     if len(variants) < FEW or any(problem.severity != "note" for problem in validated.problems):
         return None
-    own = base.spec.model_copy(update={"ablation": Ablation()})
+    own = base.spec.changed(ablation=Ablation())
     root = Built(base.written, replace(validated, spec=own))
     return Parts(base, variants, root, partial(_build, base), partial(revise, base))
 

@@ -66,7 +66,7 @@ class IncludedFiles:
         self.included.setdefault(filename, range_of(named.filename, named.span))
         document, diagnostics = _parse_once(text, filename) if len(text) <= _SHORT else parse(text, filename)
         chain = included_by(filename, self.included)
-        self.diagnostics += [found.model_copy(update={"related": (*found.related, *chain)}) for found in diagnostics]
+        self.diagnostics += [found._replace(related=(*found.related, *chain)) for found in diagnostics]
         if document is None:
             return None
         if not isinstance(document.root.value, dict):

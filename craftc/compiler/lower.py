@@ -14,6 +14,7 @@ from craftc.compiler.value_type import options
 from craftc.compiler.watched import plain
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluation"}
@@ -25,7 +26,7 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
 
     `folder` is what relative paths in the spec start from.
     """
-    tree = spec.model_dump(mode="json", include=SECTIONS)
+    tree = {name: section for name, section in as_tree(spec).items() if name in SECTIONS}
     variant = Checked(spec, tree, tree, catalogue)
     return {name: lower_section(name, variant, folder)[0] for name in tree}
 
@@ -46,7 +47,7 @@ def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, 
             look_up(section, target[1:])[key] = value
     if name == "evaluation":
         select = selection(spec)
-        section["select"] = "none" if select is None else select.model_dump(mode="json")
+        section["select"] = "none" if select is None else as_tree(select)
     for steering in _steering(name, section):
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from craftc.compiler.checks import Checked
 from craftc.compiler.clusters import clusters
 from craftc.compiler.difference import Difference, differences, put
@@ -21,6 +19,7 @@ from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, read_section
 from craftc.schemas.spec import Spec
 
 MAX_UNFIT = 200
@@ -80,7 +79,7 @@ class Parts:
                     self._changing_within.setdefault(place[:length], set()).add(cluster)
         self._dependents: dict[tuple[Path, bool], frozenset[int]] = {}
         # Of the root, and of the variant that was asked for last: rule after rule asks for the same one.
-        self._sections: dict[tuple[str, bool], tuple[Any, BaseModel]] = {}
+        self._sections: dict[tuple[str, bool], tuple[Any, Section]] = {}
         self._trees: dict[int, tuple[tuple[int, ...], dict[str, Any]]] = {}
 
     def _make(self) -> list[set[tuple[int, Path]]]:
@@ -141,11 +140,11 @@ class Parts:
             self._trees[which] = numbers, tree
         return self._trees[which][1]
 
-    def section(self, name: str, value: Any) -> BaseModel:
-        """A section's model. What many variants share is made once."""
+    def section(self, name: str, value: Any) -> Section:
+        """A section of its values. What many variants share is made once."""
         key = name, value is self.root_trees[1].get(name)
         if key not in self._sections or self._sections[key][0] is not value:
-            self._sections[key] = value, VARIED[name].model_validate(value)
+            self._sections[key] = value, read_section(VARIED[name], value)
         return self._sections[key][1]
 
     def _reaching(self, path: Path, whole: bool) -> Iterator[int]:
@@ -188,7 +187,7 @@ class Assembled:
         sections = self.parts.tree(self.numbers, 1)
         root = self.parts.root.validated.spec
         assert root is not None
-        return root.model_copy(update={name: self.parts.section(name, value) for name, value in sections.items()})
+        return root.changed(**{name: self.parts.section(name, value) for name, value in sections.items()})
 
     def watched(self, reads: Reads) -> Checked:
         """The variant, with all that is read of it noted."""
@@ -218,11 +217,11 @@ class _Watched:
     def _filled(self) -> dict[str, Any]:
         return self._variant.parts.tree(self._variant.numbers, 1)
 
-    def _section(self, name: str) -> BaseModel:
+    def _section(self, name: str) -> Section:
         parts = self._variant.parts
         if name in self._filled:
             return parts.section(name, self._filled[name])
-        section: BaseModel = getattr(parts.root.validated.spec, name)
+        section: Section = getattr(parts.root.validated.spec, name)
         return section
 
 

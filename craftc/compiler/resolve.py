@@ -3,11 +3,9 @@
 from collections.abc import Container
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
 from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.compiler.tree import copy_tree
-from craftc.schemas.spec import Component
+from craftc.schemas.section import REQUIRED, Section, as_tree
 
 
 def resolve(tree: dict[str, Any]) -> dict[str, Any]:
@@ -33,11 +31,11 @@ def resolve_sections(tree: dict[str, Any], names: Container[object]) -> None:
 
 def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:
     if name not in section:
-        default = field.field.get_default(call_default_factory=True, validated_data={})
-        if isinstance(default, Component):
-            section[name] = default.model_dump()
-        elif default is not PydanticUndefined:
-            section[name] = [component.model_dump() for component in default]
+        default = field.field.make_default()
+        if isinstance(default, Section):
+            section[name] = as_tree(default)
+        elif default is not REQUIRED:
+            section[name] = [as_tree(component) for component in default]
     elif isinstance(section[name], str) and not field.many:
         section[name] = {"kind": section[name]}
     elif isinstance(section[name], list) and field.many:

@@ -5,8 +5,6 @@ What does not fit, or brings a note of its own, is left to the plain way, which 
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from craftc.compiler.arguments import check_component
 from craftc.compiler.checks import Checked
 from craftc.compiler.component_fields import component_fields, component_places
@@ -18,6 +16,8 @@ from craftc.compiler.validate import Validated, empty_places
 from craftc.compiler.variant import Variant
 from craftc.compiler.vary import vary
 from craftc.compiler.watched import VARIED
+from craftc.schemas.fit import MisfitError
+from craftc.schemas.section import as_tree, read_section
 
 
 def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
@@ -45,12 +45,12 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
     if next(iter(empty_places(filled)), None) is not None:
         return None
     try:
-        sections = {name: VARIED[name].model_validate(filled[name]) for name in changed}
-    except ValidationError:
+        sections = {name: read_section(VARIED[name], filled[name]) for name in changed}
+    except MisfitError:
         return None
     whole = {**root.validated.filled, **filled}
-    complete = {**root.validated.tree, **{name: value.model_dump(mode="json") for name, value in sections.items()}}
-    revised = spec.model_copy(update=sections)
+    complete = {**root.validated.tree, **{name: as_tree(value) for name, value in sections.items()}}
+    revised = spec.changed(**sections)
     return Built(written, Validated(revised, complete, root.validated.problems, root.validated.tainted, whole))
 
 

@@ -53,7 +53,7 @@ def _not_settable(setting: Setting) -> Problem | None:
         return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
         return None
-    if section in Spec.model_fields:
+    if section in Spec.fields:
         message = f'"{setting.path}" cannot be varied: it makes no other experiment'
         hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
     else:

@@ -5,7 +5,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,9 +15,10 @@ import craftc
 from craftc.compiler.fingerprint import hash_file, own_kinds, sha256_of
 from craftc.compiler.likeness import device_kind, likenesses
 from craftc.compiler.module_files import find_module
+from craftc.compiler.passes.pack import FindingOf
 from craftc.runtime.store import Store
 from craftc.schemas.batching import BatchFinding
-from craftc.schemas.plan import Trial
+from craftc.schemas.plan import JobResources, Trial
 from craftc.training.atomic_file import write_atomically
 
 FOLDER = "batching"
@@ -59,6 +60,22 @@ def finding_file(
         "craftc": craftc.__version__,
     }
     return FindingFile(store.root / FOLDER / f"{sha256_of(found)}.json")
+
+
+def findings_in(store: Store, import_folders: Sequence[str]) -> FindingOf:
+    """What the store knows of groups, for the compiler; GPUs are taken to be there where a job is given some."""
+
+    @cache
+    def read(path: Path) -> BatchFinding | None:
+        return FindingFile(path).read()
+
+    def finding_of(trial: Trial, resources: JobResources) -> BatchFinding | None:
+        if not (store.root / FOLDER).is_dir():
+            return None
+        device = "cuda" if resources.gpu > 0 else "cpu"
+        return read(finding_file(store, trial, device=device, cpus=resources.cpu, import_folders=import_folders).path)
+
+    return finding_of
 
 
 def _source(kind: str, folders: Sequence[Path]) -> str:

@@ -18,7 +18,7 @@ from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import is_own
 from craftc.training.layout import laid_out
 from craftc.training.prepared_files import Content, Shelf, take
-from craftc.training.share_out import TEST, share_out
+from craftc.training.share_out import share_out
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""

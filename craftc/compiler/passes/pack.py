@@ -19,11 +19,11 @@ MOST_BATCH = {"cpu": 16, "gpu": 64}
 WAITING = 2
 """Trainings of a job for each of its batch: who ends early makes room for one that waits."""
 
-FindingOf = Callable[[Trial], BatchFinding | None]
-"""What is known of training a trial's group as one batch."""
+FindingOf = Callable[[Trial, JobResources], BatchFinding | None]
+"""What is known of training a trial's group as one batch, in a job that is given so much."""
 
 
-def nothing_known(trial: Trial) -> BatchFinding | None:
+def nothing_known(trial: Trial, resources: JobResources) -> BatchFinding | None:
     """No group was ever tried."""
     return None
 
@@ -101,7 +101,7 @@ def _batch_jobs(plan: Plan, slots: int, resources: JobResources, finding_of: Fin
     for names in groups.values():
         if len(names) < max(LEAST_BATCH * slots, 2):
             continue
-        found = finding_of(trainings[names[0]][0])
+        found = finding_of(trainings[names[0]][0], resources)
         usual = MOST_BATCH["gpu" if resources.gpu > 0 else "cpu"]
         size = usual if found is None else found.best_size(-(-len(names) // slots))
         if size == 1:

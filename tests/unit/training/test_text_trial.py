@@ -109,7 +109,7 @@ def test_losses_and_metrics_that_know_nothing_of_text(make_text_trial, run_trial
     assert result.best["test/loss"] == pytest.approx(ours.best["test/loss"], rel=1e-5)
 
 
-OWN = '''
+OWN = """
 import torch
 from torch import nn
 from craftc.components.sources.tokens import Tokens
@@ -129,7 +129,7 @@ class LastAlone(Bigram):
 
 def words() -> Tokens:
     return Tokens(np.arange(900) % 3 % 2, ("yes", "no"), context_length=5)
-'''
+"""
 
 
 @pytest.fixture
