@@ -37,7 +37,14 @@ class CompiledFile:
     digests: "FileDigests"
 
 
-def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
+def compile_file(
+    path: Path,
+    runs_dir: Path,
+    *,
+    machine: Machine | None = None,
+    runs_here: bool = True,
+    concurrent: int | None = None,
+) -> CompiledFile:
     """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises Exit(1) on
     mistakes; see compile_spec."""
     text = read_spec(path)
@@ -57,6 +64,7 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
         file_digest=digests,
         machine=machine,
         runs_here=runs_here,
+        concurrent=concurrent,
         finding_of=findings_in(store, tuple(map(str, import_folders(path)))),
     )
     digests.save()

@@ -44,7 +44,9 @@ class Group:
 def groups_of(plan: Plan, finding_of: FindingOf) -> tuple[Group, ...]:
     """In the order of the plan. Trainings that are a job each have nobody to be a batch with."""
     trainings: dict[int, list[Trial]] = {}
-    sizes = Counter((trial.group, trial.job) for trial in plan.trials if trial.job is not None and trial.shares is None)
+    sizes: Counter[tuple[int | None, int | None]] = Counter(
+        (trial.group, trial.job) for trial in plan.trials if trial.job is not None and trial.shares is None
+    )
     for trial in plan.trials:
         if trial.group is not None and trial.shares is None and sizes[trial.group, trial.job] > 1:
             trainings.setdefault(trial.group, []).append(trial)

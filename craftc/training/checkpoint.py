@@ -34,10 +34,21 @@ def best_path(folder: Path) -> Path:
     return folder / "checkpoints" / "best.pt"
 
 
-def save(members: Sequence[Member], best: Sequence[Member], parts: Parts, *, flush: Sequence[Path] = ()) -> None:
-    """Write the whole state after an epoch, and of the members of `best` the weights that are judged, which may be
-    none. The files of `flush` are on the disk before."""
-    _write([_last(members, parts), *([_best(best, parts)] if best else [])], flush)
+@dataclass(frozen=True)
+class State:
+    """A training after an epoch: its members, those of them whose best weights these are, which may be none, and the
+    state itself."""
+
+    members: Sequence[Member]
+    best: Sequence[Member]
+    parts: Parts
+
+
+def save(states: Sequence[State], *, flush: Sequence[Path] = ()) -> None:
+    """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
+    the disk before."""
+    lasts = [_last(state.members, state.parts) for state in states]
+    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:

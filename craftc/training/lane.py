@@ -8,7 +8,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit, num_batches
-from craftc.training.checkpoint import save
+from craftc.training.checkpoint import State, save
 from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
@@ -90,18 +90,23 @@ class Lane:
         step = self.first_step + self.steps_per_epoch
         return EpochRecord(trial=self.trial.id, epoch=self.epoch, step=step, metrics=metrics, seconds=seconds)
 
-    def after(self, record: EpochRecord) -> Iterator[EpochRecord | Failed]:
-        """Take in an epoch that the parts have behind them: each member's own record, once it is on disk."""
+    def take(self, record: EpochRecord) -> tuple[list[EpochRecord], list[Failed]]:
+        """Know of an epoch that the parts have behind them: each member's own record, not yet on disk, and the members
+        that end by it."""
         records = [member.sees(record) for member in self.members]
         going = [_after(member, own) for member, own in zip(self.members, records, strict=True)]
-        yield from (item for item in going if isinstance(item, Failed))
         self.members = [item for item in going if isinstance(item, Member)]
-        if not self.members:
-            return
-        self.parts.schedule.observe(record.epoch, record.metrics)
+        if self.members:
+            self.parts.schedule.observe(record.epoch, record.metrics)
         kept = [own for own, item in zip(records, going, strict=True) if isinstance(item, Member)]
-        if self.parts.team.is_first:
-            _save(self.members, kept, self.parts)
+        return kept, [item for item in going if isinstance(item, Failed)]
+
+    def after(self, record: EpochRecord) -> Iterator[EpochRecord | Failed]:
+        """Take in an epoch, and tell of it once it is on disk."""
+        kept, failed = self.take(record)
+        yield from failed
+        if self.parts.team.is_first and kept:
+            save_lanes([(self, kept)])
         yield from kept
 
     def ended(self) -> Iterator[Result | Failed]:
@@ -134,7 +139,15 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
         return Failed(member.trial.id, error)
 
 
-def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Parts) -> None:
-    """Lines, last, best: a kill between two of them leaves what `find_starts` can mend."""
-    lines = [append_record(member.folder, record) for member, record in zip(members, records, strict=True)]
-    save(members, [member for member in members if member.keeps_best], parts, flush=lines)
+def save_lanes(taken: Sequence[tuple[Lane, Sequence[EpochRecord]]]) -> None:
+    """Put an epoch of several trainings on the disk, each with the records of its members. Lines, last, best: a kill
+    between two of them leaves what `find_starts` can mend."""
+    lines = [
+        append_record(member.folder, record)
+        for lane, records in taken
+        for member, record in zip(lane.members, records, strict=True)
+    ]
+    states = [
+        State(lane.members, [member for member in lane.members if member.keeps_best], lane.parts) for lane, _ in taken
+    ]
+    save(states, flush=lines)

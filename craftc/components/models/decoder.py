@@ -18,8 +18,8 @@ class Decoder(nn.Module):
     """Causal transformer over tokens, a language model.
 
     Pre-norm blocks (Xiong et al. 2020) of scaled dot-product attention and a feed-forward layer, initialised as GPT-2
-    (Radford et al. 2019): normal of deviation 0.02, less by the depth's root where a block adds to the residuals. Unlike
-    there, attention weights are not dropped out, and linear layers have no biases but in the feed-forward layer.
+    (Radford et al. 2019): normal of deviation 0.02, less by the depth's root where a block adds to the residuals.
+    Unlike there, attention weights are not dropped out, and linear layers have no biases but in the feed-forward layer.
 
     Args:
         vocabulary_size: Tokens that there are, and so logits of each.
@@ -31,9 +31,10 @@ class Decoder(nn.Module):
         dropout: Probability that a value is zeroed during training: embeddings, hidden values and residuals.
         positions: learned adds a vector for each place; rotary turns queries and keys by their place, so that attention
             sees distances (Su et al. 2021); none leaves the order to the causal mask (Kazemnejad et al. 2023).
-        tied: Whether logits are read off by the embedding itself (Press and Wolf 2017), and not by weights of their own.
+        tied: Whether logits are read off by the embedding itself (Press and Wolf 2017), not by weights of their own.
     """
 
+    turns_2TR: Tensor | None
     constraints = ("d_model % num_heads == 0", "positions != 'rotary' or d_model // num_heads % 2 == 0")
 
     def __init__(

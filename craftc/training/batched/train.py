@@ -10,14 +10,14 @@ from pathlib import Path
 import torch
 
 from craftc.schemas.batching import BatchFinding
-from craftc.schemas.result import EpochRecord, Execution
+from craftc.schemas.result import EpochRecord, Execution, Metrics
 from craftc.training.batched.alike import unlike
 from craftc.training.batched.batch import Batch
 from craftc.training.batched.measure import find_out, is_worthwhile, sizes, why_not
 from craftc.training.batches import num_batches
 from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
-from craftc.training.lane import Failed, Lane, Told, seen
+from craftc.training.lane import Failed, Lane, Told, save_lanes, seen
 from craftc.training.member import Member
 from craftc.training.resume import Start, find_starts
 from craftc.training.trial import Ground, lay_ground, open_lane
@@ -184,30 +184,42 @@ class _Run:
         train, batch_size = lanes[0].splits["train"], lanes[0].batch_size
         trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
         seconds = (time.perf_counter() - start) / len(lanes)
+        taken: list[tuple[Lane, list[EpochRecord]]] = []
         for lane, metrics in zip(lanes, trained, strict=True):
-            size = max(lane.execution.batched, len(lanes))
-            lane.execution = Execution(batched=size)
-            if isinstance(metrics, TrainingError):
-                yield from (Failed(member.trial.id, metrics) for member in lane.members)
-                self._lanes.remove(lane)
-                continue
-            start = time.perf_counter()
-            try:
-                names = seen(lane.splits)
-                metrics |= evaluate_splits(lane.parts, lane.splits, names, epoch=lane.epoch, batch_size=batch_size)
-            except TrainingError as error:
-                if error.code == "nan-loss":
-                    yield from (Failed(member.trial.id, error) for member in lane.members)
-                self._lanes.remove(lane)
-                continue
-            yield from self._after(lane, lane.record(metrics, seconds + time.perf_counter() - start))
-            if not lane.members:
-                self._lanes.remove(lane)
+            lane.execution = Execution(batched=max(lane.execution.batched, len(lanes)))
+            yield from self._take(lane, metrics, seconds, taken)
+        # Of all at once, which the disk answers with one commit.
+        save_lanes(taken)
+        for lane, records in taken:
+            yield from self._tell(lane, records)
+        self._lanes = [lane for lane, _ in taken if lane.members]
 
-    def _after(self, lane: Lane, record: EpochRecord) -> Iterator[Told | Dropped]:
-        for item in lane.after(record):
-            yield item
-            if isinstance(item, EpochRecord) and not self._decide(item):
-                lane.drop(item.trial)
-                yield Dropped(item.trial, item.epoch)
+    def _take(
+        self, lane: Lane, metrics: Metrics | TrainingError, seconds: float, taken: list[tuple[Lane, list[EpochRecord]]]
+    ) -> Iterator[Failed]:
+        """Measure an epoch of one training and add it to those `taken`. What fails there is left out, to be trained
+        alone, but for a loss that is no number, which nothing would mend."""
+        start = time.perf_counter()
+        try:
+            if isinstance(metrics, TrainingError):
+                raise metrics
+            names = seen(lane.splits)
+            metrics |= evaluate_splits(lane.parts, lane.splits, names, epoch=lane.epoch, batch_size=lane.batch_size)
+            records, failed = lane.take(lane.record(metrics, seconds + time.perf_counter() - start))
+        except Exception as error:
+            if isinstance(error, TrainingError) and error.code == "nan-loss":
+                yield from (Failed(member.trial.id, error) for member in lane.members)
+            else:
+                log.info("trial %s is left out of its batch: %s", lane.trial.id[:12], error)
+            return
+        yield from failed
+        if records:
+            taken.append((lane, records))
+
+    def _tell(self, lane: Lane, records: Sequence[EpochRecord]) -> Iterator[Told | Dropped]:
+        for record in records:
+            yield record
+            if not self._decide(record):
+                lane.drop(record.trial)
+                yield Dropped(record.trial, record.epoch)
         yield from lane.ended()
