@@ -14,8 +14,8 @@ UNKNOWN = "batched if a measurement shows it faster"
 class Group:
     """Trainings of one group that share jobs with others of it.
 
-    `size` is how many are trained at a time as one batch, 1 for one after another, None before that was tried; `gain` how
-    many times the steps a second that is. `because` says why they cannot be a batch.
+    `size` is how many are trained at a time as one batch, 1 for one after another, None before that was tried; `gain`
+    how many times the steps a second that is. `because` says why they cannot be a batch.
     """
 
     number: int

@@ -70,7 +70,8 @@ def compile_spec(
     the hash of a file that has not changed.
 
     `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
-    `concurrent` is how many jobs run at a time, where machine and spec do not say. `finding_of` tells what is known of training a trial's group as one batch.
+    `concurrent` is how many jobs run at a time, where machine and spec do not say. `finding_of` tells what is known of
+    training a trial's group as one batch.
     """
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:

@@ -19,7 +19,7 @@ from craftc.training.batched.batch import Batch, UnbatchableError, gathered
 from craftc.training.batched.optimizer import unfit
 from craftc.training.batched.stack import places_of
 from craftc.training.batches import DeviceSplit
-from craftc.training.draws import Dropout
+from craftc.training.draws import Counted
 from craftc.training.step import train_step
 
 NUM_STEPS = 2
@@ -28,7 +28,7 @@ GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
 """Of the largest number of a parameter's gradient. What is rounding is far below, what is another step far above."""
 
 CARRIED: dict[type[nn.Module], tuple[str, ...]] = {
-    Dropout: ("_p", "draws"),
+    Counted: ("_p", "draws"),
     CrossEntropy: ("label_smoothing", "_rounded", "_weighting"),
 }
 """What of a module may differ between trainings, since its buffers hold what a step computes with."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
-from craftc.training.draws import Dropout
+from craftc.training.draws import Counted
 
 Place = tuple[dict[str, Any], str]
 """A module's own dictionary of parameters or buffers, and the tensor's name in it."""
@@ -35,7 +35,7 @@ class Template:
     def serve(self, parts: Sequence[Parts]) -> None:
         """Have it do what any of these trainings does: a rate of 0 leaves out what another needs."""
         for module, *others in zip(self.model.modules(), *(each.model.modules() for each in parts), strict=True):
-            if isinstance(module, Dropout):
+            if isinstance(module, Counted):
                 # The rates themselves are in the buffers.
                 module._p = max(other.p for other in others)
         if isinstance(self.objective, CrossEntropy):
@@ -44,7 +44,7 @@ class Template:
     @property
     def is_random(self) -> bool:
         """Whether a step draws numbers for dropout."""
-        return any(isinstance(module, Dropout) and module.p > 0 for module in self.model.modules())
+        return any(isinstance(module, Counted) and module.p > 0 for module in self.model.modules())
 
     def fill(self, trained: Sequence[Tensor], held: Sequence[Tensor]) -> None:
         """Put tensors in place, in the order of `trained` and `held`."""

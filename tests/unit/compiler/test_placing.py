@@ -121,7 +121,11 @@ def test_what_was_tried_decides_how_a_group_is_dealt_out() -> None:
     def sizes(finding: BatchFinding | None) -> list[tuple[int, bool]]:
         content = json.dumps(SPEC | {"ablation": {"seeds": 40}})
         plan = compile_spec(
-            content, "x.yaml", built_in_catalogue(), machine=Machine(cpus=2), finding_of=lambda trial, resources: finding
+            content,
+            "x.yaml",
+            built_in_catalogue(),
+            machine=Machine(cpus=2),
+            finding_of=lambda trial, resources: finding,
         ).plan
         assert plan is not None
         return [(len(job.trials), job.batched) for job in plan.jobs]
