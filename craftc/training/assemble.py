@@ -22,9 +22,9 @@ from craftc.training.team import SOLO, Team
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
-    model as training calls it: the same, or what adds up the gradients of the team's workers around it. The model's
-    dropout draws from `draws`."""
+    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
+    `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
+    The model's dropout draws from `draws`."""
 
     seed: int
     device: torch.device
@@ -33,6 +33,7 @@ class Parts:
     joined: nn.Module
     draws: Draws
     ema: AveragedModel | None
+    ema_decay: float | None
     objective: nn.Module
     measures: Measures
     optimizer: torch.optim.Optimizer
@@ -80,6 +81,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         joined=team.joined(model, device),
         draws=draws,
         ema=_moving_average(model, regularization["ema_decay"]),
+        ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
         objective=objective,
         measures=measures,
         optimizer=optimizer,
