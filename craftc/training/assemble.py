@@ -40,6 +40,7 @@ class Parts:
     joined: nn.Module
     draws: Draws
     ema: AveragedModel | None
+    ema_decay: float | None
     objective: nn.Module
     measures: Measures
     optimizer: torch.optim.Optimizer
@@ -47,7 +48,6 @@ class Parts:
     schedule: Schedule
     augmentations: Augmentations
     clip_grad_norm: float | None
-    ema_decay: float | None
     precision: Precision
     deterministic: bool
     compiling: Compiling

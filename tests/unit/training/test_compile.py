@@ -95,7 +95,8 @@ def own(tmp_path, monkeypatch):
         "        self.head = torch.nn.Linear(64, num_classes)\n"
         "    def forward(self, x):\n"
         "        x = self.norm(x.flatten(1))\n"
-        "        return self.head(torch.nn.functional.dropout(x if x.sum().item() > 0 else x + 1, 0.1, self.training))\n"
+        "        x = x if x.sum().item() > 0 else x + 1\n"
+        "        return self.head(torch.nn.functional.dropout(x, 0.1, self.training))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     return {"model": {"kind": "looks:Net", "num_classes": "infer"}}
