@@ -13,6 +13,7 @@ from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
 from craftc.compiler.pipeline import Analysis, analyse, compile_spec
+from craftc.compiler.weights import Trained
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledFile:
-    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names."""
+    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names,
+    `trained` knows the trials of the store."""
 
     text: str
     document: Document
@@ -32,6 +34,7 @@ class CompiledFile:
     plan: Plan
     analysis: Analysis
     digests: "FileDigests"
+    trained: Trained
 
 
 def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
@@ -41,9 +44,10 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
     if isinstance(text, Diagnostic):
         fail([text], {})
     from craftc.runtime.store import Store
+    from craftc.runtime.trained import trained_trials
 
     store = Store(runs_dir / "store")
-    digests = store.file_digests()
+    digests, trained = store.file_digests(), trained_trials(store)
     compiled = compile_spec(
         text,
         str(path),
@@ -51,16 +55,17 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
         store.finished_of_many(),
         environment=os.environ,
         file_digest=digests,
+        trained=trained,
         machine=machine,
         runs_here=runs_here,
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}
-    if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
+    analysis = compiled.analysis
+    if compiled.plan is None or analysis.spec is None or analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    analysis = compiled.analysis
-    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, analysis, digests)
+    return CompiledFile(text, analysis.document, analysis.spec, compiled.plan, analysis, digests, trained)
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
-"""What an object of some class is in a spec: a component in an argument's place."""
+"""What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
 
 
 class Nested:
@@ -25,6 +25,16 @@ _BOUNDS = {
     "exclusiveMaximum": "lt",
     "multipleOf": "multiple_of",
 }
+
+
+def is_component(fragment: dict[str, Any]) -> bool:
+    """Whether a fragment is that of a component, of a group or of none."""
+    return fragment.get("required") == COMPONENT["required"] and fragment.get("type") == "object"
+
+
+def group_of(fragment: dict[str, Any]) -> str | None:
+    """The group of the components that a fragment allows; None where it allows none, or those of the user's own."""
+    return next((part["group"] for part in options(fragment) if is_component(part) and "group" in part), None)
 
 
 def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -50,7 +60,7 @@ def _python_type(fragment: dict[str, Any]) -> Any:
         return Literal[tuple(fragment["enum"])]
     if "const" in fragment:
         return Literal[fragment["const"]]
-    if fragment == COMPONENT:
+    if is_component(fragment):
         return InstanceOf[Nested]
     kind = fragment.get("type")
     if kind in _SIMPLE:
@@ -80,22 +90,33 @@ def describe(fragment: dict[str, Any]) -> str:
         return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     if "const" in fragment:
         return str(fragment["const"])
-    if fragment == COMPONENT:
-        return "a component: a mapping with kind"
+    if is_component(fragment):
+        return f"one of {group}, as a mapping with kind" if (group := fragment.get("group")) else _COMPONENT_IN_WORDS
     kind = fragment.get("type")
     if kind in ("integer", "number"):
         bounds = " and ".join(_describe_bounds(fragment))
         return f"{'a whole number' if kind == 'integer' else 'a number'} {bounds}".rstrip()
     if kind == "array":
         return _describe_array(fragment)
-    if kind == "string" and fragment.get("format") == "path":
-        return "a path"
+    if kind == "string" and fragment.get("format") in ("path", "weights"):
+        return "a path" if fragment["format"] == "path" else "a path, or trial:ID"
     if kind == "object" and fragment.get("maxProperties"):
         return f"a mapping of at most {fragment['maxProperties']} keys"
     if kind == "object" and fragment.get("minProperties"):
         return "a mapping with at least one key"
     words = {"string": "text", "boolean": "true or false", "object": "a mapping"}
     return words.get(str(kind), "a value")
+
+
+_COMPONENT_IN_WORDS = "a component: a mapping with kind"
+
+
+def is_file(value: Any, fragment: dict[str, Any]) -> bool:
+    """Whether a value names a file or folder: text where a path is allowed, and none of the words beside it."""
+    parts = options(fragment)
+    words = {word for part in parts for word in part.get("enum", [part.get("const")])}
+    takes_path = any(part.get("format") in ("path", "weights") for part in parts)
+    return takes_path and isinstance(value, str) and value not in words
 
 
 def _describe_bounds(fragment: dict[str, Any]) -> list[str]:

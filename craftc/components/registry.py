@@ -22,6 +22,7 @@ REGISTRY: dict[str, dict[str, str]] = {
     "models": {
         "linear": "craftc.components.models.linear:Linear",
         "mlp": "craftc.components.models.mlp:MLP",
+        "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
     },
     "objectives": {

@@ -1,28 +1,39 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
+from craftc.training.batches import DeviceSplit, to_device
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
-from craftc.training.prepare import PreparedData, infer_facts
+from craftc.training.prepare import Augmented, PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
 from craftc.training.team import SOLO, Team
 
 
 @dataclass(frozen=True)
+class Recomputed:
+    """The train split as augmentations are to have it, and the model's inputs of a batch that they have changed."""
+
+    train: DeviceSplit
+    features: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class Parts:
     """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
-    model as training calls it: the same, or what adds up the gradients of the team's workers around it."""
+    model as training calls it: the same, or what adds up the gradients of the team's workers around it. `recomputed`
+    is None where the model's inputs are what augmentations make."""
 
     seed: int
     device: torch.device
@@ -36,6 +47,7 @@ class Parts:
     base_lrs: tuple[float, ...]
     schedule: Schedule
     augmentations: Augmentations
+    recomputed: Recomputed | None
     clip_grad_norm: float | None
 
     @property
@@ -64,7 +76,8 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    few = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    recomputed = None if data.augmented is None else _recomputed(data.augmented, device)
+    few = recomputed.train.x[:2] if recomputed else torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -80,8 +93,13 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
+        recomputed=recomputed,
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
+
+
+def _recomputed(augmented: Augmented, device: torch.device) -> Recomputed:
+    return Recomputed(to_device({"train": augmented.train}, device)["train"], augmented.features)
 
 
 def _moving_average(model: nn.Module, decay: float | str) -> AveragedModel | None:

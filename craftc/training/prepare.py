@@ -1,7 +1,7 @@
 """The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,13 +45,23 @@ class Split:
 class PreparedData:
     """All splits, train first and test last.
 
-    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take.
+    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take. `augmented` is None
+    where augmentations work on what a model is given.
     """
 
     splits: dict[str, Split]
     class_names: tuple[str, ...]
     class_counts: NDArray[np.int64]
     facts: dict[str, int]
+    augmented: "Augmented | None" = None
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """The train split as augmentations are to have it, and what makes a model's inputs (B, ...) of a batch of it."""
+
+    train: Split
+    features: Callable[[Any], Any]
 
 
 def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
@@ -61,7 +71,7 @@ def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> Prepa
     With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
     """
     settings = {name: value for name, value in data_config.items() if name != "augment"}
-    stamps = _file_stamps(settings["source"])
+    stamps = file_stamps(settings["source"])
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
     return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf)
 
@@ -71,10 +81,11 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None) -
     settings = json.loads(settings_json)
     if shelf is None:
         return _make(settings)
-    return _unpack(*take(shelf, stamps, lambda: _pack(_make(settings))))
+    return unpacked(*take(shelf, stamps, lambda: packed(_make(settings))))
 
 
-def _pack(data: PreparedData) -> Content:
+def packed(data: PreparedData) -> Content:
+    """As arrays, and what else there is to know of them."""
     arrays: dict[str, NDArray[Any]] = {"class_counts": data.class_counts}
     # By number: a split may have a name that no file can have.
     for index, split in enumerate(data.splits.values()):
@@ -82,7 +93,8 @@ def _pack(data: PreparedData) -> Content:
     return arrays, {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
 
 
-def _unpack(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+    """The reverse of `packed`."""
     splits = {
         name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
     }
@@ -111,7 +123,7 @@ def _make(settings: Mapping[str, Any]) -> PreparedData:
         )
         for name, inputs in normalized.items()
     }
-    facts = _facts(splits["train"].inputs.shape[1:], num_classes)
+    facts = facts_of(splits["train"].inputs.shape[1:], num_classes)
     return PreparedData(splits, tuple(samples.class_names), class_counts, facts)
 
 
@@ -181,8 +193,8 @@ def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     )
 
 
-def _facts(shape: tuple[int, ...], num_classes: int) -> dict[str, int]:
-    """Lines are rows; the channels of an image stand side by side in a line."""
+def facts_of(shape: tuple[int, ...], num_classes: int) -> dict[str, int]:
+    """Of samples of a shape. Lines are rows; the channels of an image stand side by side in a line."""
     facts = {"num_classes": num_classes, "num_features": int(np.prod(shape))}
     if len(shape) >= 2:
         facts["num_lines"] = shape[-2]
@@ -214,7 +226,7 @@ def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[
         )
 
 
-def _file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
+def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
     """Size and date of every file that the source names, so that changed files are read again."""
     paths = [Path(value) for value in source.values() if isinstance(value, str) and Path(value).is_absolute()]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]

@@ -18,10 +18,10 @@ from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
+from craftc.training.frozen_features import prepare_inputs, trained_part
 from craftc.training.history import append_record
 from craftc.training.member import Member, unite
-from craftc.training.prepare import TEST, prepare
-from craftc.training.prepared_files import shelf_of
+from craftc.training.prepare import TEST
 from craftc.training.resume import Start, find_starts, go_on
 from craftc.training.team import SOLO, Team
 
@@ -78,7 +78,7 @@ def train_together(
     trained alone. Members that are not equally far, after an interruption, are trained in turn.
     Raises what concerns all that have not ended.
     """
-    data = prepare(members[0].trial.config["data"], shelf_of(members[0].trial, prepared))
+    data = prepare_inputs(members[0].trial, torch.device(device), prepared)
     splits = to_device(data.splits, torch.device(device))
     batch_size = members[0].trial.config["training"]["batch_size"]
     steps_per_epoch = num_batches(len(splits["train"]), batch_size)
@@ -87,7 +87,7 @@ def train_together(
     starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
     while starts:
         start = starts.pop(0)
-        united = unite([member.trial for member in start.members])
+        united = trained_part(unite([member.trial for member in start.members]))
         parts = assemble(united, data, torch.device(device), steps_per_epoch, team)
         go_on(start, parts)
         begun, start.state = start.members, None
@@ -126,7 +126,8 @@ def _train_epoch(member: Member, parts: Parts, splits: dict[str, DeviceSplit], b
     """Train the next epoch, then measure every split but test."""
     start = time.perf_counter()
     epoch, first_step = member.progress.epoch + 1, member.progress.step
-    trained = train_epoch(parts, splits["train"], epoch=epoch, first_step=first_step, batch_size=batch_size)
+    train = splits["train"] if parts.recomputed is None else parts.recomputed.train
+    trained = train_epoch(parts, train, epoch=epoch, first_step=first_step, batch_size=batch_size)
     seen = [name for name in splits if name != TEST]
     measured = evaluate_splits(parts, splits, seen, epoch=epoch, batch_size=batch_size)
     return EpochRecord(
