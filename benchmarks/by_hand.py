@@ -5,10 +5,12 @@ an epoch. The model and the metrics are craftc's own classes, so that all sides 
 """
 
 import copy
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -190,6 +192,26 @@ class Training:
         if step >= num_steps:
             return base
         return warm_up["start_lr"] + (base - warm_up["start_lr"]) * step / num_steps
+
+
+def begin(trial: Mapping[str, Any]) -> Training:
+    """A trial's training on one thread, with the data that this process has loaded already."""
+    torch.set_num_threads(1)
+    return Training(trial["config"], trial["seed"], _loaded(json.dumps(trial["config"]["data"])))
+
+
+def trained(trial: Mapping[str, Any]) -> dict[str, float]:
+    """Train a trial to its end; what its last epoch and test came to."""
+    training = begin(trial)
+    found: dict[str, float] = {}
+    while not training.is_over:
+        found = training.epoch()
+    return found | training.end()
+
+
+@cache
+def _loaded(config: str) -> Data:
+    return load(json.loads(config))
 
 
 def _class_weights(setting: Any, data: Data) -> Tensor | None:

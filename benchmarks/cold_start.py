@@ -1,57 +1,35 @@
-"""What a cold `craftc lint` costs beside the libraries that it stands on: CPU seconds of whole processes, in turn.
+"""What a cold `craftc lint` costs beside the libraries that it stands on: whole processes, in turn.
 
-python benchmarks/cold_start.py [SPEC] [--rounds 15]
+python benchmarks/cold_start.py [SPEC] [--small] [--rounds 15] [--json FILE]
 """
 
-import argparse
-import os
-import resource
-import statistics
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-IMPORTED = "import pydantic, ruamel.yaml, typer"
-# pydantic imports most of itself when the first class is declared, typer's use of it when the first command is called.
-USED = f"""{IMPORTED}
-class Value(pydantic.BaseModel):
-    number: int
-def command(path: str) -> None:
-    pass
-typer.run(command)"""
+from processes import ROOT, timed_process
+from side_by_side import argument_parser, compare, fix_threads, with_rounds, write
 
-
-def cpu_seconds(command: list[str]) -> float:
-    """User and system time of a process that has to succeed. Bytecode is kept, as where packages are installed."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+# What such a program usually stands on, and what the goal is measured by; and the two of them that linting imports.
+IMPORTED = "import pydantic, ruamel.yaml, click"
+ITS_OWN = "import yaml, click"
+BASE = "pydantic, ruamel.yaml, click imported"
 
 
 def main() -> None:
     """Print the medians, and their ratios to the bare imports."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argument_parser(__doc__)
     parser.add_argument("spec", nargs="?", default=str(ROOT / "specs" / "vit_ablation.yaml"))
-    parser.add_argument("--rounds", type=int, default=15)
-    asked = parser.parse_args()
+    options = with_rounds(parser.parse_args(), rounds=15, small_rounds=5)
+    fix_threads(options.threads)
     commands = {
-        "the three libraries imported": [sys.executable, "-c", IMPORTED],
-        "... and each used once": [sys.executable, "-c", USED, "path"],
-        "craftc lint": [sys.executable, "-m", "craftc", "lint", str(Path(asked.spec).absolute())],
+        BASE: [sys.executable, "-c", IMPORTED],
+        "PyYAML and click imported": [sys.executable, "-c", ITS_OWN],
+        "craftc lint": [sys.executable, "-m", "craftc", "lint", str(Path(options.spec).absolute())],
     }
-    times: dict[str, list[float]] = {name: [] for name in commands}
-    for command in commands.values():
-        cpu_seconds(command)  # writes the bytecode
-    for _ in range(asked.rounds):
-        for name, command in commands.items():
-            times[name].append(cpu_seconds(command))
-    bare = statistics.median(times["the three libraries imported"])
-    for name, seconds in times.items():
-        middle = statistics.median(seconds)
-        print(f"{name:30} {middle:.3f} s CPU  {middle / bare:.2f} times")
+    sides = {name: partial(timed_process, command) for name, command in commands.items()}
+    # The round that does not count writes the bytecode.
+    write(options, "cold_start", [compare("A cold craftc lint", BASE, sides, rounds=options.rounds)])
 
 
 if __name__ == "__main__":

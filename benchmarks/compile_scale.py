@@ -3,7 +3,8 @@
     python benchmarks/compile_scale.py                     # 10^2 to 10^5 trials, about a minute
     python benchmarks/compile_scale.py --max 1000000       # to 10^6: some minutes and about five gigabytes
     python benchmarks/compile_scale.py --write             # and write plan.json, as `craftc run` does
-    python benchmarks/compile_scale.py --json
+    python benchmarks/compile_scale.py --small             # to 10^4
+    python benchmarks/compile_scale.py --json FILE
 
 Three ways to come to a number of trials: `sections` is a grid over one field in each of several sections, `model` a
 grid over arguments of the model alone, `seeds` a hundred variants with ever more seeds. Each measurement is a process
@@ -21,30 +22,45 @@ import time
 from pathlib import Path
 from typing import Any
 
+from side_by_side import Numbers, Table, argument_parser, fix_threads, with_rounds, write
+
 SHAPES = ("sections", "model", "seeds")
 
 
 def main() -> None:
-    """Measure every shape at every size, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--max", type=int, default=100_000, help="the most trials")
+    """Measure every shape at every size, and print each as it comes."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("--max", type=int, default=None, help="the most trials")
     parser.add_argument("--write", action="store_true", help="write plan.json too, and read it again")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--one", nargs=2, metavar=("SHAPE", "TRIALS"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = with_rounds(parser.parse_args(), rounds=1, small_rounds=1)
+    fix_threads(arguments.threads)
     if arguments.one:
         shape, trials = arguments.one
         print(json.dumps(measure(shape, int(trials), write=arguments.write)))
         return
-    sizes = [10**power for power in range(2, 7) if 10**power <= arguments.max]
-    found = []
+    most = arguments.max or (10_000 if arguments.small else 100_000)
+    sizes = [10**power for power in range(2, 7) if 10**power <= most]
+    found: dict[str, list[dict[str, Any]]] = {}
     for shape in SHAPES:
         for size in sizes:
-            found.append(in_own_process(shape, size, write=arguments.write))
-            if not arguments.json:
-                print_row(found[-1], head=len(found) == 1)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
+            row = in_own_process(shape, size, write=arguments.write)
+            print_row(row, head=not found)
+            found[f"{shape}, {row['trials']:,} trials"] = [numbers_of(row)]
+    write(arguments, "compile_scale", [Table("Compiling a spec of very many trials", "", found)])
+
+
+def numbers_of(row: dict[str, Any]) -> Numbers:
+    """What is kept of a measurement, in the units of the table that is printed."""
+    kept = {
+        "seconds": row["seconds"],
+        "CPU us per trial": row["cpu_microseconds_per_trial"],
+        "peak MiB": row["peak_bytes"] / 2**20,
+        "bytes per trial": row["bytes_per_trial"],
+    }
+    if "file_bytes" in row:
+        kept |= {"write s": row["write_seconds"], "read s": row["read_seconds"], "file MiB": row["file_bytes"] / 2**20}
+    return kept
 
 
 def in_own_process(shape: str, size: int, *, write: bool) -> dict[str, Any]:

@@ -1,21 +1,19 @@
 """How many specs `craftc lint` reads in a second: one process, 200 copies of a maintained spec, all different.
 
-python benchmarks/lint.py [--specs 200] [--rounds 3]
+python benchmarks/lint.py [--small] [--specs 200] [--rounds 3] [--json FILE]
 """
 
-import argparse
-import os
 import random
 import re
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from processes import ROOT, timed_process
+from side_by_side import Numbers, argument_parser, compare, fix_threads, with_rounds, write
 
 
 def renamed(text: str, number: int) -> str:
@@ -30,37 +28,40 @@ def mutated(text: str, number: int) -> str:
     return head + training + re.sub(r"\b\d+\b", lambda found: str(int(found[0]) + numbers.randrange(3)), rest)
 
 
-def lint_seconds(folder: Path) -> tuple[float, float, str]:
-    """Wall and CPU time of `craftc lint` over a folder, its start included, and what it says in the end."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "craftc", "lint", str(folder)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
-    if ended.returncode > 1:
-        sys.exit(ended.stderr)
-    wall, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, ended.stderr.splitlines()[-1]
+def write_copies(folder: Path, text: str, copy: Callable[[str, int], str], num_specs: int) -> Path:
+    """Specs in a folder of their own, and beside it the search spaces that they name."""
+    (folder / "search_spaces").symlink_to(ROOT / "search_spaces")
+    specs = folder / "specs"
+    specs.mkdir()
+    for number in range(num_specs):
+        (specs / f"{number:03}.yaml").write_text(copy(text, number), encoding="utf-8")
+    return specs
+
+
+def linted(folder: Path, num_specs: int) -> Numbers:
+    """`craftc lint` over a folder, its start included. It ends with 1 where it finds mistakes."""
+    taken = timed_process([sys.executable, "-m", "craftc", "lint", str(folder)], codes=(0, 1))
+    return {**taken, "specs/s": num_specs / taken["wall s"], "specs/CPU s": num_specs / taken["CPU s"]}
 
 
 def main() -> None:
     """Print the specs in a second, for copies of each maintained spec."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--specs", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
-    for path in sorted((ROOT / "specs").glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        for name, copy in (("as written", renamed), ("mutated", mutated)):
-            with tempfile.TemporaryDirectory() as folder:
-                (Path(folder) / "search_spaces").symlink_to(ROOT / "search_spaces")
-                (Path(folder) / "specs").mkdir()
-                for number in range(asked.specs):
-                    (Path(folder) / "specs" / f"{number:03}.yaml").write_text(copy(text, number), encoding="utf-8")
-                rounds = [lint_seconds(Path(folder) / "specs") for _ in range(asked.rounds)]
-            wall, cpu = (statistics.median(taken[index] for taken in rounds) for index in (0, 1))
-            rates = f"{asked.specs / wall:4.0f} specs/s, {asked.specs / cpu:4.0f} per CPU second"
-            print(f"{path.name:18} {name:10} {rates}  ({rounds[0][2]})")
+    parser = argument_parser(__doc__)
+    parser.add_argument("--specs", type=int, default=None)
+    options = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
+    fix_threads(options.threads)
+    num_specs = options.specs or (50 if options.small else 200)
+    with ExitStack() as stack:
+        sides = {}
+        for path in sorted((ROOT / "specs").glob("*.yaml")):
+            text = path.read_text(encoding="utf-8")
+            for name, copy in (("as written", renamed), ("mutated", mutated)):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                specs = write_copies(folder, text, copy, num_specs)
+                sides[f"{path.name}, {name}"] = partial(linted, specs, num_specs)
+        title = f"craftc lint of {num_specs} specs"
+        table = compare(title, next(iter(sides)), sides, rounds=options.rounds, warm_up=0 if options.small else 1)
+    write(options, "lint", [table])
 
 
 if __name__ == "__main__":

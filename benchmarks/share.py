@@ -1,18 +1,16 @@
 """What sharing saves: one spec, its trials trained each alone and by the trainings that they share, in turn.
 
-`python benchmarks/share.py [--rounds N] [--json FILE]` prints a table of medians and writes the numbers. Both sides run
-in this process with one thread, from an empty store each time, the imports and the data before the clock.
+`python benchmarks/share.py [--small] [--rounds N] [--json FILE]`. Both sides run in this process with one thread, from
+an empty store each time, the imports and the data before the clock, and have to come to equal results.
 """
 
-import argparse
 import json
-import os
-import platform
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+from side_by_side import Numbers, argument_parser, compare, fix_threads, timed, with_rounds, write
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
@@ -48,19 +46,18 @@ SPEC: dict[str, Any] = {
 }
 
 
-Seconds = tuple[float, float]
-"""Of wall time, and of this process's CPU time, which a busy machine changes less."""
-
-
-def measure(trials: list[Trial]) -> tuple[Seconds, list[dict[str, Any]]]:
-    """Seconds from an empty store, and the results without the clock."""
+def measure(trials: list[Trial], results: dict[str, Any]) -> Numbers:
+    """Train from an empty store; each trial's result, without the clock, has to be the one in `results` already."""
     with tempfile.TemporaryDirectory() as folder:
-        start, cpu_start = time.perf_counter(), time.process_time()
-        events = list(run_job(trials, store=Store(Path(folder)), device="cpu", cpus=1))
-        seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    results = [event.result.model_dump(exclude={"seconds"}) for event in events if isinstance(event, TrialFinished)]
-    assert len(results) == len(trials), "every trial finishes"
-    return seconds, sorted(results, key=lambda result: result["trial"])
+        events: list[Any] = []
+        taken = timed(lambda: events.extend(run_job(trials, store=Store(Path(folder)), device="cpu", cpus=1)))
+    found = {event.result.trial: event.result for event in events if isinstance(event, TrialFinished)}
+    assert found.keys() == {trial.id for trial in trials}, "every trial finishes"
+    for trial, result in found.items():
+        content = result.model_dump(exclude={"seconds"})
+        assert results.setdefault(trial, content) == content, "every number is the same"
+    epochs = sum(trial.epochs for trial in trials if trial.shares is None)
+    return {**taken, "epochs": epochs}
 
 
 def plan_of(spec: dict[str, Any]) -> Plan:
@@ -72,35 +69,21 @@ def plan_of(spec: dict[str, Any]) -> Plan:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, nargs="+", default=[5, 10, 20])
-    parser.add_argument("--json", type=Path, default=None)
-    options = parser.parse_args()
-    SPEC["ablation"]["grid"]["training.epochs"] = options.epochs
-    SPEC["training"]["epochs"] = max(options.epochs)
+    parser = argument_parser(__doc__)
+    parser.add_argument("--epochs", type=int, nargs="+", default=None)
+    options = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
+    fix_threads(options.threads)
+    epochs = options.epochs or ([3, 4] if options.small else [5, 10, 20])
+    SPEC["ablation"]["grid"]["training.epochs"] = epochs
+    SPEC["training"]["epochs"] = max(epochs)
     shared = list(plan_of(SPEC).trials)
     alone = [trial.model_copy(update={"shares": None}) for trial in shared]
+    results: dict[str, Any] = {}
     # Imports, the data and torch's first steps, before the clock.
-    measure([trial for trial in alone if trial.epochs == min(options.epochs)][:1])
-    seconds: dict[str, list[Seconds]] = {"alone": [], "shared": []}
-    for _ in range(options.rounds):
-        (one, apart), (other, together) = measure(alone), measure(shared)
-        assert apart == together, "every number is the same"
-        seconds["alone"].append(one)
-        seconds["shared"].append(other)
-    epochs = {"alone": sum(trial.epochs for trial in alone), "shared": max(trial.epochs for trial in shared)}
-    wall, cpu = ({side: median(pair[i] for pair in pairs) for side, pairs in seconds.items()} for i in (0, 1))
-    ratio = {"wall": wall["shared"] / wall["alone"], "cpu": cpu["shared"] / cpu["alone"]}
-    print(f"{len(alone)} trials; {platform.machine()}, {os.cpu_count()} cores, one thread; {options.rounds} rounds")
-    print("         epochs  wall s   CPU s   (medians)")
-    for side in seconds:
-        print(f"{side:8} {epochs[side]:6} {wall[side]:7.2f} {cpu[side]:7.2f}")
-    share = epochs["shared"] / epochs["alone"]
-    print(f"shared / alone: wall {ratio['wall']:.3f}, CPU {ratio['cpu']:.3f}, epochs {share:.3f}; all results equal")
-    if options.json is not None:
-        content = {"trials": len(alone), "epochs": epochs, "seconds": seconds, "ratio": ratio, "cpus": os.cpu_count()}
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
+    measure([trial for trial in alone if trial.epochs == min(epochs)][:1], results)
+    sides = {"alone": partial(measure, alone, results), "shared": partial(measure, shared, results)}
+    table = compare(f"{len(alone)} trials of one training", "alone", sides, rounds=options.rounds, warm_up=0)
+    write(options, "share", [table])
 
 
 if __name__ == "__main__":

@@ -4,17 +4,10 @@ A benchmark is a script that calls `read_options`, `fix_threads`, `compare` once
 """
 
 import argparse
-import contextlib
-import ctypes
-import importlib.metadata
 import json
 import os
-import platform
 import resource
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,10 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("torch", "ray", "optuna", "numpy", "lightning", "transformers", "accelerate", "ludwig")
+from machine import describe_machine
 
 Numbers = Mapping[str, float]
 """What one measurement of a side found: quantities by name, with the unit in the name ("wall s", "us per step")."""
@@ -65,14 +55,17 @@ class Table:
 
 def read_options(doc: str, *, rounds: int, small_rounds: int, threads: int = 1) -> argparse.Namespace:
     """The options that every benchmark has: `small`, `rounds`, `threads`, `json`."""
-    parser = argument_parser(doc, threads=threads)
-    options = parser.parse_args()
+    return with_rounds(argument_parser(doc, threads=threads).parse_args(), rounds=rounds, small_rounds=small_rounds)
+
+
+def with_rounds(options: argparse.Namespace, *, rounds: int, small_rounds: int) -> argparse.Namespace:
+    """The options with the number of rounds, where none was asked for."""
     options.rounds = options.rounds or (small_rounds if options.small else rounds)
     return options
 
 
 def argument_parser(doc: str, *, threads: int = 1) -> argparse.ArgumentParser:
-    """A parser with the options that every benchmark has, for scripts that have others too."""
+    """A parser with the options that every benchmark has, for scripts that have others too: see `with_rounds`."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="fewer and smaller: what `make bench` runs")
     parser.add_argument("--rounds", type=int, default=None, help="how often each side is measured")
@@ -173,115 +166,6 @@ def timed(work: Callable[[], Any]) -> Numbers:
     return {"wall s": time.perf_counter() - wall, "CPU s": _cpu_seconds() - cpu}
 
 
-def timed_process(
-    command: Sequence[str], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
-) -> Numbers:
-    """Wall time of a process that has to succeed, and the CPU time of it and all its descendants.
-
-    It runs with this checkout's craftc, and keeps bytecode, as where packages are installed. Ray's workers are waited
-    for by nobody, so that the CPU time of all is read from the system four times a second: too low by what a worker
-    used after it was last seen.
-    """
-    whole = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    whole["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), whole.get("PYTHONPATH"))))
-    begun = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as said:
-        started = subprocess.Popen(
-            list(command), cwd=folder or ROOT, env=whole | dict(environment or {}), stdout=said, stderr=said, text=True
-        )
-        with _CpuOf(started.pid) as cpu:
-            os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)  # its CPU time can be read until it is waited for
-            wall = time.perf_counter() - begun
-        code = started.wait()
-        if code != 0:
-            said.seek(0)
-            sys.exit(f"{' '.join(command)} ended with {code}\n{said.read()[-6000:]}")
-    return {"wall s": wall, "CPU s": cpu.seconds()}
-
-
-class _CpuOf:
-    """The CPU time of a process and its descendants, looked at by a thread while they run."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid, self._over = pid, threading.Event()
-        self._earlier = {child.pid for child in psutil.Process().children()} - {pid}
-        self._seen: dict[tuple[int, float], float] = {}
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_CpuOf":
-        _adopt_orphans()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._look()
-        for pid, _created in self._seen:
-            if pid != self._pid:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
-
-    def seconds(self) -> float:
-        """Of all that were seen."""
-        return sum(self._seen.values())
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.25):
-            self._look()
-
-    def _look(self) -> None:
-        for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if process.pid not in self._earlier:
-                    times = process.cpu_times()
-                    self._seen[process.pid, process.create_time()] = times.user + times.system
-
-
-def _adopt_orphans() -> None:
-    """On Linux, descendants whose parent has ended become children of this process (PR_SET_CHILD_SUBREAPER), and so
-    stay among its descendants."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-
-
 def _cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def describe_machine() -> dict[str, Any]:
-    """What the numbers depend on, and nothing that tells whose machine it is."""
-    return {
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "cpu": _cpu_model(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "gpu": _gpu_model(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
-    }
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def _gpu_model() -> str | None:
-    """By its driver, so that torch need not be imported."""
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() or None
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from by_hand import Stopwatch, Trained
-from side_by_side import Numbers, Side, Table, argument_parser, compare, fix_threads, render, write
+from side_by_side import Numbers, Side, Table, argument_parser, compare, fix_threads, render, with_rounds, write
 
 BATCH_SIZE = 32
 CLIP = 1.0
@@ -225,8 +225,7 @@ def main() -> None:
     """Measure every size."""
     parser = argument_parser(__doc__)
     parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.small else 9)
+    options = with_rounds(parser.parse_args(), rounds=9, small_rounds=3)
     fix_threads(options.threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch

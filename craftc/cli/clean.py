@@ -4,10 +4,12 @@ import re
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.read_spec import read_spec
 from craftc.schemas.diagnostic import Diagnostic
 
@@ -34,31 +36,30 @@ class Checkpoints(StrEnum):
     ALL = "all"
 
 
+@command()
+@option("--orphaned", is_flag=True, help="Remove trials and prepared data that no run and no --specs names.")
+@option("--checkpoints", type=OneOf(Checkpoints), help="Remove checkpoints of finished trials: last keeps the best.")
+@option("--runs", multiple=True, metavar="NAME", help="Remove runs of this name; needs --keep or --older-than.")
+@option("--keep", type=click.IntRange(min=0), metavar="N", help="How many of --runs stay, the latest.")
+@option("--prepared", is_flag=True, help="Remove all prepared data; it is made again.")
+@option("--older-than", metavar="AGE", help="Of all that, only what was last written so long ago: 12h, 30d, 8w.")
+@option("--specs", type=PATH, multiple=True, help="Specs, or folders of them, whose trials are not orphaned.")
+@option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
+@option("--yes", "-y", is_flag=True, help="Do not ask.")
+@option("--format", type=OneOf(Format), default="text", help="How it is told.")
+@runs_dir
 def clean(
-    orphaned: Annotated[
-        bool, typer.Option("--orphaned", help="Remove trials and prepared data that no run and no --specs names.")
-    ] = False,
-    checkpoints: Annotated[
-        Checkpoints | None,
-        typer.Option(help="Remove checkpoints of finished trials: last keeps the best.", show_default=False),
-    ] = None,
-    runs: Annotated[
-        list[str] | None, typer.Option(help="Remove runs of this name; needs --keep or --older-than.", metavar="NAME")
-    ] = None,
-    keep: Annotated[
-        int | None, typer.Option(min=0, help="How many of --runs stay, the latest.", show_default=False)
-    ] = None,
-    prepared: Annotated[bool, typer.Option("--prepared", help="Remove all prepared data; it is made again.")] = False,
-    older_than: Annotated[
-        str | None, typer.Option(help="Of all that, only what was last written so long ago: 12h, 30d, 8w.")
-    ] = None,
-    specs: Annotated[
-        list[Path] | None, typer.Option(help="Specs, or folders of them, whose trials are not orphaned.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would go, and remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    format: Annotated[Format, typer.Option(help="How it is told.")] = Format.TEXT,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
+    orphaned: bool,
+    checkpoints: Checkpoints | None,
+    runs: tuple[str, ...],
+    keep: int | None,
+    prepared: bool,
+    older_than: str | None,
+    specs: tuple[Path, ...],
+    dry_run: bool,
+    yes: bool,
+    format: Format,
+    runs_dir: Path,
 ) -> None:
     """Tell what the store and the runs hold, and how large it is; with options, remove what they ask for.
 
@@ -83,11 +84,11 @@ def clean(
     wish = Wish(
         orphaned=orphaned,
         checkpoints=checkpoints.value if checkpoints else None,
-        runs=tuple(runs or ()),
+        runs=runs,
         keep=keep or 0,
         prepared=prepared,
         changed_before=None if older_than is None else time.time() - _seconds(older_than),
-        in_specs=_in_specs(specs or [], runs_dir),
+        in_specs=_in_specs(specs, runs_dir),
     )
     _check_folder(runs_dir)
     try:
@@ -98,14 +99,14 @@ def clean(
             runs_dir=str(runs_dir), contents=shelf.contents, planned=tuple(planned), freed=freed(shelf, planned)
         )
     except OSError as error:
-        typer.echo(f'cannot read "{error.filename}": {error.strerror or error}; nothing was removed', err=True)
-        raise typer.Exit(1) from None
+        click.echo(f'cannot read "{error.filename}": {error.strerror or error}; nothing was removed', err=True)
+        raise Exit(1) from None
     if format is Format.TEXT:
         (print_contents if wish.is_empty else print_planned)(cleaning)
     if not wish.is_empty:
         cleaning = _carry_out(cleaning, shelf, wish, dry_run=dry_run, yes=yes)
     if format is Format.JSON:
-        typer.echo(cleaning.model_dump_json(indent=2))
+        click.echo(cleaning.model_dump_json(indent=2))
 
 
 def _carry_out(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish", *, dry_run: bool, yes: bool) -> "Cleaning":
@@ -115,19 +116,19 @@ def _carry_out(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish", *, dry_run: b
     from craftc.runtime.remove import NOT_ENDED
 
     for run in spared_runs(shelf, wish):
-        typer.echo(f"{run.experiment}/{run.name} stays: {NOT_ENDED[run.life]}", err=True)
+        click.echo(f"{run.experiment}/{run.name} stays: {NOT_ENDED[run.life]}", err=True)
     if not cleaning.planned:
-        typer.echo("nothing to remove", err=True)
+        click.echo("nothing to remove", err=True)
         return cleaning
     if dry_run:
-        typer.echo(f"would remove {describe_planned(cleaning)}", err=True)
+        click.echo(f"would remove {describe_planned(cleaning)}", err=True)
         return cleaning
     if not yes:
-        typer.confirm(f"remove {describe_planned(cleaning)}?", abort=True, err=True)
+        click.confirm(f"remove {describe_planned(cleaning)}?", abort=True, err=True)
     cleaning = _remove(cleaning, shelf, wish)
     for skipped in cleaning.skipped:
-        typer.echo(f"{skipped.removal.path} stays: {skipped.reason}", err=True)
-    typer.echo(f"removed {describe_removed(cleaning)}", err=True)
+        click.echo(f"{skipped.removal.path} stays: {skipped.reason}", err=True)
+    click.echo(f"removed {describe_removed(cleaning)}", err=True)
     return cleaning
 
 
@@ -149,14 +150,14 @@ def _remove(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish") -> "Cleaning":
             else:
                 removed.append(outcome)
     except OSError as error:
-        typer.echo(f'cannot remove "{error.filename}": {error.strerror or error}', err=True)
-        typer.echo(f"removed {describe_removed(so_far())} before that", err=True)
-        raise typer.Exit(1) from None
+        click.echo(f'cannot remove "{error.filename}": {error.strerror or error}', err=True)
+        click.echo(f"removed {describe_removed(so_far())} before that", err=True)
+        raise Exit(1) from None
     return so_far()
 
 
-def _in_specs(paths: list[Path], runs_dir: Path) -> frozenset[str]:
-    """The fingerprints that the plans of the specs name. Raises typer.Exit(1) on mistakes: their trials are unknown."""
+def _in_specs(paths: tuple[Path, ...], runs_dir: Path) -> frozenset[str]:
+    """The fingerprints that the plans of the specs name. Raises Exit(1) on mistakes: their trials are unknown."""
     from craftc.cli.compile_file import compile_file
 
     files = dict.fromkeys(file for path in paths for file in _spec_files(path))
@@ -176,13 +177,13 @@ def _spec_files(path: Path) -> list[Path]:
 
 def _check_folder(runs_dir: Path) -> None:
     if not runs_dir.is_dir():
-        typer.echo(f'there is no folder "{runs_dir}"', err=True)
-        raise typer.Exit(2)
+        click.echo(f'there is no folder "{runs_dir}"', err=True)
+        raise Exit(2)
     store = runs_dir / "store"
     if store.is_symlink():
         # Runs in other folders may name its trials.
-        typer.echo(f'"{store}" is a link; name the folder of {store.resolve()} by --runs-dir', err=True)
-        raise typer.Exit(2)
+        click.echo(f'"{store}" is a link; name the folder of {store.resolve()} by --runs-dir', err=True)
+        raise Exit(2)
 
 
 def _check_names(wish: "Wish", shelf: "Shelf") -> None:
@@ -201,5 +202,5 @@ def _seconds(age: str) -> float:
 
 
 def _usage(message: str) -> None:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
+    click.echo(message, err=True)
+    raise Exit(2)

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 
-import typer
+import click
 
 from craftc.cli.show_diagnostics import count
 from craftc.runtime.disk_usage import size_text
@@ -24,9 +24,9 @@ def print_planned(cleaning: Cleaning) -> None:
     """What is to go, line by line."""
     for removal in cleaning.planned[:MOST_LINES]:
         what = {"last-checkpoint": " (last)", "all-checkpoints": " (all)"}.get(removal.kind, "")
-        typer.echo(f"{size_text(removal.size):>10}  {_printable(removal.path)}{what}")
+        click.echo(f"{size_text(removal.size):>10}  {_printable(removal.path)}{what}")
     if len(cleaning.planned) > MOST_LINES:
-        typer.echo(f"{'':>10}  and {len(cleaning.planned) - MOST_LINES} more; --format json lists them all")
+        click.echo(f"{'':>10}  and {len(cleaning.planned) - MOST_LINES} more; --format json lists them all")
 
 
 def describe_planned(cleaning: Cleaning) -> str:

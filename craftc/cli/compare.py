@@ -3,9 +3,10 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+
+from craftc.cli.parameters import OneOf, command, option, runs_dir
 
 
 class Format(StrEnum):
@@ -15,13 +16,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def compare(
-    a: Annotated[str, typer.Argument(help="A spec, a run's folder, NAME/RUN, or NAME for its latest run.")],
-    b: Annotated[str, typer.Argument(help="What it is compared with: the same.")],
-    format: Annotated[Format, typer.Option(help="How the comparison is written.")] = Format.TEXT,
-    everything: Annotated[bool, typer.Option("--all", help="Every difference, however many there are.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-) -> None:
+@command()
+@click.argument("a", help="A spec, a run's folder, NAME/RUN, or NAME for its latest run.")
+@click.argument("b", help="What it is compared with: the same.")
+@option("--format", type=OneOf(Format), default="text", help="How the comparison is written.")
+@option("--all", "everything", is_flag=True, help="Every difference, however many there are.")
+@runs_dir
+def compare(a: str, b: str, format: Format, everything: bool, runs_dir: Path) -> None:
     """Tell in which fields, trials and conclusions two specs or runs differ.
 
     Exit 0 whether they differ or not, 1 with mistakes in a spec, 2 when there is no such file or run.
@@ -34,7 +35,7 @@ def compare(
 
     comparison = diff_experiments(read_experiment(a, runs_dir), read_experiment(b, runs_dir))
     if format is Format.JSON:
-        typer.echo(comparison.model_dump_json(indent=2))
+        click.echo(comparison.model_dump_json(indent=2))
         return
     from rich.console import Console
 

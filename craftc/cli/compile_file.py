@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import show_diagnostics, summary
+from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
-from craftc.compiler.pipeline import Analysis, analyse, compile_spec
+from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.weights import Trained
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
@@ -38,7 +40,7 @@ class CompiledFile:
 
 
 def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
-    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises typer.Exit(1) on
+    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises Exit(1) on
     mistakes; see compile_spec."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
@@ -69,7 +71,7 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:
-    """The spec at a path, whatever only its data would show aside. Raises typer.Exit(1) on mistakes."""
+    """The spec at a path, whatever only its data would show aside. Raises Exit(1) on mistakes."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
@@ -84,5 +86,5 @@ def analyse_file(path: Path) -> tuple[Spec, Analysis]:
 def fail(diagnostics: list[Diagnostic], texts: dict[str, str]) -> NoReturn:
     """Show diagnostics on standard error and end with 1."""
     show_diagnostics(diagnostics, texts, sys.stderr)
-    typer.echo(summary(diagnostics), err=True)
-    raise typer.Exit(1)
+    click.echo(summary(diagnostics), err=True)
+    raise Exit(1)

@@ -1,25 +1,26 @@
 """craftc explain: one diagnostic, with a bad and a good example."""
 
 import sys
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import command
 from craftc.compiler.explanations import codes, source
 from craftc.compiler.problem import did_you_mean
 
 
-def explain(
-    code: Annotated[str, typer.Argument(help="As it stands in brackets: error[CODE].", show_default=False)],
-) -> None:
+@command()
+@click.argument("code", help="As it stands in brackets: error[CODE].")
+def explain(code: str) -> None:
     """Explain one diagnostic: what it means, why it is one, a bad and a good example.
 
     Example: `craftc explain unknown-key`
     """
     if code not in codes():
         hint = did_you_mean(code, codes()) or f"known are {', '.join(codes())}"
-        typer.echo(f'there is no code "{code}"; {hint}', err=True)
-        raise typer.Exit(2)
+        click.echo(f'there is no code "{code}"; {hint}', err=True)
+        raise Exit(2)
     page = source(code)
     if sys.stdout.isatty():
         from rich.console import Console
@@ -27,4 +28,4 @@ def explain(
 
         Console().print(Markdown(page))
     else:
-        typer.echo(page, nl=False)
+        click.echo(page, nl=False)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.runtime.backend import BackendError
 
@@ -14,5 +15,5 @@ def plain_failures() -> Iterator[None]:
     try:
         yield
     except BackendError as error:
-        typer.echo(f"error[{error.code}]: {error.message}", err=True)
-        raise typer.Exit(1) from None
+        click.echo(f"error[{error.code}]: {error.message}", err=True)
+        raise Exit(1) from None

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
+from craftc.cli.parameters import PATH, OneOf, command, option
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
+from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import Analysis, analyse
 from craftc.schemas.diagnostic import Diagnostic, Range
 
 
@@ -44,19 +45,20 @@ class _Linted:
     others: list[str] = field(default_factory=list)
 
 
-def lint(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(help="Specs, what they are made of, folders of both; - for standard input.", show_default=False),
-    ],
-    format: Annotated[Format, typer.Option(help="How mistakes are written.")] = Format.TEXT,
-    stdin_filename: Annotated[
-        str | None,
-        typer.Option(
-            help="The file that standard input stands for: its name in messages, its folder for what it names."
-        ),
-    ] = None,
-) -> None:
+@command()
+@click.argument(
+    "paths",
+    type=PATH,
+    nargs=-1,
+    required=True,
+    help="Specs, what they are made of, folders of both; - for standard input.",
+)
+@option("--format", type=OneOf(Format), default="text", help="How mistakes are written.")
+@option(
+    "--stdin-filename",
+    help="The file that standard input stands for: its name in messages, its folder for what it names.",
+)
+def lint(paths: tuple[Path, ...], format: Format, stdin_filename: str | None) -> None:
     """Tell every mistake in the specs, bases and search spaces given.
 
     Exit 0 when there is none, 1 otherwise, 2 when there is no such file.
@@ -64,20 +66,20 @@ def lint(
     Example: `craftc lint specs/ --format json`
     """
     if stdin_filename is not None and STANDARD_INPUT not in paths:
-        typer.echo("--stdin-filename names standard input, which - among the paths would read", err=True)
-        raise typer.Exit(2)
+        click.echo("--stdin-filename names standard input, which - among the paths would read", err=True)
+        raise Exit(2)
     linted = _lint(sources(paths, stdin_filename))
     if linted.others:
-        typer.echo(f"no spec, base or search space: {', '.join(linted.others)}", err=True)
+        click.echo(f"no spec, base or search space: {', '.join(linted.others)}", err=True)
     if not linted.num_files:
-        typer.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
-        raise typer.Exit(2)
+        click.echo(f"no spec in {', '.join(map(str, paths))}", err=True)
+        raise Exit(2)
     _write(linted.diagnostics, linted.texts, format)
     if format in (Format.TEXT, Format.GITHUB):
         files = ", ".join(count(linted.num_files[kind], kind) for kind in _KINDS if linted.num_files[kind])
-        typer.echo(f"{files}: {summary(linted.diagnostics)}", err=True)
+        click.echo(f"{files}: {summary(linted.diagnostics)}", err=True)
     if any(diagnostic.severity == "error" for diagnostic in linted.diagnostics):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _lint(given: Iterable[Source]) -> _Linted:
@@ -119,14 +121,14 @@ def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: 
     elif format is Format.JSON:
         from craftc.compiler.render import render_json
 
-        typer.echo(render_json(diagnostics))
+        click.echo(render_json(diagnostics))
     elif format is Format.SARIF:
         from craftc.cli.repository import uri_in_repository
         from craftc.compiler.render_sarif import render_sarif
 
-        typer.echo(render_sarif(diagnostics, uri_in_repository))
+        click.echo(render_sarif(diagnostics, uri_in_repository))
     elif diagnostics:
         from craftc.cli.repository import name_in_repository
         from craftc.compiler.render_github import render_github
 
-        typer.echo(render_github(diagnostics, name_in_repository))
+        click.echo(render_github(diagnostics, name_in_repository))

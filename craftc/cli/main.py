@@ -3,12 +3,10 @@
 import io
 import os
 import sys
-from collections import UserDict
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
-import typer
-from typer.core import TyperGroup
+import click
 
 from craftc import __version__
 
@@ -24,59 +22,42 @@ RUN_MODULES = {
 }  # fmt: skip
 """What the `run` extra installs, by the names that are imported. Linting and planning need none of it."""
 
-_MARKUP: Final = "markdown"
-USAGE = 2
 
+class _Group(click.Group):
+    """The commands by name, each imported when it is asked for: what `craftc stop` needs, `craftc lint` does not."""
 
-class _Commands(UserDict[str, Any]):
-    """Name to command, imported when it is asked for: what `craftc stop` needs, `craftc lint` does not wait for."""
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
 
-    def __init__(self) -> None:
-        super().__init__(dict.fromkeys(COMMANDS))
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"craftc.cli.{cmd_name}"), cmd_name)
+        return found
 
-    def __getitem__(self, name: str) -> Any:
-        if self.data[name] is None:
-            alone = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
-            alone.command(name)(getattr(import_module(f"craftc.cli.{name}"), name))
-            self.data[name] = typer.main.get_command(alone)
-        return self.data[name]
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with all commands to choose from for what is misspelt."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
-
-class _Group(TyperGroup):
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "commands": _Commands()})
-
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Where 2 is to say that there is work, as of `plan`, a mistake in the options is 1."""
         asked = "--detailed-exitcode" in ctx.args
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            # The class of such a mistake is no public name of typer's.
-            if asked and getattr(error, "exit_code", None) == USAGE and not isinstance(error, typer.Exit):
+        except click.UsageError as error:
+            if asked:
                 setattr(error, "exit_code", 1)  # noqa: B010 (declared as a constant)
             raise
 
 
-app = typer.Typer(
-    name="craftc",
-    cls=_Group,
-    help="A compiler for machine-learning experiments: one YAML spec in, a plan of trials, a conclusion out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=_MARKUP,
-)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"craftc {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print it.")) -> None:
+@click.group("craftc", cls=_Group)
+@click.version_option(__version__, message="craftc %(version)s", help="Print it.")
+def app() -> None:
     """A compiler for machine-learning experiments: one YAML spec in, a plan of trials, a conclusion out."""
 
 
@@ -89,15 +70,12 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
     lints = sys.argv[1:2] == ["lint"]
-    if lints:
-        # Looking for plugins of pydantic reads the metadata of every package that is installed.
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         app()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in RUN_MODULES:
             raise
-        typer.echo(f"this command needs {error.name}, which comes with: pip install 'craftc[run]'", err=True)
+        click.echo(f"this command needs {error.name}, which comes with: pip install 'craftc[run]'", err=True)
         sys.exit(1)
     except SystemExit as ended:
         if lints and isinstance(ended.code, int):

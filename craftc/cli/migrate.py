@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import PATH, command, option
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import count, show_diagnostics
 from craftc.compiler.migrate import Migrated
@@ -31,11 +32,11 @@ class _File:
     named_by: Path | None
 
 
-def migrate(
-    paths: Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Specs.", show_default=False)],
-    write: Annotated[bool, typer.Option("--write", help="Rewrite the files; without, show what would change.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 where something would.")] = False,
-) -> None:
+@command()
+@click.argument("paths", type=PATH, nargs=-1, required=True, metavar="SPEC...", help="Specs.")
+@option("--write", is_flag=True, help="Rewrite the files; without, show what would change.")
+@option("--check", is_flag=True, help="Change nothing; exit 1 where something would.")
+def migrate(paths: tuple[Path, ...], write: bool, check: bool) -> None:
     """Rewrite specs of an older version of the language, and the files that they name. Comments and layout are kept.
 
     Shows the changes as a diff, unless one of the options says otherwise. Exit 1 when a file cannot be rewritten; then
@@ -44,9 +45,9 @@ def migrate(
     Example: `craftc migrate specs/vit_ablation.yaml --write`
     """
     if write and check:
-        raise typer.BadParameter("--write and --check exclude each other")
+        raise click.BadParameter("--write and --check exclude each other")
     if not migrate_files(paths, write=write, check=check):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def migrate_files(
@@ -60,19 +61,19 @@ def migrate_files(
     refusals += [refusal for file in files.values() for refusal in file.migrated.diagnostics]
     if refusals:
         show_diagnostics(refusals, {str(file.path): file.text for file in files.values()}, sys.stdout)
-        typer.echo(f"nothing is rewritten: {count(len(refusals), 'place')} to see to first", err=True)
+        click.echo(f"nothing is rewritten: {count(len(refusals), 'place')} to see to first", err=True)
         return False
     changed = [file for file in files.values() if file.migrated.text != file.text]
     for file in changed:
         named = f", which {file.named_by} names" if file.named_by else ""
         done = "rewritten" if write else "to be rewritten"
-        typer.echo(f"{file.path}{named}: {done}: {'; '.join(file.migrated.steps)}", err=True)
+        click.echo(f"{file.path}{named}: {done}: {'; '.join(file.migrated.steps)}", err=True)
         if write:
             _write(file)
         elif not check:
-            typer.echo(_difference(file), nl=False)
+            click.echo(_difference(file), nl=False)
     if len(changed) < len(files):
-        typer.echo(f"{count(len(files) - len(changed), 'file')} with nothing to change", err=True)
+        click.echo(f"{count(len(files) - len(changed), 'file')} with nothing to change", err=True)
     return not (check and changed)
 
 

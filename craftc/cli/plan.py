@@ -4,12 +4,14 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.compile_file import analyse_file, compile_file
 from craftc.cli.machine import this_machine
+from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, Trial
 
@@ -26,18 +28,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def plan(
-    spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
-    format: Annotated[Format, typer.Option(help="How the plan is written.")] = Format.TABLE,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-    resolved: Annotated[
-        bool, typer.Option("--resolved", help="Show the complete spec instead, with the origin of every value.")
-    ] = False,
-    all: Annotated[bool, typer.Option("--all", help="Show every variant of a large plan.")] = False,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 0: nothing to train, 1: mistakes, 2: trials to train.")
-    ] = False,
-) -> None:
+@command()
+@click.argument("spec", type=PATH, help="The experiment.")
+@option("--format", type=OneOf(Format), default="table", help="How the plan is written.")
+@runs_dir
+@option("--resolved", is_flag=True, help="Show the complete spec instead, with the origin of every value.")
+@option("--all", is_flag=True, help="Show every variant of a large plan.")
+@option("--detailed-exitcode", is_flag=True, help="Exit 0: nothing to train, 1: mistakes, 2: trials to train.")
+def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, detailed_exitcode: bool) -> None:
     """Show what `craftc run` would train, what it would reuse, and how long that takes.
 
     + new, > goes on from its last epoch, & read off the training of another, = finished before, ~ another name of the
@@ -60,7 +58,7 @@ def plan(
     else:
         _print_text(compiled, outlook, every_variant=all)
     if detailed_exitcode and (compiled.jobs or compiled.search is not None):
-        raise typer.Exit(IS_WORK)
+        raise Exit(IS_WORK)
 
 
 def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
@@ -71,9 +69,9 @@ def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
 
     console = Console(file=sys.stdout, highlight=False, markup=False)
     print_plan(plan, outlook, console, every_variant=every_variant)
-    typer.echo(describe(plan, outlook))
+    click.echo(describe(plan, outlook))
     for line in ([plan.unshared] if plan.unshared else []) + estimate_lines(outlook.forecast):
-        typer.echo(line)
+        click.echo(line)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -96,7 +94,7 @@ def _print_resolved(path: Path, format: Format) -> None:
     _, analysis = analyse_file(path)
     spec = complete(analysis)
     text = json.dumps(as_json(spec), indent=2, ensure_ascii=False) if format is Format.JSON else as_yaml(spec)
-    typer.echo(text.rstrip("\n"))
+    click.echo(text.rstrip("\n"))
 
 
 def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.compile_file import compile_file
 from craftc.cli.read_spec import read_spec
+from craftc.compiler.analyse import analyse
 from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import analyse
 from craftc.compiler.recorded_metrics import selection
 from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
@@ -18,11 +19,12 @@ from craftc.runtime.run_folder import find_run
 from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 
 def read_experiment(text: str, runs_dir: Path) -> Experiment:
-    """A file is a spec; all else a run's folder, NAME/RUN or NAME. Raises typer.Exit(1) on a spec's mistakes, 2 where
+    """A file is a spec; all else a run's folder, NAME/RUN or NAME. Raises Exit(1) on a spec's mistakes, 2 where
     there is neither."""
     if Path(text).is_file():
         return _read_spec(Path(text), runs_dir)
@@ -30,8 +32,8 @@ def read_experiment(text: str, runs_dir: Path) -> Experiment:
         return _read_run(find_run(text, runs_dir))
     except (FileNotFoundError, RunUnreadableError) as error:
         no_file = f'no file "{text}", and ' if isinstance(error, FileNotFoundError) else ""
-        typer.echo(f"{no_file}{error}", err=True)
-        raise typer.Exit(2) from None
+        click.echo(f"{no_file}{error}", err=True)
+        raise Exit(2) from None
 
 
 def _read_spec(path: Path, runs_dir: Path) -> Experiment:
@@ -86,7 +88,7 @@ def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
 
 def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
     """Every field with its value, written, default or from a file that the spec names; which file is no field."""
-    fields = spec.model_dump(mode="json")
+    fields = as_tree(spec)
     fields.pop("extends", None)
     if isinstance(fields["search"], dict):
         fields["search"].pop("use", None)
@@ -95,5 +97,5 @@ def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
     fields["data"]["source"] = as_written[0].config["data"]["source"]
     # Left out and "none" are one value in the model, and two things in training.
     select = selection(spec)
-    fields["evaluation"]["select"] = "none" if select is None else select.model_dump(mode="json")
+    fields["evaluation"]["select"] = "none" if select is None else as_tree(select)
     return fields

@@ -3,9 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
+
+from craftc.cli.parameters import OneOf, command, option, runs_dir
 
 if TYPE_CHECKING:
     from craftc.schemas.conclusion import Conclusion
@@ -19,13 +22,11 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def report(
-    run: Annotated[
-        str, typer.Argument(help="A run's folder, NAME/RUN, or NAME for its latest run.", show_default=False)
-    ],
-    format: Annotated[Format, typer.Option(help="How the conclusion is written.")] = Format.TEXT,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-) -> None:
+@command()
+@click.argument("run", help="A run's folder, NAME/RUN, or NAME for its latest run.")
+@option("--format", type=OneOf(Format), default="text", help="How the conclusion is written.")
+@runs_dir
+def report(run: str, format: Format, runs_dir: Path) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
 
     Example: `craftc report vit-ablation --format markdown`
@@ -40,8 +41,8 @@ def report(
         folder = find_run(run, runs_dir)
         conclusion = conclude(*read_run(folder), read_search(folder), read_budget(folder))
     except (RunUnreadableError, FileNotFoundError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        click.echo(str(error), err=True)
+        raise Exit(2) from None
     print_conclusion(conclusion, format)
 
 
@@ -55,8 +56,8 @@ def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
 
     match format:
         case Format.JSON:
-            typer.echo(render_json(conclusion))
+            click.echo(render_json(conclusion))
         case Format.MARKDOWN:
-            typer.echo(render_markdown(conclusion))
+            click.echo(render_markdown(conclusion))
         case Format.TEXT:
             print_text(conclusion, Console(file=sys.stdout))

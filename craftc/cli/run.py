@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.machine import this_machine
+from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
@@ -39,16 +41,17 @@ class BackendName(StrEnum):
     INLINE = "inline"
 
 
-def run(
-    spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
-    address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster: host:port, or auto.", show_default=False)
-    ] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-    backend: Annotated[
-        BackendName, typer.Option(help="ray: worker processes; inline: this process, one trial at a time.")
-    ] = BackendName.RAY,
-) -> None:
+@command()
+@click.argument("spec", type=PATH, help="The experiment.")
+@option("--address", help="A running Ray cluster: host:port, or auto.")
+@runs_dir
+@option(
+    "--backend",
+    type=OneOf(BackendName),
+    default="ray",
+    help="ray: worker processes; inline: this process, one trial at a time.",
+)
+def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -> None:
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
     Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 4 when the budget
@@ -58,18 +61,18 @@ def run(
     Example: `craftc run specs/vit_ablation.yaml`
     """
     if address is not None and backend is BackendName.INLINE:
-        raise typer.BadParameter("the inline backend runs in this process, not on a cluster", param_hint="--address")
+        raise click.BadParameter("the inline backend runs in this process, not on a cluster", param_hint="--address")
     if address is not None and "://" in address:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
         )
     is_here = address is None and backend is BackendName.RAY
     compiled = compile_file(spec, runs_dir, machine=this_machine() if is_here else None)
-    typer.echo(describe(compiled.plan), err=True)
+    click.echo(describe(compiled.plan), err=True)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)
     if exit_code:
-        raise typer.Exit(exit_code)
+        raise Exit(exit_code)
 
 
 def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
@@ -113,8 +116,8 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         compiled.digests.save()
     except OSError as error:
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
-        typer.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
-        raise typer.Exit(1) from None
+        click.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
+        raise Exit(1) from None
     exit_code = 0
     if compiled.plan.jobs or compiled.plan.search is not None:
         try:
@@ -138,21 +141,21 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
             elif outcome.budget is not None:
                 exit_code = BUDGET_SPENT
         except BackendError as error:
-            typer.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
-            raise typer.Exit(1) from None
+            click.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
+            raise Exit(1) from None
         except KeyboardInterrupt:
             kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
-            typer.echo(f"interrupted; {kept}", err=True)
+            click.echo(f"interrupted; {kept}", err=True)
             tell_of_wandb(folder)
-            raise typer.Exit(INTERRUPTED) from None
+            raise Exit(INTERRUPTED) from None
     else:
         write_studies(compiled.plan, store, folder)
         tell_of_reused(compiled, store, folder)
     print_conclusion(conclude(*read_run(folder.path), read_search(folder.path), read_budget(folder.path)), Format.TEXT)
-    typer.echo(f"run folder: {folder.path}", err=True)
+    click.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
     if (folder.path / "budget.json").is_file():
-        typer.echo("the budget is spent; the same command goes on with a new one", err=True)
+        click.echo("the budget is spent; the same command goes on with a new one", err=True)
     return exit_code
 
 

@@ -4,10 +4,12 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import OneOf, command, option
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.problem import did_you_mean, one_of
 from craftc.schemas.catalogue import ComponentEntry, Group
@@ -25,23 +27,19 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def schema(
-    path: Annotated[
-        str | None,
-        typer.Argument(
-            help="A field, such as training.early_stopping or model.kind; the whole language by default.",
-            show_default=False,
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(help="A component, built in or your own as package.module:Name.", show_default=False),
-    ] = None,
-    format: Annotated[
-        Format | None,
-        typer.Option(help="text is for people, json a JSON Schema. Of the whole language json, else text."),
-    ] = None,
-) -> None:
+@command()
+@click.argument(
+    "path",
+    required=False,
+    help="A field, such as training.early_stopping or model.kind; the whole language by default.",
+)
+@option("--kind", help="A component, built in or your own as package.module:Name.")
+@option(
+    "--format",
+    type=OneOf(Format),
+    help="text is for people, json a JSON Schema. Of the whole language json, else text.",
+)
+def schema(path: str | None, kind: str | None, format: Format | None) -> None:
     """Print what there is to know of a field or a component, or the JSON Schema of the language.
 
     Example: `craftc schema model --kind scanline_vit`
@@ -60,8 +58,8 @@ def schema(
             return
         docs = field_docs(language, built_in_catalogue(), path or "")
     except UnknownPathError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        click.echo(str(error), err=True)
+        raise Exit(2) from None
     if not as_json:
         _print(docs)
     elif path is None:
@@ -113,7 +111,7 @@ def _component(path: str | None, kind: str) -> tuple["ComponentField", Component
 
 def _print(shown: "FieldDocs | dict[str, Any]") -> None:
     if isinstance(shown, dict):
-        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     from rich import box
     from rich.console import Console
@@ -138,4 +136,4 @@ def _print(shown: "FieldDocs | dict[str, Any]") -> None:
             console.print(table)
         if shown.notes:
             console.print(Text(shown.notes if shown.rows else f"\n{shown.notes}"))
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

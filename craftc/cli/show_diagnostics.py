@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-import typer
+import click
 
 from craftc.compiler.render import WIDTH, Style, plain, render_text
 from craftc.schemas.diagnostic import Diagnostic
@@ -22,7 +22,7 @@ _COLOURS: dict[Style, dict[str, object]] = {
 
 
 def _paint(text: str, style: Style) -> str:
-    return typer.style(text, **_COLOURS[style])  # type: ignore[arg-type]
+    return click.style(text, **_COLOURS[style])  # type: ignore[arg-type]
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str]) -> None:
@@ -30,7 +30,7 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]
     if diagnostics:
         coloured = stream.isatty() and not os.environ.get("NO_COLOR")
         width = shutil.get_terminal_size().columns if stream.isatty() else WIDTH
-        typer.echo(render_text(diagnostics, texts, _paint if coloured else plain, width), file=stream)
+        click.echo(render_text(diagnostics, texts, _paint if coloured else plain, width), file=stream)
 
 
 def count(number: int, noun: str) -> str:

@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters, RunState, all_runs, run_state, submission_states
 from craftc.runtime.run_folder import find_run
 from craftc.runtime.submissions import find_submission
 from craftc.schemas.submission import Submission
 
 
-def status(
-    run: Annotated[
-        str | None,
-        typer.Argument(help="A run's folder, NAME/RUN, NAME, or a submission; all without it.", show_default=False),
-    ] = None,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-) -> None:
+@command()
+@click.argument("run", required=False, help="A run's folder, NAME/RUN, NAME, or a submission; all without it.")
+@runs_dir
+def status(run: str | None, runs_dir: Path) -> None:
     """Tell of runs and submissions whether they run, and how many of their trials are finished.
 
     Example: `craftc status vit-ablation`
@@ -34,8 +32,8 @@ def status(
     try:
         path = find_run(run, runs_dir)
     except FileNotFoundError as error:
-        typer.echo(f"{error}; and it is no submission", err=True)
-        raise typer.Exit(2) from None
+        click.echo(f"{error}; and it is no submission", err=True)
+        raise Exit(2) from None
     _print_run(_state_of(path, runs_dir, clusters))
 
 
@@ -44,13 +42,13 @@ def _print_all(runs_dir: Path, clusters: Clusters) -> None:
     states = {submission.id: state for submission, state, _ in submitted}
     runs = [run_state(path, states) for path in all_runs(runs_dir)]
     if not runs and not submitted:
-        typer.echo(f'no runs and no submissions in "{runs_dir}"', err=True)
+        click.echo(f'no runs and no submissions in "{runs_dir}"', err=True)
     if runs:
         rows = [(run.name, run.state, str(run.num_finished), str(run.num_failed), str(run.num_trials)) for run in runs]
         _print_table(("run", "state", "finished", "failed", "trials"), rows)
     if submitted:
         if runs:
-            typer.echo()
+            click.echo()
         rows = [(each.id, state, _where(each), each.spec, each.submitted_at) for each, state, _ in submitted]
         _print_table(("submission", "state", "cluster", "spec", "submitted"), rows)
 
@@ -65,27 +63,27 @@ def _state_of(path: Path, runs_dir: Path, clusters: Clusters) -> RunState:
 
 
 def _print_run(run: RunState) -> None:
-    typer.echo(f"{run.name}: {run.state}")
-    typer.echo(f"trials: {run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all")
+    click.echo(f"{run.name}: {run.state}")
+    click.echo(f"trials: {run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all")
     if run.left_out:
-        typer.echo(run.left_out)
+        click.echo(run.left_out)
     if run.driver is not None:
         submitted = f", submitted as {run.driver.submission}" if run.driver.submission else ""
-        typer.echo(f"driver: process {run.driver.pid} on {run.driver.host}{submitted}")
-    typer.echo(f"folder: {run.path}")
+        click.echo(f"driver: process {run.driver.pid} on {run.driver.host}{submitted}")
+    click.echo(f"folder: {run.path}")
 
 
 def _print_submission(submission: Submission, clusters: Clusters) -> None:
     state, why = clusters.state(submission)
     attempt = f", attempt {submission.attempt}" if submission.attempt > 1 else ""
-    typer.echo(f"{submission.id}: {state}{f': {why}' if why else ''}")
-    typer.echo(f"job: {submission.job} on {_where(submission)}{attempt}, submitted {submission.submitted_at}")
-    typer.echo(f"spec: {submission.spec} of {submission.project}")
+    click.echo(f"{submission.id}: {state}{f': {why}' if why else ''}")
+    click.echo(f"job: {submission.job} on {_where(submission)}{attempt}, submitted {submission.submitted_at}")
+    click.echo(f"spec: {submission.spec} of {submission.project}")
     runs = [run_state(path, {submission.id: state}) for path in all_runs(Path(submission.runs_dir))]
     for run in runs:
         if run.driver is not None and run.driver.submission == submission.id:
             numbers = f"{run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all"
-            typer.echo(f"run: {run.name}: {run.state}; trials: {numbers}")
+            click.echo(f"run: {run.name}: {run.state}; trials: {numbers}")
 
 
 def _where(submission: Submission) -> str:
@@ -96,4 +94,4 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        click.echo("  ".join(cells).rstrip())

@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.fail_with import plain_failures
+from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters
 from craftc.runtime.backend import BackendError
 from craftc.runtime.driver import Driver, is_alive, is_here, read_driver
@@ -20,12 +21,10 @@ STOP_TIMEOUT_S = 60.0
 POLL_S = 0.2
 
 
-def stop(
-    run: Annotated[
-        str, typer.Argument(help="A run's folder, NAME/RUN, NAME for its latest, or a submission.", show_default=False)
-    ],
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-) -> None:
+@command()
+@click.argument("run", help="A run's folder, NAME/RUN, NAME for its latest, or a submission.")
+@runs_dir
+def stop(run: str, runs_dir: Path) -> None:
     """End a run, here or on a cluster. What was trained is kept: the same command as before goes on from there.
 
     Example: `craftc stop vit-ablation`
@@ -37,7 +36,7 @@ def stop(
         else:
             was_running = driver is not None and _stop_driver(driver, name)
     kept = "stopped; what was trained is kept, and the same command goes on from there"
-    typer.echo(f"{name}: {kept if was_running else 'is not running'}", err=True)
+    click.echo(f"{name}: {kept if was_running else 'is not running'}", err=True)
 
 
 def _find(text: str, runs_dir: Path) -> tuple[Submission | None, Driver | None, str]:
@@ -47,8 +46,8 @@ def _find(text: str, runs_dir: Path) -> tuple[Submission | None, Driver | None, 
     try:
         path = find_run(text, runs_dir)
     except FileNotFoundError as error:
-        typer.echo(f"{error}; and it is no submission", err=True)
-        raise typer.Exit(2) from None
+        click.echo(f"{error}; and it is no submission", err=True)
+        raise Exit(2) from None
     driver = read_driver(path)
     submission = find_submission(driver.submission, runs_dir) if driver and driver.submission else None
     return submission, driver, f"{path.resolve().parent.name}/{path.name}"

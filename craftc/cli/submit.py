@@ -3,15 +3,18 @@
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
 from craftc.cli.compile_file import analyse_file
 from craftc.cli.fail_with import plain_failures
+from craftc.cli.parameters import PATH, command, option
 from craftc.cli.show_diagnostics import count
+from craftc.compiler.analyse import Analysis
 from craftc.compiler.import_path import project_root
-from craftc.compiler.pipeline import Analysis, data_files
+from craftc.compiler.pipeline import data_files
 from craftc.runtime.backend import BackendError
 from craftc.runtime.project import Packed, pack
 from craftc.runtime.submissions import find_submission, write_submission
@@ -22,16 +25,16 @@ if TYPE_CHECKING:
     from craftc.runtime.ray_jobs import JobServer
 
 
+@command()
+@click.argument("spec", type=PATH, help="The experiment.")
+@option("--address", help="A Ray cluster's job server: http://HOST:8265, or ray://.")
+@option("--slurm", is_flag=True, help="A batch job of Slurm, sized by resources.slurm.")
+@option("--runs-dir", type=PATH, default="runs", help="Where results are kept: one folder for all machines.")
+@option("--follow", is_flag=True, help="Show the job's log, and end as the job does.")
+@option("--python", default="python", help="The Python of the Ray cluster's machines.")
+@option("--dry-run", is_flag=True, help="Slurm: write the script, submit nothing.")
 def submit(
-    spec: Annotated[Path, typer.Argument(help="The experiment.", show_default=False)],
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster's job server: http://HOST:8265, or ray://.", show_default=False)
-    ] = None,
-    slurm: Annotated[bool, typer.Option("--slurm", help="A batch job of Slurm, sized by resources.slurm.")] = False,
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept: one folder for all machines.")] = Path("runs"),
-    follow: Annotated[bool, typer.Option("--follow", help="Show the job's log, and end as the job does.")] = False,
-    python: Annotated[str, typer.Option(help="The Python of the Ray cluster's machines.")] = "python",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Slurm: write the script, submit nothing.")] = False,
+    spec: Path, address: str | None, slurm: bool, runs_dir: Path, follow: bool, python: str, dry_run: bool
 ) -> None:
     """Have a cluster run the spec, as `craftc run` does here.
 
@@ -44,11 +47,11 @@ def submit(
     Example: `craftc submit specs/vit_ablation.yaml --address http://head:8265 --runs-dir /shared/runs --follow`
     """
     if (address is not None) == slurm:
-        raise typer.BadParameter("name one cluster: --address URL or --slurm", param_hint="--address")
+        raise click.BadParameter("name one cluster: --address URL or --slurm", param_hint="--address")
     if slurm and follow:
-        raise typer.BadParameter("a Slurm job's log is a file, which the submission names", param_hint="--follow")
+        raise click.BadParameter("a Slurm job's log is a file, which the submission names", param_hint="--follow")
     if dry_run and not slurm:
-        raise typer.BadParameter("only --slurm writes a script", param_hint="--dry-run")
+        raise click.BadParameter("only --slurm writes a script", param_hint="--dry-run")
     # Not resolved: the path is meant for the cluster's machines too, where links may lead elsewhere.
     place = Path(os.path.abspath(runs_dir))
     with plain_failures():
@@ -62,7 +65,7 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
     (analysed, analysis), packed = analyse_file(path), pack(path, runs_dir)
     _check_all_travels(path, analysis, packed)
     for link in packed.skipped:
-        typer.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
+        click.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
     from craftc.runtime.ray_jobs import JobServer, submission_id
 
     server = JobServer(address)
@@ -75,12 +78,12 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
     # Sent before, perhaps from elsewhere: what is remembered of that here stays as it is.
     record = write_submission(place, submission if sent.is_new or known is None else known)
     if not sent.is_new:
-        typer.echo(f"submitted before, and {sent.state}: {sent.job}", err=True)
+        click.echo(f"submitted before, and {sent.state}: {sent.job}", err=True)
     else:
         attempt = f", attempt {sent.attempt}" if sent.attempt > 1 else ""
         size = f"{count(len(packed.files), 'file')}, {packed.num_bytes / 2**10:.1f} KiB"
-        typer.echo(f"submitted {packed.spec} with {size}{attempt}; remembered in {record}", err=True)
-    typer.echo(name)
+        click.echo(f"submitted {packed.spec} with {size}{attempt}; remembered in {record}", err=True)
+    click.echo(name)
     if follow:
         _follow(server, sent.job)
 
@@ -98,12 +101,12 @@ def _check_all_travels(path: Path, analysis: Analysis, packed: Packed) -> None:
 
 def _follow(server: "JobServer", job: str) -> None:
     try:
-        end = server.follow(job, lambda text: typer.echo(text, nl=False))
+        end = server.follow(job, lambda text: click.echo(text, nl=False))
     except KeyboardInterrupt:
-        typer.echo(f"no longer followed; the job goes on, craftc stop {job} ends it", err=True)
-        raise typer.Exit(130) from None
-    typer.echo(f"{job}: {end.state}{f': {end.message}' if end.message else ''}", err=True)
-    raise typer.Exit(end.exit_code if end.exit_code is not None else 1)
+        click.echo(f"no longer followed; the job goes on, craftc stop {job} ends it", err=True)
+        raise Exit(130) from None
+    click.echo(f"{job}: {end.state}{f': {end.message}' if end.message else ''}", err=True)
+    raise Exit(end.exit_code if end.exit_code is not None else 1)
 
 
 def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
@@ -115,9 +118,9 @@ def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
     script.parent.mkdir(parents=True, exist_ok=True)
     text = batch_script(analysed.resources, name=analysed.name, spec=spec, root=root, runs_dir=runs_dir)
     script.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {script}", err=True)
+    click.echo(f"wrote {script}", err=True)
     if dry_run:
-        typer.echo(str(script))
+        click.echo(str(script))
         return
     if not has_sbatch():
         raise BackendError("slurm-missing", f'this machine has no "sbatch"; give {script} to the one of a login node')
@@ -125,8 +128,8 @@ def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
     submission = _submission(analysed, f"{analysed.name}-j{job}", job, root, spec, runs_dir)
     record = write_submission(runs_dir, submission)
     log = runs_dir / "slurm" / f"{analysed.name}_j{job}.log"
-    typer.echo(f"submitted {spec} as Slurm job {job}; its log is {log}; remembered in {record}", err=True)
-    typer.echo(submission.id)
+    click.echo(f"submitted {spec} as Slurm job {job}; its log is {log}; remembered in {record}", err=True)
+    click.echo(submission.id)
 
 
 def _submission(spec: Spec, name: str, job: str, root: Path, path: str, runs_dir: Path) -> Submission:

@@ -2,19 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
+from click.exceptions import Exit
 
+from craftc.cli.parameters import command, runs_dir
 from craftc.cli.show_diagnostics import count
 
 
-def sync(
-    run: Annotated[
-        str, typer.Argument(help="A run's folder, NAME/RUN, or NAME for its latest run.", show_default=False)
-    ],
-    runs_dir: Annotated[Path, typer.Option(help="Where results are kept.")] = Path("runs"),
-) -> None:
+@command()
+@click.argument("run", help="A run's folder, NAME/RUN, or NAME for its latest run.")
+@runs_dir
+def sync(run: str, runs_dir: Path) -> None:
     """Upload the W&B runs that a run kept offline, or that W&B did not take, and make their sweep.
 
     What W&B has is recorded in the run's folder and never uploaded twice. Needs an API key: WANDB_API_KEY or
@@ -31,22 +30,22 @@ def sync(
     try:
         folder = RunFolder(find_run(run, runs_dir))
     except FileNotFoundError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        click.echo(str(error), err=True)
+        raise Exit(2) from None
     if not has_api_key(os.environ):
-        typer.echo("error[wandb-no-key]: there is no W&B API key: set WANDB_API_KEY or run `wandb login`", err=True)
-        raise typer.Exit(1)
+        click.echo("error[wandb-no-key]: there is no W&B API key: set WANDB_API_KEY or run `wandb login`", err=True)
+        raise Exit(1)
     try:
         with output_to(folder.log) as terminal:
             store = Store(folder.path.parent.parent / "store")
-            synced = sync_run(folder, store, warn=lambda text: typer.echo(f"warning: {text}", file=terminal.stderr))
+            synced = sync_run(folder, store, warn=lambda text: click.echo(f"warning: {text}", file=terminal.stderr))
     except SyncError as error:
-        typer.echo(f"error[{error.code}]: {error.message}", err=True)
-        raise typer.Exit(2 if error.code == "wandb-nothing-kept" else 1) from None
+        click.echo(f"error[{error.code}]: {error.message}", err=True)
+        raise Exit(2 if error.code == "wandb-nothing-kept" else 1) from None
     except TimeoutError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        click.echo(str(error), err=True)
+        raise Exit(1) from None
     told = f"W&B has {count(synced.num_runs, 'run')} of {folder.path.parent.name}/{folder.run_name}"
-    typer.echo(f"{told}: {synced.num_uploaded} uploaded now, {synced.num_runs - synced.num_uploaded} before")
+    click.echo(f"{told}: {synced.num_uploaded} uploaded now, {synced.num_runs - synced.num_uploaded} before")
     if synced.sweep_id is not None:
-        typer.echo(f"sweep {synced.sweep_id}, made {'now' if synced.made_sweep else 'before'}")
+        click.echo(f"sweep {synced.sweep_id}, made {'now' if synced.made_sweep else 'before'}")

@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from craftc.cli.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
@@ -55,7 +55,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
     with output_to(folder.log) as terminal, ExitStack() as stack:
 
         def warn(text: str) -> None:
-            typer.echo(f"warning: {text}", file=terminal.stderr)
+            click.echo(f"warning: {text}", file=terminal.stderr)
 
         for tracker in trackers(compiled, store, folder, warn, with_wandb=new_sweep):
             stack.callback(tracker.close)
@@ -71,9 +71,9 @@ def tell_of_wandb(folder: "RunFolder") -> None:
         return
     if record.sweep_id is not None:
         place = "/".join(part for part in (record.entity, record.settings.project) if part)
-        typer.echo(f"W&B: the sweep is {place}/sweeps/{record.sweep_id}", err=True)
+        click.echo(f"W&B: the sweep is {place}/sweeps/{record.sweep_id}", err=True)
     if record.num_waiting:
         sweep = ", and makes their sweep" if record.sweep is not None and record.sweep_id is None else ""
         run = f"{folder.path.parent.name}/{folder.run_name}"
         kept = f"{count(record.num_waiting, 'run')} kept offline"
-        typer.echo(f"W&B: {kept}; `craftc sync {run}` uploads what is kept{sweep}", err=True)
+        click.echo(f"W&B: {kept}; `craftc sync {run}` uploads what is kept{sweep}", err=True)

@@ -4,16 +4,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from craftc.compiler.component_fields import ComponentPlace
 from craftc.compiler.misfits import by_place, inner_type, unknown_key, wrong_value
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.tree import copy_tree
-from craftc.compiler.value_type import Nested, adapter, describe, group_of, is_component, options
+from craftc.compiler.value_type import Nested, checker, describe, group_of, is_component, options
 from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
 from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.fit import Misfit
 
 
 def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem]:
@@ -111,20 +110,22 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
         return [replace(problem, related=entry.definition())]
     problems: list[Problem] = []
     value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
-    try:
-        place.value[name] = _unwrap(adapter(parameter.type).validate_python(value))
-    except ValidationError as error:
-        for inner, items in islice(by_place(error, value).items(), MAX_TOLD + 1):
-            problem = _misfit((*path, *inner), items[0]["input"], inner_type(parameter.type, inner), items)
-            problems.append(replace(problem, related=entry.definition(name)))
+    misfits: list[Misfit] = []
+    fitted = checker(parameter.type)(value, (), misfits)
+    for inner, found in islice(by_place(misfits).items(), MAX_TOLD + 1):
+        problem = _misfit((*path, *inner), found, inner_type(parameter.type, inner))
+        problems.append(replace(problem, related=entry.definition(name)))
+    if not misfits:
+        place.value[name] = _unwrap(fitted)
     return problems
 
 
-def _misfit(path: Path, value: Any, expected: dict[str, Any], items: list[Any]) -> Problem:
+def _misfit(path: Path, found: list[Misfit], expected: dict[str, Any]) -> Problem:
+    value = found[0].value
     if isinstance(value, Nested):
         message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
         return Problem("wrong-type", path, message)
-    problem = wrong_value(path, _unwrap(value), expected, {item["type"] for item in items})
+    problem = wrong_value(path, _unwrap(value), expected, {misfit.kind for misfit in found})
     if isinstance(value, str) and any(is_component(part) for part in options(expected)):
         group = group_of(expected)
         if is_own(value) or group is not None:

@@ -1,9 +1,12 @@
 """The components that ship with craftc, read from a generated file so that linting imports none of them."""
 
+import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.json")
 
@@ -11,4 +14,14 @@ CATALOGUE_FILE = Path(__file__).with_name("catalogue.json")
 @lru_cache(maxsize=1)
 def built_in_catalogue() -> Catalogue:
     """Every built-in component. `python -m craftc.components.describe` writes the file from the signatures."""
-    return Catalogue.model_validate_json(CATALOGUE_FILE.read_text(encoding="utf-8"))
+    return read_catalogue(CATALOGUE_FILE.read_text(encoding="utf-8"))
+
+
+def read_catalogue(text: str) -> Catalogue:
+    """What `craftc.components.describe` wrote."""
+    return Catalogue(tuple(_entry(**entry) for entry in json.loads(text)["entries"]))
+
+
+def _entry(parameters: Iterable[dict[str, Any]] = (), constraints: Iterable[str] = (), **values: Any) -> ComponentEntry:
+    described = tuple(Parameter(**parameter) for parameter in parameters)
+    return ComponentEntry(**values, parameters=described, constraints=tuple(constraints))

@@ -115,14 +115,14 @@ def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
 
 
 def _values_for(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The numbers that a rule between arguments names; None where it cannot be asked.
+    """The numbers and texts that a rule between arguments names; None where it cannot be asked.
 
-    What a user's class calls `constraints` may be something else altogether.
+    What a user's class calls `constraints` may be something else altogether, and `infer` and `none` stand for numbers.
     """
     try:
         rule = parse_expression(text)
         values = {str(name[0]): arguments.get(str(name[0])) for name in rule.names}
-        if all(isinstance(value, int | float) for value in values.values()):
+        if all(isinstance(v, int | float | str) and v not in ("infer", "none") for v in values.values()):
             rule.evaluate(values)
             return values
     except ExpressionError:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from craftc.compiler.analyse import Analysis
 from craftc.compiler.checks import REGULARIZED
 from craftc.compiler.document import Node
-from craftc.compiler.pipeline import Analysis
 from craftc.compiler.rebase import absolute_paths
 from craftc.compiler.spec_places import component_field
 from craftc.compiler.tree import copy_tree, set_path

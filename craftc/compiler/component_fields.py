@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, get_args
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any, NamedTuple
 
 from craftc.compiler.value_type import group_of
 from craftc.schemas.catalogue import NESTED, Catalogue, is_nested
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, SectionField, is_section
 from craftc.schemas.spec import Component, ComponentGroup, Spec
 
 
@@ -23,7 +21,7 @@ class ComponentField(NamedTuple):
     group: str
     many: bool
     reserved: frozenset[str]
-    field: FieldInfo
+    field: SectionField
 
 
 class ComponentPlace(NamedTuple):
@@ -41,20 +39,16 @@ def component_fields() -> tuple[ComponentField, ...]:
     return tuple(_walk(Spec, ()))
 
 
-def _walk(model: type[BaseModel], prefix: Path) -> Iterator[ComponentField]:
-    for name, field in model.model_fields.items():
+def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
+    for name, field in section.fields.items():
         path = (*prefix, name)
         group = next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
-        annotation = field.annotation
         if group is not None:
-            many = not (isinstance(annotation, type) and issubclass(annotation, Component))
-            section = Component if many else annotation
-            assert isinstance(section, type)
-            reserved = frozenset(section.model_fields) - {"kind"}
-            yield ComponentField(path, group, many, reserved, field)
-        for section in (annotation, *get_args(annotation)):
-            if isinstance(section, type) and issubclass(section, BaseModel):
-                yield from _walk(section, path)
+            many = not is_section(field.annotation)
+            component = Component if many else field.annotation
+            yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
+        for inner in field.sections:
+            yield from _walk(inner, path)
 
 
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:

@@ -101,7 +101,7 @@ def _with_ranges(root: Node, files: IncludedFiles) -> Node:
     key, own = search.value.get("space", (search.value["use"][0], None))
     if own is not None and not isinstance(own.value, dict):
         return root  # a mistake, for `validate` to tell
-    space = merge_entries(used, own) if own else replace(used, start=key.start, end=key.end, filename=key.filename)
+    space = merge_entries(used, own) if own else replace(used, span=key.span, filename=key.filename)
     return root.with_value(("search",), replace(search, value={**search.value, "space": (key, space)}))
 
 

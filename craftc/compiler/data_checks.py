@@ -1,9 +1,10 @@
 """Rules between a spec and what is known of its data without reading it: one function and one code each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from craftc.compiler.checks import Checked, Rule
 from craftc.compiler.problem import Problem, show
+from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path
 
 KNOWN_FACTS: dict[str, dict[str, int]] = {
@@ -11,27 +12,106 @@ KNOWN_FACTS: dict[str, dict[str, int]] = {
     "mnist_5k": {"num_samples": 5000, "num_classes": 10, "num_features": 784, "num_lines": 28, "line_length": 28},
 }
 """Of the sources that ship with craftc and always hold the same; a test reads them all."""
-TABLES = {"csv"}
-"""Sources of rows, not of images."""
+GIVES = {
+    "digits": "images",
+    "mnist_5k": "images",
+    "image_folder": "images",
+    "arrays": "numbers",
+    "csv": "a table",
+    "text_file": "text",
+    "python_docs": "text",
+}
+"""What each source that ships with craftc gives; `arrays` may hold images or a table."""
 NEED_IMAGES = {"augmentations": {"horizontal_flip", "vertical_flip"}, "models": {"scanline_vit"}}
+NEED_TEXT = {"models": {"decoder"}, "metrics": {"bits_per_character"}}
+UNFIT_FOR_TEXT = {
+    "augmentations": {"gaussian_noise", "line_dropout"},
+    "models": {"linear", "mlp", FROZEN_BACKBONE},
+    "metrics": {"auroc"},
+}
+"""Beside what needs images."""
 SOURCE: Path = ("data", "source")
+SOURCE_KIND: Path = (*SOURCE, "kind")
 
 
 def needs_images(checked: Checked) -> Iterator[Problem]:
     """What works on the lines of images is given images."""
-    spec = checked.spec
-    if spec.data.source.kind not in TABLES:
+    source = checked.spec.data.source.kind
+    if GIVES.get(source) in ("a table", "text"):
+        yield from without_images(_named(checked), f"{source} is {GIVES[source]}")
+
+
+def needs_text(checked: Checked) -> Iterator[Problem]:
+    """What works on tokens is given text."""
+    source = checked.spec.data.source.kind
+    if GIVES.get(source, "text") != "text":
+        yield from without_text(_named(checked), f"{source} gives {GIVES[source]}")
+
+
+def unfit_for_text(checked: Checked) -> Iterator[Problem]:
+    """Nothing computes with the numbers of tokens, which are names."""
+    data = checked.spec.data
+    source = data.source.kind
+    if GIVES.get(source) != "text":
         return
-    places: list[tuple[Path, str]] = []
-    places += [
-        (("data", "augment", i), a.kind)
-        for i, a in enumerate(spec.data.augment)
-        if a.kind in NEED_IMAGES["augmentations"]
-    ]
-    places += [(("model",), spec.model.kind)] if spec.model.kind in NEED_IMAGES["models"] else []
-    for path, kind in places:
-        message = f"{kind} needs images, and {spec.data.source.kind} is a table"
-        yield Problem("needs-images", (*path, "kind"), message, reads=((*path, "kind"), (*SOURCE, "kind")))
+    yield from with_text(_named(checked), f"{source} gives text")
+    if data.normalize.kind != "none":
+        message = (
+            f"{data.normalize.kind} computes with numbers, and {source} gives text, whose tokens are no quantities"
+        )
+        path: Path = ("data", "normalize")
+        reads = ((*path, "kind"), SOURCE_KIND)
+        yield Problem("unfit-for-text", path, message, "write none, or leave it out", reads=reads)
+    if data.layout != "source":
+        message = f"layout {data.layout} is one of images and tables, and {source} gives text"
+        path = ("data", "layout")
+        hint = "leave it out: a sample of text is a row of tokens"
+        yield Problem("unfit-for-text", path, message, hint, reads=(path, SOURCE_KIND))
+
+
+Named = tuple[str, Path, str]
+"""A component by its group, the place of its kind, and the kind."""
+
+
+def _named(checked: Checked) -> Iterator[Named]:
+    """What is given the data, or what a model makes of it."""
+    spec = checked.spec
+    yield "models", ("model", "kind"), spec.model.kind
+    if isinstance(backbone := spec.model.args.get("backbone"), dict) and spec.model.kind == FROZEN_BACKBONE:
+        yield "models", ("model", "backbone", "kind"), backbone["kind"]
+    for index, augmentation in enumerate(spec.data.augment):
+        yield "augmentations", ("data", "augment", index, "kind"), augmentation.kind
+    for index, metric in enumerate(spec.objective.metrics):
+        yield "metrics", ("objective", "metrics", index, "kind"), metric.kind
+
+
+def without_images(named: Iterable[Named], found: str) -> Iterator[Problem]:
+    """Which of the components cannot do without images. `found` says what there is instead."""
+    for group, path, kind in named:
+        if kind in NEED_IMAGES.get(group, ()):
+            yield Problem("needs-images", path, f"{kind} needs images, and {found}", reads=(path, SOURCE_KIND))
+
+
+def without_text(named: Iterable[Named], found: str) -> Iterator[Problem]:
+    """Which of the components cannot do without text. `found` says what there is instead."""
+    hint = "sources of text are text_file and python_docs"
+    for group, path, kind in named:
+        if kind in NEED_TEXT.get(group, ()):
+            yield Problem("needs-text", path, f"{kind} needs text, and {found}", hint, reads=(path, SOURCE_KIND))
+
+
+def with_text(named: Iterable[Named], found: str) -> Iterator[Problem]:
+    """Which of the components can do nothing with text. `found` says that there is text."""
+    for group, path, kind in named:
+        if kind not in UNFIT_FOR_TEXT.get(group, ()):
+            continue
+        message, hint = f"{kind} computes with numbers, and {found}, whose tokens are no quantities", None
+        if group == "models":
+            hint = "use decoder, or a model of your own that embeds tokens"
+        elif group == "metrics":
+            message = f"{kind} ranks all predictions anew for each class, and {found}, in which every token is a class"
+            hint = "bits_per_character, perplexity and accuracy measure a language model"
+        yield Problem("unfit-for-text", path, message, hint, reads=(path, SOURCE_KIND))
 
 
 def known_facts(checked: Checked) -> Iterator[Problem]:
@@ -67,5 +147,5 @@ def batch_too_large(checked: Checked) -> Iterator[Problem]:
         yield Problem("batch-too-large", path, message, severity="warning", reads=reads)
 
 
-DATA_RULES: tuple[Rule, ...] = (needs_images, known_facts, batch_too_large)
+DATA_RULES: tuple[Rule, ...] = (needs_images, needs_text, unfit_for_text, known_facts, batch_too_large)
 """What the data of known sources has to do with the rest."""

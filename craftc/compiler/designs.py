@@ -14,7 +14,7 @@ from typing import Any
 from craftc.compiler.problem import Problem, show
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.variant_names import short_names, value_names
-from craftc.schemas.spec import Ablation
+from craftc.schemas.spec import Ablation, Spec
 
 FULL = "full"
 BASE = "base"
@@ -176,3 +176,8 @@ def _numbered(variant: Variant, taken: Mapping[str, Variant]) -> Variant:
     while f"{variant.name}#{count}" in taken:
         count += 1
     return replace(variant, name=f"{variant.name}#{count}")
+
+
+def is_searched(spec: Spec, variant: str) -> bool:
+    """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
+    return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))

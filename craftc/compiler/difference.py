@@ -24,7 +24,7 @@ def differences(one: Any, other: Any, place: Path = ()) -> Iterable[Difference]:
                 yield (*place, key), GONE
             elif key not in one:
                 yield (*place, key), other[key]
-            else:
+            elif one[key] is not other[key]:
                 yield from differences(one[key], other[key], (*place, key))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for index, (item, there) in enumerate(zip(one, other, strict=True)):

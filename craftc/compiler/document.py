@@ -8,24 +8,48 @@ from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, Related
 
 SPACE: Path = ("search", "space")
 Scalar = str | int | float | bool | None
+Span = tuple[int, int, int, int]
+"""Line and column where a text begins and where it ends, from 1, the end exclusive. Every value has one, and few are
+told of: only of those is a `Range` made."""
+
+
+def range_of(filename: str, span: Span) -> Range:
+    """The same as it is told."""
+    line, column, last, end = span
+    return Range(filename=filename, start=Position(line=line, column=column), end=Position(line=last, column=end))
 
 
 @dataclass(slots=True)
 class Node:
-    """A value and the range of its text, which stands in the file `filename`.
+    """A value and the span of its text, which stands in the file `filename`.
 
     `size` counts the nodes beneath it, itself included, and `depth` the levels, aliases expanded. `variables` are the
     environment variables that a text was made with. `is_flow`: a mapping or sequence in brackets.
     """
 
     value: "Scalar | list[Node] | dict[str, tuple[Node, Node]]"
-    start: Position
-    end: Position
+    span: Span
     filename: str
     size: int = 1
     depth: int = 1
     variables: tuple[str, ...] = ()
     is_flow: bool = False
+
+    @property
+    def start(self) -> Position:
+        """Where its text begins."""
+        return Position(line=self.span[0], column=self.span[1])
+
+    @property
+    def end(self) -> Position:
+        """Where its text ends, exclusive."""
+        return Position(line=self.span[2], column=self.span[3])
+
+    @property
+    def range(self) -> Range:
+        """Where its text stands; of a list or mapping, where it begins."""
+        span = (*self.span[:2], *self.span[:2]) if isinstance(self.value, dict | list) else self.span
+        return range_of(self.filename, span)
 
     def plain(self) -> Any:
         """The value as plain Python: None, bool, int, float, str, list and dict."""
@@ -79,13 +103,11 @@ class Document:
                 key, is_there = False, False
                 break
         if key_node is None and node is self.root and isinstance(node.value, dict):
-            return Range(filename=node.filename, start=node.start, end=node.start)
-        is_short = is_there and node.is_flow and node.start.line == node.end.line
+            return node.range
+        is_short = is_there and node.is_flow and node.span[0] == node.span[2]
         by_key = key or (isinstance(node.value, dict | list) and not is_short)
         shown = key_node if key_node is not None and by_key else node
-        if isinstance(shown.value, dict | list) and not (shown is node and is_short):
-            return Range(filename=shown.filename, start=shown.start, end=shown.start)
-        return Range(filename=shown.filename, start=shown.start, end=shown.end)
+        return range_of(shown.filename, shown.span) if shown is node and is_short else shown.range
 
     def diagnose(
         self,
@@ -126,12 +148,8 @@ class Document:
         if where.start.line != where.end.line or num_quotes not in (0, 2):
             return where
         first = where.start.column + num_quotes // 2
-        return where.model_copy(
-            update={
-                "start": Position(line=where.start.line, column=first + within[0]),
-                "end": Position(line=where.start.line, column=first + within[1]),
-            }
-        )
+        line = where.start.line
+        return Range(where.filename, Position(line, first + within[0]), Position(line, first + within[1]))
 
 
 def included_by(filename: str, included: Mapping[str, Range]) -> tuple[Related, ...]:

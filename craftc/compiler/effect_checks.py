@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from craftc.compiler.checks import Checked, Rule
+from craftc.compiler.checks import Checked, Rule, written_at
+from craftc.compiler.data_checks import GIVES, SOURCE_KIND
 from craftc.compiler.problem import Problem
 from craftc.compiler.tree import touch
 from craftc.schemas.diagnostic import Path, parse_path
@@ -67,6 +68,19 @@ def seed_of_nothing(checked: Checked) -> Iterator[Problem]:
         yield _idle(("data", "source", "seed"), message, *reads, hint="data.splits.seed shuffles the samples")
 
 
+def splits_of_text(checked: Checked) -> Iterator[Problem]:
+    """How samples are drawn into splits is said of samples that are drawn."""
+    data = checked.spec.data
+    if GIVES.get(data.source.kind) != "text":
+        return
+    place: Path = ("data", "splits")
+    message = f"nothing is drawn: the splits of {data.source.kind} are stretches of its text, one after the other"
+    if data.splits.stratify and "stratify" in written_at(checked.written, place):
+        yield _idle((*place, "stratify"), message, SOURCE_KIND)
+    if data.splits.seed:
+        yield _idle((*place, "seed"), message, SOURCE_KIND)
+
+
 def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:
     """A sweep is gathered where W&B is told of the runs at all."""
     wandb = checked.spec.report.wandb
@@ -98,6 +112,7 @@ EFFECT_RULES: tuple[Rule, ...] = (
     phase_without_epochs,
     plateau_never_reached,
     seed_of_nothing,
+    splits_of_text,
     sweep_of_nothing,
 )
 """What in an experiment changes nothing."""

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -14,16 +14,16 @@ from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
-from craftc.compiler.lower import SECTIONS
-from craftc.compiler.parse import MAX_DEPTH
 from craftc.compiler.parts import Assembled, Built, Parts
-from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of
+from craftc.compiler.problem import MAX_TOLD, Problem
 from craftc.compiler.recall import Recalled
 from craftc.compiler.resolve import resolve
+from craftc.compiler.revise import revise
 from craftc.compiler.rules import EXPERIMENT_RULES
-from craftc.compiler.tree import Touching, copy_tree, count_values, look_up, set_path
-from craftc.compiler.validate import validate
-from craftc.compiler.variant import Setting, Variant
+from craftc.compiler.tree import Touching, copy_tree, count_values
+from craftc.compiler.validate import Validated, validate
+from craftc.compiler.variant import Variant
+from craftc.compiler.vary import vary
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Ablation, Spec
 
@@ -62,8 +62,11 @@ class Expansion:
     problems: list[Problem]
 
 
-def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
-    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it."""
+def expand(base: Checked, validated: Validated, base_problems: list[Problem]) -> Expansion:
+    """Resolve, validate and check every variant, telling each mistake once, where the ablation makes it.
+
+    `validated` is what `base` was made of.
+    """
     ablation = base.spec.ablation
     problem = too_large(base)
     if problem is not None:
@@ -74,21 +77,22 @@ def expand(base: Checked, base_problems: list[Problem]) -> Expansion:
     filters = Filters(ablation)
     designed = design(ablation)
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)
-    parts = _parts(base, designed.variants, base_problems)
-    rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
+    parts = make_parts(base, validated, designed.variants)
+    broken = RecalledRules()
     for variant in designed.variants:
-        source: Checked | Assembled | None = parts.assemble(variant) if parts is not None else None
+        assembled = parts.assemble(variant) if parts is not None else None
+        source: Checked | Assembled | None = assembled
         if not variant.settings:  # what is wrong with it is told already
-            own = base.spec.model_copy(update={"ablation": Ablation()})
+            own = base.spec.changed(ablation=Ablation())
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
-        if parts is None or source is None:
+        if parts is None or assembled is None:
             source, found = resolve_variant(base, variant)
             num_alone += 1
             if num_alone > most_alone:
                 return Expansion((), [too_much(len(designed.variants), count_values(base.written))])
         else:
-            found = [*parts.root.validated.problems, *(problem for rule in rules for problem in rule(source))]
+            found = [*parts.root.validated.problems, *broken(assembled)]
         num_errors += sum(problem.severity == "error" for problem in found)
         for problem in islice(found, 2 * MAX_TOLD):
             inherited = (problem.code, problem.path, problem.message) in known
@@ -116,11 +120,29 @@ def _asks_for_more(ablation: Ablation) -> bool:
     return bool(ablation.features or ablation.grid or ablation.zip)
 
 
-def _parts(base: Checked, variants: Sequence[Variant], base_problems: list[Problem]) -> Parts | None:
+def make_parts(base: Checked, validated: Validated, variants: Sequence[Variant]) -> Parts | None:
     """What the variants are put together from; None where each has to be made by itself."""
-    if len(variants) < FEW or any(problem.severity == "error" for problem in base_problems):
+    if len(variants) < FEW or any(problem.severity != "note" for problem in validated.problems):
         return None
-    return Parts(base, variants, partial(_build, base))
+    own = base.spec.changed(ablation=Ablation())
+    root = Built(base.written, replace(validated, spec=own))
+    return Parts(base, variants, root, partial(_build, base), partial(revise, base))
+
+
+class RecalledRules:
+    """The rules between fields, each asked once of all variants that are alike to it."""
+
+    def __init__(self) -> None:
+        self._rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
+        self._is_new = True
+
+    def __call__(self, variant: Assembled) -> list[Problem]:
+        """What the variant breaks."""
+        found = [problem for rule in self._rules for problem in rule(variant)]
+        if self._is_new:  # most rules have nothing to do with what varies
+            self._rules = [rule for rule in self._rules if not rule.is_always(())]
+            self._is_new = False
+        return found
 
 
 def _broken(rule: Rule, checked: Checked) -> tuple[Problem, ...]:
@@ -141,53 +163,9 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Checked | None, li
 def _build(base: Checked, variant: Variant) -> Built:
     """A variant resolved and validated by itself."""
     written = {key: copy_tree(value) for key, value in base.written.items() if key != "ablation"}
-    # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
-    unsettable: list[Problem] = []
-    for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
-        problem = _not_settable(setting)
-        _write_default_lists(written, setting.target, base.tree)
-        if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
-            problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
-        if problem is not None:
-            unsettable.append(problem)
+    unsettable = vary(written, variant, base.tree)
     written = resolve(written)
-    return Built(written, validate(written, base.catalogue), tuple(unsettable))
-
-
-def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
-    """Write out a list that is left to its default where a path leads into it: `training.optimizer.betas.0`."""
-    for length in (i for i, part in enumerate(target) if isinstance(part, int)):
-        try:
-            default = look_up(complete, target[:length])
-        except KeyError:
-            return
-        if isinstance(default, list) and not _is_there(written, target[:length]):
-            set_path(written, target[:length], copy_tree(default))
-
-
-def _is_there(tree: dict[str, Any], path: Path) -> bool:
-    try:
-        look_up(tree, path)
-    except KeyError:
-        return False
-    return True
-
-
-def _not_settable(setting: Setting) -> Problem | None:
-    """Only what decides a result can be varied."""
-    section = setting.target[0]
-    if len(setting.target) > MAX_DEPTH:
-        message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
-        return Problem("unknown-factor", setting.target, message)
-    if section in SECTIONS:
-        return None
-    if section in Spec.model_fields:
-        message = f'"{setting.path}" cannot be varied: it makes no other experiment'
-        hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
-    else:
-        message = f'there is no "{setting.path}" to set'
-        hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
-    return Problem("unknown-factor", setting.target, message, hint)
+    return Built(written, validate(written, base.catalogue), unsettable)
 
 
 def untainted(problems: list[Problem], tainted: frozenset[Path]) -> list[Problem]:

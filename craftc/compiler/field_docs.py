@@ -73,7 +73,7 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
             known = [p.name for p in entry.parameters if p.name != ANY_OTHER]
             hint = did_you_mean(argument, known) or f"it takes {one_of(known)}"
             raise UnknownPathError(f'{entry.kind} has no argument "{argument}"; {hint}')
-        entry = entry.model_copy(update={"parameters": (found,)})
+        entry = entry._replace(parameters=(found,))
     rows = tuple(
         (
             "any other" if p.name == ANY_OTHER else p.name,

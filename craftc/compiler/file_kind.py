@@ -24,8 +24,8 @@ def file_kind(root: Node) -> FileKind | None:
     if 2 * sum(_is_factor(key) for key in keys) > len(keys):
         return "search space"
     # Many YAML files have a name and a description; they alone say nothing.
-    sections = [key for key in keys if key in Spec.model_fields and key not in ("name", "description", "seed")]
-    own = [key for key in keys if key in Spec.model_fields]
+    sections = [key for key in keys if key in Spec.fields and key not in ("name", "description", "seed")]
+    own = [key for key in keys if key in Spec.fields]
     if not sections or 2 * len(own) <= len(keys):
         return None
     return "spec" if "name" in keys else "base"

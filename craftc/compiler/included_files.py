@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from craftc.compiler.document import Document, Node, included_by
+from craftc.compiler.document import Document, Node, included_by, range_of
 from craftc.compiler.file_kind import FileKind, file_kind
 from craftc.compiler.nearest import nearest
 from craftc.compiler.parse import MAX_BYTES, parse
@@ -31,14 +31,13 @@ class IncludedFiles:
 
     def report(self, problem: Problem, node: Node) -> None:
         """Tell a mistake at the node that makes it, and who included that node's file."""
-        end = node.start if isinstance(node.value, dict | list) else node.end
         self.diagnostics.append(
             Diagnostic(
                 code=problem.code,
                 message=problem.message,
                 hint=problem.hint,
                 path=format_path(problem.path),
-                range=Range(filename=node.filename, start=node.start, end=end),
+                range=node.range,
                 related=included_by(node.filename, self.included),
             )
         )
@@ -64,10 +63,10 @@ class IncludedFiles:
         if text is None:
             return None
         self.texts[filename] = text
-        self.included.setdefault(filename, Range(filename=named.filename, start=named.start, end=named.end))
+        self.included.setdefault(filename, range_of(named.filename, named.span))
         document, diagnostics = _parse_once(text, filename) if len(text) <= _SHORT else parse(text, filename)
         chain = included_by(filename, self.included)
-        self.diagnostics += [found.model_copy(update={"related": (*found.related, *chain)}) for found in diagnostics]
+        self.diagnostics += [found._replace(related=(*found.related, *chain)) for found in diagnostics]
         if document is None:
             return None
         if not isinstance(document.root.value, dict):

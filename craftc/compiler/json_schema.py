@@ -1,18 +1,15 @@
-"""The language as a JSON Schema (draft 2020-12): the sections from their models, the components from the catalogue."""
+"""The language as a JSON Schema (draft 2020-12): sections by their annotations, components by the catalogue."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
-
 from craftc.compiler.component_fields import component_fields
+from craftc.compiler.section_schema import section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
-from craftc.schemas.spec import Component, Spec
+from craftc.schemas.spec import Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
@@ -42,38 +39,10 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
 
 def spec_schema() -> dict[str, Any]:
     """The schema of the sections, with any mapping that has a `kind` in the place of components."""
-    schema: dict[str, Any] = _without_titles(Spec.model_json_schema(schema_generator=_Generator))
+    schema = section_schema(Spec)
     # Not written, it is not off: the best epoch is then that of the least valid/loss.
     del schema["$defs"]["Evaluation"]["properties"]["select"]["default"]
     return schema
-
-
-class _Generator(GenerateJsonSchema):
-    """Says `none` where a field can be switched off, never null, and tells defaults as they would be written."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        # OrNone is the only one in the language.
-        return {"anyOf": [self.generate_inner(schema["schema"]), {"const": "none"}]}
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        fragment = self.generate_inner(schema["schema"])
-        factory: Any = schema.get("default_factory")
-        default = _written(factory() if factory else schema.get("default"))
-        if default is None and {"const": "none"} in fragment.get("anyOf", []):
-            default = "none"
-        return fragment if default is None else {**fragment, "default": default}
-
-
-def _written(value: Any) -> Any:
-    """A default as a spec would say it; None for what it would leave out."""
-    if isinstance(value, Component):
-        return value.kind
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_unset=True) or None
-    return [_written(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -134,13 +103,6 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = Tr
 def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
     """The schema of one component by itself."""
     return {"$schema": DIALECT, **_entry(entry, {}, refers=False)}
-
-
-def _without_titles(value: Any) -> Any:
-    """pydantic titles every field by its own name, which tells a reader nothing."""
-    if isinstance(value, dict):
-        return {k: _without_titles(v) for k, v in value.items() if not (k == "title" and isinstance(v, str))}
-    return [_without_titles(item) for item in value] if isinstance(value, list) else value
 
 
 def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from typing import Any
 from craftc.compiler.checks import REGULARIZED, Checked
 from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.recorded_metrics import mode_of, selection
+from craftc.compiler.shipped_text import settle
 from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.compiler.value_type import is_file
 from craftc.compiler.watched import plain
 from craftc.compiler.weights import DIGEST, Trained, WeightsError, no_store, of_trial
 from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluation"}
@@ -26,7 +28,7 @@ def lower(spec: Spec, catalogue: Catalogue, folder: Path, trained: Trained = no_
 
     `folder` is what relative paths in the spec start from; `trained` knows the trials that weights are taken from.
     """
-    tree = spec.model_dump(mode="json", include=SECTIONS)
+    tree = {name: section for name, section in as_tree(spec).items() if name in SECTIONS}
     variant = Checked(spec, tree, tree, catalogue)
     return {name: lower_section(name, variant, folder, trained)[0] for name in tree}
 
@@ -43,6 +45,8 @@ def lower_section(
     if name == "data" and section["layout"] == "source":
         # A trial that asks for no other shape is the trial that it was before there was a choice.
         del section["layout"]
+    if name == "data":
+        settle(section["source"])
     for key, target in REGULARIZED.items():
         if name == "regularization":
             del section[key]
@@ -50,7 +54,7 @@ def lower_section(
             look_up(section, target[1:])[key] = value
     if name == "evaluation":
         select = selection(spec)
-        section["select"] = "none" if select is None else select.model_dump(mode="json")
+        section["select"] = "none" if select is None else as_tree(select)
     for steering in _steering(name, section):
         if steering["mode"] == "infer":
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)

@@ -8,13 +8,12 @@ away what the base has.
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import get_args, get_origin
-
-from pydantic import BaseModel
+from typing import get_origin
 
 from craftc.compiler.component_fields import component_fields
 from craftc.compiler.document import Node
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section
 from craftc.schemas.spec import Component, Spec
 
 OWN = ("name", "description", "extends")
@@ -39,15 +38,14 @@ def merge_entries(base: Node, over: Node) -> Node:
 def open_places() -> frozenset[Path]:
     """The sections whose keys are the user's own."""
 
-    def walk(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
-        if model.model_config.get("extra") == "allow" and not issubclass(model, Component):
+    def walk(section: type[Section], prefix: Path) -> Iterator[Path]:
+        if section.open_to is not None and not issubclass(section, Component):
             yield prefix
-        for name, field in model.model_fields.items():
-            for part in (field.annotation, *get_args(field.annotation)):
-                if get_origin(part) is dict:
-                    yield (*prefix, name)
-                elif isinstance(part, type) and issubclass(part, BaseModel):
-                    yield from walk(part, (*prefix, name))
+        for name, field in section.fields.items():
+            if any(get_origin(part) is dict for part in field.parts):
+                yield (*prefix, name)
+            for inner in field.sections:
+                yield from walk(inner, (*prefix, name))
 
     return frozenset(walk(Spec, ()))
 
@@ -87,7 +85,7 @@ def _like(node: Node, entries: Entries) -> Node:
     """A mapping of these entries at the place of another."""
     size = 1 + sum(key.size + value.size for key, value in entries.values())
     depth = 1 + max((value.depth for _, value in entries.values()), default=0)
-    return Node(entries, node.start, node.end, node.filename, size, depth)
+    return Node(entries, node.span, node.filename, size, depth)
 
 
 def _reserved(path: Path) -> frozenset[str] | None:

@@ -1,12 +1,10 @@
-"""A value that pydantic refused to a Problem in the user's words."""
+"""A value that does not fit to a Problem in the user's words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
-from typing import Any, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from craftc.compiler.component_fields import ComponentField, component_fields
 from craftc.compiler.nearest import nearest
@@ -17,40 +15,37 @@ from craftc.compiler.tree import look_up
 from craftc.compiler.value_type import describe, options
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.fit import Misfit, MisfitKind
+from craftc.schemas.section import Section
 from craftc.schemas.spec import Spec
 
-_BOUND_ERRORS = {
-    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of",
-    "too_short", "too_long", "string_too_short", "string_too_long",
-}  # fmt: skip
 MAX_OWNERS = 3
 """Places that a message names for a key that stands in the wrong one."""
-_NO_COMPONENT = {"model_type", "model_attributes_type", "list_type", "tuple_type", "dict_type"}
 
 
-def section_problems(error: ValidationError, tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
+def section_problems(misfits: Sequence[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
     """One problem for each place, however many branches of a union complained there or within it."""
-    places = islice(by_place(error, tree).items(), MAX_TOLD + 1)
+    places = islice(by_place(misfits).items(), MAX_TOLD + 1)
     return [_section_problem(path, items, tree, catalogue) for path, items in places]
 
 
-def _section_problem(path: Path, items: list[Any], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
-    types = {item["type"] for item in items}
-    if "extra_forbidden" in types:
+def _section_problem(path: Path, found: list[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
+    kinds = {misfit.kind for misfit in found}
+    if "unknown" in kinds:
         known = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
         return unknown_key(path, known, f"expected {one_of(known)}", catalogue)
-    if "missing" in types:
+    if "missing" in kinds:
         return _missing_key(path, tree, catalogue)
-    value = items[0]["input"]
+    value = found[0].value
     if value is None:
         return empty_value(path)
-    if "string_pattern_mismatch" in types:
+    if "pattern" in kinds:
         message = f'"{format_path(path)}" is {show(value)}; it names a folder: letters, digits, ".", "_" and "-" only'
         return Problem("wrong-name", path, message)
     component = component_field(path)
-    if component is not None and types & _NO_COMPONENT:
+    if component is not None and "type" in kinds:
         return _no_component(path, value, component)
-    problem = wrong_value(path, value, fragment_at(path), types)
+    problem = wrong_value(path, value, fragment_at(path), kinds)
     named = list(fragment_at(path[:-1]).get("properties", {})) if path else []
     if problem.hint is None and path and path[-1] not in named:
         # A split may have any name, so that a misspelt key beside the splits is taken for one.
@@ -58,30 +53,13 @@ def _section_problem(path: Path, items: list[Any], tree: dict[str, Any], catalog
     return problem
 
 
-def by_place(error: ValidationError, value: Any) -> dict[Path, list[Any]]:
-    """pydantic's complaints by the innermost place: a union complains of the whole too where an item is mistaken."""
-    by_path: dict[Path, list[Any]] = {}
-    for item in error.errors(include_url=False, include_context=False):
-        by_path.setdefault(_data_path(item["loc"], value, item["type"]), []).append(item)
+def by_place(misfits: Sequence[Misfit]) -> dict[Path, list[Misfit]]:
+    """Misfits by the innermost place: a union complains of the whole too where an item is mistaken."""
+    by_path: dict[Path, list[Misfit]] = {}
+    for misfit in misfits:
+        by_path.setdefault(misfit.path, []).append(misfit)
     outer = {path[:length] for path in by_path for length in range(len(path))}
-    return {path: items for path, items in by_path.items() if path not in outer}
-
-
-def _data_path(loc: tuple[str | int, ...], tree: Any, error_type: str) -> Path:
-    """pydantic's place without the names of the union branches that it tried."""
-    path: list[str | int] = []
-    value: Any = tree
-    for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        if isinstance(value, dict) and part in value and part != "[key]":
-            path.append(part)
-            value = value[str(part)]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            path.append(part)
-            value = value[part]
-        elif last and error_type in ("missing", "extra_forbidden"):
-            path.append(part)
-    return tuple(path)
+    return {path: found for path, found in by_path.items() if path not in outer}
 
 
 def empty_value(path: Path) -> Problem:
@@ -143,34 +121,27 @@ def _sections() -> dict[str, list[Path]]:
     """Each key of the language, and the sections that have it."""
     found: dict[str, list[Path]] = {}
 
-    def walk(model: type[BaseModel], prefix: Path) -> None:
-        for key, field in model.model_fields.items():
+    def walk(section: type[Section], prefix: Path) -> None:
+        for key, field in section.fields.items():
             owners = found.setdefault(key, [])
             if prefix not in owners:
                 owners.append(prefix)
-            for inner in _models(field.annotation):
+            for inner in field.sections:
                 walk(inner, (*prefix, key))
 
     walk(Spec, ())
     return found
 
 
-def _models(annotation: Any) -> Iterable[type[BaseModel]]:
-    """The sections that a field holds as they are; those of a list or mapping have no path of their own."""
-    for inner in (annotation, *get_args(annotation)):
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield inner
-
-
-def wrong_value(path: Path, value: Any, fragment: dict[str, Any], types: set[str]) -> Problem:
+def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[MisfitKind]) -> Problem:
     expected = describe(fragment)
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
-    if types & _BOUND_ERRORS:
+    if "bounds" in kinds:
         return Problem("out-of-bounds", path, message)
     takes_numbers = any(_takes_numbers(part) for part in options(fragment))
     in_quotes = takes_numbers and isinstance(value, str) and _is_number(value)
     hint = "a number stands without quotes" if in_quotes else None
-    if types <= {"literal_error", "enum"} or ("literal_error" in types and isinstance(value, str)):
+    if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         return Problem("unknown-choice", path, message, hint or did_you_mean(str(value), choices))
     return Problem("wrong-type", path, message, hint)

@@ -6,6 +6,7 @@ Their source is read, and never imported.
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -39,7 +40,7 @@ def with_own(catalogue: Catalogue, tree: Any, spec: Path) -> Catalogue:
                 own[group, kind] = read
             else:
                 unreadable[group, kind] = read
-    return catalogue.model_copy(update={"own": own, "unreadable": unreadable})
+    return replace(catalogue, own=own, unreadable=unreadable)
 
 
 def _too_many(kind: str) -> Iterator[tuple[str, Unreadable]]:

@@ -6,16 +6,26 @@ forgets where scalars ended. Scalars follow the core schema of YAML 1.2.2, secti
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
+from yaml.error import YAMLError
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
-from craftc.compiler.document import Document, Node, Scalar
+from craftc.compiler.document import Document, Node, Scalar, Span, range_of
 from craftc.compiler.problem import MAX_TOLD, show
-from craftc.compiler.syntax_error import split_lines, syntax_error
+from craftc.compiler.syntax_error import directive_error, split_lines, syntax_error
 from craftc.compiler.yaml_events import yaml_events
-from craftc.schemas.diagnostic import Diagnostic, Position, Range
+from craftc.schemas.diagnostic import Diagnostic, Position
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
@@ -38,6 +48,12 @@ _PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)[ \t]*")
 _INDENT = re.compile(r"[ \t]*")
 
 
+# What a plain scalar begins with that is not text.
+_NO_TEXT_BEGINS = frozenset("-+.0123456789~nNtTfF")
+Place = tuple[int, int]
+"""Line and column, from 1."""
+
+
 class _RefusedError(Exception):
     """The document cannot be read further."""
 
@@ -46,11 +62,11 @@ class _RefusedError(Exception):
         self.diagnostic = diagnostic
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     """A mapping or sequence whose end has not come yet."""
 
-    start: Position
+    start: Place
     anchor: str | None
     is_mapping: bool
     is_flow: bool
@@ -60,7 +76,7 @@ class _Open:
 def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
     """Read one document. The tree is None where the text is no YAML or goes beyond the bounds above."""
     if len(text.encode("utf-8", errors="surrogatepass")) > MAX_BYTES:
-        where = Range(filename=filename, start=_FIRST, end=_FIRST)
+        where = range_of(filename, _FIRST)
         message = f"the file is larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
     builder = _Builder(text, filename)
@@ -70,21 +86,21 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
     except _RefusedError as refused:
         builder.diagnostics.append(refused.diagnostic)
         return None, builder.diagnostics
-    except (YAMLError, ValueError) as error:  # ruamel raises ValueError on some odd escapes and directives
+    except (YAMLError, ValueError, OverflowError) as error:  # the last two of escapes beyond Unicode
         builder.diagnostics.append(syntax_error(error, text, filename, builder.open_bracket))
         return None, builder.diagnostics
     if builder.root is None:
-        where = Range(filename=filename, start=_FIRST, end=_FIRST)
+        where = range_of(filename, _FIRST)
         builder.diagnostics.append(Diagnostic(code="empty-document", message="the file holds no spec", range=where))
         return None, builder.diagnostics
     return Document(filename, builder.root), builder.diagnostics
 
 
-_FIRST = Position(line=1, column=1)
+_FIRST: Span = (1, 1, 1, 1)
 
 
-def _position(mark: Any) -> Position:
-    return Position(line=mark.line + 1, column=mark.column + 1)
+def _place(mark: Any) -> Place:
+    return mark.line + 1, mark.column + 1
 
 
 class _Builder:
@@ -100,39 +116,41 @@ class _Builder:
         self._num_nodes = 0
         self._num_expanded = 0
         self._num_documents = 0
-        self._last_end = _FIRST
+        self._last_end: Place = (1, 1)
+        self._take: dict[type, Callable[[Any], None]] = {
+            DocumentStartEvent: self._start_document,
+            MappingStartEvent: self._start_collection,
+            SequenceStartEvent: self._start_collection,
+            MappingEndEvent: self._end_collection,
+            SequenceEndEvent: self._end_collection,
+            ScalarEvent: self._scalar,
+            AliasEvent: self._alias,
+        }
 
     @property
     def open_bracket(self) -> Position | None:
         """Where the innermost list or mapping in brackets begins that has not ended yet."""
         starts = (opened.start for opened in reversed(self._open) if opened.is_flow)
         # A pair in a list, [a: 1], is a mapping without brackets of its own.
-        return next((start for start in starts if self.lines[start.line - 1][start.column - 1] in "{["), None)
+        start = next((start for start in starts if self.lines[start[0] - 1][start[1] - 1] in "{["), None)
+        return None if start is None else Position(line=start[0], column=start[1])
 
     def take(self, event: Any) -> None:
         """Handle one event of the parser."""
-        match type(event).__name__:
-            case "DocumentStartEvent":
-                self._start_document(event)
-            case "MappingStartEvent" | "SequenceStartEvent":
-                self._start_collection(event)
-            case "MappingEndEvent" | "SequenceEndEvent":
-                self._end_collection(event)
-            case "ScalarEvent":
-                self._scalar(event)
-            case "AliasEvent":
-                self._alias(event)
+        take = self._take.get(type(event))
+        if take is not None:
+            take(event)
 
-    def _report(self, code: str, message: str, start: Position, end: Position, hint: str | None = None) -> Diagnostic:
-        where = Range(filename=self.filename, start=start, end=end)
-        diagnostic = Diagnostic(code=code, message=message, hint=hint, range=where)
+    def _report(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self._tell(Diagnostic(code=code, message=message, hint=hint, range=range_of(self.filename, span)))
+
+    def _tell(self, diagnostic: Diagnostic) -> None:
         if len(self.diagnostics) == MAX_TOLD:
             raise _RefusedError(diagnostic)
         self.diagnostics.append(diagnostic)
-        return diagnostic
 
     def _refuse(self, code: str, message: str, event: Any) -> _RefusedError:
-        where = Range(filename=self.filename, start=_position(event.start_mark), end=_position(event.end_mark))
+        where = range_of(self.filename, (*_place(event.start_mark), *_place(event.end_mark)))
         return _RefusedError(Diagnostic(code=code, message=message, range=where))
 
     def _start_document(self, event: Any) -> None:
@@ -140,11 +158,7 @@ class _Builder:
         if self._num_documents > 1:
             raise self._refuse("several-documents", "a file holds one spec; this starts a second document", event)
         if event.version is not None or event.tags:
-            message = "a YAML directive changes how the file is read; specs are YAML 1.2 without directives"
-            # The event tells where the document starts, which is after its directives.
-            first = next(i for i, line in enumerate(self.lines) if line.startswith("%"))
-            start, end = (Position(line=first + 1, column=column + 1) for column in (0, len(self.lines[first])))
-            self._report("yaml-directive", message, start, end, "remove the lines that start with %")
+            self._tell(directive_error(self.lines, self.filename))
 
     def _count(self, event: Any, size: int = 1) -> None:
         self._num_nodes += 1
@@ -155,36 +169,31 @@ class _Builder:
             message = f"aliases expand to more than {MAX_EXPANDED_NODES:,} values"
             raise self._refuse("document-too-large", message, event)
 
-    def _own_start(self, event: Any) -> tuple[int, int]:
-        """Line and column, from 0, of a value's own text, behind its anchor and tag; a tag is told of here."""
+    def _own_start(self, event: Any) -> Place:
+        """Where a value's own text begins, behind its anchor and tag; a tag is told of here."""
+        if event.anchor is None and event.tag is None:
+            return _place(event.start_mark)
         line, column = event.start_mark.line, event.start_mark.column
-        if event.anchor is None and event.ctag is None:
-            return line, column
         first, last = line, min(event.end_mark.line, len(self.lines) - 1)
         for line in range(first, last + 1):
             text = self.lines[line]
             while (found := _PROPERTY.match(text, column)) is not None:
                 if found[0].startswith("!"):
-                    start, end = (
-                        Position(line=line + 1, column=column + 1),
-                        Position(line=line + 1, column=found.end(1) + 1),
-                    )
                     message = f"the tag {found[1]} is not allowed; a spec is plain data"
-                    self._report("yaml-tag", message, start, end, "remove the tag")
+                    span = (line + 1, column + 1, line + 1, found.end(1) + 1)
+                    self._report("yaml-tag", message, span, "remove the tag")
                 column = found.end()
             if column < len(text) and text[column] != "#":
-                return line, column
+                return line + 1, column + 1
             column = _INDENT.match(self.lines[line + 1]).end() if line + 1 < len(self.lines) else 0  # type: ignore[union-attr]
-        return event.end_mark.line, event.end_mark.column
+        return _place(event.end_mark)
 
     def _start_collection(self, event: Any) -> None:
         self._count(event)
         if len(self._open) >= MAX_DEPTH:
             raise self._refuse("document-too-large", f"nested more than {MAX_DEPTH} levels deep", event)
-        line, column = self._own_start(event)
-        is_mapping = type(event).__name__ == "MappingStartEvent"
-        start = Position(line=line + 1, column=column + 1)
-        self._open.append(_Open(start, event.anchor, is_mapping, bool(event.flow_style)))
+        is_mapping = type(event) is MappingStartEvent
+        self._open.append(_Open(self._own_start(event), event.anchor, is_mapping, bool(event.flow_style)))
 
     def _end_collection(self, event: Any) -> None:
         opened = self._open.pop()
@@ -192,50 +201,55 @@ class _Builder:
         depth = 1 + max((item.depth for item in opened.items), default=0)
         if depth > MAX_DEPTH:
             raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
-        value = self._mapping(opened.items) if opened.is_mapping else list(opened.items)
-        # A block ends with the last of its items; ruamel's mark is that of whatever comes next.
-        self._last_end = end = _position(event.end_mark) if opened.is_flow else self._last_end
-        self._add(Node(value, opened.start, end, self.filename, size, depth, is_flow=opened.is_flow), opened.anchor)
+        value = self._mapping(opened.items) if opened.is_mapping else opened.items
+        # A block ends with the last of its items; the parser's mark is that of whatever comes next.
+        self._last_end = end = _place(event.end_mark) if opened.is_flow else self._last_end
+        span = (*opened.start, *end)
+        self._add(Node(value, span, self.filename, size, depth, is_flow=opened.is_flow), opened.anchor)
 
     def _scalar(self, event: Any) -> None:
         self._count(event)
-        start, end = self._range(event)
-        plain = event.implicit[0] and event.ctag is None
-        value = self._resolve(event.value, start, end) if plain else event.value
-        if isinstance(value, str) and _SURROGATES.search(value):
+        span = self._span(event)
+        plain = event.implicit[0] and event.tag is None
+        value = self._resolve(event.value, span) if plain else event.value
+        if isinstance(value, str) and not value.isascii() and _SURROGATES.search(value):
             value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
             message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
-            self._report("yaml-syntax", message, start, end, "remove it")
+            self._report("yaml-syntax", message, span, "remove it")
             value = _NO_TEXT.sub("", value)
-        self._add(Node(value, start, end, self.filename), event.anchor)
+        self._add(Node(value, span, self.filename), event.anchor)
 
-    def _range(self, event: Any) -> tuple[Position, Position]:
+    def _span(self, event: Any) -> Span:
         """Where a scalar's text stands. An empty value has none: its key is shown, or its dash."""
         opened = self._open[-1] if self._open else None
-        line, column = self._own_start(event)
-        if event.value == "" and event.style is None and opened is not None:
+        start = self._own_start(event)
+        is_plain = event.style not in ("'", '"', "|", ">")
+        if event.value == "" and is_plain and opened is not None:
             if opened.is_mapping and len(opened.items) % 2:
-                return opened.items[-1].start, opened.items[-1].end
+                return opened.items[-1].span
             if not opened.is_mapping and not opened.is_flow:
                 return self._dash(event)
-        start, end = Position(line=line + 1, column=column + 1), _position(event.end_mark)
-        if (end.line, end.column) < (start.line, start.column):  # nothing stands behind an anchor or a tag
+        end = _place(event.end_mark)
+        if end < start:  # nothing stands behind an anchor or a tag
             start = end
         if event.style in ("|", ">"):
-            last = next((at for at in range(end.line - 2, line, -1) if self.lines[at].strip()), line)
-            end = Position(line=last + 1, column=len(self.lines[last].rstrip()) + 1)
+            first = start[0] - 1
+            last = next((at for at in range(end[0] - 2, first, -1) if self.lines[at].strip()), first)
+            end = last + 1, len(self.lines[last].rstrip()) + 1
         self._last_end = end
-        return start, end
+        return *start, *end
 
-    def _dash(self, event: Any) -> tuple[Position, Position]:
+    def _dash(self, event: Any) -> Span:
         line, column = event.start_mark.line, event.start_mark.column
         before = self.lines[line].rfind("-", 0, column) if line < len(self.lines) else -1
         column = before if before >= 0 else column
-        self._last_end = Position(line=line + 1, column=column + 2)
-        return Position(line=line + 1, column=column + 1), self._last_end
+        self._last_end = line + 1, column + 2
+        return line + 1, column + 1, *self._last_end
 
-    def _resolve(self, text: str, start: Position, end: Position) -> Scalar:
+    def _resolve(self, text: str, span: Span) -> Scalar:
+        if text and text[0] not in _NO_TEXT_BEGINS:
+            return text
         if _NULL.fullmatch(text):
             return None
         if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
@@ -245,15 +259,15 @@ class _Builder:
             number = 2**63 if len(text) > 25 else int(text, 10 if text.lstrip("+-").isdigit() else 0)
             if -(2**63) <= number < 2**63:
                 return number
-            self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", start, end)
+            self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", span)
             return 0
         if _FLOAT.fullmatch(text):
             if math.isfinite(decimal := float(text)):
                 return decimal
-            self._report("number-out-of-range", f"{text[:30]} is beyond the largest number", start, end)
+            self._report("number-out-of-range", f"{text[:30]} is beyond the largest number", span)
             return 0.0
         if _NON_FINITE.fullmatch(text):
-            self._report("number-out-of-range", f"{text} is not a finite number", start, end)
+            self._report("number-out-of-range", f"{text} is not a finite number", span)
             return 0.0
         return text
 
@@ -264,7 +278,7 @@ class _Builder:
             raise self._refuse("yaml-alias", f"there is no anchor &{event.anchor} before this alias", event)
         node = self._anchors[event.anchor]
         self._count(event, node.size)
-        self._last_end = _position(event.end_mark)
+        self._last_end = _place(event.end_mark)
         self._add(node, None)
 
     def _add(self, node: Node, anchor: str | None) -> None:
@@ -283,16 +297,16 @@ class _Builder:
                 merged += value.value if isinstance(value.value, list) else [value]
             elif not isinstance(key.value, str):
                 shown = "a list or mapping" if isinstance(key.value, list | dict) else show(key.value)
-                self._report("key-not-text", f"a key must be text, not {shown}", key.start, key.end, "put it in quotes")
+                self._report("key-not-text", f"a key must be text, not {shown}", key.span, "put it in quotes")
             elif key.value in entries:
-                first = entries[key.value][0].start.line
+                first = entries[key.value][0].span[0]
                 message = f'the key "{key.value}" stands twice in one mapping, first in line {first}'
-                self._report("duplicate-key", message, key.start, key.end, "keep one of the two")
+                self._report("duplicate-key", message, key.span, "keep one of the two")
             else:
                 entries[key.value] = (key, value)
         for base in merged:
             if not isinstance(base.value, dict):
-                self._report("yaml-merge", "<< takes a mapping or a list of mappings", base.start, base.end)
+                self._report("yaml-merge", "<< takes a mapping or a list of mappings", base.span)
                 continue
             for name, entry in base.value.items():
                 entries.setdefault(name, entry)

@@ -18,7 +18,7 @@ from craftc.schemas.spec import Spec
 def as_search(document: Document) -> Document:
     """A search space as a spec that holds nothing else."""
     root = document.root
-    key = replace(root, value="search", end=root.start)
+    key = replace(root, value="search", span=(*root.span[:2], *root.span[:2]))
     search = replace(root, value={"space": (replace(key, value="space"), root)})
     whole: Node = replace(root, value={"search": (key, search)})
     return replace(document, root=whole)

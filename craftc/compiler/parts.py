@@ -5,12 +5,10 @@ component and its kind. Whether a value fits depends on nothing outside its clus
 parts do, and its trees are the base's with the differences of its parts. `docs/decisions/0021-scale.md` says more.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
-
-from pydantic import BaseModel
 
 from craftc.compiler.checks import Checked
 from craftc.compiler.clusters import clusters
@@ -21,6 +19,7 @@ from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.watched import VARIED, Reads, WatchedTree, watch_spec
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, read_section
 from craftc.schemas.spec import Spec
 
 MAX_UNFIT = 200
@@ -51,28 +50,40 @@ class Part:
 
 
 Build = Callable[[Variant], Built]
+Revise = Callable[[Built, Variant], Built | None]
 Key = tuple[int, tuple[int, ...]]
 
 
 class Parts:
     """All parts of the variants of a design, and what each variant has of them."""
 
-    def __init__(self, base: Checked, variants: Sequence[Variant], build: Build) -> None:
-        """`base` has no mistake; `build` resolves and validates a variant by itself."""
+    def __init__(self, base: Checked, variants: Sequence[Variant], root: Built, build: Build, revise: Revise) -> None:
+        """`root` is the spec as written, whose values have no mistake; `build` resolves and validates a variant by
+        itself, and `revise` does it sooner, where it can."""
         self.base = base
-        self._build = build
+        self._build, self._revise = build, revise
         self._variants = variants  # also keeps the settings alive, which are told apart by their ids
-        self.root = build(Variant("", ()))
+        self.root = root
         self.root_trees = self.root.trees
         settings = {id(setting): setting for variant in variants for setting in variant.settings}
         self._cluster_of = clusters({setting.path: setting.target for setting in settings.values()})
-        while merged := self._make():
+        while merged := _overlapping(places := self._make()):
             self._cluster_of = {path: merged.get(index, index) for path, index in self._cluster_of.items()}
+        # The clusters that change a place, and those that change something within it.
+        self._changing: dict[Path, set[int]] = {}
+        self._changing_within: dict[Path, set[int]] = {}
+        for cluster, changed in enumerate(places):
+            for _, place in changed:
+                self._changing.setdefault(place, set()).add(cluster)
+                for length in range(len(place)):
+                    self._changing_within.setdefault(place[:length], set()).add(cluster)
         self._dependents: dict[tuple[Path, bool], frozenset[int]] = {}
-        self._sections: dict[tuple[str, int], tuple[Any, BaseModel]] = {}
+        # Of the root, and of the variant that was asked for last: rule after rule asks for the same one.
+        self._sections: dict[tuple[str, bool], tuple[Any, Section]] = {}
+        self._trees: dict[int, tuple[tuple[int, ...], dict[str, Any]]] = {}
 
-    def _make(self) -> dict[int, int]:
-        """Make the parts of all variants; which clusters are to be one since they change the same place."""
+    def _make(self) -> list[set[tuple[int, Path]]]:
+        """Make the parts of all variants; of each cluster, the places that its parts change, and in which tree."""
         self.num_clusters = max(self._cluster_of.values(), default=-1) + 1
         self._parts: dict[Key, Part | None] = {}
         self._by_number: list[list[Part]] = [[Part(0, ((), (), ()))] for _ in range(self.num_clusters)]
@@ -85,15 +96,14 @@ class Parts:
                     part = None if num_unfit > MAX_UNFIT else self._part(cluster, alone)
                     num_unfit += part is None
                     self._parts[key] = part
-        self._places = [
+        return [
             {(tree, place) for part in parts for tree, changes in enumerate(part.changes) for place, _ in changes}
             for parts in self._by_number
         ]
-        return _overlapping(self._places)
 
     def _part(self, cluster: int, alone: Variant) -> Part | None:
         """The part, or None where the settings do not fit, or bring about anything else that is to be told."""
-        built = self._build(alone)
+        built = self._revise(self.root, alone) or self._build(alone)
         if built.unsettable or built.validated.spec is None:
             return None
         if built.validated.problems != self.root.validated.problems:
@@ -123,26 +133,33 @@ class Parts:
 
     def tree(self, numbers: tuple[int, ...], which: int) -> dict[str, Any]:
         """One of the three trees of a variant, shared with others as far as can be."""
-        parts = (of_cluster[number] for of_cluster, number in zip(self._by_number, numbers, strict=True))
-        changes = [change for part in parts for change in part.changes[which]]
-        return put(self.root_trees[which], changes) if changes else self.root_trees[which]
+        if which not in self._trees or self._trees[which][0] != numbers:
+            parts = (of_cluster[number] for of_cluster, number in zip(self._by_number, numbers, strict=True) if number)
+            changes = [change for part in parts for change in part.changes[which]]
+            tree = put(self.root_trees[which], changes) if changes else self.root_trees[which]
+            self._trees[which] = numbers, tree
+        return self._trees[which][1]
 
-    def section(self, name: str, value: Any) -> BaseModel:
-        """A section's model. What many variants share is made once."""
-        if value is not self.root_trees[1].get(name):
-            return VARIED[name].model_validate(value)
-        if (name, 0) not in self._sections:
-            self._sections[name, 0] = value, VARIED[name].model_validate(value)
-        return self._sections[name, 0][1]
+    def section(self, name: str, value: Any) -> Section:
+        """A section of its values. What many variants share is made once."""
+        key = name, value is self.root_trees[1].get(name)
+        if key not in self._sections or self._sections[key][0] is not value:
+            self._sections[key] = value, read_section(VARIED[name], value)
+        return self._sections[key][1]
+
+    def _reaching(self, path: Path, whole: bool) -> Iterator[int]:
+        """The clusters that change a place, or what holds it, or with `whole` what is in it."""
+        for length in range(len(path) + 1):
+            yield from self._changing.get(path[:length], ())
+        if whole:
+            yield from self._changing_within.get(path, ())
 
     def dependents(self, reads: Iterable[tuple[Path, bool]]) -> tuple[int, ...]:
         """The clusters that can change what was read."""
         found: set[int] = set()
         for read in reads:
             if read not in self._dependents:
-                self._dependents[read] = frozenset(
-                    cluster for cluster, places in enumerate(self._places) if any(_reaches(p, read) for _, p in places)
-                )
+                self._dependents[read] = frozenset(self._reaching(*read))
             found |= self._dependents[read]
         return tuple(sorted(found))
 
@@ -170,7 +187,7 @@ class Assembled:
         sections = self.parts.tree(self.numbers, 1)
         root = self.parts.root.validated.spec
         assert root is not None
-        return root.model_copy(update={name: self.parts.section(name, value) for name, value in sections.items()})
+        return root.changed(**{name: self.parts.section(name, value) for name, value in sections.items()})
 
     def watched(self, reads: Reads) -> Checked:
         """The variant, with all that is read of it noted."""
@@ -200,11 +217,11 @@ class _Watched:
     def _filled(self) -> dict[str, Any]:
         return self._variant.parts.tree(self._variant.numbers, 1)
 
-    def _section(self, name: str) -> BaseModel:
+    def _section(self, name: str) -> Section:
         parts = self._variant.parts
         if name in self._filled:
             return parts.section(name, self._filled[name])
-        section: BaseModel = getattr(parts.root.validated.spec, name)
+        section: Section = getattr(parts.root.validated.spec, name)
         return section
 
 
@@ -234,9 +251,3 @@ def _overlapping(places: Sequence[set[tuple[int, Path]]]) -> dict[int, int]:
         return {}
     kept = {old: new for new, old in enumerate(sorted({first(cluster) for cluster in range(len(places))}))}
     return {cluster: kept[first(cluster)] for cluster in range(len(places))}
-
-
-def _reaches(place: Path, read: tuple[Path, bool]) -> bool:
-    """Whether a change at a place changes what was read."""
-    path, whole = read
-    return path[: len(place)] == place or (whole and place[: len(path)] == path)

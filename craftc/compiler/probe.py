@@ -1,15 +1,17 @@
 """A search's ranges in; what of them does not fit the fields that they set out."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import Checked
-from craftc.compiler.expand import resolve_variant
+from craftc.compiler.expand import RecalledRules, make_parts, resolve_variant
+from craftc.compiler.parts import Parts
 from craftc.compiler.problem import MAX_TOLD, Problem
 from craftc.compiler.search_checks import SPACE, ranges
 from craftc.compiler.tree import touch
+from craftc.compiler.validate import Validated
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import ParameterRange
@@ -23,47 +25,102 @@ _FIELD_CODES = {
 """Mistakes of one value by itself, whatever stands elsewhere."""
 
 
-def probe(base: Checked, variants: Iterable[Variant], known: Iterable[Problem]) -> list[Problem]:
+_Point = tuple[str, Path]
+"""The name of a variant, and where the value stands that is set in it."""
+
+
+@dataclass(frozen=True)
+class _Range:
+    """A range that is looked at, and each of its ends or choices as a setting."""
+
+    form: str
+    settings: tuple[Setting, ...]
+
+    @property
+    def target(self) -> Path:
+        """The place that it is for."""
+        return self.settings[0].target
+
+
+def probe(base: Checked, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]) -> list[Problem]:
     """Set each path to both ends of its range, or to each choice, in every searched variant.
 
     A mistake of the value itself is told wherever it is made. One that stands between fields (a width that the heads do
     not divide) is told where every end makes it and no other searched path could mend it; otherwise such points are
-    refused as they are proposed. Each is told once, at the value in `search.space`.
+    refused as they are proposed. Each is told once, at the value in `search.space`. `validated` is what `base` was
+    made of.
     """
-    points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
+    num_points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
     variants, known = list(variants), list(known)
-    if points * len(variants) > MAX_PROBES:
-        message = (
-            f"{points:,} ends and choices for each of {len(variants):,} variants; at most {MAX_PROBES:,} can be checked"
-        )
+    if num_points * len(variants) > MAX_PROBES:
+        asked = f"{num_points:,} ends and choices for each of {len(variants):,} variants"
+        message = f"{asked}; at most {MAX_PROBES:,} can be checked"
         return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
     # An end that breaks a rule of ranges is not told of a second time.
     mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
+    looked_at = [_range(path, given) for path, given in ranges(base) if (*SPACE, path) not in mistaken]
     searched = [parse_path(path) for path, _ in ranges(base)]
+    points = _points(variants, [found for found in looked_at if found is not None])
+    errors = _errors(base, make_parts(base, validated, tuple(points.values())), points, before)
     for variant in variants:
-        for path, given in ranges(base):
-            if len(given.forms) != 1 or (*SPACE, path) in mistaken:
+        for found in looked_at:
+            if found is None:
                 continue
-            others = [target for target in searched if target != parse_path(path)]
             if len(told) > MAX_TOLD:
                 return list(told.values())
-            for problem in _probe_range(base, variant, path, given, others, before):
+            others = [target for target in searched if target != found.target]
+            for problem in _probe_range(base, variant, found, others, errors):
                 told.setdefault((problem.code, problem.path, problem.message), problem)
     return list(told.values())
 
 
-def _probe_range(
-    base: Checked, variant: Variant, path: str, given: ParameterRange, others: list[Path], before: set[tuple[Any, ...]]
-) -> Iterator[Problem]:
+def _range(path: str, given: ParameterRange) -> _Range | None:
+    """None of what is no range: that is told by another rule."""
+    if len(given.forms) != 1:
+        return None
     ((form, values),) = given.forms.items()
+    settings = (Setting(path, _plain(value), (*SPACE, path, form, index)) for index, value in enumerate(values))
+    return _Range(form, tuple(settings))
+
+
+def _points(variants: Sequence[Variant], looked_at: Sequence[_Range]) -> dict[_Point, Variant]:
+    """Each end or choice in each variant, by the names of both."""
+    return {
+        (variant.name, setting.origin): Variant(variant.name, (*variant.settings, setting))
+        for variant in variants
+        for found in looked_at
+        for setting in found.settings
+    }
+
+
+def _errors(
+    base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], before: set[tuple[Any, ...]]
+) -> Callable[[Variant, Setting], list[Problem]]:
+    """What is wrong with a point that is not wrong with the spec as written."""
+    broken = RecalledRules()
+
+    def errors(variant: Variant, setting: Setting) -> list[Problem]:
+        point = points[variant.name, setting.origin]
+        assembled = parts.assemble(point) if parts is not None else None
+        # Of parts that fit there is nothing else to tell but notes.
+        found = resolve_variant(base, point)[1] if assembled is None else broken(assembled)
+        return [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in before]
+
+    return errors
+
+
+def _probe_range(
+    base: Checked,
+    variant: Variant,
+    looked_at: _Range,
+    others: list[Path],
+    errors: Callable[[Variant, Setting], list[Problem]],
+) -> Iterator[Problem]:
     joint: list[list[Problem]] = []
-    for index, value in enumerate(values):
-        setting = Setting(path, _plain(value), (*SPACE, path, form, index))
-        _, found = resolve_variant(base, Variant(variant.name, (*variant.settings, setting)))
-        errors = [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in before]
-        placed = [(p, _place(p, setting, variant, base, form)) for p in errors]
+    for setting in looked_at.settings:
+        placed = [(p, _place(p, setting, variant, base, looked_at.form)) for p in errors(variant, setting)]
         yield from (there for problem, there in placed if problem.code in _FIELD_CODES)
         joint.append([there for p, there in placed if p.code not in _FIELD_CODES and not _is_mendable(p, others)])
     if all(joint):

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from craftc.compiler.analyse import Analysis
 from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.document import SPACE
 from craftc.compiler.expand import ResolvedVariant, resolve_variant
@@ -13,7 +14,7 @@ from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, ha
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
 from craftc.compiler.lower import lower, note_digests, path_arguments
-from craftc.compiler.pipeline import Analysis, make_trial, seeds
+from craftc.compiler.pipeline import make_trial, seeds
 from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store, of_trial

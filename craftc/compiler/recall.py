@@ -44,6 +44,10 @@ class Recalled(Generic[Value]):
         known[key_of(variant.numbers)] = value
         return value
 
+    def is_always(self, value: Value) -> bool:
+        """Whether it is known to return this for every variant."""
+        return self._constant == (value,)
+
 
 def _nothing(numbers: tuple[int, ...]) -> Hashable:
     return None

@@ -3,7 +3,6 @@
 from typing import Literal
 
 from craftc.schemas.catalogue import Catalogue, short_name
-from craftc.schemas.plan import Headline
 from craftc.schemas.spec import Select, Spec
 
 Mode = Literal["min", "max"]
@@ -37,16 +36,6 @@ def mode_of(name: str, spec: Spec, catalogue: Catalogue) -> Mode:
 
 def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
-    if "select" in spec.evaluation.model_fields_set:
+    if "select" in spec.evaluation.given:
         return spec.evaluation.select
     return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
-
-
-def headline(spec: Spec, catalogue: Catalogue) -> Headline:
-    """The metric of the conclusion: the one that the report names, or the first metric on the last split."""
-    splits = list(spec.data.splits.fractions)
-    split = next((name for name in (HELD_OUT, "valid") if name in splits), splits[-1])
-    metric = short_name(spec.objective.metrics[0].kind) if spec.objective.metrics else "loss"
-    if spec.report.metric is not None:
-        split, _, metric = spec.report.metric.partition("/")
-    return Headline(split=split, metric=metric, mode=mode_of(f"{split}/{metric}", spec, catalogue))

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
 
 FORMAT_VERSION = "1.0"
 Style = Literal["error", "warning", "note", "place", "caret", "hint"]
@@ -125,5 +125,5 @@ def as_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
         "valid": num_errors == 0,
         "error_count": num_errors,
         "warning_count": num_warnings,
-        "diagnostics": [d.model_dump(mode="json", exclude=None if d.related else {"related"}) for d in diagnostics],
+        "diagnostics": [diagnostic_json(diagnostic) for diagnostic in diagnostics],
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import griffe
 
 # Arguments of a model that the data decides; a spec may leave them to be inferred.
-DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features")
+DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length")
 _TAKE_FACTS = ("models", "objectives", "metrics")
 
 

@@ -1,4 +1,4 @@
-"""What ruamel.yaml says of a text that is no YAML -> a diagnostic at the place where the mistake most likely is.
+"""What the YAML parser says of a text that is no YAML -> a diagnostic at the place where the mistake most likely is.
 
 A parser stops where it cannot go on. What has to be mended is often further up: a bracket or a quote left open, a key
 without its colon.
@@ -7,44 +7,85 @@ without its colon.
 import re
 from collections.abc import Sequence
 
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.reader import ReaderError
+from yaml.error import MarkedYAMLError
+from yaml.reader import ReaderError
 
 from craftc.schemas.diagnostic import Diagnostic, Position, Range, Related
 
 _LINE_BREAK = re.compile("\r\n|\n|\r")
 _CLOSING = {"{": "}", "[": "]"}
+_KEY_HERE = ("no key can stand here", 'put a text with ": " in quotes, or mend the indent')
+_WORDS = {
+    "mapping values are not allowed": _KEY_HERE,
+    "did not find expected key": ("expected a key", "begin it in the column of the keys above, or remove this"),
+    "did not find expected '-'": ("expected a dash", "begin it in the column of the dashes above, or remove this"),
+    "found unknown escape character": (
+        "there is no such escape",
+        "write two backslashes for one, or put the text in single quotes",
+    ),
+    "alphabetic or numeric character": ("the name of an anchor is of letters, digits, - and _", None),
+    "found unexpected ':'": ("a space follows the colon of a key", None),
+    "<document start>": ("the document has ended before this", None),
+}
+"""What libyaml says, or a part of it, in words that say what to do."""
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines as ruamel counts them, and columns in them as it counts those: a byte order mark is none."""
+    """The lines as YAML 1.2 counts them, and columns in them as our marks do: a byte order mark is none."""
     return _LINE_BREAK.split(text.removeprefix("\ufeff"))
 
 
 def syntax_error(error: Exception, text: str, filename: str, opened: Position | None) -> Diagnostic:
-    """The diagnostic of a YAMLError or ValueError of ruamel. `opened` is the innermost bracket that is still open."""
-    if isinstance(error, ReaderError):
-        *_, last = lines = split_lines(text[: error.position])
-        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
-        return _diagnostic(message, Position(line=len(lines), column=len(last) + 1), filename)
-    if not isinstance(error, MarkedYAMLError):  # ruamel raises ValueError on some odd escapes and directives
-        return _diagnostic(str(error), Position(line=1, column=1), filename)
+    """The diagnostic of what `yaml_events` raised. `opened` is the innermost bracket that is still open."""
     lines = split_lines(text)
-    found = _mark(error.problem_mark) or _mark(error.context_mark) or Position(line=1, column=1)
+    if isinstance(error, ReaderError):
+        text = text.removeprefix("\ufeff")
+        *before, last = split_lines(text[: error.position])
+        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        return _diagnostic(message, Position(line=len(before) + 1, column=len(last) + 1), filename)
+    if not isinstance(error, MarkedYAMLError):  # of escapes beyond Unicode, that PyYAML's own parser reads
+        return _diagnostic(str(error), Position(line=1, column=1), filename)
+    found = _mark(error.problem_mark, lines) or _mark(error.context_mark, lines) or Position(line=1, column=1)
     context, problem = str(error.context or ""), str(error.problem or "")
-    if opened is not None and (problem.endswith("'<stream end>'") or _is_outside(found, opened, lines)):
+    if "directive" in context + problem or "YAML document" in problem:
+        return directive_error(lines, filename)
+    if opened is not None and (_is_end(found, lines) or _is_outside(found, opened, lines)):
         bracket = lines[opened.line - 1][opened.column - 1]
         hint = f"close it with {_CLOSING[bracket]}"
         return _diagnostic(f"this {bracket} is never closed", opened, filename, hint, [_still_open(found, filename)])
-    began = _mark(error.context_mark)
+    began = _mark(error.context_mark, lines)
     if began is not None and "quoted scalar" in context and "end of stream" in problem:
         return _diagnostic("this quote is never closed", began, filename, "close it, on the same line if it can be")
     if began is not None and "simple key" in context:
         text_there = lines[began.line - 1][began.column - 1 :].strip()
         end = Position(line=began.line, column=began.column + len(text_there))
         return _diagnostic("a key needs a colon behind it", began, filename, "write KEY: VALUE", end=end)
-    advice = "use spaces, not tabs" if "'\\t'" in problem else None
-    return _diagnostic(_with_context(context, problem, began, found), found, filename, advice)
+    character = lines[found.line - 1][found.column - 1 : found.column]
+    if character == "\t":
+        return _diagnostic("a tab does not indent", found, filename, "use spaces, not tabs")
+    if "cannot start any token" in problem:
+        return _diagnostic(f"no value begins with {character}", found, filename, "put it in quotes")
+    words = next((words for known, words in _WORDS.items() if known in problem), None)
+    message, advice = words or (_with_context(context, problem, began, found), None)
+    return _diagnostic(message, found, filename, advice)
+
+
+def directive_error(lines: Sequence[str], filename: str) -> Diagnostic:
+    """A directive is refused, whatever it says; libyaml tells of most only by where the document starts, after them."""
+    number, line = next((number, line) for number, line in enumerate(lines, start=1) if line.startswith("%"))
+    where = Range(
+        filename=filename,
+        start=Position(line=number, column=1),
+        end=Position(line=number, column=len(line) + 1),
+    )
+    message = "a YAML directive changes how the file is read; specs are YAML 1.2 without directives"
+    return Diagnostic(code="yaml-directive", message=message, hint="remove the lines that start with %", range=where)
+
+
+def _is_end(found: Position, lines: Sequence[str]) -> bool:
+    """Whether nothing but comments stands behind a place."""
+    rest = [lines[found.line - 1][found.column - 1 :], *lines[found.line :]]
+    return all(not line.strip() or line.lstrip().startswith("#") for line in rest)
 
 
 def _is_outside(found: Position, opened: Position, lines: Sequence[str]) -> bool:
@@ -56,9 +97,14 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _mark(mark: object) -> Position | None:
+def _mark(mark: object, lines: Sequence[str]) -> Position | None:
+    """A parser's mark as a place in the text: libyaml's end of a text is a line behind its last."""
     line, column = getattr(mark, "line", None), getattr(mark, "column", None)
-    return None if line is None or column is None else Position(line=line + 1, column=column + 1)
+    if line is None or column is None:
+        return None
+    if line >= len(lines):
+        return Position(line=len(lines), column=len(lines[-1]) + 1)
+    return Position(line=line + 1, column=column + 1)
 
 
 def _still_open(found: Position, filename: str) -> Related:
@@ -66,7 +112,7 @@ def _still_open(found: Position, filename: str) -> Related:
 
 
 def _with_context(context: str, problem: str, began: Position | None, found: Position) -> str:
-    """What ruamel found and expected; and where that began, since the mistake may be there."""
+    """What the parser found and expected; and where that began, since the mistake may be there."""
     if not context:
         return problem
     line = f" that begins in line {began.line}" if began is not None and began.line != found.line else ""

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Literal, NamedTuple, get_args
-
-from pydantic import BaseModel
+from typing import Literal, NamedTuple
 
 from craftc.compiler.document import Node
 from craftc.compiler.spec_places import component_field
 from craftc.compiler.value_type import group_of, is_file
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.section import Section
 from craftc.schemas.spec import FromEnvironment, Spec
 
 Mark = Literal["path", "name"]
@@ -37,13 +36,12 @@ def texts(root: Node, catalogue: Catalogue, wanted: Callable[[Node, str], bool])
 def name_fields() -> tuple[Path, ...]:
     """The fields that are marked in the schema."""
 
-    def walk(model: type[BaseModel], prefix: Path) -> Iterator[Path]:
-        for name, field in model.model_fields.items():
+    def walk(section: type[Section], prefix: Path) -> Iterator[Path]:
+        for name, field in section.fields.items():
             if any(isinstance(mark, FromEnvironment) for mark in field.metadata):
                 yield (*prefix, name)
-            for part in (field.annotation, *get_args(field.annotation)):
-                if isinstance(part, type) and issubclass(part, BaseModel):
-                    yield from walk(part, (*prefix, name))
+            for inner in field.sections:
+                yield from walk(inner, (*prefix, name))
 
     return tuple(walk(Spec, ()))
 

@@ -1,6 +1,6 @@
 """A resolved tree to a Spec, or every key and value that does not fit.
 
-Two vocabularies are checked alike: the sections, by the pydantic models of `schemas/spec.py`, and the arguments of
+Two vocabularies are checked alike: the sections, by the annotations of `schemas/spec.py`, and the arguments of
 components, by their catalogue entries. What is mistaken is then mended, by dropping it or by a placeholder, so that
 the rules between fields can still be checked; `tainted` names what was mended.
 """
@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
-
-from pydantic import ValidationError
 
 from craftc.compiler.arguments import check_component
 from craftc.compiler.component_fields import component_places
@@ -21,6 +19,8 @@ from craftc.compiler.spec_places import component_field
 from craftc.compiler.tree import Touching, copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.fit import Misfit
+from craftc.schemas.section import as_tree, fit_section
 from craftc.schemas.spec import Spec
 
 _MAX_MENDS = 8
@@ -55,7 +55,7 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
             told = _without_meant(problems)
             mistakes = [problem for problem in problems if problem.severity != "note"]
             tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
-            return Validated(spec, spec.model_dump(mode="json"), told, frozenset(tainted.union(mended)), tree)
+            return Validated(spec, as_tree(spec), told, frozenset(tainted.union(mended)), tree)
         # What an earlier mend left behind is no mistake of the user's.
         left_behind = Touching(mended)
         problems += [p for p in found if p.path not in left_behind]
@@ -67,25 +67,23 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
 
 def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec | None, list[Problem]]:
     """The spec, or what keeps the tree from being one."""
-    spec, found = None, []
-    try:
-        spec = Spec.model_validate(tree)
-    except ValidationError as error:
-        found = section_problems(error, tree, catalogue)
+    misfits: list[Misfit] = []
+    spec: Spec = fit_section(Spec)(tree, (), misfits)
+    found = section_problems(misfits, tree, catalogue)
     told = {problem.path for problem in found}
     # What is None where nothing is written is not so by being written as nothing: that is a slip.
-    found += [empty_value(path) for path in islice(_empty_places(tree), MAX_TOLD + 1) if path not in told]
+    found += [empty_value(path) for path in islice(empty_places(tree), MAX_TOLD + 1) if path not in told]
     return (None, found) if found else (spec, [])
 
 
-def _empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
+def empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
     """Where a section has a key without a value; what an ablation sets is looked at in its variants."""
     for key, value in tree.items():
         path = (*prefix, key)
         if value is None:
             yield path
         elif isinstance(value, dict) and path != ("ablation",) and component_field(path) is None:
-            yield from _empty_places(value, path)
+            yield from empty_places(value, path)
 
 
 def _without_meant(problems: list[Problem]) -> list[Problem]:

@@ -1,10 +1,10 @@
-"""A JSON Schema fragment as a type to validate with, and as words for a message."""
+"""A JSON Schema fragment as what takes its values, and as words for a message."""
 
 import json
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Union
+from typing import Any
 
-from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter
+from craftc.schemas.fit import Fit, anything, either, items, mapping, number, of_type, one_of_values, text
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
 """What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
@@ -15,16 +15,6 @@ class Nested:
 
     def __init__(self, value: dict[str, Any]) -> None:
         self.value = value
-
-
-_SIMPLE: dict[str, Any] = {"string": str, "boolean": bool, "null": None}
-_BOUNDS = {
-    "minimum": "ge",
-    "exclusiveMinimum": "gt",
-    "maximum": "le",
-    "exclusiveMaximum": "lt",
-    "multipleOf": "multiple_of",
-}
 
 
 def is_component(fragment: dict[str, Any]) -> bool:
@@ -43,42 +33,38 @@ def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
-def adapter(fragment: dict[str, Any]) -> TypeAdapter[Any]:
-    """A validator for values of that fragment: strict, finite numbers only."""
-    return _adapter(json.dumps(fragment, sort_keys=True))
+def checker(fragment: dict[str, Any]) -> Fit:
+    """What takes values of that fragment: strict, finite numbers only, components as `Nested`."""
+    return _checker(json.dumps(fragment, sort_keys=True))
 
 
 @lru_cache(maxsize=1024)
-def _adapter(fragment_json: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_python_type(json.loads(fragment_json)), config=ConfigDict(strict=True, allow_inf_nan=False))
+def _checker(fragment_json: str) -> Fit:
+    return _fit(json.loads(fragment_json))
 
 
-def _python_type(fragment: dict[str, Any]) -> Any:
+def _fit(fragment: dict[str, Any]) -> Fit:
     if "anyOf" in fragment:
-        return Union[tuple(_python_type(part) for part in fragment["anyOf"])]  # noqa: UP007 (built at run time)
-    if "enum" in fragment:
-        return Literal[tuple(fragment["enum"])]
-    if "const" in fragment:
-        return Literal[fragment["const"]]
+        return either([_fit(part) for part in fragment["anyOf"]])
+    if "enum" in fragment or "const" in fragment:
+        return one_of_values(fragment.get("enum", [fragment.get("const")]))
     if is_component(fragment):
-        return InstanceOf[Nested]
-    kind = fragment.get("type")
-    if kind in _SIMPLE:
-        return _SIMPLE[kind]
-    if kind in ("integer", "number"):
-        bounds = {ours: fragment[theirs] for theirs, ours in _BOUNDS.items() if theirs in fragment}
-        number = int if kind == "integer" else float
-        return Annotated[number, Field(**bounds)]
-    if kind == "array":
-        item = _python_type(fragment.get("items", {}))
-        return Annotated[
-            list[item],  # type: ignore[valid-type]
-            Field(min_length=fragment.get("minItems"), max_length=fragment.get("maxItems")),
-        ]
-    if kind == "object":
-        value = fragment.get("additionalProperties", {})
-        return dict[str, _python_type(value if isinstance(value, dict) else {})]  # type: ignore[misc]
-    return Any
+        return of_type(Nested)
+    match fragment.get("type"):
+        case "string":
+            return text()
+        case "boolean":
+            return of_type(bool)
+        case "null":
+            return of_type(None)
+        case "integer" | "number" as kind:
+            return number(fragment, whole=kind == "integer")
+        case "array":
+            return items(_fit(fragment.get("items", {})), fragment)
+        case "object":
+            value = fragment.get("additionalProperties", {})
+            return mapping(_fit(value if isinstance(value, dict) else {}))
+    return anything
 
 
 def describe(fragment: dict[str, Any]) -> str:

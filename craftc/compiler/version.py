@@ -26,7 +26,7 @@ def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRAT
         return None
     if "craftc" not in document.root.value:
         message = "the spec does not say which version of the language it is in"
-        slip = nearest("craftc", document.root.value.keys() - Spec.model_fields.keys())
+        slip = nearest("craftc", document.root.value.keys() - Spec.fields.keys())
         if slip is not None:
             return Problem("missing-version", (slip,), message, f'is "{slip}" meant to be craftc?', True).place(
                 document

@@ -4,9 +4,8 @@ that was read is the same."""
 from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from typing import Any, cast
 
-from pydantic import BaseModel
-
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section
 from craftc.schemas.spec import Ablation, Spec
 
 Read = tuple[Path, bool]
@@ -14,10 +13,10 @@ Read = tuple[Path, bool]
 Reads = set[Read]
 
 VARIED = {
-    name: cast("type[BaseModel]", Spec.model_fields[name].annotation)
+    name: cast("type[Section]", Spec.fields[name].annotation)
     for name in ("data", "model", "objective", "regularization", "training", "evaluation")
 }
-"""The sections in which variants differ, and their models."""
+"""The sections in which variants differ, and their classes."""
 
 
 class WatchedTree(dict[str, Any]):
@@ -94,13 +93,13 @@ def plain(tree: dict[str, Any]) -> dict[str, Any]:
     return tree.whole() if isinstance(tree, WatchedTree) else tree
 
 
-def watch_spec(base: Spec, section: Callable[[str], BaseModel], reads: Reads) -> Spec:
+def watch_spec(base: Spec, section: Callable[[str], Section], reads: Reads) -> Spec:
     """A spec that is read like any other. `section` gives one of `VARIED`; all else is the base's, without ablation."""
     return cast("Spec", _WatchedSpec(base, section, reads))
 
 
 class _WatchedSpec:
-    def __init__(self, base: Spec, section: Callable[[str], BaseModel], reads: Reads) -> None:
+    def __init__(self, base: Spec, section: Callable[[str], Section], reads: Reads) -> None:
         self._base, self._section, self._reads = base, section, reads
 
     def __getattr__(self, name: str) -> Any:
@@ -108,17 +107,17 @@ class _WatchedSpec:
             return _WatchedSection(self._section(name), name, self._reads)
         if name == "ablation":
             return Ablation()
-        if name in Spec.model_fields:
+        if name in Spec.fields:
             return getattr(self._base, name)
         raise AttributeError(name)
 
 
 class _WatchedSection:
-    def __init__(self, section: BaseModel, name: str, reads: Reads) -> None:
+    def __init__(self, section: Section, name: str, reads: Reads) -> None:
         self._section, self._name, self._reads = section, name, reads
 
     def __getattr__(self, name: str) -> Any:
-        # What is no field, such as `args` and `model_fields_set`, may come from anywhere in the section.
-        is_field = name in type(self._section).model_fields
+        # What is no field, such as `args` and `given`, may come from anywhere in the section.
+        is_field = name in self._section.fields
         self._reads.add(((self._name, name) if is_field else (self._name,), True))
         return getattr(self._section, name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from craftc.compiler.complete import Complete, Item
-from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.diagnostic import Path, format_path, range_json
 
 FORMAT_VERSION = "1.0"
 _PLAIN = re.compile(r"[A-Za-z_][\w./+-]*(:[\w./+-]+)*( [\w./+-]+(:[\w./+-]+)*)*", re.ASCII)
@@ -30,7 +30,7 @@ def as_json(spec: Complete) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "spec": _plain(spec.root),
         "origins": {format_path(path): _origin_json(item) for path, item in _leaves(spec.root, ())},
-        "included": {name: where.model_dump(mode="json") for name, where in spec.files.items()},
+        "included": {name: range_json(where) for name, where in spec.files.items()},
     }
 
 
@@ -87,7 +87,7 @@ def _origin(item: Item) -> str:
 def _origin_json(item: Item) -> dict[str, Any]:
     if item.place is None:
         return {"from": "default", "written": not item.is_left_out, "value": item.value}
-    origin = {"from": "environment" if item.variables else "file", "range": item.place.model_dump(mode="json")}
+    origin = {"from": "environment" if item.variables else "file", "range": range_json(item.place)}
     return {**origin, "variables": list(item.variables)} if item.variables else origin
 
 

@@ -7,10 +7,11 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from craftc.compiler.signature import read_component
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import Catalogue, ComponentEntry
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
 
 CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "catalogue.json"
 
@@ -27,8 +28,8 @@ def describe() -> Catalogue:
 
 def _shipped(entry: ComponentEntry) -> ComponentEntry:
     """Without the places in files, which are told of a user's own code alone; a tuple's default is written out."""
-    parameters = [p.model_copy(update={"defined_at": None, "computed": False}) for p in entry.parameters]
-    return entry.model_copy(update={"defined_at": None, "parameters": tuple(parameters)})
+    parameters = [p._replace(defined_at=None, computed=False) for p in entry.parameters]
+    return entry._replace(defined_at=None, parameters=tuple(parameters))
 
 
 def render(catalogue: Catalogue) -> str:
@@ -37,12 +38,16 @@ def render(catalogue: Catalogue) -> str:
 
 
 def _render_entry(entry: ComponentEntry) -> str:
-    values = entry.model_dump(mode="json", exclude_defaults=True)
-    parameters = [json.dumps(parameter, ensure_ascii=False) for parameter in values.pop("parameters", [])]
-    head = json.dumps(values, ensure_ascii=False)
+    parameters = [json.dumps(_stated(parameter), ensure_ascii=False) for parameter in entry.parameters]
+    head = json.dumps(_stated(entry._replace(parameters=())), ensure_ascii=False)
     if not parameters:
         return head
     return head[:-1] + ', "parameters": [\n  ' + ",\n  ".join(parameters) + "\n]}"
+
+
+def _stated(value: ComponentEntry | Parameter) -> dict[str, Any]:
+    defaults = value._field_defaults
+    return {name: item for name, item in value._asdict().items() if name not in defaults or item != defaults[name]}
 
 
 def main() -> int:

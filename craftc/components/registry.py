@@ -7,6 +7,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "arrays": "craftc.components.sources.arrays:arrays",
         "image_folder": "craftc.components.sources.image_folder:image_folder",
         "csv": "craftc.components.sources.csv_table:csv",
+        "text_file": "craftc.components.sources.text:text_file",
+        "python_docs": "craftc.components.sources.text:python_docs",
     },
     "normalizers": {
         "none": "craftc.components.normalizers.numeric:Identity",
@@ -24,6 +26,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "mlp": "craftc.components.models.mlp:MLP",
         "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
+        "decoder": "craftc.components.models.decoder:Decoder",
     },
     "objectives": {
         "cross_entropy": "craftc.components.objectives.cross_entropy:CrossEntropy",
@@ -33,6 +36,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "balanced_accuracy": "craftc.components.metrics.classification:BalancedAccuracy",
         "auroc": "craftc.components.metrics.classification:AUROC",
         "f1_macro": "craftc.components.metrics.classification:F1Macro",
+        "perplexity": "craftc.components.metrics.likelihood:Perplexity",
+        "bits_per_character": "craftc.components.metrics.likelihood:BitsPerCharacter",
     },
     "optimizers": {
         "sgd": "craftc.components.optimizers.torch_optimizers:Sgd",

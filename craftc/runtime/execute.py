@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from craftc.runtime.backend import Backend
 from craftc.runtime.observer import Observer
+from craftc.runtime.plan_study import record_plan
 from craftc.runtime.run_folder import RunFolder
 from craftc.runtime.search_source import SearchContext
 from craftc.runtime.store import Store
@@ -26,10 +27,10 @@ def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
     """Have all finished trials of the plan in study.db, and what a search came to in search.json."""
     if not plan.trials or (plan.search is not None and not run_folder.database.exists()):
         return  # nothing to tell: a search that was ended before it began
-    # Lazily: Optuna and its database layer take a second to import.
-    from craftc.runtime.study import record_plan, summarise
-
     if plan.search is not None:
+        # Lazily: Optuna and its database layer take half a second to import.
+        from craftc.runtime.study import summarise
+
         run_folder.write_search(summarise(run_folder.database, plan))
     record_plan(run_folder.database, plan, store)
 

@@ -11,9 +11,10 @@ from pydantic import Field
 
 from craftc.compiler.tree import look_up
 from craftc.schemas.diagnostic import parse_path
-from craftc.schemas.frozen import Frozen
+from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.spec import List, Spec
+from craftc.schemas.section import as_tree
+from craftc.schemas.spec import Spec
 
 Scalar = bool | int | float | str
 
@@ -72,7 +73,7 @@ def factors_of(spec: Spec, plan: Plan) -> Factors:
     and the seed."""
     space = plan.search.space if plan.search else {}
     paths = dict.fromkeys([*(path for trial in plan.trials for path in trial.overrides), *space])
-    tree = spec.model_dump(mode="json")
+    tree = as_tree(spec)
     written = {path: value for path in paths if (value := _at(tree, path)) is not None}
     in_full = tuple(path for path in paths if _kinds_clash(value_at(path, trial, written) for trial in plan.trials))
     names = [*(f"{FEATURE}{name}" for name in spec.ablation.features), *paths, "seed"]

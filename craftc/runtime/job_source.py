@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from craftc.schemas.frozen import Frozen
+from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event
-from craftc.schemas.spec import List
 
 WAIT: Literal["wait"] = "wait"
 

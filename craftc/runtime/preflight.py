@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.data_checks import NEED_IMAGES
+from craftc.compiler.data_checks import Named, with_text, without_images, without_text
 from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
+from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 
@@ -64,13 +65,15 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
 def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.prepare import infer_facts, prepare
+    from craftc.training.prepare import backbone_facts, infer_facts, prepare
     from craftc.training.prepared_files import shelf_of
 
     config = trial.config
     try:
         data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
+        if config["model"]["kind"] == FROZEN_BACKBONE:
+            backbone_facts(config["model"]["backbone"], data.facts)
         infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
         for index, metric in enumerate(config["objective"]["metrics"]):
             infer_facts(metric, data.facts, f"objective.metrics.{index}")
@@ -82,14 +85,25 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
 
 def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
     """The rules of `compiler/data_checks.py`, for sources whose content a spec does not tell."""
-    for index, augmentation in enumerate(config["data"]["augment"]):
-        if augmentation["kind"] in NEED_IMAGES["augmentations"] and "num_lines" not in data.facts:
-            message = f"{augmentation['kind']} needs images, and the data is a table"
-            yield DataProblem("needs-images", ("data", "augment", index), message, None)
+    is_text = "vocabulary_size" in data.facts
+    unfit = [*(with_text(_named(config), "the data is text") if is_text else without_text(_named(config), "the data is none"))]
+    if "num_lines" not in data.facts:
+        unfit += without_images(_named(config), "the data is text" if is_text else "the data is a table")
+    for problem in unfit:
+        # Without its kind: in a spec that may be all that is written of the component.
+        yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
     if batch_size > num_train:
         message = f"a batch of {batch_size} is more than the train split, {num_train} samples: an epoch is one step"
         yield DataProblem("batch-too-large", ("training", "batch_size"), message, None, "warning")
+
+
+def _named(config: dict[str, Any]) -> Iterator[Named]:
+    """What is given the data. A model takes from the data what it needs of it, so that is told already."""
+    for index, augmentation in enumerate(config["data"]["augment"]):
+        yield "augmentations", ("data", "augment", index, "kind"), augmentation["kind"]
+    for index, metric in enumerate(config["objective"]["metrics"]):
+        yield "metrics", ("objective", "metrics", index, "kind"), metric["kind"]
 
 
 def _missing_classes(data: PreparedData) -> list[DataProblem]:

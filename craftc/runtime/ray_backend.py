@@ -1,5 +1,6 @@
 """Jobs run by Ray Tune: a plan and a store in, events out; a job is a Tune trial in a worker process that is reused."""
 
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -41,8 +42,9 @@ class RayBackend:
             show_token()
         with ray_environment():
             # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
-            from craftc.runtime.ray_cluster import check_placement, connected_ray
+            from craftc.runtime.ray_cluster import check_placement, connected_ray, num_slots
             from craftc.runtime.ray_shared import check_machines
+            from craftc.runtime.ray_tune import prestarted_workers
 
             store = absolute(store)
             requests = [job.resources for job in plan.jobs] + ([plan.search.resources] if plan.search else [])
@@ -56,11 +58,21 @@ class RayBackend:
                 if self._address is not None:
                     check_machines(store.root)
                 check_placement(requests)
-                yield from _events(plan, store, search, folder, code.import_folders)
+                max_concurrent = plan.max_concurrent
+                if self._address is None:
+                    # Nobody joins a private Ray.
+                    max_concurrent = min(num_slots(requests), max_concurrent or sys.maxsize)
+                    stack.enter_context(prestarted_workers())
+                yield from _events(plan, store, search, folder, code.import_folders, max_concurrent)
 
 
 def _events(
-    plan: Plan, store: Store, search: SearchContext | None, folder: Path, import_folders: tuple[str, ...]
+    plan: Plan,
+    store: Store,
+    search: SearchContext | None,
+    folder: Path,
+    import_folders: tuple[str, ...],
+    max_concurrent: int | None,
 ) -> Iterator[Event]:
     """Tune blocks until it is done, so it gets a thread of its own."""
     from craftc.runtime.ray_feed import JobFeed
@@ -76,7 +88,7 @@ def _events(
             studies = stack.enter_context(study_actor(search.database, plan))
             source = within_budget(SearchSource(plan, store, studies, search.propose), plan)
             feed = JobFeed(source, replace(setting, study=studies.name))
-        thread = threading.Thread(target=tune_jobs, args=(feed, folder, plan.max_concurrent), daemon=True)
+        thread = threading.Thread(target=tune_jobs, args=(feed, folder, max_concurrent), daemon=True)
         thread.start()
         try:
             yield from feed.events()

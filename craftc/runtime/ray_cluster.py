@@ -59,6 +59,13 @@ def check_placement(requests: Sequence[JobResources]) -> None:
         raise PlacementError(message)
 
 
+def num_slots(requests: Sequence[JobResources]) -> int:
+    """How many of the jobs the connected Ray, as it is now, runs at once: of the kind that it runs most of."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    placed = (sum(_num_workers_on(node, request) for node in nodes) // request.workers for request in requests)
+    return max(1, *placed)
+
+
 def worker_bundle(request: JobResources) -> dict[str, float]:
     """What Ray reserves for one worker."""
     return {"CPU": float(request.cpu)} | ({"GPU": request.gpu} if request.gpu else {})

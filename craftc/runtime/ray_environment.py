@@ -11,6 +11,8 @@ VARIABLES = {
     "TUNE_DISABLE_AUTO_INIT": "1",
     # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # What Tune would set for its own processes only, see prestarted_workers.
+    "PL_DISABLE_FORK": "1",
     # Relative paths mean what they mean in the driver.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # Ctrl-C is ours to handle; the journal and the store are what a run resumes from, so Tune keeps nothing.

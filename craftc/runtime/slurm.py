@@ -40,7 +40,7 @@ def asked_of_slurm(resources: Resources) -> Asked:
     By default a node has the GPUs of its share of one trial's workers. On each node run as many workers as fit on its
     GPUs; without GPUs, its share of the workers of `max_concurrent` trials, or of one.
     """
-    slurm = resources.slurm or Slurm.model_validate({})
+    slurm = resources.slurm or Slurm()
     share = math.ceil(resources.workers / slurm.nodes)
     gpus = math.ceil(resources.gpus * share) if slurm.gpus_per_node is None else slurm.gpus_per_node
     if resources.gpus > 0:
@@ -52,7 +52,7 @@ def asked_of_slurm(resources: Resources) -> Asked:
 
 def batch_script(resources: Resources, *, name: str, spec: str, root: Path, runs_dir: Path) -> str:
     """The script for sbatch. `spec` is relative to `root`, a folder that all nodes share, as is `runs_dir`."""
-    asked, slurm = asked_of_slurm(resources), resources.slurm or Slurm.model_validate({})
+    asked, slurm = asked_of_slurm(resources), resources.slurm or Slurm()
     directives = {
         "job-name": name,
         "nodes": asked.nodes,

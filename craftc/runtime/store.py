@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from craftc.runtime.file_digests import FileDigests
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.atomic_file import write_atomically
+from craftc.training.atomic_file import write_together, write_unflushed
 from craftc.training.history import read_history
 
 ASKED_ONE_BY_ONE = 1_000
@@ -91,15 +91,20 @@ class Store:
         return read_history(self.folder(trial_id))
 
     def write_config(self, trial: Trial) -> None:
-        """Write `config.json`: all that decides the trial's result. Creates the trial's folder."""
+        """Write `config.json`: all that decides the trial's result. Creates the trial's folder.
+
+        It is flushed to the disk with the result, for until then it is written again whenever the trial is taken up.
+        """
         content = {"trial": trial.id, "seed": trial.seed, **trial.config}
         self.folder(trial.id).mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder(trial.id) / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+        write_unflushed(self.folder(trial.id) / "config.json", (json.dumps(content, indent=2) + "\n").encode())
 
     def write_result(self, result: Result) -> None:
         """Write `result.json`; from then on the trial is finished."""
         self.folder(result.trial).mkdir(parents=True, exist_ok=True)
-        write_atomically(self._result_path(result.trial), (result.model_dump_json(indent=2) + "\n").encode())
+        content = (result.model_dump_json(indent=2) + "\n").encode()
+        config = self.folder(result.trial) / "config.json"
+        write_together([(self._result_path(result.trial), content)], flush=[config] if config.exists() else [])
 
     @contextmanager
     def lock(self, trial_id: str, *, timeout_s: float = -1) -> Iterator[None]:

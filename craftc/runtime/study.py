@@ -1,29 +1,23 @@
 """The Optuna studies of a run, in one SQLite file that Optuna's own tools open. With the samplers and pruners of
 `components/`, the only file that imports optuna."""
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from craftc.components.build import build
-from craftc.runtime.store import Store
-from craftc.schemas.plan import Plan, SearchPlan, Trial
+from craftc.runtime.dimension import Dimension
+from craftc.runtime.plan_study import study_name
+from craftc.runtime.study_file import LOCK_TIMEOUT_S, FinishedPoint, PlanStudy
+from craftc.schemas.plan import Plan, SearchPlan
 from craftc.schemas.search import PointState, SearchPoint, SearchSummary, StudySummary
 
-LOCK_TIMEOUT_S = 60.0
 MIN_POINTS_FOR_IMPORTANCES = 4
 
 _STATES = {
@@ -48,7 +42,7 @@ class OptunaStudies:
 
     def ask(self, study: str) -> tuple[int, dict[str, Any]]:
         """See Studies.ask."""
-        trial = self._studies[study].ask({path: dimension.distribution for path, dimension in self._space.items()})
+        trial = self._studies[study].ask({path: _distribution(dimension) for path, dimension in self._space.items()})
         self._trials[study, trial.number] = trial
         return trial.number, {path: self._space[path].value(trial.params[path]) for path in self._space}
 
@@ -59,7 +53,7 @@ class OptunaStudies:
             attributes["kind"] = "start"
             known = {path: self._space[path].label(value) for path, value in params.items()}
             params = {path: label for path, label in known.items() if label is not None}
-            used = {path: self._space[path].distribution for path in params}
+            used = {path: _distribution(self._space[path]) for path in params}
             optuna_study = self._studies[study]
             number = len(optuna_study.get_trials(deepcopy=False))
             optuna_study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=used))
@@ -98,56 +92,8 @@ class OptunaStudies:
         return self._studies[study].get_trials(deepcopy=False)[number]
 
 
-class Dimension:
-    """A range of the plan as Optuna knows it."""
-
-    def __init__(self, form: Mapping[str, Any]) -> None:
-        self.distribution, self._choices = _distribution(form)
-
-    def label(self, value: Any) -> Any:
-        """What stands for the value in the study; None where the range does not hold it."""
-        if self._choices is not None:
-            own = label_of(value)
-            if own in self._choices and _same(self._choices[own], value):
-                return own
-            return next((label for label, choice in self._choices.items() if _same(choice, value)), None)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        is_held = self.distribution._contains(self.distribution.to_internal_repr(value))
-        return value if is_held else None
-
-    def value(self, label: Any) -> Any:
-        """What the label stands for."""
-        return label if self._choices is None else self._choices[label]
-
-
-def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _distribution(form: Mapping[str, Any]) -> tuple[BaseDistribution, dict[Any, Any] | None]:
-    (kind, values), step = next((k, v) for k, v in form.items() if k != "step"), form.get("step")
-    match kind:
-        case "uniform":
-            return FloatDistribution(values[0], values[1], step=step), None
-        case "log_uniform":
-            return FloatDistribution(values[0], values[1], log=True), None
-        case "int":
-            return IntDistribution(values[0], values[1], step=int(step or 1)), None
-        case "log_int":
-            return IntDistribution(values[0], values[1], log=True), None
-    choices = {label_of(value): value for value in values}
-    return CategoricalDistribution(tuple(choices)), choices
-
-
-def label_of(value: Any) -> str:
-    """A choice as text: Optuna stores text, and takes 1, 1.0 and true for the same."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def study_name(experiment: str, variant: str) -> str:
-    """Unique within a run, and told apart from other runs' where a dashboard shows several."""
-    return f"{experiment}/{variant}"
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    return json_to_distribution(dimension.json)
 
 
 def _storage(database: Path) -> optuna.storages.RDBStorage:
@@ -177,73 +123,26 @@ def _name_metric(study: optuna.Study, metric: str) -> None:
         study.set_metric_names([metric])
 
 
-def record_plan(database: Path, plan: Plan, store: Store) -> None:
-    """Write the plan's finished trials that no study has yet: a trial of Optuna per variant, with its factors.
-
-    Those of a search stand in the baseline's study, behind all that it proposed, so that it was not misled by them.
-    """
-    metric, mode = _watched(plan)
-    known = set(plan.search.variants) if plan.search else set()
-    groups: dict[str, list[Trial]] = {}
-    for trial in plan.trials:
-        if trial.variant not in known and store.is_finished(trial.id):
-            groups.setdefault(trial.variant, []).append(trial)
+def add_points(database: Path, study: PlanStudy, points: Sequence[FinishedPoint]) -> None:
+    """As `study_file.add_points`, by Optuna's own means: for a version of it whose tables that does not know."""
+    direction = StudyDirection.MINIMIZE if study.mode == "min" else StudyDirection.MAXIMIZE
     storage = _storage(database)
-    direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
-    name = study_name(plan.name, plan.baseline)
-    study = optuna.create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
-    _name_metric(study, metric)
-    factors = {path: _factor(plan, path) for path in plan.factors}
-    space = {path: Dimension(form) for path, form in plan.search.space.items()} if plan.search else {}
-    done = {tuple(trial.user_attrs.get("trials", ())) for trial in study.get_trials(deepcopy=False)}
-    for trials in groups.values():
-        if tuple(trial.id for trial in trials) not in done:
-            study.add_trial(_fixed_trial(plan, trials, store, metric, {**factors, **space}))
-
-
-def _watched(plan: Plan) -> tuple[str, str]:
-    """The metric of a plan's study: what is searched for, or else what selects the best epoch, or a loss."""
-    if plan.search is not None:
-        return plan.search.metric, plan.search.mode
-    select = plan.trials[0].config["evaluation"]["select"]
-    return ("train/loss", "min") if select == "none" else (select["metric"], select["mode"])
-
-
-def _factor(plan: Plan, path: str) -> Dimension:
-    """Every value that the plan's trials give a path."""
-    values = [plan.factors[path], *(trial.overrides[path] for trial in plan.trials if path in trial.overrides)]
-    return Dimension({"choice": list({label_of(value): value for value in values}.values())})
-
-
-def _fixed_trial(
-    plan: Plan, trials: Sequence[Trial], store: Store, metric: str, space: Mapping[str, Dimension]
-) -> FrozenTrial:
-    results = [store.result(trial.id) for trial in trials]
-    values = [result.best[metric] for result in results if metric in result.best]
-    epochs = int(trials[0].config["training"]["epochs"])
-    reported: dict[int, float] = {}
-    for index, trial in enumerate(trials):
-        for record in store.history(trial.id):
-            if metric in record.metrics and len(values) == len(trials):
-                before = values[:index]
-                reported[index * epochs + record.epoch] = sum([*before, record.metrics[metric]]) / (index + 1)
-    given = {path: space[path].label(trials[0].overrides.get(path, plan.factors[path])) for path in space}
-    params = {path: label for path, label in given.items() if label is not None}
-    is_whole = len(values) == len(trials)
-    return create_trial(
-        state=TrialState.COMPLETE if is_whole else TrialState.FAIL,
-        value=sum(values) / len(values) if is_whole else None,
-        params=params,
-        distributions={path: space[path].distribution for path in params},
-        intermediate_values=reported,
-        user_attrs={
-            "kind": "grid" if trials[0].overrides else "start",
-            "variant": trials[0].variant,
-            "trials": [trial.id for trial in trials],
-            "epochs_planned": epochs * len(trials),
-            "state": "finished" if is_whole else "failed",
-        },
-    )
+    optuna_study = optuna.create_study(storage=storage, study_name=study.name, direction=direction, load_if_exists=True)
+    _name_metric(optuna_study, study.metric)
+    known = {tuple(trial.user_attrs.get("trials", ())) for trial in optuna_study.get_trials(deepcopy=False)}
+    ranges = {path: _distribution(dimension) for path, dimension in study.space.items()}
+    for point in points:
+        if tuple(point.attributes["trials"]) not in known:
+            optuna_study.add_trial(
+                create_trial(
+                    state=TrialState.FAIL if point.value is None else TrialState.COMPLETE,
+                    value=point.value,
+                    params=dict(point.params),
+                    distributions={path: ranges[path] for path in point.params},
+                    intermediate_values=dict(point.reported),
+                    user_attrs=dict(point.attributes),
+                )
+            )
 
 
 def summarise(database: Path, plan: Plan) -> SearchSummary:
@@ -298,6 +197,9 @@ def _importances(
     ]
     if len(used) < MIN_POINTS_FOR_IMPORTANCES or len({trial.value for trial in used}) == 1:
         return None
+    # Lazily: fANOVA is a random forest of scikit-learn, which takes a second to import.
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
     study = optuna.create_study(direction="minimize" if search.mode == "min" else "maximize")
     study.add_trials(used)
     evaluator = FanovaImportanceEvaluator(seed=search.seed)

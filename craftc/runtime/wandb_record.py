@@ -1,17 +1,25 @@
 """What a run has told W&B and what it still owes: `wandb.json` in the run folder, read and written."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from craftc.runtime.factors import Factors
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
+from craftc.schemas.section import as_tree, read_section
 from craftc.schemas.spec import Wandb
 from craftc.training.atomic_file import write_atomically
 
 FILE_NAME = "wandb.json"
+
+
+def _settings(value: Any) -> Wandb:
+    return read_section(Wandb, value)
+
+
+Settings = Annotated[Wandb, PlainValidator(_settings), PlainSerializer(as_tree)]
 
 
 class WandbRun(Frozen):
@@ -32,7 +40,7 @@ class WandbRecord(Frozen):
     the sweep that the runs belong to, `sweep_id` its name once it was made. `runs` are by trial."""
 
     format_version: str = "1.0"
-    settings: Wandb
+    settings: Settings
     entity: str | None = None
     factors: Factors | None = None
     sweep: dict[str, Any] | None = None

@@ -1,13 +1,11 @@
 """What can be named in a spec: each component's arguments as read from its signature."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal, NamedTuple
 
 from craftc.schemas.diagnostic import Range, Related
-from craftc.schemas.frozen import Frozen
 
 Group = Literal[
     "sources",
@@ -76,7 +74,7 @@ TRIAL = "trial:"
 """Before the id of a trial, or the beginning of one, in the place of a path of weights."""
 
 
-class Parameter(Frozen):
+class Parameter(NamedTuple):
     """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`.
 
     `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out.
@@ -93,7 +91,7 @@ class Parameter(Frozen):
     defined_at: Range | None = None
 
 
-class ComponentEntry(Frozen):
+class ComponentEntry(NamedTuple):
     """One component. `target` is `package.module:Name`; `constraints` are expressions over the arguments.
 
     `mode` is the better direction of a metric ("min" or "max"); None for everything else, and for a metric that does
@@ -107,8 +105,8 @@ class ComponentEntry(Frozen):
     target: str
     summary: str
     doc: str = ""
-    parameters: tuple[Parameter, ...] = Field(default=(), strict=False)
-    constraints: tuple[str, ...] = Field(default=(), strict=False)
+    parameters: tuple[Parameter, ...] = ()
+    constraints: tuple[str, ...] = ()
     mode: Literal["min", "max"] | None = None
     depends_on_length: bool | None = None
     defined_at: Range | None = None
@@ -124,7 +122,7 @@ class ComponentEntry(Frozen):
         return () if place is None else (Related(message="defined here", range=place),)
 
 
-class Unreadable(Frozen):
+class Unreadable(NamedTuple):
     """A user's kind that is no component, or none of some group, and why."""
 
     kind: str
@@ -134,16 +132,17 @@ class Unreadable(Frozen):
     related: tuple[Related, ...] = ()
 
 
-class Catalogue(Frozen):
+@dataclass(frozen=True)
+class Catalogue:
     """Every component that ships with craftc, in the order of the registry, and those of its user's own a spec names.
 
     A user's component is in `own` once for each group that it can be of, for craftc hands each group other things;
     for the others `unreadable` says why not.
     """
 
-    entries: tuple[ComponentEntry, ...] = Field(strict=False)
-    own: dict[tuple[str, str], ComponentEntry] = Field(default_factory=dict)
-    unreadable: dict[tuple[str, str], Unreadable] = Field(default_factory=dict)
+    entries: tuple[ComponentEntry, ...]
+    own: dict[tuple[str, str], ComponentEntry] = field(default_factory=dict)
+    unreadable: dict[tuple[str, str], Unreadable] = field(default_factory=dict)
 
     def find(self, group: str, kind: str) -> ComponentEntry | None:
         """The entry of that group and kind, or None."""

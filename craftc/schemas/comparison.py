@@ -9,8 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from craftc.schemas.conclusion import Difference, Estimate, Finding, MetricIdentity, Verdict
-from craftc.schemas.frozen import Frozen
-from craftc.schemas.spec import List
+from craftc.schemas.frozen import Frozen, List
 
 ChangeKind = Literal["changed", "added", "removed"]
 """`added`: only B has it. `removed`: only A has it."""

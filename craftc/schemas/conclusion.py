@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from craftc.schemas.frozen import Frozen
-from craftc.schemas.spec import List
+from craftc.schemas.frozen import Frozen, List
 
 Verdict = Literal["better", "worse", "undecided", "untested"]
 """`undecided`: the interval of the difference holds zero. `untested`: one pair of seeds, so there is no interval."""

@@ -1,10 +1,6 @@
 """A user's mistake: what, where, and how to mend it."""
 
-from typing import Literal
-
-from pydantic import Field
-
-from craftc.schemas.frozen import Frozen
+from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 """A note is no mistake: what craftc did not or could not check."""
@@ -34,14 +30,14 @@ def _is_index(part: str) -> bool:
     return part.isascii() and part.isdigit() and len(part) < 10
 
 
-class Position(Frozen):
+class Position(NamedTuple):
     """A place between characters. `line` and `column` count from 1."""
 
-    line: int = Field(ge=1)
-    column: int = Field(ge=1)
+    line: int
+    column: int
 
 
-class Range(Frozen):
+class Range(NamedTuple):
     """A stretch of text; `end` is exclusive."""
 
     filename: str
@@ -49,20 +45,39 @@ class Range(Frozen):
     end: Position
 
 
-class Related(Frozen):
+class Related(NamedTuple):
     """Another place that a mistake has to do with, maybe in another file: a definition, or who included it."""
 
     message: str
     range: Range
 
 
-class Diagnostic(Frozen):
+class Diagnostic(NamedTuple):
     """One mistake in one place. `path` is dotted and empty where the whole document is meant."""
 
-    severity: Severity = "error"
     code: str
     message: str
+    range: Range
+    severity: Severity = "error"
     hint: str | None = None
     path: str = ""
-    range: Range
-    related: tuple[Related, ...] = Field(default=(), strict=False)
+    related: tuple[Related, ...] = ()
+
+
+def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
+    """The contract of `craftc lint --format json`; `related` only where there is any."""
+    related = [{"message": item.message, "range": range_json(item.range)} for item in diagnostic.related]
+    return {
+        "severity": diagnostic.severity,
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        "path": diagnostic.path,
+        "range": range_json(diagnostic.range),
+        **({"related": related} if related else {}),
+    }
+
+
+def range_json(place: Range) -> dict[str, Any]:
+    """As the contract has it."""
+    return {"filename": place.filename, "start": place.start._asdict(), "end": place.end._asdict()}

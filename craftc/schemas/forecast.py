@@ -2,9 +2,8 @@
 
 from typing import Any, Literal
 
-from craftc.schemas.frozen import Frozen
+from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.result import Result
-from craftc.schemas.spec import List
 
 Likeness = Literal["alike", "same-model", "other-batch-size", "same-kind"]
 """How near earlier trials are to one that is to be trained, the nearest first.

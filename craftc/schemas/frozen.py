@@ -1,6 +1,13 @@
-"""The base of every value: immutable, strict about types, and closed to keys that nobody declared."""
+"""The base of every value that is written to disk or handed to another process: immutable, strict about types, and
+closed to keys that nobody declared."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+List = Annotated[tuple[T, ...], Field(strict=False)]
+"""A tuple, which JSON has as a list."""
 
 
 class Frozen(BaseModel):

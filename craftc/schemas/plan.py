@@ -8,8 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from craftc.schemas.frozen import Frozen
-from craftc.schemas.spec import List
+from craftc.schemas.frozen import Frozen, List
 
 
 class Headline(Frozen):

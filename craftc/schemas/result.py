@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from craftc.schemas.frozen import Frozen
+from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import Trial
-from craftc.schemas.spec import List
 
 Metrics = dict[str, float]
 """`<split>/<metric>` to value. A value that could not be computed is absent, never NaN."""

@@ -4,8 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from craftc.schemas.frozen import Frozen
-from craftc.schemas.spec import List
+from craftc.schemas.frozen import Frozen, List
 
 PointState = Literal["finished", "pruned", "failed", "infeasible", "unfinished"]
 """`infeasible`: the compiler refused its values, so nothing was trained. `unfinished`: the run ended before it did."""

@@ -1,14 +1,12 @@
 """The spec: what the user wrote, validated, every default filled in.
 
-A field that names components carries a `Group` in its metadata; the arguments beside `kind` are checked against
-the catalogue by `compiler/validate.py`, which also fills in their defaults.
+A field that names components carries a `ComponentGroup` in its metadata; the arguments beside `kind` are checked
+against the catalogue by `compiler/validate.py`, which also fills in their defaults.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
-
-from craftc.schemas.frozen import Frozen
+from craftc.schemas.section import Field, Section, SwitchedOffByNone
 
 T = TypeVar("T")
 
@@ -24,42 +22,27 @@ class FromEnvironment:
     """Marks a field of text that may hold `${env:NAME}`: what differs between machines and decides no result."""
 
 
-def _none_word(value: Any) -> Any:
-    if value is None:
-        raise ValueError("is empty; write none to switch it off")
-    return None if value == "none" else value
-
-
 # One word switches an optional thing off: `none`. An empty value is more often a slip than a wish, so it is refused.
-OrNone = Annotated[
-    T | None,
-    BeforeValidator(_none_word),
-    PlainSerializer(lambda value: "none" if value is None else value, when_used="json"),
-]
-List = Annotated[tuple[T, ...], Field(strict=False)]
+OrNone = Annotated[T | None, SwitchedOffByNone()]
+List = tuple[T, ...]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FileName = Annotated[str, Field(min_length=1)]
 OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
-class Component(Frozen):
+class Component(Section, open_to=Any):
     """A component by name: `kind`, and its arguments beside it."""
-
-    model_config = ConfigDict(extra="allow")
 
     kind: str = Field(description="Which one: a name that the section's reference lists.")
 
     @property
     def args(self) -> dict[str, Any]:
         """The arguments, defaults filled in."""
-        return dict(self.model_extra or {})
+        return dict(self.extra)
 
 
-class Splits(Frozen):
+class Splits(Section, open_to=Fraction):
     """Named parts of the data by fraction. Any names will do; `train` is fitted on, `test` is read once at the end."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Fraction]
 
     train: Fraction = Field(description="Fraction of the samples to fit on.", examples=[0.6])
     stratify: bool = Field(True, description="Keep the class frequencies equal in every split.")
@@ -70,15 +53,15 @@ class Splits(Frozen):
     @property
     def fractions(self) -> dict[str, float]:
         """Split name to fraction, `train` first, then in the order written."""
-        return {"train": self.train, **(self.model_extra or {})}
+        return {"train": self.train, **self.extra}
 
 
-class Data(Frozen):
+class Data(Section):
     """Where samples come from and what is done to them before a model sees them."""
 
     source: Annotated[Component, ComponentGroup("sources")] = Field(description="Where the samples come from.")
     splits: Splits = Field(
-        default_factory=lambda: Splits.model_validate({"train": 0.6, "valid": 0.2, "test": 0.2}),
+        default_factory=lambda: Splits(train=0.6, valid=0.2, test=0.2),
         description="Named parts of the data by fraction; together 1.",
     )
     normalize: Annotated[Component, ComponentGroup("normalizers")] = Field(
@@ -104,7 +87,7 @@ class Objective(Component):
     )
 
 
-class Regularization(Frozen):
+class Regularization(Section):
     """What acts on the whole experiment whatever the model is. What is not given is left to the component's default."""
 
     dropout: float | None = Field(None, ge=0, lt=1, description="Handed to the model's argument of that name.")
@@ -120,7 +103,7 @@ class Regularization(Frozen):
     )
 
 
-class EarlyStopping(Frozen):
+class EarlyStopping(Section):
     """Stop when a recorded metric has not improved for a while."""
 
     metric: str = Field(description="A recorded metric, `<split>/<metric>`.", examples=["valid/loss"])
@@ -131,7 +114,7 @@ class EarlyStopping(Frozen):
     min_delta: float = Field(0.0, ge=0, description="A change no larger than this is no improvement.")
 
 
-class Training(Frozen):
+class Training(Section):
     """How the model is fitted."""
 
     epochs: int = Field(ge=1, description="Passes over the train split.", examples=[20])
@@ -147,7 +130,7 @@ class Training(Frozen):
     early_stopping: OrNone[EarlyStopping] = Field(None, description="When to stop before the last epoch.")
 
 
-class Select(Frozen):
+class Select(Section):
     """Which epoch's weights are the result."""
 
     metric: str = Field(
@@ -158,7 +141,7 @@ class Select(Frozen):
     )
 
 
-class Evaluation(Frozen):
+class Evaluation(Section):
     """How a trained model is judged."""
 
     select: OrNone[Select] = Field(
@@ -167,7 +150,7 @@ class Evaluation(Frozen):
     )
 
 
-class Ablation(Frozen):
+class Ablation(Section):
     """Which variants of the experiment are trained, and how often."""
 
     seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = (
@@ -214,7 +197,7 @@ class Ablation(Frozen):
     )
 
 
-class Slurm(Frozen):
+class Slurm(Section):
     """What `craftc submit --slurm` asks of Slurm for the whole run."""
 
     nodes: int = Field(1, ge=1, description="Machines.")
@@ -238,10 +221,10 @@ class Slurm(Frozen):
 Real = float
 Whole = int
 """Names for the two in the class below, whose fields are called after the forms of a range."""
-Ends = Field(min_length=2, max_length=2, strict=False)
+Ends = Field(min_length=2, max_length=2)
 
 
-class ParameterRange(Frozen):
+class ParameterRange(Section):
     """The values that a search may give a path: exactly one form, and `step` beside `uniform` or `int`."""
 
     uniform: Annotated[tuple[Real, ...], Ends] | None = Field(None, description="Lowest and highest number.")
@@ -252,7 +235,7 @@ class ParameterRange(Frozen):
     log_int: Annotated[tuple[Whole, ...], Ends] | None = Field(
         None, description="Lowest and highest whole number above 0; each factor of ten is as likely as any other."
     )
-    choice: Annotated[tuple[Any, ...], Field(min_length=1, strict=False)] | None = Field(
+    choice: Annotated[tuple[Any, ...], Field(min_length=1)] | None = Field(
         None, description="The values themselves, in no order."
     )
     step: Annotated[Real, Field(gt=0)] | None = Field(None, description="Distance between values, from the lowest on.")
@@ -264,7 +247,7 @@ class ParameterRange(Frozen):
         return {name: values for name, values in given.items() if values is not None}
 
 
-class Optimize(Frozen):
+class Optimize(Section):
     """What a search makes better."""
 
     metric: str = Field(
@@ -276,7 +259,7 @@ class Optimize(Frozen):
     )
 
 
-class Search(Frozen):
+class Search(Section):
     """Looks for better values than the spec's own; in an ablation, for each variant by itself."""
 
     use: OneOrMore | None = Field(
@@ -305,7 +288,7 @@ class Search(Frozen):
     )
 
 
-class Resources(Frozen):
+class Resources(Section):
     """What one trial needs. Never part of a trial's identity."""
 
     workers: int = Field(
@@ -327,7 +310,7 @@ class Resources(Frozen):
     slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 
-class Wandb(Frozen):
+class Wandb(Section):
     """One Weights & Biases run per trial, grouped by craftc run."""
 
     project: Annotated[str, FromEnvironment()] = Field(min_length=1, description="W&B project.")
@@ -342,7 +325,7 @@ class Wandb(Frozen):
     )
 
 
-class Report(Frozen):
+class Report(Section):
     """What is told of the results, and to whom. Never part of a trial's identity."""
 
     metric: str | None = Field(
@@ -354,7 +337,7 @@ class Report(Frozen):
     )
 
 
-class Spec(Frozen):
+class Spec(Section):
     """An experiment."""
 
     craftc: Literal[1] = Field(description="Version of the language.")

@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from craftc.schemas.frozen import Frozen
-from craftc.schemas.spec import List
+from craftc.schemas.frozen import Frozen, List
 
 TrialState = Literal["finished", "failed", "pruned", "unfinished"]
 """`failed` and `pruned` as the latest run said that ended it; such a trial may yet be gone on with."""

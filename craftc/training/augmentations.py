@@ -3,25 +3,26 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from craftc.components.build import build
+from craftc.components.numbers import Key, Numbers
 from craftc.schemas.catalogue import is_own
 from craftc.training.errors import TrainingError
 from craftc.training.named import GUIDE, described, named
-from craftc.training.random import key, seed_everything
+from craftc.training.random import key, seed_everything, step_key
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A callable from (B, *shape) to (B, *shape). It draws from the generator that it is given where it
-    `takes_generator`, else from the global ones."""
+    """A callable from (B, *shape) to (B, *shape). It draws from what it `takes` as its second argument; of those that
+    take nothing, from the global generators."""
 
     apply: Callable[..., Tensor]
-    takes_generator: bool
+    takes: Literal["numbers", "generator", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,23 @@ class Augmentations:
         """The batch of a trial's step, which counts from 0; its random numbers depend on the seed and step alone."""
         if not self.steps:
             return x_B
-        number = key(seed, "augmentation", step)
-        self.generator.manual_seed(number)
-        if not all(augmentation.takes_generator for augmentation in self.steps):
-            seed_everything(number, x_B.device)
+        if any(augmentation.takes == "generator" for augmentation in self.steps):
+            self.generator.manual_seed(key(seed, "augmentation", step))
+        if any(augmentation.takes == "nothing" for augmentation in self.steps):
+            seed_everything(key(seed, "augmentation", step), x_B.device)
+        return self.by_key(x_B, step_key(seed, "augmentation", step))
+
+    @property
+    def are_keyed(self) -> bool:
+        """Whether a key is all that their random numbers come from."""
+        return all(augmentation.takes == "numbers" for augmentation in self.steps)
+
+    def by_key(self, x_B: Tensor, key: Key) -> Tensor:
+        """The batch, by the key of its trial and step; where `are_keyed`, under vmap over K of both, too."""
+        numbers = Numbers(key, x_B.device)
         for augmentation in self.steps:
-            x_B = augmentation.apply(x_B, self.generator) if augmentation.takes_generator else augmentation.apply(x_B)
+            given = {"numbers": (numbers,), "generator": (self.generator,), "nothing": ()}[augmentation.takes]
+            x_B = augmentation.apply(x_B, *given)
         return x_B
 
 
@@ -64,24 +76,26 @@ def _build(setting: Mapping[str, Any], device: torch.device) -> Augmentation:
         raise TypeError(f"{setting['kind']} gave {described(found)}, which cannot be called; {GUIDE}")
     if isinstance(found, nn.Module):
         found = found.to(device)
-    return Augmentation(found, _takes_generator(found))
+    return Augmentation(found, _takes(found))
 
 
-def _takes_generator(augment: Callable[..., Any]) -> bool:
-    """Whether it names a generator, or cannot do without a second argument."""
+def _takes(augment: Callable[..., Any]) -> Literal["numbers", "generator", "nothing"]:
+    """What it names, or else the generator if it cannot do without a second argument."""
     try:
         signature = inspect.signature(augment.forward if isinstance(augment, nn.Module) else augment)
     except (TypeError, ValueError):
-        return False
+        return "nothing"
+    if "numbers" in signature.parameters:
+        return "numbers"
     if "generator" in signature.parameters:
-        return True
+        return "generator"
     required = [
         parameter
         for parameter in signature.parameters.values()
         if parameter.default is parameter.empty
         and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    return len(required) == 2
+    return "generator" if len(required) == 2 else "nothing"
 
 
 def _try(kind: str, augmentation: Augmentations, x_B: Tensor) -> None:

@@ -19,10 +19,9 @@ from craftc.components.models.frozen_backbone import FrozenBackbone
 from craftc.training.errors import TrainingError
 from craftc.training.model import instantiate
 from craftc.training.named import GUIDE, described, named
-from craftc.training.prepare import PreparedData, infer_facts
+from craftc.training.prepare import BACKBONE, PreparedData, backbone_facts
 from craftc.training.random import key, seed_everything
 
-PLACE = "model.backbone"
 MAX_NAMED = 3
 """Weights of which a message tells."""
 
@@ -93,16 +92,6 @@ def _instantiate(setting: Mapping[str, Any], facts: Mapping[str, int]) -> nn.Mod
     return instantiate(backbone_facts(setting, facts), "backbone")
 
 
-def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
-    """The backbone's arguments with each `infer` replaced; it may tell apart other classes than those of the data.
-
-    Raises DataError `data-mismatch`.
-    """
-    classes = setting.get("num_classes")
-    own = {"num_classes": classes} if isinstance(classes, int) else {}
-    return infer_facts(setting, {**facts, **own}, PLACE)
-
-
 def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int]) -> nn.Module:
     """The model with its weights. How many classes it was trained to tell apart is seen from their shapes."""
     path = Path(asked.weights)
@@ -121,7 +110,7 @@ def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int]
             model.load_state_dict(dict(state))
         return model
     hint = "write the backbone with the arguments that it was trained with"
-    raise TrainingError("weights-unusable", f"{path} holds other weights than {PLACE}: {'; '.join(faults)}; {hint}")
+    raise TrainingError("weights-unusable", f"{path} holds other weights than {BACKBONE}: {'; '.join(faults)}; {hint}")
 
 
 def read_weights(path: Path, digest: str | None) -> State:

@@ -13,11 +13,14 @@ from craftc.training.prepare import Split
 
 EVALUATION_NUMBERS = 2**20
 """Input numbers in a batch of evaluation: 16,384 digits, or 7 colour images of 224 x 224 pixels."""
+NUMBERS_PER_PREDICTION = 64
+"""What a prediction counts for at least: a token is one number, but a model makes many of it, and a logit for each
+token of the vocabulary. 16,384 tokens are a batch."""
 
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """`x` float32 (N, *shape) and `y` int64 (N,) on one device."""
+    """`x` float32 (N, *shape) and `y` int64 (N,), or both int64 (N, T), on one device."""
 
     x: Tensor
     y: Tensor
@@ -47,7 +50,7 @@ def train_batches(split: DeviceSplit, order: Tensor, batch_size: int) -> Iterato
 
 def evaluation_batches(split: DeviceSplit, train_batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch."""
-    numbers_per_sample = max(split.x[0].numel(), 1)
+    numbers_per_sample = max(split.x[0].numel(), split.y[0].numel() * NUMBERS_PER_PREDICTION)
     size = max(EVALUATION_NUMBERS // numbers_per_sample, train_batch_size)
     for x, y in zip(torch.split(split.x, size), torch.split(split.y, size), strict=True):
         # A model that works in place on its input must not change the data that other trials share.

@@ -7,6 +7,7 @@ import hashlib
 import io
 import pickle
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
-from craftc.training.atomic_file import link_atomically, write_atomically
+from craftc.training.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.errors import TrainingError
 from craftc.training.member import Member
 from craftc.training.progress import Progress
@@ -32,8 +33,28 @@ def best_path(folder: Path) -> Path:
     return folder / "checkpoints" / "best.pt"
 
 
-def save_last(members: Sequence[Member], parts: Parts) -> None:
-    """Write the whole state after an epoch into the first member's folder, and link it into the others'."""
+def save(members: Sequence[Member], best: Sequence[Member], parts: Parts, *, flush: Sequence[Path] = ()) -> None:
+    """Write the whole state after an epoch, and of the members of `best` the weights that are judged, which may be
+    none. The files of `flush` are on the disk before."""
+    _write([_last(members, parts), *([_best(best, parts)] if best else [])], flush)
+
+
+def save_best(members: Sequence[Member], parts: Parts) -> None:
+    """Write the weights that are judged, the best of all these members; of none, nothing."""
+    if members:
+        _write([_best(members, parts)])
+
+
+@dataclass(frozen=True)
+class _Checkpoint:
+    """What is to be at the first of the paths; the others become names of the same file."""
+
+    paths: list[Path]
+    trial: Trial
+    state: dict[str, Any]
+
+
+def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
     first, *others = members
     state = {
         "progress": first.progress.state_dict(),
@@ -43,20 +64,17 @@ def save_last(members: Sequence[Member], parts: Parts) -> None:
         "optimizer": parts.optimizer.state_dict(),
         "schedule": parts.schedule.state_dict(),
     }
-    _write([last_path(member.folder) for member in members], first.trial, state)
+    return _Checkpoint([last_path(member.folder) for member in members], first.trial, state)
 
 
-def save_best(members: Sequence[Member], parts: Parts) -> None:
-    """Write the weights that are judged, the best of all these members; of none, nothing."""
-    if not members:
-        return
+def _best(members: Sequence[Member], parts: Parts) -> _Checkpoint:
     first, *others = members
     state = {
         "epoch": first.progress.epoch,
         "others": {member.trial.id: None for member in others},
         "model": parts.evaluated.state_dict(),
     }
-    _write([best_path(member.folder) for member in members], first.trial, state)
+    return _Checkpoint([best_path(member.folder) for member in members], first.trial, state)
 
 
 def read_last(folder: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
@@ -96,31 +114,36 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
 def settle_last(folder: Path) -> None:
     """After an interruption: leave only the digest of the file that is really there in the sidecar."""
     path = last_path(folder)
-    _write_sidecar(path, [hashlib.sha256(path.read_bytes()).hexdigest()])
+    write_atomically(_sidecar(path), _digest_lines(path, [hashlib.sha256(path.read_bytes()).hexdigest()]))
 
 
-def _write(paths: Sequence[Path], trial: Trial, state: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "trial": trial.id, **state}, buffer)
-    content = buffer.getbuffer()
-    digest = hashlib.sha256(content).hexdigest()
-    path, *others = paths
-    _announce(path, [digest])
-    write_atomically(path, content)
-    for other in others:
+def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> None:
+    files: list[tuple[Path, bytes | memoryview]] = []
+    links: list[tuple[Path, Path, str]] = []
+    for checkpoint in checkpoints:
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, "trial": checkpoint.trial.id, **checkpoint.state}, buffer)
+        content = buffer.getbuffer()
+        digest = hashlib.sha256(content).hexdigest()
+        path, *others = checkpoint.paths
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files += [_announcement(path, [digest]), (path, content)]
+        links += [(path, other, digest) for other in others]
+    write_together(files, flush)
+    for path, other, digest in links:
         _link(path, other, [digest])
 
 
 def _link(source: Path, path: Path, digests: Sequence[str]) -> None:
-    _announce(path, digests)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_together([_announcement(path, digests)])
     link_atomically(source, path)
 
 
-def _announce(path: Path, digests: Sequence[str]) -> None:
+def _announcement(path: Path, digests: Sequence[str]) -> tuple[Path, bytes]:
     """The sidecar goes first and names the file it announces and the one it replaces: a kill in between leaves a pair
     that still verifies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_sidecar(path, [*digests, *_digests(path)[:1]])
+    return _sidecar(path), _digest_lines(path, [*digests, *_digests(path)[:1]])
 
 
 def _read(path: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
@@ -148,8 +171,8 @@ def _digests(path: Path) -> list[str]:
     return [line.split()[0] for line in lines if line.strip()]
 
 
-def _write_sidecar(path: Path, digests: Sequence[str]) -> None:
-    write_atomically(_sidecar(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())
+def _digest_lines(path: Path, digests: Sequence[str]) -> bytes:
+    return "".join(f"{digest}  {path.name}\n" for digest in digests).encode()
 
 
 def _sidecar(path: Path) -> Path:

@@ -14,7 +14,7 @@ from craftc.training.batches import DeviceSplit
 from craftc.training.checkpoint import load_best
 from craftc.training.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.member import TRAINED, Member
-from craftc.training.prepare import TEST
+from craftc.training.share_out import TEST
 
 
 class Examiner:

@@ -1,6 +1,6 @@
 """A model and a split in, the loss and every metric out.
 
-B: samples of a batch, C: classes.
+B: samples of a batch, M: its predictions, one or several of each sample, C: classes.
 """
 
 import math
@@ -15,7 +15,7 @@ from craftc.training.batches import DeviceSplit, evaluation_batches
 from craftc.training.errors import require_finite
 from craftc.training.measures import computed
 from craftc.training.named import named
-from craftc.training.objective import sum_and_weight
+from craftc.training.objective import predictions, sum_and_weight
 from craftc.training.random import key, seed_everything
 
 
@@ -49,11 +49,12 @@ def evaluate(
     sums: list[Tensor] = []
     with torch.inference_mode():
         for x_B, y_B in evaluation_batches(split, batch_size):
-            logits_BC = parts.team.whole(model(parts.team.part(x_B)), len(x_B))
-            sums.append(torch.stack(sum_and_weight(parts.objective, logits_BC, y_B)))
+            logits = parts.team.whole(model(parts.team.part(x_B)), len(x_B))
+            sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
+            logits_MC, y_M = predictions(logits, y_B)
             for name, metric in metrics.items():
                 with named(f"metric {name}", code="metric-failed"):
-                    metric.update(logits_BC, y_B)
+                    metric.update(logits_MC, y_M)
         loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
         values = {name: computed(name, metric) for name, metric in metrics.items()}
     computable = {name: value for name, value in values.items() if math.isfinite(value)}
@@ -65,6 +66,7 @@ def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts:
     logits_C = (class_counts / class_counts.sum()).log().to(parts.device, torch.float32)
     values: Metrics = {}
     for name, split in splits.items():
-        found = evaluate(parts, lambda x_B: logits_C.expand(len(x_B), -1), split, batch_size=batch_size)
+        per_sample = split.y.shape[1:]
+        found = evaluate(parts, lambda x_B: logits_C.expand(len(x_B), *per_sample, -1), split, batch_size=batch_size)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values

@@ -85,7 +85,7 @@ def _of_all(data: PreparedData, backbone: Backbone, device: torch.device) -> Pre
         name: Split(_of_split(split.inputs, backbone, device, name), split.targets)
         for name, split in data.splits.items()
     }
-    facts = facts_of(splits["train"].inputs.shape[1:], len(data.class_names))
+    facts = facts_of(splits["train"], len(data.class_names))
     return PreparedData(splits, data.class_names, data.class_counts, facts)
 
 

@@ -1,7 +1,6 @@
 """A trial's `metrics.jsonl`: one line per epoch, appended, read back, and cut where a resumed trial continues."""
 
 import json
-import os
 from pathlib import Path
 
 from craftc.schemas.result import EpochRecord
@@ -11,12 +10,12 @@ FILENAME = "metrics.jsonl"
 _FIXED_KEYS = ("trial", "epoch", "step", "seconds")
 
 
-def append_record(folder: Path, record: EpochRecord) -> None:
-    """Append one line and flush it to the disk."""
-    with (folder / FILENAME).open("ab") as file:
+def append_record(folder: Path, record: EpochRecord) -> Path:
+    """Append one line; the file, which is still to be flushed to the disk."""
+    path = folder / FILENAME
+    with path.open("ab") as file:
         file.write(_line(record))
-        file.flush()
-        os.fsync(file.fileno())
+    return path
 
 
 def read_history(folder: Path) -> list[EpochRecord]:

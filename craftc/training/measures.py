@@ -20,15 +20,15 @@ class Measure(Protocol):
     """A metric: torchmetrics' own, or anything with these three methods."""
 
     def reset(self) -> None:
-        """Forget every sample."""
+        """Forget every prediction."""
         ...
 
-    def update(self, logits_BC: Tensor, targets_B: Tensor) -> None:
-        """Take in a batch: logits (B, C), class numbers (B,)."""
+    def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
+        """Take in the predictions of a batch: logits (M, C), class numbers (M,)."""
         ...
 
     def compute(self) -> Any:
-        """One number of all samples since `reset`."""
+        """One number of all predictions since `reset`."""
         ...
 
 

@@ -17,7 +17,7 @@ WRAP = f"wrap it in a small class of your own; {GUIDE}"
 
 
 def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.device) -> tuple[nn.Module, Tensor]:
-    """The model on the device, and its logits (2, C) for the first two samples of train.
+    """The model on the device, and its logits (2, C), or (2, T, C), for the first two samples of train.
 
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
@@ -26,14 +26,15 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     model = instantiate(setting, "model")
     with named(name, code="model-not-buildable"):
         model = model.to(device)
-    inputs = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    train = data.splits["train"]
+    inputs = torch.from_numpy(train.inputs[:2]).to(device)
     _check_forward(model, name, inputs)
     hint = _layout_hint(inputs) if is_own(setting["kind"]) else ""
-    on = f"{name} on a batch of inputs, float32 of shape {tuple(inputs.shape)}"
+    on = f"{name} on a batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}"
     with named(on, code="model-forward", hint=hint), torch.no_grad():
         # Also gives lazy layers their shape, before the optimizer asks for parameters.
         logits = model.eval()(inputs)
-    _check_logits(logits, name, inputs, len(data.class_names))
+    _check_logits(logits, name, inputs, (*train.targets[:2].shape, len(data.class_names)))
     return model, logits
 
 
@@ -59,8 +60,12 @@ def _check_forward(model: nn.Module, name: str, inputs: Tensor) -> None:
         raise TrainingError(
             "model-forward",
             f"{name}: forward takes ({', '.join(map(str, signature.parameters.values()))}), and craftc calls it with "
-            f"one batch of inputs, float32 of shape {tuple(inputs.shape)}, alone; {WRAP}",
+            f"one batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}, alone; {WRAP}",
         ) from None
+
+
+def _dtype(inputs: Tensor) -> str:
+    return str(inputs.dtype).removeprefix("torch.")
 
 
 def _layout_hint(inputs: Tensor) -> str:
@@ -71,8 +76,7 @@ def _layout_hint(inputs: Tensor) -> str:
     )
 
 
-def _check_logits(logits: Any, name: str, inputs: Tensor, num_classes: int) -> None:
-    expected = (len(inputs), num_classes)
+def _check_logits(logits: Any, name: str, inputs: Tensor, expected: tuple[int, ...]) -> None:
     if isinstance(logits, Tensor) and tuple(logits.shape) == expected and logits.is_floating_point():
         return
     found = described(logits)
@@ -80,6 +84,6 @@ def _check_logits(logits: Any, name: str, inputs: Tensor, num_classes: int) -> N
         found = str(tuple(logits.shape)) if logits.is_floating_point() else f"{tuple(logits.shape)} of {logits.dtype}"
     message = (
         f"{name} turned a batch of shape {tuple(inputs.shape)} into {found}; "
-        f"expected logits (batch, num_classes) = {expected}"
+        f"expected logits ({', '.join(['batch', *['context_length'] * (len(expected) - 2), 'num_classes'])}) = {expected}"
     )
     raise TrainingError("model-output-shape", message if isinstance(logits, Tensor) else f"{message}; {WRAP}")

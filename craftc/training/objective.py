@@ -1,6 +1,6 @@
 """The objective of a spec in; what a batch's loss adds up from, whichever of the accepted forms it returns, out.
 
-B: samples of a batch, C: classes.
+B: samples of a batch, T: tokens of a sample, M: predictions of a batch (B, or B * T), C: classes.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from craftc.training.prepare import PreparedData, infer_facts
 
 
 def build_objective(
-    setting: Mapping[str, Any], data: PreparedData, logits_BC: Tensor, device: torch.device
+    setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device
 ) -> nn.Module:
     """The objective on the device. One of the user's own is tried on the logits of the first samples of train.
 
@@ -33,26 +33,35 @@ def build_objective(
         message = f"{name} gave {described(objective)}; expected a torch.nn.Module"
         raise TrainingError("objective-not-buildable", message)
     if is_own(setting["kind"]):
-        targets_B = torch.from_numpy(data.splits["train"].targets[: len(logits_BC)]).to(device)
-        on = f"{name} on logits {tuple(logits_BC.shape)} and targets {tuple(targets_B.shape)}"
+        targets = torch.from_numpy(data.splits["train"].targets[: len(logits)]).to(device)
+        logits_MC, targets_M = predictions(logits, targets)
+        on = f"{name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
         with named(on, code="objective-failed", hint=GUIDE):
-            _check_loss(objective(logits_BC, targets_B), name)
+            _check_loss(objective(logits_MC, targets_M), name)
     return objective
 
 
-def sum_and_weight(objective: nn.Module, logits_BC: Tensor, targets_B: Tensor) -> tuple[Tensor, Tensor]:
+def predictions(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What objectives and metrics are given, one row for each prediction: (M, C) and (M,).
+
+    Of (B, C) and (B,) that is themselves; of (B, T, C) and (B, T) every token's, in their order.
+    """
+    return logits.flatten(0, -2), targets.flatten()
+
+
+def sum_and_weight(objective: nn.Module, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """The loss of a batch as (sum, weight), two scalars whose ratio is its mean, and which add up over batches.
 
-    An objective that returns one number gives the mean over the batch's samples; the sum, where it says so by
-    torch's `reduction`. Each sample then weighs 1.
+    An objective that returns one number gives the mean over the batch's predictions; the sum, where it says so by
+    torch's `reduction`. Each prediction then weighs 1.
     """
-    loss = objective(logits_BC, targets_B)
+    loss = objective(*predictions(logits, targets))
     if not isinstance(loss, Tensor):
         loss_sum, weight_sum = loss
         return loss_sum, weight_sum
-    num_samples = loss.new_full((), len(targets_B))
+    num_predictions = loss.new_full((), targets.numel())
     is_sum = getattr(objective, "reduction", "mean") == "sum"
-    return (loss.reshape(()) if is_sum else loss.reshape(()) * num_samples), num_samples
+    return (loss.reshape(()) if is_sum else loss.reshape(()) * num_predictions), num_predictions
 
 
 def _check_loss(loss: Any, name: str) -> None:

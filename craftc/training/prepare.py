@@ -15,26 +15,27 @@ from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.own_line import told
 from craftc.components.sources.load import load_samples
-from craftc.components.splits import check_disjoint, split_indices
 from craftc.schemas.catalogue import is_own
 from craftc.training.layout import laid_out
 from craftc.training.prepared_files import Content, Shelf, take
-
-TEST = "test"
-"""The one split that is looked at only when training is over."""
+from craftc.training.share_out import share_out
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
 
-Inputs = NDArray[np.float32]
+BACKBONE = "model.backbone"
+"""Where a spec has the model whose features a head is trained on."""
+
+Inputs = NDArray[np.float32] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples of one split: `inputs` float32 (N, *shape), normalized; `targets` int64 (N,). Never written to."""
+    """Samples of one split, never written to: `inputs` float32 (N, *shape), normalized, and `targets` int64 (N,), their
+    classes; or `inputs` int64 (N, T), tokens, and `targets` int64 (N, T), the token after each."""
 
-    inputs: NDArray[np.float32]
+    inputs: Inputs
     targets: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -102,35 +103,31 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
 
 
 def _make(settings: Mapping[str, Any]) -> PreparedData:
-    samples = load_samples(settings["source"])
-    num_classes = len(samples.class_names)
-    if num_classes < 2:
-        message = f"all {len(samples.targets)} samples are of one class, {samples.class_names[0]}"
-        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
-    options = settings["splits"]
-    fractions = {name: value for name, value in options.items() if name not in ("stratify", "seed")}
-    indices = split_indices(samples.targets, fractions, stratify=options["stratify"], seed=options["seed"])
-    check_disjoint(indices)
-    _check_not_empty(indices, fractions, len(samples.targets))
-    class_counts = np.bincount(samples.targets[indices["train"]], minlength=num_classes).astype(np.int64)
-    _check_classes_in_train(class_counts, samples.class_names)
-    order = sorted(indices, key=lambda name: (name != "train", name == TEST, name))
-    normalized = _normalized(settings["normalize"], {name: samples.inputs[indices[name]] for name in order})
-    splits = {
-        name: Split(
-            laid_out(inputs, settings.get("layout", "source")),
-            np.ascontiguousarray(samples.targets[indices[name]], dtype=np.int64),
-        )
-        for name, inputs in normalized.items()
-    }
-    facts = facts_of(splits["train"].inputs.shape[1:], num_classes)
-    return PreparedData(splits, tuple(samples.class_names), class_counts, facts)
+    shared = share_out(load_samples(settings["source"]), settings["splits"])
+    layout = settings.get("layout", "source")
+    if shared.inputs["train"].dtype == np.int64:
+        _check_left_alone(settings["normalize"], layout)
+        inputs: Mapping[str, Inputs] = shared.inputs
+    else:
+        normalized = _normalized(settings["normalize"], shared.inputs)
+        inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
+    splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
+    facts = facts_of(splits["train"], len(shared.class_names))
+    return PreparedData(splits, shared.class_names, shared.class_counts, facts)
 
 
-def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, Inputs]) -> dict[str, Inputs]:
+def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:
+    """Raise where the numbers of tokens, which are names, would be computed with."""
+    for place, value, none in (("normalize", normalize["kind"], "none"), ("layout", layout, "source")):
+        if value != none:
+            message = f"data.{place} is {value}, but the data is text, whose tokens are no quantities"
+            raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
+
+
+def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
     """Every split's inputs as the normalizer, fitted on train, returns them."""
 
-    def run() -> dict[str, Inputs]:
+    def run() -> dict[str, NDArray[np.float32]]:
         normalize = build("normalizers", setting)
         normalize.fit(inputs["train"])
         return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
@@ -151,7 +148,12 @@ def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, Inputs]) -> dic
 
 
 def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
-    """Split to the names of the classes that it has no sample of; splits that have all are left out."""
+    """Split to the names of the classes that it has no sample of; splits that have all are left out.
+
+    Of text, none: that a rare character is missing from some stretch says nothing against it.
+    """
+    if "vocabulary_size" in data.facts:
+        return {}
     missing = {
         split: tuple(np.array(data.class_names)[np.bincount(part.targets, minlength=len(data.class_names)) == 0])
         for split, part in data.splits.items()
@@ -182,6 +184,16 @@ def infer_facts(
     return filled
 
 
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
+    """The backbone's arguments with each `infer` replaced; it may tell apart other classes than those of the data.
+
+    Raises DataError `data-mismatch`.
+    """
+    classes = setting.get("num_classes")
+    own = {"num_classes": classes} if isinstance(classes, int) else {}
+    return infer_facts(setting, {**facts, **own}, BACKBONE)
+
+
 def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     if name in facts:
         return facts[name]
@@ -193,37 +205,16 @@ def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     )
 
 
-def facts_of(shape: tuple[int, ...], num_classes: int) -> dict[str, int]:
-    """Of samples of a shape. Lines are rows; the channels of an image stand side by side in a line."""
+def facts_of(train: Split, num_classes: int) -> dict[str, int]:
+    """Lines are rows; the channels of an image stand side by side in a line. The classes of text are its tokens."""
+    shape = train.inputs.shape[1:]
+    if train.targets.ndim > 1:
+        return {"num_classes": num_classes, "vocabulary_size": num_classes, "context_length": shape[-1]}
     facts = {"num_classes": num_classes, "num_features": int(np.prod(shape))}
     if len(shape) >= 2:
         facts["num_lines"] = shape[-2]
         facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
     return facts
-
-
-def _check_not_empty(
-    indices: Mapping[str, NDArray[np.int64]], fractions: Mapping[str, float], num_samples: int
-) -> None:
-    for name, chosen in indices.items():
-        if len(chosen) == 0:
-            raise DataError(
-                "empty-split",
-                f"split {name} is empty: {fractions[name]:g} of {num_samples} samples is less than one",
-                f"raise data.splits.{name}, or add samples",
-                f"data.splits.{name}",
-            )
-
-
-def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
-    missing = [name for name, count in zip(class_names, class_counts, strict=True) if count == 0]
-    if missing:
-        raise DataError(
-            "class-missing-from-train",
-            f"the train split has no sample of {len(missing)} of {len(class_names)} classes: {', '.join(missing[:5])}",
-            "use stratify: true, a larger train fraction, or leave the class out of the data",
-            "data.splits",
-        )
 
 
 def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-Use = Literal["init", "backbone", "order", "augmentation", "forward", "epoch", "evaluation"]
+Use = Literal["init", "backbone", "order", "augmentation", "forward", "dropout", "epoch", "evaluation"]
 
 
 def key(seed: int, use: Use, counter: int = 0, *, rank: int = 0) -> int:
@@ -18,6 +18,13 @@ def key(seed: int, use: Use, counter: int = 0, *, rank: int = 0) -> int:
     name = f"craftc/{seed}/{use}/{counter}" + (f"/{rank}" if rank else "")
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def step_key(seed: int, use: Use, step: int) -> tuple[int, int]:
+    """A key of counted random numbers, two whole numbers of 32 bits with a sign, from the 63 bits of `key`."""
+    number = key(seed, use, step)
+    low, high = number & 0xFFFFFFFF, number >> 32
+    return low - ((low & 0x80000000) << 1), high
 
 
 def seed_torch(value: int, device: torch.device) -> None:

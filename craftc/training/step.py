@@ -10,7 +10,7 @@ from torch import Tensor
 
 from craftc.training.assemble import Parts
 from craftc.training.objective import sum_and_weight
-from craftc.training.random import key, seed_torch
+from craftc.training.random import key, seed_torch, step_key
 
 
 def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:
@@ -27,9 +27,11 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     x_P, y_P = team.part(x_B), team.part(y_B)
     if parts.recomputed is not None:
         x_P = parts.recomputed.features(x_P)
-    # Dropout of a worker's own part needs numbers of its own.
+    # What draws from the global generators needs, for a worker's own part, numbers of its own.
     rank = team.rank if team.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
+    first_sample = team.first_sample(num_samples)
+    parts.draws.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
     loss_P, weight_P = sum_and_weight(parts.objective, parts.joined(x_P), y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if team.size > 1:
@@ -38,6 +40,7 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
         weight_P = weight_sum / team.size if team.splits(num_samples) else weight_sum
     parts.optimizer.zero_grad(set_to_none=True)
     (loss_P / weight_P).backward()  # type: ignore[no-untyped-call]
+    parts.draws.end()
     if parts.clip_grad_norm is not None:
         torch.nn.utils.clip_grad_norm_(parts.model.parameters(), parts.clip_grad_norm)
     parts.optimizer.step()

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from craftc.training.draws import Counted
 from craftc.training.team_batch_norm import sync_batch_norms
 
 T = TypeVar("T")
@@ -40,6 +41,11 @@ class Team:
     def part(self, batch: Tensor) -> Tensor:
         """(B, ...) to this worker's (P, ...): consecutive samples, and as many as the others have, or one more."""
         return batch.tensor_split(self.size)[self.rank] if self.splits(len(batch)) else batch
+
+    def first_sample(self, num_samples: int) -> int:
+        """The place in a batch of the first sample of this worker's part."""
+        size, rest = divmod(num_samples, self.size)
+        return self.rank * size + min(self.rank, rest) if self.splits(num_samples) else 0
 
     def whole(self, part: Tensor, num_samples: int) -> Tensor:
         """The parts of all workers (P, ...), put together in order to (B, ...); `num_samples` is B."""
@@ -74,6 +80,16 @@ class Team:
         if self.size == 1 or not any(parameter.requires_grad for parameter in model.parameters()):
             return model
         sync_batch_norms(model)
+        # Every worker has them already, and they are sent at every step otherwise.
+        constant = [
+            f"{name}.{buffer}"
+            for name, module in model.named_modules()
+            if isinstance(module, Counted)
+            for buffer in ("threshold", "scale")
+        ]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
+            model, constant
+        )
         return DistributedDataParallel(
             model,
             device_ids=[device] if device.type == "cuda" else None,

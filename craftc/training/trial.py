@@ -13,7 +13,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.assemble import Parts, assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
-from craftc.training.checkpoint import save_best, save_last
+from craftc.training.checkpoint import save
 from craftc.training.conclude import Examiner
 from craftc.training.epoch import train_epoch
 from craftc.training.errors import TrainingError
@@ -21,8 +21,8 @@ from craftc.training.evaluate import evaluate_splits
 from craftc.training.frozen_features import prepare_inputs, trained_part
 from craftc.training.history import append_record
 from craftc.training.member import Member, unite
-from craftc.training.prepare import TEST
 from craftc.training.resume import Start, find_starts, go_on
+from craftc.training.share_out import TEST
 from craftc.training.team import SOLO, Team
 
 
@@ -55,7 +55,8 @@ def train_trial(
     equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
-    writes files. The numbers are those of a team of one, but for rounding and for what dropout draws.
+    writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
+    global generators.
     """
     with closing(train_together([Member(trial, folder)], device=device, team=team, prepared=prepared)) as told:
         for item in told:
@@ -148,10 +149,8 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
 
 def _save(members: Sequence[Member], records: Sequence[EpochRecord], parts: Parts) -> None:
     """Lines, last, best: a kill between two of them leaves what `find_starts` can mend."""
-    for member, record in zip(members, records, strict=True):
-        append_record(member.folder, record)
-    save_last(members, parts)
-    save_best([member for member in members if member.keeps_best], parts)
+    lines = [append_record(member.folder, record) for member, record in zip(members, records, strict=True)]
+    save(members, [member for member in members if member.keeps_best], parts, flush=lines)
 
 
 def _conclude(member: Member, examiner: Examiner) -> Result | Failed:

@@ -93,9 +93,7 @@ def test_the_script_runs_the_spec_and_leaves_nothing(craftc, environment, bin_fo
 
 
 def test_what_is_asked_for_stands_in_the_script(tmp_path):
-    resources = Resources.model_validate(
-        {"gpus": 0.5, "cpus": 3, "slurm": {"nodes": 4, "gpus_per_node": 2, "time_limit": "1-02:00:00"}}
-    )
+    resources = Resources(gpus=0.5, cpus=3, slurm={"nodes": 4, "gpus_per_node": 2, "time_limit": "1-02:00:00"})
     text = batch_script(resources, name="x", spec="a b.yaml", root=tmp_path, runs_dir=tmp_path / "50%")
     assert directives(text) == {
         "job-name": "x", "nodes": "4", "ntasks-per-node": "1", "cpus-per-task": "12", "gpus-per-node": "2",
@@ -119,7 +117,7 @@ def test_what_is_asked_for_stands_in_the_script(tmp_path):
     ],
 )
 def test_a_node_holds_the_trials_that_run_on_it(resources, asked):
-    assert asked_of_slurm(Resources.model_validate(resources)) == asked
+    assert asked_of_slurm(Resources(**resources)) == asked
 
 
 def test_a_job_is_remembered_asked_after_and_stopped(craftc, bin_folder, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from craftc.cli.main import app
 from craftc.compiler.catalogue import built_in_catalogue

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 SPEC = """\
@@ -71,6 +72,28 @@ def test_the_second_run_trains_nothing_and_prints_the_same(tmp_path: Path, backe
     report = craftc(tmp_path, "report", "tiny")
     assert report.returncode == 0
     assert report.stdout == first.stdout
+
+
+def test_a_finished_spec_needs_nothing_heavy(tmp_path: Path) -> None:
+    """By the default backend, and with all that a run leaves behind: no Ray, no torch, and not even Optuna."""
+    spec = write_spec(tmp_path, seeds=1)
+    assert craftc(tmp_path, "run", str(spec), "--backend", "inline").returncode == 0
+    code = f"""
+import sys
+from craftc.cli.main import app
+app(["run", {str(spec)!r}], standalone_mode=False)
+heavy = ("torch", "ray", "optuna", "sqlalchemy", "sklearn", "pandas", "wandb", "matplotlib", "plotly")
+print([name for name in heavy if name in sys.modules], file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code]
+    again = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert again.stderr.splitlines()[-1] == "[]"
+    assert {path.name for path in latest_run(tmp_path).iterdir()} == {
+        "driver.json", "plan.json", "spec.yaml", "spec.resolved.yaml", "study.db",
+    }  # fmt: skip
+    study = optuna.load_study(study_name="tiny/full", storage=f"sqlite:///{latest_run(tmp_path) / 'study.db'}")
+    assert [trial.user_attrs["variant"] for trial in study.trials] == ["full", "-dropout", "lr=1e-3"]
+    assert [len(trial.intermediate_values) for trial in study.trials] == [2, 2, 2]
 
 
 def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from craftc.compiler.designs import BASE, FULL
+from craftc.compiler.designs import is_searched
 from craftc.compiler.passes.pack import job_resources
 from craftc.compiler.recorded_metrics import mode_of
 from craftc.compiler.tree import look_up
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import parse_path
 from craftc.schemas.plan import Plan, SearchPlan, Trial
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import ParameterRange, Spec
 
 
@@ -24,8 +25,8 @@ def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
         metric=metric,
         mode=mode_of(metric, spec, catalogue) if mode == "infer" else mode,
         space={path: _range(given) for path, given in search.space.items()},
-        sampler=search.sampler.model_dump(mode="json"),
-        pruner=search.pruner.model_dump(mode="json"),
+        sampler=as_tree(search.sampler),
+        pruner=as_tree(search.pruner),
         trials=search.trials,
         seed=spec.seed,
         variants=tuple(name for name in names if is_searched(spec, name)),
@@ -35,15 +36,10 @@ def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
 
 
 def _range(given: ParameterRange) -> dict[str, Any]:
-    plain: dict[str, Any] = given.model_dump(mode="json", exclude_none=True)
+    plain = {name: value for name, value in as_tree(given).items() if value is not None}
     if given.int is not None and given.step is not None:
         plain["step"] = int(given.step)
     return plain
-
-
-def is_searched(spec: Spec, variant: str) -> bool:
-    """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
-    return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))
 
 
 def factors(spec: Spec, tree: dict[str, Any], trials: Iterable[Trial]) -> dict[str, Any]:

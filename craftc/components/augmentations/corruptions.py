@@ -1,9 +1,9 @@
 """A batch of inputs -> the same batch, noisy or with lines missing."""
 
-import torch
 from torch import Tensor
 
 from craftc.components.bounds import NonNegativeFloat, Probability
+from craftc.components.numbers import Numbers
 
 
 class GaussianNoise:
@@ -18,10 +18,10 @@ class GaussianNoise:
         self.std = std
         self.p = p
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Add noise to (B, *shape). `generator` is on x's device."""
-        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype) * self.std
-        noisy_B = torch.rand(len(x), generator=generator, device=x.device) < self.p
+    def __call__(self, x: Tensor, numbers: Numbers) -> Tensor:
+        """Add noise to (B, *shape)."""
+        noise = numbers.normal(*x.shape).to(x.dtype) * self.std
+        noisy_B = numbers.uniform(len(x)) < self.p
         return x + noise * noisy_B.view(-1, *[1] * (x.dim() - 1))
 
 
@@ -35,7 +35,7 @@ class LineDropout:
     def __init__(self, *, p: Probability = 0.1) -> None:
         self.p = p
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Drop rows of (B, H, W) or (B, C, H, W), values of (B, F). `generator` is on x's device."""
+    def __call__(self, x: Tensor, numbers: Numbers) -> Tensor:
+        """Drop rows of (B, H, W) or (B, C, H, W), values of (B, F)."""
         shape = x.shape if x.dim() == 2 else (len(x), *[1] * (x.dim() - 3), x.shape[-2], 1)
-        return x * (torch.rand(shape, generator=generator, device=x.device) >= self.p)
+        return x * (numbers.uniform(*shape) >= self.p)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from craftc.components.bounds import Probability
+from craftc.components.numbers import Numbers
 
 
 class HorizontalFlip:
@@ -16,9 +17,9 @@ class HorizontalFlip:
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Flip the last axis of (B, H, W) or (B, C, H, W), image by image. `generator` is on x's device."""
-        return _flip_some(x, -1, self.p, generator)
+    def __call__(self, x: Tensor, numbers: Numbers) -> Tensor:
+        """Flip the last axis of (B, H, W) or (B, C, H, W), image by image."""
+        return _flip_some(x, -1, self.p, numbers)
 
 
 class VerticalFlip:
@@ -31,13 +32,13 @@ class VerticalFlip:
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Flip the last axis but one of (B, H, W) or (B, C, H, W), image by image. `generator` is on x's device."""
-        return _flip_some(x, -2, self.p, generator)
+    def __call__(self, x: Tensor, numbers: Numbers) -> Tensor:
+        """Flip the last axis but one of (B, H, W) or (B, C, H, W), image by image."""
+        return _flip_some(x, -2, self.p, numbers)
 
 
-def _flip_some(x: Tensor, axis: int, p: float, generator: torch.Generator) -> Tensor:
+def _flip_some(x: Tensor, axis: int, p: float, numbers: Numbers) -> Tensor:
     if x.dim() < 3:
         raise ValueError(f"a flip needs images, (B, H, W) or (B, C, H, W), not a batch of shape {tuple(x.shape)}")
-    flipped_B = torch.rand(len(x), generator=generator, device=x.device) < p
+    flipped_B = numbers.uniform(len(x)) < p
     return torch.where(flipped_B.view(-1, *[1] * (x.dim() - 1)), x.flip(axis), x)

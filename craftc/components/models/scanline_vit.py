@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveInt
+from craftc.components.models.attention import attend
 
 
 class ScanlineViT(nn.Module):
@@ -86,9 +86,10 @@ class ScanlineViT(nn.Module):
 class _Block(nn.Module):
     def __init__(self, d_model: int, num_heads: int, d_ffn: int, dropout: float, *, causal: bool) -> None:
         super().__init__()
-        self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
+        self.num_heads, self.causal = num_heads, causal
         self.attention_norm = nn.LayerNorm(d_model)
         self.qkv = nn.Linear(d_model, 3 * d_model)
+        self.attention_dropout = nn.Dropout(dropout)
         self.attention_out = nn.Linear(d_model, d_model)
         self.ffn_norm = nn.LayerNorm(d_model)
         self.ffn = nn.Sequential(nn.Linear(d_model, d_ffn), nn.GELU(), nn.Dropout(dropout), nn.Linear(d_ffn, d_model))
@@ -101,9 +102,7 @@ class _Block(nn.Module):
 
     def _attend(self, x_BTD: Tensor) -> Tensor:
         q_BNTK, k_BNTK, v_BNTK = self.qkv(x_BTD).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed_BNTK = F.scaled_dot_product_attention(
-            q_BNTK, k_BNTK, v_BNTK, dropout_p=self.dropout if self.training else 0.0, is_causal=self.causal
-        )
+        mixed_BNTK = attend(q_BNTK, k_BNTK, v_BNTK, causal=self.causal, dropout=self.attention_dropout)
         attended_BTD: Tensor = self.attention_out(mixed_BNTK.transpose(1, 2).flatten(2))
         return attended_BTD
 

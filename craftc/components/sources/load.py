@@ -11,16 +11,19 @@ from craftc.components.errors import DataError
 from craftc.components.own_line import told
 from craftc.components.sources.labels import number_classes
 from craftc.components.sources.samples import Samples
+from craftc.components.sources.tokens import Tokens
 from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
-FORMS = "return (inputs, targets), (inputs, targets, class_names), or a dataset of pairs (input, target)"
+FORMS = (
+    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), or the Tokens of a text"
+)
 
 
-def load_samples(setting: Mapping[str, Any]) -> Samples:
-    """Call the source, and take what it returns for samples. Raises DataError."""
+def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
+    """Call the source, and take what it returns for samples, or for a text. Raises DataError."""
     if not is_own(setting["kind"]):
-        samples: Samples = build("sources", setting)
+        samples: Samples | Tokens = build("sources", setting)
         return samples
     try:
         return as_samples(build("sources", setting))
@@ -31,12 +34,12 @@ def load_samples(setting: Mapping[str, Any]) -> Samples:
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
 
 
-def as_samples(returned: Any) -> Samples:
-    """Samples of what a user's own source returned: Samples, arrays, or a dataset that fits in memory.
+def as_samples(returned: Any) -> Samples | Tokens:
+    """Samples of what a user's own source returned: Samples, Tokens, arrays, or a dataset that fits in memory.
 
     Labels are numbered from 0 in their order where no class names come with them. Raises DataError.
     """
-    if isinstance(returned, Samples):
+    if isinstance(returned, Samples | Tokens):
         return returned
     names: Any = None
     if isinstance(returned, tuple) and len(returned) in (2, 3):

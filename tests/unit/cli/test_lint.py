@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
-from typer.testing import CliRunner, Result
 
 from craftc.cli.main import app
 

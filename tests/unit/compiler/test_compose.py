@@ -13,6 +13,7 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.included_files import MAX_FILES
 from craftc.compiler.parse import parse
 from craftc.compiler.pipeline import Analysis, analyse, compile_spec
+from craftc.schemas.section import as_tree
 
 BASE = """\
 craftc: 1
@@ -63,7 +64,7 @@ def read(path: Path) -> Analysis:
 def tree(analysis: Analysis) -> dict[str, Any]:
     assert analysis.diagnostics == ()
     assert analysis.spec is not None
-    return analysis.spec.model_dump(mode="json")
+    return as_tree(analysis.spec)
 
 
 def test_sections_merge_key_by_key(extended: Callable[[str], Analysis]) -> None:

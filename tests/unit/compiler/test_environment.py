@@ -100,7 +100,7 @@ def test_what_only_looks_like_it_is_left_alone_elsewhere() -> None:
 def test_a_secret_is_refused_and_its_value_is_not_shown(name: str) -> None:
     (found,) = read(CSV.format(f"${{env:{name}}}"), **{name: "hunter2"}).diagnostics
     assert found.code == "env-secret"
-    assert "hunter2" not in found.model_dump_json()
+    assert "hunter2" not in str(found)
 
 
 @pytest.mark.parametrize("name", ["TOKENIZER_DIR", "KEYBOARD", "SECRETARY_DATA", "PASSWORDLESS"])

@@ -58,7 +58,7 @@ def test_lines_are_those_of_yaml() -> None:
 
 
 def test_json_keeps_the_contract() -> None:
-    warning = mistake(1, 1, 2).model_copy(update={"severity": "warning"})
+    warning = mistake(1, 1, 2)._replace(severity="warning")
     found = json.loads(render_json([mistake(12, 3, 12, "m", "h"), warning]))
     assert {key: found[key] for key in ("format_version", "valid", "error_count", "warning_count")} == {
         "format_version": "1.0",

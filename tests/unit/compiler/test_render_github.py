@@ -42,7 +42,7 @@ def test_a_mistake_is_an_annotation_of_its_range_with_the_last_column_in_it() ->
 
 @pytest.mark.parametrize(("severity", "command"), [("error", "error"), ("warning", "warning"), ("note", "notice")])
 def test_each_severity_has_its_command(severity: Severity, command: str) -> None:
-    assert read(render_github([mistake().model_copy(update={"severity": severity})], str))[0] == command
+    assert read(render_github([mistake()._replace(severity=severity)], str))[0] == command
 
 
 def test_a_range_without_extent_is_one_column_and_one_of_several_lines_has_none() -> None:
@@ -55,7 +55,7 @@ def test_a_range_without_extent_is_one_column_and_one_of_several_lines_has_none(
 
 def test_the_hint_and_related_places_are_told_and_files_are_named_as_in_the_repository() -> None:
     related = (Related(message="included here", range=mistake(filename="spec.yaml").range),)
-    given = mistake().model_copy(update={"hint": "the mend", "related": related})
+    given = mistake()._replace(hint="the mend", related=related)
     _, properties, message = read(render_github([given], lambda name: f"specs/{name}"))
     assert properties["file"] == "specs/x.yaml"
     assert message == "m; the mend\nspecs/spec.yaml:2:3: included here"

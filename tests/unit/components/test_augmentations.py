@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from craftc.components.build import build
+from craftc.components.numbers import Numbers
 
 ALL: list[dict[str, Any]] = [
     {"kind": "horizontal_flip", "p": 0.5},
@@ -18,7 +19,7 @@ IMAGES = torch.arange(1.0, 400 * 2 * 3 * 4 + 1).reshape(400, 2, 3, 4)
 
 
 def augment(component: dict[str, Any], x: Tensor, seed: int = 0) -> Tensor:
-    augmented: Tensor = build("augmentations", component)(x, torch.Generator().manual_seed(seed))
+    augmented: Tensor = build("augmentations", component)(x, Numbers((seed, 0), x.device))
     return augmented
 
 
@@ -59,3 +60,17 @@ def test_line_dropout_zeroes_whole_lines_in_all_channels_at_the_stated_rate() ->
     assert torch.equal(zero, lines[:, None, :, None].expand_as(zero))
     assert abs(lines.float().mean().item() - 0.3) < 0.05
     assert abs((augment({"kind": "line_dropout", "p": 0.3}, torch.ones(500, 8)) == 0).float().mean() - 0.3) < 0.03
+
+
+@pytest.mark.parametrize("component", ALL, ids=lambda c: c["kind"])
+def test_under_vmap_each_trial_gets_what_it_gets_alone(component: dict[str, Any]) -> None:
+    augmentation = build("augmentations", component)
+    keys = torch.tensor([[1, 2], [3, 4], [5, 6]], dtype=torch.int32)
+
+    def of_one(x: Tensor, key: Tensor) -> Tensor:
+        augmented: Tensor = augmentation(x, Numbers((key[0], key[1]), x.device))
+        return augmented
+
+    together = torch.func.vmap(of_one, in_dims=(None, 0))(IMAGES, keys)
+    for found, (first, second) in zip(together, keys.tolist(), strict=True):
+        assert torch.equal(found, augmentation(IMAGES, Numbers((first, second), IMAGES.device)))

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 import torch
 
+from craftc.compiler.catalogue import read_catalogue
 from craftc.components import describe
 from craftc.components.build import build, load_component
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import Catalogue, ComponentEntry
+from craftc.schemas.catalogue import ComponentEntry
 
-CATALOGUE = Catalogue.model_validate_json(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
-MODELS = {"num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5}
+CATALOGUE = read_catalogue(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
+MODELS = {
+    "num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5, "vocabulary_size": 5, "context_length": 3
+}  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {"gaussian_noise": {"std": 0.1}, "linear_warmup": {"epochs": 1}}
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
@@ -84,7 +87,8 @@ def test_every_component_builds_with_its_defaults(entry: ComponentEntry) -> None
         ("optimizers", {"kind": "sgd", "momentum": 0.0, "nesterov": True}, [[torch.nn.Parameter(torch.zeros(2))]]),
         (
             "models",
-            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4} | {k: MODELS[k] for k in list(MODELS)[1:]},
+            {"kind": "scanline_vit", "d_model": 6, "num_heads": 4}
+            | {k: MODELS[k] for k in ("num_lines", "line_length", "num_classes")},
             [],
         ),
     ],

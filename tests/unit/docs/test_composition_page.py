@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from craftc.cli.main import app
 from craftc.compiler.catalogue import built_in_catalogue

@@ -51,7 +51,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
     monkeypatch.syspath_prepend(tmp_path)
     return "own_code_page"
@@ -72,7 +72,10 @@ def test_each_example_trains(page: str, tmp_path: Path) -> None:
     train(tmp_path, model={"kind": f"{page}:TokenClassifier", "num_classes": "infer", "num_features": "infer"})
     parts = train(
         tmp_path,
-        data={"normalize": {"kind": f"{page}:Robust"}, "augment": [{"kind": f"{page}:Roll"}]},
+        data={
+            "normalize": {"kind": f"{page}:Robust"},
+            "augment": [{"kind": f"{page}:Roll"}, {"kind": f"{page}:Brightness"}],
+        },
         objective={"kind": f"{page}:Focal", "gamma": 1.0, "metrics": [{"kind": f"{page}:Confident"}]},
         training={"optimizer": {"kind": f"{page}:two_rates"}, "schedule": [{"kind": f"{page}:Triangle"}]},
     )

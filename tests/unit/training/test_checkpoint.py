@@ -2,12 +2,12 @@
 
 import hashlib
 import logging
+import os
 
 import pytest
 import torch
 
 from craftc.training import checkpoint
-from craftc.training.atomic_file import write_atomically
 from craftc.training.errors import TrainingError
 from craftc.training.trial import num_epochs_trained, train_trial
 
@@ -81,16 +81,18 @@ def test_another_trials_checkpoint_is_refused(make_trial, run_trial, tmp_path, c
 
 
 def test_a_kill_between_sidecar_and_checkpoint_loses_nothing(make_trial, run_trial, tmp_path, monkeypatch):
-    def killed(path, content):
+    replace = os.replace
+
+    def killed(source, path):
         if path.name == "last.pt":
             raise KeyboardInterrupt
-        write_atomically(path, content)
+        replace(source, path)
 
     trial = make_trial({"training.epochs": 3})
     straight, _ = run_trial(trial, tmp_path / "straight")
     folder = tmp_path / "killed"
     interrupt(trial, folder, 1)
-    monkeypatch.setattr(checkpoint, "write_atomically", killed)
+    monkeypatch.setattr("os.replace", killed)
     # Twice at the same place: the sidecar then announces a file that came neither time.
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):

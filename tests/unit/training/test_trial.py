@@ -32,7 +32,7 @@ def test_a_trial_learns_and_says_all_that_is_promised(make_trial, run_trial, tmp
 
 def test_best_is_the_epoch_that_selection_says(make_trial, run_trial, tmp_path):
     settings = {"training.epochs": 5, "training.schedule": [{"kind": "constant"}], "training.optimizer.lr": 0.3}
-    records, result = run_trial(make_trial(settings), tmp_path)
+    records, result = run_trial(make_trial(settings, seed=1), tmp_path)
     losses = [record.metrics["valid/loss"] for record in records]
     assert min(losses) < losses[-1], "the case is only of use where the last epoch is not the best"
     assert result.best_epoch == 1 + losses.index(min(losses))

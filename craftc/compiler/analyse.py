@@ -1,0 +1,140 @@
+"""The first half of the compiler: YAML text in, all that is wrong with it out. This is what linting runs.
+
+text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from craftc.compiler.checks import Checked, check
+from craftc.compiler.compose import compose
+from craftc.compiler.designs import is_searched
+from craftc.compiler.document import Document
+from craftc.compiler.environment import substitute
+from craftc.compiler.expand import ResolvedVariant, expand, untainted
+from craftc.compiler.file_kind import FileKind, file_kind
+from craftc.compiler.own_components import with_own
+from craftc.compiler.parse import parse
+from craftc.compiler.part import as_search, part_problems
+from craftc.compiler.probe import probe
+from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
+from craftc.compiler.rebase import rebase
+from craftc.compiler.resolve import resolve
+from craftc.compiler.rules import DESIGN_RULES, EXPERIMENT_RULES
+from craftc.compiler.validate import Validated, validate
+from craftc.compiler.version import check_version
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.spec import Spec
+
+NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is known of a file's text. `spec` and `variants` are only to be used where `is_valid`.
+
+    `base` is what the variants are made of; `fragments` the texts of the files that the spec names, by their names.
+    `kind` is None where the text cannot be read, and of YAML that has nothing to do with craftc.
+    """
+
+    document: Document | None
+    spec: Spec | None
+    variants: tuple[ResolvedVariant, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    base: Checked | None = None
+    fragments: Mapping[str, str] = field(default_factory=dict)
+    kind: FileKind | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """It is a spec, and no error was found."""
+        is_spec = self.kind == "spec" and self.spec is not None
+        return is_spec and not any(d.severity == "error" for d in self.diagnostics)
+
+
+def analyse(
+    text: str,
+    filename: str,
+    catalogue: Catalogue,
+    *,
+    environment: Mapping[str, str] = NO_ENVIRONMENT,
+    kind: FileKind | None = "spec",
+) -> Analysis:
+    """Find every mistake that the text alone can show.
+
+    `environment` is what `${env:NAME}` refers to. `kind` is what the file is to be: None finds it out, and of a base
+    or a search space tells what can be said without the spec that includes it.
+    """
+    document, diagnostics = parse(text, filename)
+    if document is None:
+        return Analysis(None, None, (), by_position(diagnostics))
+    kind = kind or file_kind(document.root)
+    if kind is None:
+        return Analysis(document, None, (), ())
+    if not isinstance(document.root.value, dict):
+        problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {show(document.root.plain())}")
+        return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
+    if kind == "spec" and (refusal := check_version(document)) is not None:
+        return Analysis(document, None, (), (refusal,), kind=kind)
+    composed = compose(as_search(document) if kind == "search space" else document)
+    if kind == "spec" and (refusal := check_version(composed.document)) is not None:
+        return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
+    catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
+    document, unsubstituted = substitute(composed.document, environment, catalogue)
+    document = rebase(document, catalogue)
+    diagnostics += composed.diagnostics + unsubstituted
+    written = resolve(document.root.plain())
+    validated = validate(written, catalogue)
+    problems = validated.problems
+    if kind != "spec" or not composed.is_whole:
+        problems = [problem for problem in problems if problem.code != "missing-key"]
+    variants: tuple[ResolvedVariant, ...] = ()
+    base = None
+    if validated.spec is not None:
+        base = Checked(validated.spec, validated.tree, written, catalogue)
+        if composed.is_whole and (kind == "spec" or _lacks_only_a_name(validated)):
+            if composed.diagnostics:
+                validated = replace(validated, tainted=validated.tainted | {("search", "use")})
+            variants, found = _experiment(base, validated)
+        else:
+            found = untainted(part_problems(base), validated.tainted)
+        problems = [*problems, *found]
+    told = by_position([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
+    return Analysis(document, validated.spec, variants, told, base, composed.texts, kind)
+
+
+def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVariant, ...], list[Problem]]:
+    """The variants of a spec, and what is wrong beside the problems of its values."""
+    problems = untainted(check(base, EXPERIMENT_RULES + DESIGN_RULES), validated.tainted)
+    if len(validated.problems) + len(problems) > MAX_TOLD:
+        return (), problems
+    expansion = expand(base, validated, validated.problems + problems)
+    problems += untainted(expansion.problems, validated.tainted)
+    searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
+    problems += untainted(probe(base, validated, searched, validated.problems + problems), validated.tainted)
+    return expansion.variants, problems
+
+
+def _lacks_only_a_name(validated: Validated) -> bool:
+    """Whether a base has all that makes an experiment, so that the rules between its fields can be checked."""
+    missing = {problem.path for problem in validated.problems if problem.code == "missing-key"}
+    return missing <= {("craftc",), ("name",)}
+
+
+def _not_twice(problems: Iterable[Problem], found: list[Diagnostic], document: Document) -> Iterable[Problem]:
+    """The problems whose text was not refused already when it was read."""
+    refused = {(diagnostic.range.filename, diagnostic.range.start) for diagnostic in found}
+    places = ((problem, document.locate(problem.path, key=problem.at_key)) for problem in problems)
+    return [problem for problem, place in places if (place.filename, place.start) not in refused]
+
+
+def by_position(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """By place, each once: what an alias repeats is a mistake in one place."""
+    unique = {(d.code, d.range, d.message): d for d in diagnostics}.values()
+    found = sorted(
+        unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message)
+    )
+    return tuple(found) if len(found) <= MAX_TOLD else (*found[:MAX_TOLD], too_many_mistakes(found[MAX_TOLD].range))

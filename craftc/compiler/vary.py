@@ -1,0 +1,62 @@
+"""A tree as written and the settings of a variant in; the tree as that variant would be written, and what of its
+settings there is nothing to set by."""
+
+from typing import Any
+
+from craftc.compiler.lower import SECTIONS
+from craftc.compiler.parse import MAX_DEPTH
+from craftc.compiler.problem import Problem, did_you_mean, one_of
+from craftc.compiler.tree import copy_tree, look_up, set_path
+from craftc.compiler.variant import Setting, Variant
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.spec import Spec
+
+
+def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
+    """Set what the variant sets, in place. `complete` is the spec with its defaults."""
+    # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
+    unsettable: list[Problem] = []
+    for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
+        problem = _not_settable(setting)
+        _write_default_lists(written, setting.target, complete)
+        if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
+            problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
+        if problem is not None:
+            unsettable.append(problem)
+    return tuple(unsettable)
+
+
+def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
+    """Write out a list that is left to its default where a path leads into it: `training.optimizer.betas.0`."""
+    for length in (i for i, part in enumerate(target) if isinstance(part, int)):
+        try:
+            default = look_up(complete, target[:length])
+        except KeyError:
+            return
+        if isinstance(default, list) and not _is_there(written, target[:length]):
+            set_path(written, target[:length], copy_tree(default))
+
+
+def _is_there(tree: dict[str, Any], path: Path) -> bool:
+    try:
+        look_up(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
+def _not_settable(setting: Setting) -> Problem | None:
+    """Only what decides a result can be varied."""
+    section = setting.target[0]
+    if len(setting.target) > MAX_DEPTH:
+        message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
+        return Problem("unknown-factor", setting.target, message)
+    if section in SECTIONS:
+        return None
+    if section in Spec.fields:
+        message = f'"{setting.path}" cannot be varied: it makes no other experiment'
+        hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
+    else:
+        message = f'there is no "{setting.path}" to set'
+        hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
+    return Problem("unknown-factor", setting.target, message, hint)

@@ -1,0 +1,62 @@
+"""A key in, random numbers out that are a hash of it and of how many were drawn before: nothing else decides them.
+
+n: numbers that are drawn. K: trials that draw at once.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+Key = tuple[int, int] | tuple[Tensor, Tensor]
+"""Two whole numbers of 32 bits with a sign; of K trials, two int32 tensors (K, 1)."""
+
+GOLDEN = -1640531527
+"""2**32 over the golden ratio, as 32 bits with a sign: neighbouring counters get far apart."""
+_FIRST, _SECOND = 0x7FEB352D, -2073319029
+
+
+def walk(first: int, num: int, device: torch.device) -> Tensor:
+    """What is hashed for the counters from `first` on, (n,) int32: no two are alike."""
+    return torch.arange(first, first + num, dtype=torch.int32, device=device).mul_(GOLDEN)
+
+
+def hashed(counters: Tensor, key: Key) -> Tensor:
+    """32 random bits for each of the counters, as int32 in the shape to which counters and key broadcast.
+
+    Two rounds of xor-shift and multiplication (Wellons' lowbias32), the key added before each; for one key no two
+    counters give the same. Tensor operations alone, so it runs on every device and under vmap.
+    """
+    bits = counters + key[0]
+    bits ^= (bits >> 16) & 0xFFFF
+    bits *= _FIRST
+    bits ^= (bits >> 15) & 0x1FFFF
+    bits += key[1]
+    bits *= _SECOND
+    bits ^= (bits >> 16) & 0xFFFF
+    return bits
+
+
+class Numbers:
+    """The random numbers of one trial for one step, drawn one after another; or, alike, of K trials under vmap."""
+
+    def __init__(self, key: Key, device: torch.device) -> None:
+        self._key, self._device, self._num_drawn = key, device, 0
+
+    def uniform(self, *shape: int) -> Tensor:
+        """float32 of that shape, from 0 to below 1, in steps of 2**-24."""
+        bits = self._bits(math.prod(shape))
+        return ((bits >> 8) & 0xFFFFFF).float().mul_(2.0**-24).reshape(shape)
+
+    def normal(self, *shape: int) -> Tensor:
+        """float32 of that shape, of mean 0 and deviation 1 (Box and Muller 1958); none is beyond 5.8."""
+        num_pairs = (math.prod(shape) + 1) // 2
+        radius = (1 - self.uniform(num_pairs)).log_().mul_(-2).sqrt_()
+        angle = self.uniform(num_pairs).mul_(2 * math.pi)
+        both = torch.cat([angle.cos().mul_(radius), angle.sin().mul_(radius)])
+        return both[: math.prod(shape)].reshape(shape)
+
+    def _bits(self, num: int) -> Tensor:
+        counters = walk(self._num_drawn, num, self._device)
+        self._num_drawn += num
+        return hashed(counters, self._key)

@@ -1,0 +1,68 @@
+"""A text, of a file or of Python itself -> its characters as tokens."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Len
+
+from craftc.compiler import shipped_text
+from craftc.components.bounds import PositiveInt
+from craftc.components.errors import DataError
+from craftc.components.sources.tokens import Tokens, characters
+
+_DOCS_MIN_COUNT = 5
+"""Of the four characters that are rarer, each is in one topic alone."""
+
+
+def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: PositiveInt = 1) -> Tokens:
+    """A text, each character a token: a model learns to predict it from those before.
+
+    Splits are stretches of the text, train its beginning and test its end, cut into windows that do not overlap. The
+    vocabulary is that of train. Line ends of any system count as one character, and a byte order mark as none.
+
+    Args:
+        path: The file, UTF-8.
+        context_length: Characters that a model is given at once; each sample is a window of as many.
+        min_count: Characters that train has less often than this become one token, unknown, which also stands for those
+            of other splits that train does not have at all.
+
+    Raises:
+        DataError: No such file, or not UTF-8.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{path} is no UTF-8: byte {error.start:,} (from 0) is {error.object[error.start]:#04x}"
+        hint = f"convert it: iconv -f ISO-8859-1 -t UTF-8 {Path(path).name}, if that is what it is"
+        raise DataError("data-unreadable", message, hint, "data.source.path") from error
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise DataError("data-unreadable", message, "check the path", "data.source.path") from error
+    return characters(text, context_length=context_length, min_count=min_count)
+
+
+def python_docs(
+    *, context_length: PositiveInt = 128, sha256: Literal["infer"] | Annotated[str, Len(64, 64)] = "infer"
+) -> Tokens:
+    """English that ships with Python: the topics of `help()`, about 465,000 characters, each a token.
+
+    Split and windowed as `text_file`; characters that train has fewer than five times are one token, unknown.
+
+    Args:
+        context_length: Characters that a model is given at once; each sample is a window of as many.
+        sha256: Which text it is, since Pythons of different versions have different ones: infer that of this Python,
+            a hash no other than that. It is part of a trial's identity.
+
+    Raises:
+        DataError: This Python has no such text, or another.
+    """
+    try:
+        text = shipped_text.python_docs()
+    except ImportError as error:
+        message, hint = f"this Python has no help texts: {error}", "name a text of your own: {kind: text_file, path: ...}"
+        raise DataError("data-unreadable", message, hint) from error
+    if sha256 not in ("infer", shipped_text.digest(text)):
+        message = f"the text of this Python is {shipped_text.digest(text)}, and {sha256} is asked for"
+        hint = "use the Python that the trial was planned with, or leave sha256 out"
+        raise DataError("data-mismatch", message, hint, "data.source.sha256")
+    return characters(text, context_length=context_length, min_count=_DOCS_MIN_COUNT)

@@ -1,0 +1,292 @@
+"""The base of a section of the language: its keys are its annotations, read once; its values are immutable.
+
+A section is declared as a pydantic model would be, and checks as strictly. It is none, because linting has to start
+fast: docs/decisions/0025-a-short-start.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, Union, get_args, get_origin
+
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.fit import (
+    Fit,
+    Misfit,
+    MisfitError,
+    anything,
+    either,
+    items,
+    mapping,
+    number,
+    of_type,
+    one_of_values,
+    or_null,
+    text,
+    unless_none,
+)
+
+REQUIRED: Final[Any] = object()
+"""The default of a key that has to be given."""
+_NUMBER = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_BOUNDS: Mapping[Any, Mapping[str, str]] = {
+    int: _NUMBER,
+    float: _NUMBER,
+    str: {"min_length": "minLength", "max_length": "maxLength", "pattern": "pattern"},
+    tuple: {"min_length": "minItems", "max_length": "maxItems"},
+    dict: {"min_length": "minProperties", "max_length": "maxProperties"},
+}
+
+
+class SwitchedOffByNone:
+    """In `Annotated`, marks what the word `none` switches off; it is None in Python."""
+
+
+class SectionField:
+    """What is declared of a key. `annotation` is without `Annotated`, whose other marks are `metadata`.
+
+    `is_switch`: `none` switches it off. `sections` are those that it holds: itself, as an option, or as items.
+    """
+
+    __slots__ = (
+        "annotation", "bounds", "default", "description", "examples", "factory", "is_switch", "metadata", "sections",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        default: Any = REQUIRED,
+        factory: Callable[[], Any] | None = None,
+        description: str = "",
+        examples: Sequence[Any] = (),
+        bounds: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.default, self.factory, self.description, self.examples = default, factory, description, examples
+        self.bounds: Mapping[str, Any] = bounds or {}
+
+    def annotate(self, annotation: Any) -> None:
+        """Take up the type."""
+        self.annotation, self.metadata, bounds = bare(annotation)
+        self.bounds = {**bounds, **self.bounds}
+        self.is_switch = any(isinstance(mark, SwitchedOffByNone) for mark in self.metadata)
+        self.sections: tuple[type[Section], ...] = tuple(part for part in self.parts if is_section(part))
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The type, and what it is made of: the options of a union, the items of a list."""
+        return (self.annotation, *get_args(self.annotation))
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is REQUIRED and self.factory is None
+
+    def make_default(self) -> Any:
+        """The value where none is given; REQUIRED where one must be."""
+        return self.default if self.factory is None else self.factory()
+
+
+def Field(  # noqa: N802 (it declares a key as pydantic's does)
+    default: Any = REQUIRED,
+    *,
+    default_factory: Callable[[], Any] | None = None,
+    description: str = "",
+    examples: Sequence[Any] = (),
+    **bounds: Any,
+) -> Any:
+    """Declare a key. `bounds` are `ge`, `gt`, `le`, `lt` of numbers; `min_length` and `max_length` of texts, lists and
+    mappings; `pattern` of texts, from the first character to the last. In `Annotated`, bounds alone."""
+    return SectionField(default, default_factory, description, examples, bounds)
+
+
+class Section:
+    """A section. Takes plain values as YAML gives them, or sections; raises MisfitError on what does not fit.
+
+    `open_to` is the type of keys beside the declared ones; None where there are none. `extra` are those of them that
+    were given, `given` the declared keys that were. None of it is to be changed.
+    """
+
+    fields: ClassVar[Mapping[str, SectionField]] = {}
+    open_to: ClassVar[Any] = None
+
+    def __init_subclass__(cls, open_to: Any = None) -> None:
+        super().__init_subclass__()
+        cls.fields = {**cls.fields, **{name: _declared(cls, name) for name in cls.__annotations__}}
+        if open_to is not None:
+            cls.open_to = open_to
+
+    def __init__(self, /, **values: Any) -> None:
+        self.__dict__.update(read_section(type(self), values).__dict__)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        extra: dict[str, Any] = self.__dict__["_extra"]
+        return extra
+
+    @property
+    def given(self) -> frozenset[str]:
+        given: frozenset[str] = self.__dict__["_given"]
+        return given
+
+    def changed(self, /, **values: Any) -> Self:
+        """A copy with other values, which are taken as they are."""
+        return _make(type(self), {**self.__dict__, **values, "_given": self.given | values.keys()})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _content(self) == _content(other)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in _content(self).items())})"
+
+
+_Some = TypeVar("_Some", bound=Section)
+
+
+def _make(section: type[_Some], content: dict[str, Any]) -> _Some:
+    made = section.__new__(section)
+    made.__dict__.update(content)
+    return made
+
+
+def _content(section: Any) -> dict[str, Any]:
+    return {**{name: section.__dict__[name] for name in section.fields}, **section.extra}
+
+
+def _declared(section: type[Section], name: str) -> SectionField:
+    if hasattr(Section, name):
+        raise TypeError(f"a key cannot be called {name}: every section has something of that name")
+    field = section.__dict__.get(name, None)
+    if field is None:
+        field = SectionField()
+    else:
+        delattr(section, name)
+    field.annotate(section.__annotations__[name])
+    assert isinstance(field, SectionField)
+    return field
+
+
+def is_section(annotation: Any) -> bool:
+    """Whether a type is a section."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def bare(annotation: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """A type without `Annotated`, its marks, and its bounds."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, (), {}
+    marks = tuple(mark for mark in annotation.__metadata__ if not isinstance(mark, SectionField))
+    bounds = [mark.bounds for mark in annotation.__metadata__ if isinstance(mark, SectionField)]
+    return annotation.__origin__, marks, {name: bound for given in bounds for name, bound in given.items()}
+
+
+def in_words_of_schema(annotation: Any, bounds: Mapping[str, Any]) -> dict[str, Any]:
+    """The bounds of a type, without `Annotated`, as JSON Schema calls them."""
+    words = _BOUNDS.get(get_origin(annotation) or annotation, {})
+    return {words[name]: bound for name, bound in bounds.items()}
+
+
+def options(annotation: Any) -> tuple[Any, ...]:
+    """The types of a union but None, or the type alone."""
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return tuple(part for part in get_args(annotation) if part is not NoneType) if is_union else (annotation,)
+
+
+def _fit_of(annotation: Any, outer: Mapping[str, Any], is_switch: bool = False) -> Fit:
+    kind, _, inner = bare(annotation)
+    bounds = {**inner, **outer}
+    several = options(kind)
+    if len(several) > 1 or several[0] is not kind:
+        assert len(several) == 1 or not bounds, f"bounds of {kind} belong to one of its options"
+        fits = [_fit_of(option, bounds) for option in several]
+        fit = fits[0] if len(fits) == 1 else either(fits)
+        if is_switch:
+            return unless_none(fit)
+        return or_null(fit) if NoneType in get_args(kind) else fit
+    if kind is Any:
+        return anything
+    if is_section(kind):
+        return fit_section(kind)
+    words = in_words_of_schema(kind, bounds)
+    if kind in (int, float):
+        return number(words, whole=kind is int)
+    if kind in (str, bool):
+        return text(words) if kind is str else of_type(bool)
+    if get_origin(kind) is Literal:
+        return one_of_values(get_args(kind))
+    item = _fit_of(get_args(kind)[-1 if get_origin(kind) is dict else 0], {})
+    return mapping(item, words) if get_origin(kind) is dict else items(item, words, as_tuple=True)
+
+
+def fit_section(section: Any) -> Fit:
+    """What takes a mapping, or a section of that class as it is, and makes the section."""
+    return _fit_section(section)
+
+
+@cache
+def _fit_section(section: Any) -> Fit:
+    declared = [
+        (name, field, _fit_of(field.annotation, field.bounds, field.is_switch))
+        for name, field in section.fields.items()
+    ]
+    other = None if section.open_to is None else _fit_of(section.open_to, {})
+
+    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+        if isinstance(value, section):
+            return value
+        if not isinstance(value, dict):
+            misfits.append(Misfit(path, "type", value))
+            return value
+        before = len(misfits)
+        content: dict[str, Any] = {}
+        for name, field, inner in declared:
+            if name in value:
+                content[name] = inner(value[name], (*path, name), misfits)
+            elif field.is_required:
+                misfits.append(Misfit((*path, name), "missing", value))
+            else:
+                content[name] = field.make_default()
+        extra: dict[str, Any] = {}
+        for name in value:
+            if name not in section.fields:
+                if other is None:
+                    misfits.append(Misfit((*path, name), "unknown", value[name]))
+                else:
+                    extra[name] = other(value[name], (*path, name), misfits)
+        if len(misfits) > before:
+            return value
+        return _make(
+            section, {**content, "_extra": extra, "_given": frozenset(name for name in value if name in content)}
+        )
+
+    return fit
+
+
+def read_section(section: type[_Some], value: Any) -> _Some:
+    """The section of a plain value. Raises MisfitError."""
+    misfits: list[Misfit] = []
+    made: _Some = fit_section(section)(value, (), misfits)
+    if misfits:
+        raise MisfitError(section.__name__, misfits)
+    return made
+
+
+def as_tree(section: Section, *, given_only: bool = False) -> dict[str, Any]:
+    """Its plain values, as YAML would have them; None for what is left out and has no default."""
+    tree: dict[str, Any] = {}
+    for name, field in section.fields.items():
+        if not given_only or name in section.given:
+            value = section.__dict__[name]
+            tree[name] = "none" if value is None and field.is_switch else _plain(value)
+    for name, value in section.extra.items():
+        tree[name] = _plain(value)
+    return tree
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return as_tree(value) if isinstance(value, Section) else value

@@ -1,0 +1,100 @@
+"""A text's tokens -> the windows of each split, and their vocabulary."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftc.components.errors import DataError
+from craftc.components.sources.tokens import Tokens, characters
+from craftc.training.share_out import UNKNOWN, share_out
+
+SPLITS = {"test": 0.25, "train": 0.5, "valid": 0.25, "stratify": True, "seed": 0}
+
+
+def failure(tokens: Tokens, splits=SPLITS) -> DataError:
+    with pytest.raises(DataError) as raised:
+        share_out(tokens, splits)
+    return raised.value
+
+
+@given(
+    text=st.text(alphabet="abc\n", min_size=60, max_size=200),
+    context_length=st.integers(1, 12),
+    min_count=st.integers(1, 3),
+    splits=st.sampled_from([SPLITS, {"train": 0.7, "test": 0.3}, {"b": 0.2, "train": 0.5, "a": 0.2, "test": 0.1}]),
+)
+def test_windows_are_the_text_and_targets_what_follows(text, context_length, min_count, splits):
+    tokens = characters(text, context_length=context_length, min_count=min_count)
+    fractions = {name: value for name, value in splits.items() if isinstance(value, float)}
+    try:
+        shared = share_out(tokens, {"stratify": True, "seed": 0} | fractions)
+    except DataError as error:
+        assert error.code in ("unknown-token", "empty-split", "single-class")
+        return
+    names = list(shared.inputs)
+    assert (names[0], names[-1]) == ("train", "test")
+    assert names[1:-1] == sorted(names[1:-1])
+    start = 0
+    for name in names:
+        inputs, targets = shared.inputs[name], shared.targets[name]
+        assert inputs.shape == targets.shape == (len(inputs), context_length)
+        assert inputs.dtype == targets.dtype == np.int64
+        # In the place where it stands in the text, and no longer than its share, so that no two splits overlap.
+        share = round(sum(fractions[n] for n in names[: names.index(name) + 1]) * len(text)) - start
+        stretch = text[start : start + share]
+        assert len(stretch) - context_length <= inputs.size + 1 <= len(stretch)
+        for row, wanted in ((inputs.ravel(), stretch[: inputs.size]), (targets.ravel(), stretch[1 : inputs.size + 1])):
+            for number, character in zip(row, wanted, strict=True):
+                assert shared.class_names[number] in (character, UNKNOWN)
+        start += share
+    used = text[: shared.inputs["train"].size + 1]
+    assert shared.class_counts.sum() == len(used)
+    assert shared.class_counts.min() > 0
+    for name, count in zip(shared.class_names, shared.class_counts, strict=True):
+        if name != UNKNOWN:
+            assert used.count(name) == count >= min_count
+
+
+def test_the_vocabulary_is_that_of_train():
+    # Train: 40 characters; é and ü stand in the others alone, and q once in train.
+    text = "abababababq" + "ab" * 15 + "aé" * 10 + "üb" * 10
+    error = failure(characters(text, context_length=4, min_count=1))
+    assert error.code == "unknown-token"
+    assert "split valid has tokens that train does not have: 'é'" in error.message
+    assert "min_count: 2" in error.hint
+    assert "'q'" in error.hint
+    shared = share_out(characters(text, context_length=4, min_count=2), SPLITS)
+    assert shared.class_names == ("a", "b", UNKNOWN)
+    assert (shared.inputs["train"] == 2).sum() == 1
+    assert (shared.inputs["valid"] == 2).sum() > 5
+    assert shared.class_counts[2] == 1
+
+
+def test_a_split_shorter_than_a_window_is_empty():
+    error = failure(characters("ab" * 20, context_length=10, min_count=1))
+    assert error.code == "empty-split"
+    assert error.place == "data.splits.valid"
+    assert "10 tokens of the text, and a window takes 11" in error.message
+    assert len(share_out(characters("ab" * 20, context_length=9, min_count=1), SPLITS).inputs["test"]) == 1
+
+
+@pytest.mark.parametrize(("text", "min_count", "said"), [("a" * 99, 1, "'a'"), ("ab" * 50, 99, UNKNOWN)])
+def test_one_token_alone_is_nothing_to_predict(text, min_count, said):
+    error = failure(characters(text, context_length=4, min_count=min_count))
+    assert error.code == "single-class"
+    assert said in error.message
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names", "said"),
+    [
+        (np.array([0, 3]), ("a", "b"), "from 0 to 3 for 2 names"),
+        (np.array([[0, 1]]), ("a", "b"), "in one row"),
+        (np.array([0.0, 1.0]), ("a", "b"), "float64"),
+        (np.array([0, 1]), ("a", "a"), "one name"),
+    ],
+)
+def test_tokens_that_do_not_fit_together(numbers, names, said):
+    with pytest.raises(DataError, match=said):
+        Tokens(numbers, names, 4)
