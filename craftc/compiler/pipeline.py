@@ -37,7 +37,7 @@ from craftc.compiler.stages import stages
 from craftc.compiler.tree import look_up
 from craftc.compiler.watched import VARIED, plain
 from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store
-from craftc.schemas.catalogue import TRIAL, Catalogue
+from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
@@ -95,7 +95,11 @@ def compile_spec(
 
 
 def _plan(
-    analysis: Analysis, spec_path: Path, catalogue: Catalogue, file_digest: FileDigest, trained: Trained
+    analysis: Analysis,
+    spec_path: Path,
+    catalogue: Catalogue,
+    file_digest: FileDigest = hash_file,
+    trained: Trained = no_store,
 ) -> tuple[Plan | None, list[Diagnostic]]:
     """Every variant with every seed, or what of its data and weights cannot be read."""
     spec, document = analysis.spec, analysis.document
@@ -111,7 +115,7 @@ def _plan(
         sections = identify.sections(variant)
         for argument, path in (file for section in sections.values() for file in section.files):
             if (error := identify.unread.get(path)) is not None:
-                problem = _unreadable(argument, path, error)
+                problem = _unreadable(argument, path, error, sections["model"].config["kind"])
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         for problem in unlike(variant.source):
             unreadable[problem.message] = blame(problem, variant.variant, written).place(document)
@@ -134,10 +138,11 @@ def _plan(
     return plan, []
 
 
-def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError) -> Problem:
+def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, model: str) -> Problem:
     if isinstance(error, WeightsError):
         return Problem(error.code, argument, error.message, error.hint)
-    code = "weights-not-found" if argument == ("model", "weights") else "data-unreadable"
+    of_backbone = model == FROZEN_BACKBONE and argument == ("model", "weights")
+    code = "weights-not-found" if of_backbone else "data-unreadable"
     hint = "a relative path starts from the folder of the spec"
     return Problem(code, argument, f"cannot read {path}: {error.strerror or error}", hint)
 

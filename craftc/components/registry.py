@@ -24,9 +24,9 @@ REGISTRY: dict[str, dict[str, str]] = {
     "models": {
         "linear": "craftc.components.models.linear:Linear",
         "mlp": "craftc.components.models.mlp:MLP",
-        "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
         "decoder": "craftc.components.models.decoder:Decoder",
+        "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
     },
     "objectives": {
         "cross_entropy": "craftc.components.objectives.cross_entropy:CrossEntropy",
