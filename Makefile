@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := cold_start lint compile_scale share
+BENCHMARKS := cold_start lint compile_scale share frozen
 EDITOR_SERVER := $(VENV)/.editor_server
 
 .PHONY: demo test check bench generate clean

@@ -111,3 +111,8 @@ def _weights_stamp(model: dict[str, Any]) -> str:
         return str(model.get(DIGEST, ""))
     path = Path(model["weights"])
     return f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else ""
+
+
+def forget() -> None:
+    """As in a process that has computed no features yet."""
+    _features.cache_clear()
