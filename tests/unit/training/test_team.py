@@ -133,6 +133,23 @@ def test_several_workers_train_what_one_trains(
         assert other[1].best == first[1].best
 
 
+@pytest.mark.parametrize("augment", [[], [{"kind": "gaussian_noise", "std": 0.05, "p": 1.0}]], ids=["kept", "computed"])
+def test_the_head_of_a_frozen_backbone_is_trained_by_several_workers(
+    make_trial, run_trial, together, tmp_path, augment
+):
+    facts = {"num_features": "infer", "num_classes": "infer"}
+    model = {
+        "kind": "frozen_backbone",
+        "backbone": {"kind": "mlp", "hidden": [12], **facts},
+        "weights": "random",
+        "features": "infer",
+        "head": {"kind": "linear", **facts},
+    }
+    trial = make_trial({"model": model, "data.augment": augment})
+    for found in together(2, train, trial, tmp_path / "together", None):
+        assert_same(found, run_trial(trial, tmp_path / "alone"))
+
+
 def test_an_interrupted_team_goes_on_from_the_store(make_trial, run_trial, together, tmp_path):
     trial = make_trial(NO_DROPOUT)
     straight = together(2, train, trial, tmp_path / "straight", None)[0]
