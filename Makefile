@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := cold_start lint compile_scale share frozen
+BENCHMARKS := step ablation passes share per_trial start_up batching frozen cold_start lint compile_scale
+BENCHMARKS := $(foreach name,$(BENCHMARKS),$(if $(wildcard benchmarks/$(name).py),$(name)))
 EDITOR_SERVER := $(VENV)/.editor_server
 
-.PHONY: demo test check bench generate clean
+.PHONY: demo test check bench bench-full generate clean
 
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
@@ -21,19 +22,28 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m craftc.components.describe --check
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python docs/performance.py --check
 	$(BIN)/craftc lint specs examples
 
-# The small version of every benchmark, one after another; RESULTS=folder keeps the numbers.
+# The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.
 RESULTS ?= $(VENV)/bench
 bench: $(READY)
-	for script in $(BENCHMARKS); do \
-	  echo "== $$script"; $(BIN)/python benchmarks/$$script.py --small --json $(RESULTS)/$$script.json || exit 1; \
+	for name in $(BENCHMARKS); do \
+	  $(BIN)/python benchmarks/$$name.py --small --json $(RESULTS)/$$name.json || exit 1; \
 	done
+
+# All of them as docs/performance.md shows them: hours, on a machine that does nothing else.
+bench-full: $(READY)
+	for name in $(BENCHMARKS); do \
+	  $(BIN)/python benchmarks/$$name.py --json docs/measured/$$name.json || exit 1; \
+	done
+	$(BIN)/python docs/performance.py
 
 # What is generated from the code: the catalogue of components, the published schema, the references under docs/.
 generate: $(READY)
 	$(BIN)/python -m craftc.components.describe
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/performance.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

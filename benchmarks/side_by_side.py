@@ -17,6 +17,9 @@ from typing import Any
 
 from machine import describe_machine
 
+BEGUN = time.perf_counter()
+"""When the script was started, or nearly."""
+
 Numbers = Mapping[str, float]
 """What one measurement of a side found: quantities by name, with the unit in the name ("wall s", "us per step")."""
 
@@ -152,6 +155,7 @@ def write(options: argparse.Namespace, name: str, tables: Sequence[Table]) -> No
         "small": options.small,
         "rounds": options.rounds,
         "threads": options.threads,
+        "took_s": round(time.perf_counter() - BEGUN),
         "machine": describe_machine(),
         "tables": [asdict(table) for table in tables],
     }

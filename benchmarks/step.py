@@ -213,9 +213,10 @@ def measured(size: Size, rounds: int) -> Table:
     if max(reached.values()) > 1.5 * min(reached.values()) + 0.1:
         sys.exit("the sides came to different losses, so they did not train the same")
     facts = {"last losses": ", ".join(f"{name} {loss:.3f}" for name, loss in reached.items())}
-    against = table.ratio("craftc", "ms per step", base="Lightning")
-    if against is not None:
-        facts["craftc to Lightning, wall time"] = f"{against:.2f}"
+    for name in ("craftc", "by hand"):
+        against = table.ratio(name, "ms per step", base="Lightning")
+        if against is not None:
+            facts[f"{name} to Lightning"] = f"{against:.2f}"
     table = replace(table, facts=facts)
     print(render(table), flush=True)
     return table

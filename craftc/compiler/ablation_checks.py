@@ -1,12 +1,12 @@
 """Rules of an ablation: one function and one code each. Every function yields what breaks its rule."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from craftc.compiler.checks import Checked, Rule, written_at
 from craftc.compiler.expression import ExpressionError, parse_expression
 from craftc.compiler.problem import Problem, all_of, one_of, show
-from craftc.compiler.tree import look_up
+from craftc.compiler.tree import hashable, look_up
 from craftc.schemas.diagnostic import Path, parse_path
 
 
@@ -113,14 +113,13 @@ def feature_off_already(checked: Checked) -> Iterator[Problem]:
 
 def features_alike(checked: Checked) -> Iterator[Problem]:
     """No two features are switched off by the same settings."""
-    seen: list[tuple[str, dict[str, Any]]] = []
+    seen: dict[Hashable, str] = {}
     for name, settings in checked.spec.ablation.features.items():
-        first = next((other for other, theirs in seen if theirs == settings), None)
-        if first is not None:
+        first = seen.setdefault(hashable(settings), name)
+        if first != name:
             yield _idle_feature(
                 name, f'"{name}" is switched off by what switches "{first}" off', "remove one of the two"
             )
-        seen.append((name, settings))
 
 
 def _idle_feature(name: str, message: str, hint: str) -> Problem:

@@ -15,12 +15,12 @@ MAX_TRIALS = 1_000_000
 long lists is soon more than anyone could train or wait for."""
 MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
-MAX_WORK = 500_000
-"""Values of the spec, times what is resolved and checked by itself; each takes about a hundredth of a millisecond."""
+MAX_WORK = 200_000
+"""Values of the spec, times the parts that its variants are put together of; each takes some microseconds."""
+MAX_ALONE = 30_000
+"""The same, times variants that are resolved and checked each by itself."""
 MAX_COMBINED = 100_000_000
-"""Values of the spec, and rules of exclude and require, times the variants that are put together of those."""
-_CHARACTERS_PER_VALUE = 10
-"""Of an expression: what takes about as long as a value does."""
+"""Values of the spec, times the variants that are put together of those."""
 
 
 def too_large(base: Checked) -> Problem | None:
@@ -34,8 +34,7 @@ def too_large(base: Checked) -> Problem | None:
     if settings > MAX_SETTINGS:
         return _problem(f"the ablation sets {settings:,} values; at most {MAX_SETTINGS:,} are possible")
     written = {key: value for key, value in base.written.items() if key != "ablation"}
-    rules = sum(map(len, ablation.exclude)) + sum(map(len, ablation.require)) // _CHARACTERS_PER_VALUE
-    size = count_values(written) + settings + rules
+    size = count_values(written) + settings
     if variants > 1 and size * variants > MAX_COMBINED:
         return too_much(variants, size)
     alone = min(variants, _num_parts(ablation))
@@ -55,12 +54,19 @@ def _num_parts(ablation: Ablation) -> int:
 
 def max_alone(base: Checked) -> int:
     """How many variants of the spec can be resolved and checked by themselves."""
-    return MAX_WORK // count_values({key: value for key, value in base.written.items() if key != "ablation"})
+    return MAX_ALONE // count_values({key: value for key, value in base.written.items() if key != "ablation"})
 
 
 def too_much(variants: int, size: int) -> Problem:
     """So many variants, or values in them, of a spec of that size are not checked."""
-    return _problem(f"{variants:,} variants of a spec with {size:,} values and rules are too much to check")
+    return _problem(f"{variants:,} variants of a spec with {size:,} values are too much to check")
+
+
+def too_many_rules(ablation: Ablation, variants: int) -> Problem:
+    """The rules of exclude and require are not asked of so many variants."""
+    rules = len(ablation.exclude) + len(ablation.require)
+    message = f"{rules:,} rules of exclude and require are too many for {variants:,} variants"
+    return Problem("too-many-trials", ("ablation",), message, "give fewer of them, or shorter lists", at_key=True)
 
 
 def _problem(message: str) -> Problem:

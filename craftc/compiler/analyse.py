@@ -137,4 +137,9 @@ def by_position(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     found = sorted(
         unique, key=lambda d: (d.range.filename, d.range.start.line, d.range.start.column, d.code, d.message)
     )
-    return tuple(found) if len(found) <= MAX_TOLD else (*found[:MAX_TOLD], too_many_mistakes(found[MAX_TOLD].range))
+    if len(found) <= MAX_TOLD:
+        return tuple(found)
+    # No number of warnings may hide an error: a spec without errors is run.
+    first = sorted(range(len(found)), key=lambda index: found[index].severity != "error")
+    kept = sorted(first[:MAX_TOLD])
+    return *(found[index] for index in kept), too_many_mistakes(found[min(first[MAX_TOLD:])].range)

@@ -1,6 +1,6 @@
 """Rules between fields: one function and one code each. Every function yields what breaks its rule."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -166,27 +166,35 @@ def _named_metrics(spec: Spec) -> Iterator[_Named]:
 
 def unknown_metric(checked: Checked) -> Iterator[Problem]:
     """A metric that is named is one that is recorded."""
-    every_epoch = recorded(checked.spec, checked.catalogue, held_out=True)
+    every_epoch = dict.fromkeys(recorded(checked.spec, checked.catalogue, held_out=True))
     # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
-    of_weights = [name for name in every_epoch if name != "train/objective"]
+    of_weights = {name: None for name in every_epoch if name != "train/objective"}
+    steering = [name for name in every_epoch if not name.startswith(f"{HELD_OUT}/")]
+    by_split = {True: _by_split(steering), False: _by_split(of_weights)}
     for place, metric, mode in _named_metrics(checked.spec):
-        names = every_epoch if mode is not None else of_weights
-        if metric not in names:
-            fit = [name for name in names if mode is None or not name.startswith(f"{HELD_OUT}/")]
-            near = _nearest_metric(metric, fit)
-            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(fit)}"
+        steers = mode is not None
+        if metric not in (every_epoch if steers else of_weights):
+            near = _nearest_metric(metric, by_split[steers])
+            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(steering if steers else of_weights)}"
             reads = (("objective", "metrics"), ("data", "splits"))
             yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
 
 
-def _nearest_metric(metric: str, recorded_names: Iterable[str]) -> str | None:
+def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
+    """What is recorded of each split."""
+    found: dict[str, list[str]] = {}
+    for split, _, measure in (name.partition("/") for name in names):
+        found.setdefault(split, []).append(measure)
+    return found
+
+
+def _nearest_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | None:
     """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself."""
-    names = [name.partition("/") for name in recorded_names]
     split, slash, measure = metric.partition("/")
     if not slash:
-        return next(("/".join((of, what)) for of, _, what in names if what == split), None)
-    near_split = nearest(split, dict.fromkeys(of for of, _, _ in names))
-    near_measure = nearest(measure, dict.fromkeys(what for of, _, what in names if of == near_split))
+        return next((f"{of}/{split}" for of, measures in by_split.items() if split in measures), None)
+    near_split = nearest(split, by_split)
+    near_measure = nearest(measure, by_split[near_split]) if near_split is not None else None
     return f"{near_split}/{near_measure}" if near_measure else None
 
 

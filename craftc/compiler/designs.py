@@ -11,7 +11,7 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
-from craftc.compiler.problem import Problem, show
+from craftc.compiler.problem import MAX_TOLD, Problem, show
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.variant_names import short_names, value_names
 from craftc.schemas.spec import Ablation, Spec
@@ -43,16 +43,19 @@ def design(ablation: Ablation) -> Design:
     """
     taken: dict[str, Variant] = {}
     problems: list[Problem] = []
+    numbers: dict[str, int] = {}
     for variant in _variants(ablation):
         first = taken.get(variant.name)
         if first is None:
             taken[variant.name] = variant
         elif _values(first) != _values(variant) or _section(first) != _section(variant):
-            numbered = _numbered(variant, taken)
+            numbered = _numbered(variant, taken, numbers)
             taken[numbered.name] = numbered
         elif _section(variant) != "features":
             place = _second_place(first, variant)
             problems.append(Problem("duplicate-variant", place, f"the variant {show(variant.name)} is there already"))
+            if len(problems) > MAX_TOLD:
+                break
     return Design(tuple(taken.values()), tuple(problems))
 
 
@@ -171,10 +174,12 @@ def _second_place(first: Variant, second: Variant) -> tuple[str | int, ...]:
     return next((b.origin for a, b in pairs if a.origin != b.origin), second.settings[-1].origin)
 
 
-def _numbered(variant: Variant, taken: Mapping[str, Variant]) -> Variant:
-    count = 2
+def _numbered(variant: Variant, taken: Mapping[str, Variant], numbers: dict[str, int]) -> Variant:
+    """The variant under a name that is not taken. `numbers`: the last that each name got."""
+    count = numbers.get(variant.name, 1) + 1
     while f"{variant.name}#{count}" in taken:
         count += 1
+    numbers[variant.name] = count
     return replace(variant, name=f"{variant.name}#{count}")
 
 

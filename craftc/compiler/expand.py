@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.ablation_size import max_alone, too_large, too_much
+from craftc.compiler.ablation_size import max_alone, too_large, too_many_rules, too_much
 from craftc.compiler.blame import blame, is_changed
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
@@ -76,6 +76,8 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
     designed = design(ablation)
+    if len(designed.problems) > MAX_TOLD:
+        return Expansion((), list(designed.problems))
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)
     parts = make_parts(base, validated, designed.variants)
     broken = RecalledRules()
@@ -89,12 +91,16 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
         if parts is None or assembled is None:
             source, found = resolve_variant(base, variant)
             num_alone += 1
+            if num_alone > most_alone and any(problem.severity == "error" for problem in validated.problems):
+                return Expansion((), list(told.values()))  # they are looked at again when the values are mended
             if num_alone > most_alone:
                 return Expansion((), [too_much(len(designed.variants), count_values(base.written))])
         else:
             found = [*parts.root.validated.problems, *broken(assembled)]
         num_errors += sum(problem.severity == "error" for problem in found)
         for problem in islice(found, 2 * MAX_TOLD):
+            if len(told) > 2 * MAX_TOLD and problem.severity != "error":
+                continue
             inherited = (problem.code, problem.path, problem.message) in known
             if not (inherited and not is_changed(problem, variant, base.tree)):
                 placed = blame(problem, variant, base.tree)
@@ -105,6 +111,8 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
             return Expansion((), list(told.values()))
         if source is not None and not filters.leaves_out(variant, source):
             resolved.append(ResolvedVariant(variant, source))
+        if filters.is_spent:
+            return Expansion((), [*told.values(), too_many_rules(ablation, len(designed.variants))])
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.problems() if problem.path not in unreadable]
     problems = [*designed.problems, *told.values(), *failed, *islice(unknown_exclude_paths(base), MAX_TOLD + 1)]

@@ -24,12 +24,16 @@ from yaml.events import (
 from craftc.compiler.document import Document, Node, Scalar, Span, range_of
 from craftc.compiler.problem import MAX_TOLD, show
 from craftc.compiler.syntax_error import directive_error, split_lines, syntax_error
-from craftc.compiler.yaml_events import yaml_events
+from craftc.compiler.yaml_events import is_for_libyaml, yaml_events
 from craftc.schemas.diagnostic import Diagnostic, Position
 
 MAX_BYTES = 1 << 20
+MAX_SLOW = 1 << 18
+"""Characters of a text that a parser in Python has to read, which takes up to some seconds for a megabyte."""
 MAX_DEPTH = 64
 MAX_NODES = 50_000
+MAX_DIRECTIVES = 16
+"""All are refused; of very many only the first is told, since libyaml compares each with those before it."""
 MAX_EXPANDED_NODES = 200_000
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -79,7 +83,12 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         where = range_of(filename, _FIRST)
         message = f"the file is larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
         return None, [Diagnostic(code="document-too-large", message=message, range=where)]
+    if len(text) > MAX_SLOW and not is_for_libyaml(text):
+        message = f"a file with escapes such as \\ud83d, or read without libyaml, has at most {MAX_SLOW >> 10} KiB"
+        return None, [Diagnostic(code="document-too-large", message=message, range=range_of(filename, _FIRST))]
     builder = _Builder(text, filename)
+    if sum(line.startswith("%") for line in builder.lines) > MAX_DIRECTIVES:
+        return None, [directive_error(builder.lines, filename)]
     try:
         for event in yaml_events(text):
             builder.take(event)

@@ -1,9 +1,10 @@
 """A search's ranges in; what of them does not fit the fields that they set out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from craftc.compiler.ablation_size import max_alone
 from craftc.compiler.blame import blame
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import RecalledRules, make_parts, resolve_variant
@@ -53,33 +54,39 @@ def probe(base: Checked, validated: Validated, variants: Iterable[Variant], know
     num_points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
     variants, known = list(variants), list(known)
     if num_points * len(variants) > MAX_PROBES:
-        asked = f"{num_points:,} ends and choices for each of {len(variants):,} variants"
-        message = f"{asked}; at most {MAX_PROBES:,} can be checked"
-        return [Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)]
+        return [_too_many(num_points, len(variants), MAX_PROBES)]
     before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
     # An end that breaks a rule of ranges is not told of a second time.
     mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
-    looked_at = [_range(path, given) for path, given in ranges(base) if (*SPACE, path) not in mistaken]
+    # What is no range is told by another rule.
+    fit = [(path, given) for path, given in ranges(base) if (*SPACE, path) not in mistaken and len(given.forms) == 1]
+    looked_at = [_range(path, given) for path, given in fit]
     searched = [parse_path(path) for path, _ in ranges(base)]
-    points = _points(variants, [found for found in looked_at if found is not None])
-    errors = _errors(base, make_parts(base, validated, tuple(points.values())), points, before)
+    points = _points(variants, looked_at)
+    parts = make_parts(base, validated, tuple(points.values()))
+    errors = _Errors(base, parts, points, before)
+    is_mistaken = any(problem.severity == "error" for problem in validated.problems)
+    most_alone = max_alone(base)
     for variant in variants:
         for found in looked_at:
-            if found is None:
-                continue
             if len(told) > MAX_TOLD:
                 return list(told.values())
+            if errors.num_alone + (len(found.settings) if parts is None else 0) > most_alone:
+                # Behind a mistaken value the rest is looked at when that is mended.
+                return [*told.values(), *([] if is_mistaken else [_too_many(num_points, len(variants), most_alone)])]
             others = [target for target in searched if target != found.target]
             for problem in _probe_range(base, variant, found, others, errors):
                 told.setdefault((problem.code, problem.path, problem.message), problem)
     return list(told.values())
 
 
-def _range(path: str, given: ParameterRange) -> _Range | None:
-    """None of what is no range: that is told by another rule."""
-    if len(given.forms) != 1:
-        return None
+def _too_many(points: int, variants: int, most: int) -> Problem:
+    message = f"{points:,} ends and choices for each of {variants:,} variants; at most {most:,} can be checked"
+    return Problem("too-many-trials", SPACE, message, "search fewer paths, or give fewer choices", at_key=True)
+
+
+def _range(path: str, given: ParameterRange) -> _Range:
     ((form, values),) = given.forms.items()
     settings = (Setting(path, _plain(value), (*SPACE, path, form, index)) for index, value in enumerate(values))
     return _Range(form, tuple(settings))
@@ -95,20 +102,23 @@ def _points(variants: Sequence[Variant], looked_at: Sequence[_Range]) -> dict[_P
     }
 
 
-def _errors(
-    base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], before: set[tuple[Any, ...]]
-) -> Callable[[Variant, Setting], list[Problem]]:
+class _Errors:
     """What is wrong with a point that is not wrong with the spec as written."""
-    broken = RecalledRules()
 
-    def errors(variant: Variant, setting: Setting) -> list[Problem]:
-        point = points[variant.name, setting.origin]
-        assembled = parts.assemble(point) if parts is not None else None
+    def __init__(
+        self, base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], before: set[tuple[Any, ...]]
+    ) -> None:
+        self._base, self._parts, self._points, self._before = base, parts, points, before
+        self._broken = RecalledRules()
+        self.num_alone = 0
+
+    def __call__(self, variant: Variant, setting: Setting) -> list[Problem]:
+        point = self._points[variant.name, setting.origin]
+        assembled = self._parts.assemble(point) if self._parts is not None else None
+        self.num_alone += assembled is None
         # Of parts that fit there is nothing else to tell but notes.
-        found = resolve_variant(base, point)[1] if assembled is None else broken(assembled)
-        return [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in before]
-
-    return errors
+        found = resolve_variant(self._base, point)[1] if assembled is None else self._broken(assembled)
+        return [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in self._before]
 
 
 def _probe_range(
@@ -116,7 +126,7 @@ def _probe_range(
     variant: Variant,
     looked_at: _Range,
     others: list[Path],
-    errors: Callable[[Variant, Setting], list[Problem]],
+    errors: _Errors,
 ) -> Iterator[Problem]:
     joint: list[list[Problem]] = []
     for setting in looked_at.settings:

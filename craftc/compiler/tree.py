@@ -1,6 +1,6 @@
 """Plain trees of dict and list, as YAML gives them: copy one, and look up, set and delete by path."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from craftc.schemas.diagnostic import Path
@@ -20,6 +20,13 @@ def count_values(tree: Any) -> int:
     """How many values a tree holds, itself and every mapping and list among them."""
     inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
     return 1 + sum(map(count_values, inner))
+
+
+def hashable(tree: Any) -> Hashable:
+    """What is equal for two trees where they are, and can be looked up."""
+    if isinstance(tree, Mapping):
+        return frozenset((key, hashable(value)) for key, value in tree.items())
+    return tuple(map(hashable, tree)) if isinstance(tree, list | tuple) else tree
 
 
 _COLLECTIONS = (dict, list)

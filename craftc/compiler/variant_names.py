@@ -30,8 +30,9 @@ def _endings(path: str) -> Iterator[str]:
 def value_names(values: Sequence[Any]) -> list[str]:
     """The values of one axis: a component by its kind, and by its arguments where another one is of that kind."""
     kinds = [_kind(value) for value in values]
+    counts = Counter(kinds)
     return [
-        _cut(_with_arguments(value) if kind is not None and kinds.count(kind) > 1 else _name(value))
+        _cut(_with_arguments(value) if kind is not None and counts[kind] > 1 else _name(value))
         for value, kind in zip(values, kinds, strict=True)
     ]
 

@@ -23,19 +23,24 @@ _QUESTION = re.compile(r"(?<=[^\s,\[\]{}?])\?")
 """One that ends a word, as libyaml reads it; to PyYAML's own parser it is an indicator in all brackets."""
 
 
+def is_for_libyaml(text: str) -> bool:
+    """Whether libyaml is there, and can read such a text; it is read by PyYAML's own parser otherwise."""
+    return bool(yaml.__with_libyaml__) and _SURROGATE.search(text) is None
+
+
 def yaml_events(text: str) -> Iterator[Any]:
     """Raises YAMLError, and ValueError on some odd escapes, as far as the text was readable."""
     text = text.removeprefix("\ufeff")
     if (odd := _NOT_ALLOWED.search(text)) is not None:
         raise ReaderError("", odd.start(), ord(odd[0]), "unicode", "special characters are not allowed")
-    is_for_libyaml = yaml.__with_libyaml__ and _SURROGATE.search(text) is None
+    is_quick = is_for_libyaml(text)
     disguised = _ORDINARY.findall(text) if not text.isascii() else []
-    if not is_for_libyaml and _QUESTION.search(text) is not None:
+    if not is_quick and _QUESTION.search(text) is not None:
         disguised.append("?")
     names = _unused(text, sorted(set(disguised)))
     for character, name in names.items():
         text = text.replace(character, name) if character != "?" else _QUESTION.sub(name, text)
-    events = yaml.parse(text, Loader=yaml.CLoader if is_for_libyaml else yaml.SafeLoader)
+    events = yaml.parse(text, Loader=yaml.CLoader if is_quick else yaml.SafeLoader)
     if not names:
         yield from events
         return

@@ -86,7 +86,13 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
 def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
     """The rules of `compiler/data_checks.py`, for sources whose content a spec does not tell."""
     is_text = "vocabulary_size" in data.facts
-    unfit = [*(with_text(_named(config), "the data is text") if is_text else without_text(_named(config), "the data is none"))]
+    unfit = [
+        *(
+            with_text(_named(config), "the data is text")
+            if is_text
+            else without_text(_named(config), "the data is none")
+        )
+    ]
     if "num_lines" not in data.facts:
         unfit += without_images(_named(config), "the data is text" if is_text else "the data is a table")
     for problem in unfit:

@@ -4,7 +4,7 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,11 @@ def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts:
     logits_C = (class_counts / class_counts.sum()).log().to(parts.device, torch.float32)
     values: Metrics = {}
     for name, split in splits.items():
-        per_sample = split.y.shape[1:]
-        found = evaluate(parts, lambda x_B: logits_C.expand(len(x_B), *per_sample, -1), split, batch_size=batch_size)
+        found = evaluate(parts, _constant(logits_C, split.y.shape[1:]), split, batch_size=batch_size)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values
+
+
+def _constant(logits_C: Tensor, per_sample: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    """A predictor that gives the same logits for every target of every sample."""
+    return lambda x_B: logits_C.expand(len(x_B), *per_sample, -1)

@@ -82,8 +82,8 @@ def _check_logits(logits: Any, name: str, inputs: Tensor, expected: tuple[int, .
     found = described(logits)
     if isinstance(logits, Tensor):
         found = str(tuple(logits.shape)) if logits.is_floating_point() else f"{tuple(logits.shape)} of {logits.dtype}"
+    axes = ", ".join(["batch", *["context_length"] * (len(expected) - 2), "num_classes"])
     message = (
-        f"{name} turned a batch of shape {tuple(inputs.shape)} into {found}; "
-        f"expected logits ({', '.join(['batch', *['context_length'] * (len(expected) - 2), 'num_classes'])}) = {expected}"
+        f"{name} turned a batch of shape {tuple(inputs.shape)} into {found}; expected logits ({axes}) = {expected}"
     )
     raise TrainingError("model-output-shape", message if isinstance(logits, Tensor) else f"{message}; {WRAP}")

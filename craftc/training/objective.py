@@ -16,9 +16,7 @@ from craftc.training.named import GUIDE, described, named
 from craftc.training.prepare import PreparedData, infer_facts
 
 
-def build_objective(
-    setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device
-) -> nn.Module:
+def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device) -> nn.Module:
     """The objective on the device. One of the user's own is tried on the logits of the first samples of train.
 
     Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.

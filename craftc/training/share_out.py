@@ -64,7 +64,7 @@ def _share_tokens(tokens: Tokens, fractions: Mapping[str, float]) -> Shared:
     used = {name: _whole_windows(name, stretch, length) for name, stretch in _stretches(tokens, fractions).items()}
     counts = np.bincount(used["train"], minlength=len(tokens.names))
     kept = np.flatnonzero(counts >= tokens.min_count)
-    has_unknown = 0 < counts[counts < tokens.min_count].sum()
+    has_unknown = counts[counts < tokens.min_count].sum() > 0
     if not has_unknown:
         _check_known(used, counts, tokens)
     numbers = np.full(len(tokens.names), len(kept), dtype=np.int64)

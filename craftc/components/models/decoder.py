@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveInt
+from craftc.components.models.attention import attend
 
 
 class Decoder(nn.Module):
     """Causal transformer over tokens, a language model.
 
     Pre-norm blocks (Xiong et al. 2020) of scaled dot-product attention and a feed-forward layer, initialised as GPT-2
-    (Radford et al. 2019): normal of deviation 0.02, less by the depth's root where a block adds to the residuals. Unlike
-    there, attention weights are not dropped out, and linear layers have no biases but in the feed-forward layer.
+    (Radford et al. 2019): normal of deviation 0.02, less by the depth's root where a block adds to the residuals.
+    Unlike there, attention weights are not dropped out, and linear layers have no biases but in the feed-forward layer.
 
     Args:
         vocabulary_size: Tokens that there are, and so logits of each.
@@ -30,9 +31,10 @@ class Decoder(nn.Module):
         dropout: Probability that a value is zeroed during training: embeddings, hidden values and residuals.
         positions: learned adds a vector for each place; rotary turns queries and keys by their place, so that attention
             sees distances (Su et al. 2021); none leaves the order to the causal mask (Kazemnejad et al. 2023).
-        tied: Whether logits are read off by the embedding itself (Press and Wolf 2017), and not by weights of their own.
+        tied: Whether logits are read off by the embedding itself (Press and Wolf 2017), not by weights of their own.
     """
 
+    turns_2TR: Tensor | None
     constraints = ("d_model % num_heads == 0", "positions != 'rotary' or d_model // num_heads % 2 == 0")
 
     def __init__(
@@ -98,10 +100,10 @@ class _Block(nn.Module):
         self.ffn_in = nn.Linear(d_model, d_ffn)
         self.ffn_dropout = nn.Dropout(dropout)
         self.ffn_out = nn.Linear(d_ffn, d_model)
-        self.attention_dropout, self.residual_dropout = nn.Dropout(dropout), nn.Dropout(dropout)
+        self.residual_dropout = nn.Dropout(dropout)
 
     def forward(self, x_BTD: Tensor, turns_2TR: Tensor | None) -> Tensor:
-        x_BTD = x_BTD + self.attention_dropout(self._attend(self.attention_norm(x_BTD), turns_2TR))
+        x_BTD = x_BTD + self.residual_dropout(self._attend(self.attention_norm(x_BTD), turns_2TR))
         hidden_BTF = self.ffn_dropout(F.gelu(self.ffn_in(self.ffn_norm(x_BTD))))
         out_BTD: Tensor = x_BTD + self.residual_dropout(self.ffn_out(hidden_BTF))
         return out_BTD
@@ -110,7 +112,7 @@ class _Block(nn.Module):
         q_BNTK, k_BNTK, v_BNTK = self.qkv(x_BTD).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         if turns_2TR is not None:
             q_BNTK, k_BNTK = _turned(q_BNTK, turns_2TR), _turned(k_BNTK, turns_2TR)
-        mixed_BNTK = F.scaled_dot_product_attention(q_BNTK, k_BNTK, v_BNTK, is_causal=True)
+        mixed_BNTK = attend(q_BNTK, k_BNTK, v_BNTK, causal=True)
         attended_BTD: Tensor = self.attention_out(mixed_BNTK.transpose(1, 2).flatten(2))
         return attended_BTD
 

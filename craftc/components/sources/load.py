@@ -16,7 +16,8 @@ from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
 FORMS = (
-    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), or the Tokens of a text"
+    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), "
+    "or the Tokens of a text"
 )
 
 

@@ -59,7 +59,10 @@ def python_docs(
     try:
         text = shipped_text.python_docs()
     except ImportError as error:
-        message, hint = f"this Python has no help texts: {error}", "name a text of your own: {kind: text_file, path: ...}"
+        message, hint = (
+            f"this Python has no help texts: {error}",
+            "name a text of your own: {kind: text_file, path: ...}",
+        )
         raise DataError("data-unreadable", message, hint) from error
     if sha256 not in ("infer", shipped_text.digest(text)):
         message = f"the text of this Python is {shipped_text.digest(text)}, and {sha256} is asked for"

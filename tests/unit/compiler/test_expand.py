@@ -296,7 +296,7 @@ def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Calla
 
 
 def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("craftc.compiler.ablation_size.MAX_WORK", 2000)
+    monkeypatch.setattr("craftc.compiler.ablation_size.MAX_ALONE", 2000)
     grid = "evaluation.select.metric: [valid/loss, valid/accuracy], evaluation.select.mode: [infer]"
     grid += f", training.batch_size: [{', '.join(map(str, range(8, 58)))}]"
     assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
 from craftc.components.build import build
@@ -109,9 +109,13 @@ def test_several_at_once_are_each_alone(positions: str) -> None:
         logits = functional_call(nets[0], (parameters, kept), (x_BT,))
         return F.cross_entropy(logits.flatten(0, -2), y_BT.flatten())
 
-    together = vmap(grad(loss))(params, buffers, x, y)
+    losses_K = vmap(loss)(params, buffers, x, y)
+    losses_K.sum().backward()
     for index, net in enumerate(nets):
         alone = F.cross_entropy(net(x[index]).flatten(0, -2), y[index].flatten())
+        torch.testing.assert_close(losses_K[index], alone, rtol=1e-12, atol=1e-12)
         alone.backward()
         for name, parameter in net.named_parameters():
-            torch.testing.assert_close(together[name][index], parameter.grad, rtol=1e-10, atol=1e-12)
+            stacked = params[name].grad
+            assert stacked is not None
+            torch.testing.assert_close(stacked[index], parameter.grad, rtol=1e-10, atol=1e-12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from craftc.compiler.data_checks import KNOWN_FACTS, NEED_IMAGES
+from craftc.compiler.data_checks import GIVES, KNOWN_FACTS, NEED_IMAGES, NEED_TEXT, UNFIT_FOR_TEXT
 from craftc.components.build import build
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
@@ -32,3 +32,31 @@ def test_what_needs_images_is_known(kind: str) -> None:
             augmentation(table, Numbers((0, 0), table.device))
     else:
         assert augmentation(table, Numbers((0, 0), table.device)).shape == table.shape
+
+
+def test_of_every_source_it_is_known_what_it_gives() -> None:
+    assert set(GIVES) == set(REGISTRY["sources"])
+    assert {source for source, what in GIVES.items() if what == "text"} == {"text_file", "python_docs"}
+
+
+SIZES: dict[str, dict[str, int]] = {
+    "linear": {"num_features": 6, "num_classes": 9},
+    "mlp": {"num_features": 6, "num_classes": 9},
+    "scanline_vit": {"num_lines": 2, "line_length": 3, "num_classes": 9},
+    "decoder": {"vocabulary_size": 9, "context_length": 6},
+}
+
+
+@pytest.mark.parametrize("kind", REGISTRY["models"])
+def test_which_models_take_text_is_known(kind: str) -> None:
+    model = build("models", {"kind": kind, **SIZES[kind]})
+    tokens, images = torch.arange(6).repeat(4, 1), torch.zeros(4, 2, 3)
+    if kind in NEED_TEXT["models"]:
+        assert model(tokens).shape == (4, 6, 9)
+        with pytest.raises((RuntimeError, ValueError)):
+            model(images)
+    else:
+        assert kind in UNFIT_FOR_TEXT["models"] | NEED_IMAGES["models"]
+        assert model(images).shape == (4, 9)
+        with pytest.raises((RuntimeError, ValueError)):
+            model(tokens)

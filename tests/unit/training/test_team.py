@@ -150,6 +150,28 @@ def test_the_head_of_a_frozen_backbone_is_trained_by_several_workers(
         assert_same(found, run_trial(trial, tmp_path / "alone"))
 
 
+def test_a_language_model_of_several_workers_is_that_of_one(make_trial, run_trial, together, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("a text, and once again: a text; what follows is known, mostly\n" * 30)
+    decoder = {
+        "kind": "decoder", "vocabulary_size": "infer", "context_length": "infer", "d_model": 16, "num_layers": 1,
+        "num_heads": 2, "d_ffn": 32, "dropout": 0.1, "positions": "rotary", "tied": True,
+    }  # fmt: skip
+    settings = {
+        "data.source": {"kind": "text_file", "path": str(text), "context_length": 16, "min_count": 1},
+        "data.normalize": {"kind": "none"},
+        "data.augment": [],
+        "model": decoder,
+        "objective.metrics": [{"kind": "bits_per_character"}, {"kind": "accuracy"}],
+        # The last batch of an epoch, 5 of 69 windows, is split too; the last of evaluation is not.
+        "training.batch_size": 16,
+    }
+    trial = make_trial(settings)
+    alone = run_trial(trial, tmp_path / "alone")
+    for found in together(3, train, trial, tmp_path / "together", None):
+        assert_same(found, alone)
+
+
 def test_an_interrupted_team_goes_on_from_the_store(make_trial, run_trial, together, tmp_path):
     trial = make_trial(NO_DROPOUT)
     straight = together(2, train, trial, tmp_path / "straight", None)[0]
