@@ -6,6 +6,7 @@ from typing import Any
 
 from craftc.compiler.analyse import Analysis
 from craftc.compiler.checks import REGULARIZED
+from craftc.compiler.data_checks import GIVES
 from craftc.compiler.document import Node
 from craftc.compiler.rebase import absolute_paths
 from craftc.compiler.spec_places import component_field
@@ -99,9 +100,12 @@ class _Builder:
         return Item(children=children, unset=tuple(unset))
 
     def _is_unset(self, path: Path) -> bool:
-        """What would mean something else if its default were written."""
-        no_features = not self.spec.ablation.features
-        return path == ("evaluation", "select") or (path == ("ablation", "design") and no_features)
+        """What would mean something else, or nothing, if its default were written."""
+        if path == ("ablation", "design"):
+            return not self.spec.ablation.features
+        if path == ("data", "splits", "stratify"):
+            return GIVES.get(self.spec.data.source.kind) == "text"
+        return path == ("evaluation", "select")
 
     def _is_set_elsewhere(self, path: Path) -> bool:
         """Whether a default, once written, would stand in the way of what the spec or one of its variants sets."""

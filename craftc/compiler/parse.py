@@ -188,7 +188,7 @@ class _Builder:
             text = self.lines[line]
             while (found := _PROPERTY.match(text, column)) is not None:
                 if found[0].startswith("!"):
-                    message = f"the tag {found[1]} is not allowed; a spec is plain data"
+                    message = f"the tag {show(found[1])} is not allowed; a spec is plain data"
                     span = (line + 1, column + 1, line + 1, found.end(1) + 1)
                     self._report("yaml-tag", message, span, "remove the tag")
                 column = found.end()

@@ -16,8 +16,8 @@ def prestarted_workers() -> Iterator[None]:
     """Have Tune run its jobs in the worker processes that a private Ray has started by then.
 
     Tune gives each of its processes variables of their environment, and for such a process Ray starts two, one after
-    the other, while those that wait idle are of no use: a second of CPU time. What a private Ray starts has the
-    driver's environment anyway, see ray_environment.
+    the other, while those that wait idle are of no use: about a second of CPU time for each. What a private Ray starts
+    has the driver's environment anyway, see ray_environment.
     """
     names = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
     before = {name: getattr(class_cache, name) for name in names}

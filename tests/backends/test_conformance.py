@@ -125,11 +125,13 @@ def test_closing_stops_and_leaves_the_trial_resumable(backend, make_trial, make_
         assert not store.is_finished(trial.id)
 
     resumed = train_epochs(plan, store, 2)
-    assert resumed[0] == TrialStarted(trial=trial.id, epoch=num_before)
-    train_epochs(plan, straight, num_before + 2)
+    # An epoch whose numbers were written, but whose checkpoint was not yet, is trained again.
+    assert resumed[0] in [TrialStarted(trial=trial.id, epoch=epoch) for epoch in (num_before - 1, num_before)]
+    num_epochs = resumed[0].epoch + 2
+    train_epochs(plan, straight, num_epochs)
     metrics = [[record.metrics for record in each.history(trial.id)] for each in (store, straight)]
     assert metrics[0] == metrics[1]
-    assert len(metrics[0]) == num_before + 2
+    assert len(metrics[0]) == num_epochs
 
 
 def train_epochs(plan, store, num_epochs):

@@ -35,7 +35,7 @@ def test_no_mutated_spec_makes_a_traceback() -> None:
         ("path_long", "unknown-factor"),
         ("merges_of_mistakes", "unknown-key"),
         ("merges_of_many", "document-too-large"),
-        ("bangs", "yaml-syntax"),
+        ("bangs", "yaml-tag"),
         ("require_long", "bad-expression"),
         ("curly", "document-too-large"),
     ],

@@ -338,6 +338,9 @@ def plant(tree: Tree, planted: Plant) -> None:
     tree.setdefault("ablation", {"seeds": 1})
     tree["model"] = {"kind": "mlp"} if path[0] != "model" else {**tree["model"], "kind": "mlp"}
     tree["model"] = {"kind": "mlp"}
+    if tree["data"]["source"]["kind"] == "python_docs":  # of which no mlp is trained
+        tree["data"]["source"] = {"kind": "digits"}
+        tree["objective"]["metrics"] = []
     tree["training"]["early_stopping"] = {"metric": "train/loss", "patience": 1}
     if path[0] == "search":
         tree["search"] = copy.deepcopy(SEARCH)
