@@ -114,11 +114,12 @@ def _plan(
     for variant in analysis.variants:
         sections = identify.sections(variant)
         for argument, path in (file for section in sections.values() for file in section.files):
-            if (error := identify.unread.get(path)) is not None:
+            if path not in unreadable and (error := identify.unread.get(path)) is not None:
                 problem = _unreadable(argument, path, error, sections["model"].config["kind"])
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         for problem in unlike(variant.source):
-            unreadable[problem.message] = blame(problem, variant.variant, written).place(document)
+            if problem.message not in unreadable:
+                unreadable[problem.message] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
             trials += identify.trials(variant, sections, seeds(spec))
     if unreadable:

@@ -146,8 +146,9 @@ def test_the_head_of_a_frozen_backbone_is_trained_by_several_workers(
         "head": {"kind": "linear", **facts},
     }
     trial = make_trial({"model": model, "data.augment": augment})
+    alone = run_trial(trial, tmp_path / "alone")
     for found in together(2, train, trial, tmp_path / "together", None):
-        assert_same(found, run_trial(trial, tmp_path / "alone"))
+        assert_same(found, alone)
 
 
 def test_a_language_model_of_several_workers_is_that_of_one(make_trial, run_trial, together, tmp_path):
