@@ -14,6 +14,7 @@ from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
+from craftc.compiler.import_path import import_folders
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.weights import Trained
 from craftc.schemas.diagnostic import Diagnostic
@@ -39,12 +40,20 @@ class CompiledFile:
     trained: Trained
 
 
-def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, runs_here: bool = True) -> CompiledFile:
+def compile_file(
+    path: Path,
+    runs_dir: Path,
+    *,
+    machine: Machine | None = None,
+    runs_here: bool = True,
+    concurrent: int | None = None,
+) -> CompiledFile:
     """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises Exit(1) on
     mistakes; see compile_spec."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
+    from craftc.runtime.batch_findings import findings_in
     from craftc.runtime.store import Store
     from craftc.runtime.trained import trained_trials
 
@@ -60,6 +69,8 @@ def compile_file(path: Path, runs_dir: Path, *, machine: Machine | None = None, 
         trained=trained,
         machine=machine,
         runs_here=runs_here,
+        concurrent=concurrent,
+        finding_of=findings_in(store, tuple(map(str, import_folders(path)))),
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}

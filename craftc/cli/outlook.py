@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from craftc.cli.machine import this_machine
+from craftc.cli.plan_batches import Group, groups_of
 from craftc.compiler.forecast import forecast
+from craftc.runtime.batch_findings import findings_in
 from craftc.runtime.last_run import LastTrial, read_last_run
 from craftc.runtime.past_trials import epochs_done, read_past
 from craftc.runtime.store import Store
@@ -16,12 +18,13 @@ from craftc.schemas.plan import Plan
 @dataclass(frozen=True)
 class Outlook:
     """`done`: the epochs that unfinished trials have behind them, by trial. `orphaned`: trials that the last run of the
-    plan's name had, and the plan has no more.
+    plan's name had, and the plan has no more. `groups`: what becomes of trainings that could be one batch.
     """
 
     done: Mapping[str, int]
     orphaned: tuple[LastTrial, ...]
     forecast: Forecast
+    groups: tuple[Group, ...] = ()
 
 
 def look_out(plan: Plan, runs_dir: Path) -> Outlook:
@@ -34,4 +37,5 @@ def look_out(plan: Plan, runs_dir: Path) -> Outlook:
     last_run = read_last_run(runs_dir, plan.name)
     planned = {trial.id for trial in plan.trials}
     orphaned = [trial for trial in last_run.trials if trial.id not in planned] if last_run else []
-    return Outlook(done, tuple(orphaned), forecast(plan, past, done, this_machine()))
+    groups = groups_of(plan, findings_in(store, plan.import_folders))
+    return Outlook(done, tuple(orphaned), forecast(plan, past, done, this_machine()), groups)

@@ -64,13 +64,15 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
 def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
     from rich.console import Console
 
+    from craftc.cli.plan_batches import group_lines
     from craftc.cli.plan_estimate import estimate_lines
     from craftc.cli.plan_table import print_plan
 
     console = Console(file=sys.stdout, highlight=False, markup=False)
     print_plan(plan, outlook, console, every_variant=every_variant)
     click.echo(describe(plan, outlook))
-    for line in ([plan.unshared] if plan.unshared else []) + estimate_lines(outlook.forecast):
+    unshared = [plan.unshared] if plan.unshared else []
+    for line in unshared + group_lines(outlook.groups) + estimate_lines(outlook.forecast):
         click.echo(line)
 
 
@@ -109,6 +111,7 @@ def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
         known = {
             "unfinished": dict(outlook.done),
             "orphaned": [{"id": each.id, "variant": each.variant, "seed": each.seed} for each in outlook.orphaned],
+            "groups": [group.as_json() for group in outlook.groups],
         }
         estimate |= outlook.forecast.model_dump(mode="json")
         estimate["exceeds_budget"] = outlook.forecast.exceeds_budget

@@ -67,7 +67,12 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
             f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
         )
     is_here = address is None and backend is BackendName.RAY
-    compiled = compile_file(spec, runs_dir, machine=this_machine() if is_here else None)
+    compiled = compile_file(
+        spec,
+        runs_dir,
+        machine=this_machine() if is_here else None,
+        concurrent=1 if backend is BackendName.INLINE else None,
+    )
     click.echo(describe(compiled.plan), err=True)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)

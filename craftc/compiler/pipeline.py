@@ -25,7 +25,7 @@ from craftc.compiler.lower import path_arguments
 from craftc.compiler.parse import parse
 from craftc.compiler.passes.batch import batch
 from craftc.compiler.passes.fold import fold
-from craftc.compiler.passes.pack import job_resources, pack
+from craftc.compiler.passes.pack import FindingOf, job_resources, nothing_known, pack
 from craftc.compiler.passes.place import num_slots, place
 from craftc.compiler.passes.reuse import reuse
 from craftc.compiler.passes.search import factors, plan_search
@@ -66,11 +66,15 @@ def compile_spec(
     trained: Trained = no_store,
     machine: Machine | None = None,
     runs_here: bool = True,
+    concurrent: int | None = None,
+    finding_of: FindingOf = nothing_known,
 ) -> Compiled:
     """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
     the hash of a file that has not changed; `trained` knows the trials that weights are taken from.
 
     `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
+    `concurrent` is how many jobs run at a time, where machine and spec do not say. `finding_of` tells what is known of
+    training a trial's group as one batch.
     """
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
@@ -86,7 +90,8 @@ def compile_spec(
     plan = plan_search(plan, analysis.spec, catalogue)
     plan = share(plan, resources)
     plan = batch(plan, catalogue, resources)
-    plan = pack(plan, resources, num_slots(resources, machine, plan.max_concurrent))
+    slots = concurrent or num_slots(resources, machine, plan.max_concurrent)
+    plan = pack(plan, resources, slots, finding_of)
     plan = place(plan)
     problems = [] if machine is None else check_placeable(plan, resources, machine, runs_here=runs_here)
     assert analysis.document is not None

@@ -24,7 +24,8 @@ def check_placeable(plan: Plan, resources: JobResources, machine: Machine, *, ru
     if cpus or gpus or (resources.gpu > 0 and not has_gpus):
         return cpus + gpus
     fit, most = num_fitting(resources, machine), plan.max_concurrent
-    if most is None or most <= fit or (plan.search is None and len(plan.jobs) <= fit):
+    num_trainings = sum(trial.status == "new" and trial.shares is None for trial in plan.trials)
+    if most is None or most <= fit or (plan.search is None and num_trainings <= fit):
         return []
     message = f"{most} trials at a time are asked for, and this machine holds {fit}"
     hint = f"{fit} will run at a time; for more, lower cpus or gpus, or {ELSEWHERE}"

@@ -1,5 +1,6 @@
-"""Trials in, events out: trains the trials of one job in this process, one after another."""
+"""Trials in, events out: trains the trials of one job in this process."""
 
+import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
 from craftc.components.own_line import own_line
+from craftc.runtime.batched_training import groups, train_group
 from craftc.runtime.shared_training import Lost, companies, train_company
 from craftc.runtime.store import Store, StoreError
 from craftc.schemas.plan import Trial
@@ -14,6 +16,7 @@ from craftc.schemas.result import (
     EpochEnded,
     EpochRecord,
     Event,
+    Execution,
     TrialFailed,
     TrialFinished,
     TrialPruned,
@@ -23,6 +26,10 @@ from craftc.training.errors import TrainingError
 
 if TYPE_CHECKING:
     from craftc.training.team import Team
+
+log = logging.getLogger(__name__)
+
+ALONE = Execution()
 
 Decide = Callable[[EpochRecord], bool]
 """Asked after each epoch of a trial, in order: whether to go on."""
@@ -39,7 +46,7 @@ def run_job(
     """Train what the store does not hold yet on `device` ("cpu", "cuda", "cuda:1") with `cpus` torch threads.
 
     One trial after another, but for those that share a training: they are trained together, and told of each in its own
-    events. Nobody decides on those.
+    events. Nobody decides on those. Trainings of one group are trained as one batch where that is faster.
 
     Whatever an event tells is in the store before the event is yielded. A trial that fails is told as TrialFailed and
     the next one goes on. KeyboardInterrupt, SystemExit and closing the iterator pass through; the interrupted
@@ -48,11 +55,70 @@ def run_job(
     A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
     a finished trial too: what the store holds makes a job faster and never different.
     """
-    for company in companies(trials):
-        if len(company) > 1:
-            yield from _run_company(company, store, device, cpus)
-        else:
-            yield from _shielded(company[0], _run_trial(company[0], store, device, cpus, decide))
+    for group in groups(companies(trials)):
+        ended: set[str] = set()
+        execution = Execution()
+        if len(group) > 1:
+            for event in _run_group(group, store, device, cpus, decide):
+                if isinstance(event, str):
+                    log.info("%d trainings of a group, one after another: %s", len(group), event)
+                    execution = Execution(alone_because=event)
+                    continue
+                ended |= _ended(event)
+                yield event
+        for company in group:
+            left = [trial for trial in company if trial.id not in ended]
+            if len(left) > 1:
+                yield from _run_company(left, store, device, cpus, execution)
+            elif left:
+                yield from _shielded(left[0], _run_trial(left[0], store, device, cpus, decide, execution))
+
+
+def _ended(event: Event) -> set[str]:
+    """The trial that ends by this event, if one does."""
+    match event:
+        case TrialFinished(result=result):
+            return {result.trial}
+        case TrialFailed(trial=trial) | TrialPruned(trial=trial):
+            return {trial}
+    return set()
+
+
+def _run_group(
+    companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: Decide
+) -> Iterator[Event | str]:
+    """Train as a batch what the store does not hold yet of a group, as far as that is worth it. What others train just
+    now, and what has no end in the store's history already, is left for its own turn."""
+    with ExitStack() as stack:
+        locks = {trial.id: stack.enter_context(ExitStack()) for company in companies for trial in company}
+        begun = [company for company in companies if _lock_at_once(company, locks, store, decide)]
+        by_id = {trial.id: trial for company in begun for trial in company}
+        try:
+            for event in train_group(begun, store, device, cpus, decide) if len(begun) > 1 else ():
+                told = failure(by_id[event.trial], event.error) if isinstance(event, Lost) else event
+                if not isinstance(told, str):
+                    for trial in _ended(told):
+                        locks[trial].close()
+                yield told
+        except Exception as error:
+            # Alone, from where it stands, each trial shows what becomes of it.
+            log.warning("a batch of %d trainings ended: %s: %s", len(begun), type(error).__name__, error)
+            yield f"a batch of it failed: {type(error).__name__}: {error}"
+
+
+def _lock_at_once(company: Sequence[Trial], locks: dict[str, ExitStack], store: Store, decide: Decide) -> bool:
+    """Lock a training's trials, if none is finished, decided on, or being trained elsewhere; whether that is so."""
+    try:
+        for trial in company:
+            locks[trial.id].enter_context(store.lock(trial.id, timeout_s=0))
+            if store.is_finished(trial.id) or _stopped_at(store.history(trial.id), decide) is not None:
+                raise TimeoutError
+    except (TimeoutError, ValueError):
+        # Or its history cannot be read, which its own turn will tell of.
+        for trial in company:
+            locks[trial.id].close()
+        return False
+    return True
 
 
 def _shielded(trial: Trial, events: Iterator[Event]) -> Iterator[Event]:
@@ -63,7 +129,9 @@ def _shielded(trial: Trial, events: Iterator[Event]) -> Iterator[Event]:
         yield failure(trial, error)
 
 
-def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decide) -> Iterator[Event]:
+def _run_trial(
+    trial: Trial, store: Store, device: str, cpus: int, decide: Decide, execution: Execution = ALONE
+) -> Iterator[Event]:
     # A finished trial is never written again, so it is read without waiting for a lock.
     if store.is_finished(trial.id):
         yield reuse(trial, store, decide)
@@ -74,10 +142,12 @@ def _run_trial(trial: Trial, store: Store, device: str, cpus: int, decide: Decid
         if end is not None:
             yield end
         else:
-            yield from train(trial, store, device, cpus, decide)
+            yield from train(trial, store, device, cpus, decide, execution=execution)
 
 
-def _run_company(trials: Sequence[Trial], store: Store, device: str, cpus: int) -> Iterator[Event]:
+def _run_company(
+    trials: Sequence[Trial], store: Store, device: str, cpus: int, execution: Execution = ALONE
+) -> Iterator[Event]:
     """Train together what the store does not hold yet of trials that share a training."""
     left = {trial.id: trial for trial in trials}
     with ExitStack() as stack:
@@ -90,8 +160,8 @@ def _run_company(trials: Sequence[Trial], store: Store, device: str, cpus: int) 
             # Another run may have finished it while this one waited.
             if store.is_finished(trial.id):
                 locks[trial.id].close()
-                yield from _shielded(left.pop(trial.id), _run_trial(trial, store, device, cpus, go_on))
-        for event in _train_left(left, store, device, cpus):
+                yield from _shielded(left.pop(trial.id), _run_trial(trial, store, device, cpus, go_on, execution))
+        for event in _train_left(left, store, device, cpus, execution):
             if isinstance(event, TrialFinished):
                 locks[event.result.trial].close()
             elif isinstance(event, TrialFailed):
@@ -99,9 +169,9 @@ def _run_company(trials: Sequence[Trial], store: Store, device: str, cpus: int) 
             yield event
 
 
-def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int) -> Iterator[Event]:
+def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int, execution: Execution) -> Iterator[Event]:
     try:
-        for event in train_company(list(left.values()), store, device, cpus):
+        for event in train_company(list(left.values()), store, device, cpus, execution):
             if isinstance(event, Lost):
                 yield failure(left.pop(event.trial), event.error)
             else:
@@ -115,7 +185,7 @@ def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int) ->
             if isinstance(error, TrainingError) and error.code == "nan-loss":
                 yield failure(trial, error)
             else:
-                yield from _shielded(trial, train(trial, store, device, cpus, go_on))
+                yield from _shielded(trial, train(trial, store, device, cpus, go_on, execution=execution))
 
 
 def end_in_store(trial: Trial, store: Store, decide: Decide) -> Event | None:
@@ -143,7 +213,13 @@ def _pruned(trial: Trial, epoch: int) -> TrialPruned:
 
 
 def train(
-    trial: Trial, store: Store, device: str, cpus: int, decide: Decide, team: "Team | None" = None
+    trial: Trial,
+    store: Store,
+    device: str,
+    cpus: int,
+    decide: Decide,
+    team: "Team | None" = None,
+    execution: Execution = ALONE,
 ) -> Iterator[Event]:
     """Train a trial that this process has locked and that has no end in the store, from its last epoch on.
 
@@ -161,7 +237,7 @@ def train(
     store.write_config(trial)
     folder = store.folder(trial.id)
     yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
-    epochs = train_trial(trial, folder=folder, device=device, team=team, prepared=store.prepared)
+    epochs = train_trial(trial, folder=folder, device=device, team=team, prepared=store.prepared, execution=execution)
     while True:
         try:
             record = next(epochs)

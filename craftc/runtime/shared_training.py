@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, TrialFinished, TrialStarted
+from craftc.schemas.result import EpochEnded, EpochRecord, Event, Execution, TrialFinished, TrialStarted
 
 
 def companies(trials: Sequence[Trial]) -> list[list[Trial]]:
@@ -25,7 +25,9 @@ class Lost:
     error: Exception
 
 
-def train_company(trials: Sequence[Trial], store: Store, device: str, cpus: int) -> Iterator[Event | Lost]:
+def train_company(
+    trials: Sequence[Trial], store: Store, device: str, cpus: int, execution: Execution
+) -> Iterator[Event | Lost]:
     """Train trials that this process has locked and that have no end in the store, each from its last epoch on.
 
     What concerns all that have not ended is raised.
@@ -40,7 +42,7 @@ def train_company(trials: Sequence[Trial], store: Store, device: str, cpus: int)
     for trial in trials:
         store.write_config(trial)
     members = [Member(trial, store.folder(trial.id)) for trial in trials]
-    with closing(train_together(members, device=device, prepared=store.prepared)) as told:
+    with closing(train_together(members, device=device, prepared=store.prepared, execution=execution)) as told:
         for item in told:
             if isinstance(item, Begun):
                 yield TrialStarted(trial=item.trial, epoch=item.epoch)

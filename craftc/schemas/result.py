@@ -21,6 +21,17 @@ class EpochRecord(Frozen):
     seconds: float = Field(ge=0)
 
 
+class Execution(Frozen):
+    """How a trial was trained, which is no part of what it is.
+
+    `batched` is the most trainings that were one batch with it at a time, 1 for a trial trained alone; `alone_because`
+    says why, where others could have been trained with it.
+    """
+
+    batched: int = Field(1, ge=1)
+    alone_because: str | None = None
+
+
 class Result(Frozen):
     """A finished trial. `best` and `last` hold every split's metrics with the best and the last epoch's weights;
     `trivial` those of always predicting the class frequencies of the train split.
@@ -43,6 +54,7 @@ class Result(Frozen):
     seconds: float = Field(ge=0)
     device: str
     craftc_version: str
+    execution: Execution = Field(default_factory=Execution)
 
 
 class TrialProposed(Frozen):

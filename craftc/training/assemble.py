@@ -9,32 +9,24 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
-from craftc.training.batches import DeviceSplit, to_device
 from craftc.training.draws import Draws, count_draws
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
-from craftc.training.prepare import Augmented, PreparedData, infer_facts
+from craftc.training.prepare import PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
 from craftc.training.team import SOLO, Team
 
 
 @dataclass(frozen=True)
-class Recomputed:
-    """The train split as augmentations are to have it, and the model's inputs of a batch that they have changed."""
-
-    train: DeviceSplit
-    features: Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm` and `ema` are None where the spec says none. `joined` is the
-    model as training calls it: the same, or what adds up the gradients of the team's workers around it. The model's
-    dropout draws from `draws`. `recomputed` is None where the model's inputs are what augmentations make."""
+    """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
+    `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
+    The model's dropout draws from `draws`. `features` makes the model's inputs (B, ...) of an augmented batch; None
+    where it is given the batch."""
 
     seed: int
     device: torch.device
@@ -43,13 +35,14 @@ class Parts:
     joined: nn.Module
     draws: Draws
     ema: AveragedModel | None
+    ema_decay: float | None
     objective: nn.Module
     measures: Measures
     optimizer: torch.optim.Optimizer
     base_lrs: tuple[float, ...]
     schedule: Schedule
     augmentations: Augmentations
-    recomputed: Recomputed | None
+    features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
 
     @property
@@ -80,8 +73,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    recomputed = None if data.augmented is None else _recomputed(data.augmented, device)
-    few = recomputed.train.x[:2] if recomputed else torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    few = torch.from_numpy(data.train.inputs[:2]).to(device)
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -92,19 +84,16 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         joined=team.joined(model, device),
         draws=draws,
         ema=_moving_average(model, regularization["ema_decay"]),
+        ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
         objective=objective,
         measures=measures,
         optimizer=optimizer,
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
-        recomputed=recomputed,
+        features=None if data.augmented is None else data.augmented.features,
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
-
-
-def _recomputed(augmented: Augmented, device: torch.device) -> Recomputed:
-    return Recomputed(to_device({"train": augmented.train}, device)["train"], augmented.features)
 
 
 def _moving_average(model: nn.Module, decay: float | str) -> AveragedModel | None:

@@ -7,6 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_FLUSHED = 32
+"""Files that the disk is asked for at a time."""
+
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write under a temporary name in the same folder, flush to the disk, then rename over `path`.
@@ -77,7 +80,7 @@ def _flush_all(descriptors: Sequence[int]) -> None:
     # Lazily, for what only reads.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(len(descriptors)) as threads:
+    with ThreadPoolExecutor(min(len(descriptors), MOST_FLUSHED)) as threads:
         list(threads.map(os.fsync, descriptors))
 
 

@@ -3,6 +3,7 @@
 Trials that are trained together have the same weights: their files are names of one file, which says how far each is.
 """
 
+import copy
 import hashlib
 import io
 import pickle
@@ -33,10 +34,21 @@ def best_path(folder: Path) -> Path:
     return folder / "checkpoints" / "best.pt"
 
 
-def save(members: Sequence[Member], best: Sequence[Member], parts: Parts, *, flush: Sequence[Path] = ()) -> None:
-    """Write the whole state after an epoch, and of the members of `best` the weights that are judged, which may be
-    none. The files of `flush` are on the disk before."""
-    _write([_last(members, parts), *([_best(best, parts)] if best else [])], flush)
+@dataclass(frozen=True)
+class State:
+    """A training after an epoch: its members, those of them whose best weights these are, which may be none, and the
+    state itself."""
+
+    members: Sequence[Member]
+    best: Sequence[Member]
+    parts: Parts
+
+
+def save(states: Sequence[State], *, flush: Sequence[Path] = ()) -> None:
+    """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
+    the disk before."""
+    lasts = [_last(state.members, state.parts) for state in states]
+    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:
@@ -122,7 +134,7 @@ def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> No
     links: list[tuple[Path, Path, str]] = []
     for checkpoint in checkpoints:
         buffer = io.BytesIO()
-        torch.save({"format": FORMAT, "trial": checkpoint.trial.id, **checkpoint.state}, buffer)
+        torch.save({"format": FORMAT, "trial": checkpoint.trial.id, **_alone(checkpoint.state)}, buffer)
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()
         path, *others = checkpoint.paths
@@ -132,6 +144,18 @@ def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> No
     write_together(files, flush)
     for path, other, digest in links:
         _link(path, other, [digest])
+
+
+def _alone(value: Any) -> Any:
+    """The same, without tensors that are views of what many trainings share: torch would save all of that."""
+    if isinstance(value, torch.Tensor):
+        return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
+    if isinstance(value, dict):
+        # A copy of its own kind: torch's has attributes.
+        copied = copy.copy(value)
+        copied.update({name: _alone(item) for name, item in value.items()})
+        return copied
+    return [_alone(item) for item in value] if isinstance(value, list) else value
 
 
 def _link(source: Path, path: Path, digests: Sequence[str]) -> None:

@@ -56,6 +56,11 @@ class PreparedData:
     facts: dict[str, int]
     augmented: "Augmented | None" = None
 
+    @property
+    def train(self) -> Split:
+        """What steps take their batches of."""
+        return self.splits["train"] if self.augmented is None else self.augmented.train
+
 
 @dataclass(frozen=True)
 class Augmented:

@@ -28,6 +28,7 @@ class CrossEntropy(nn.Module):
     """
 
     weights_C: Tensor
+    smoothing: Tensor
 
     def __init__(
         self,
@@ -40,7 +41,11 @@ class CrossEntropy(nn.Module):
         super().__init__()
         self.label_smoothing = label_smoothing
         self._weighting = class_weights if isinstance(class_weights, str) else [float(w) for w in class_weights]
+        # Both are buffers, so that those of the trials of a batch can be stacked.
         self.register_buffer("weights_C", _weights(class_counts, class_weights), persistent=False)
+        self.register_buffer("smoothing", torch.tensor(float(label_smoothing)), persistent=False)
+        # As the buffer rounds it, whatever the precision of a step.
+        self._rounded = float(self.smoothing)
 
     @property
     def identity(self) -> str:
@@ -51,11 +56,27 @@ class CrossEntropy(nn.Module):
         )
 
     def forward(self, logits_BC: Tensor, targets_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, C) and class numbers (B,) -> (loss_sum, weight_sum), two scalars; their ratio is the mean loss."""
+        """Logits (B, C) and class numbers (B,) -> (loss_sum, weight_sum), two scalars; their ratio is the mean loss.
+
+        Any further axes stand before C, as in (B, T, C) with (B, T).
+        """
+        logits_NC, targets_N = logits_BC.flatten(0, -2), targets_B.flatten()
+        if torch._C._functorch.is_batchedtensor(logits_BC):
+            return self._of_many(logits_NC, targets_N)
         loss_sum = F.cross_entropy(
-            logits_BC, targets_B, weight=self.weights_C, label_smoothing=self.label_smoothing, reduction="sum"
+            logits_NC, targets_N, weight=self.weights_C, label_smoothing=self._rounded, reduction="sum"
         )
-        return loss_sum, self.weights_C[targets_B].sum()
+        return loss_sum, self.weights_C[targets_N].sum()
+
+    def _of_many(self, logits_NC: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+        """The same where models are trained as one under vmap, each with its own weights and smoothing."""
+        logs_NC = logits_NC.log_softmax(-1)
+        weights_N = self.weights_C.index_select(0, targets_N)
+        loss_sum = -(logs_NC.gather(-1, targets_N[:, None])[:, 0] * weights_N).sum()
+        if self.label_smoothing > 0:
+            spread = -(logs_NC * self.weights_C).sum() / len(self.weights_C)
+            loss_sum = loss_sum + self.smoothing * (spread - loss_sum)
+        return loss_sum, weights_N.sum()
 
 
 def _weights(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:

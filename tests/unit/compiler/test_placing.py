@@ -15,6 +15,7 @@ from craftc.compiler.passes import batch, fold, pack, place, reuse, search, shar
 from craftc.compiler.passes.pack import JOBS_PER_SLOT, MOST_TRAININGS, job_resources
 from craftc.compiler.passes.verify import verify, verify_placed
 from craftc.compiler.pipeline import Compiled, _plan, analyse, compile_spec
+from craftc.schemas.batching import BatchFinding
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Headline, JobResources, Plan, Trial
 
@@ -107,13 +108,44 @@ def test_a_model_of_ones_own_says_which_arguments_may_differ(
 def test_without_knowing_how_many_run_at_a_time_a_training_is_a_job() -> None:
     ablation = {"seeds": 200}
     assert len(plan_of(ablation=ablation).jobs) == 200
-    assert len(plan_of(ablation=ablation, resources={"max_concurrent": 2}).jobs) == 17
-    assert len(plan_of(Machine(cpus=2), ablation=ablation).jobs) == 17
-    assert len(plan_of(Machine(cpus=2), ablation=ablation, resources={"max_concurrent": 1}).jobs) == 8
+    assert len(plan_of(ablation=ablation, resources={"max_concurrent": 2}).jobs) == 8
+    assert len(plan_of(Machine(cpus=2), ablation=ablation).jobs) == 8
+    assert len(plan_of(Machine(cpus=2), ablation=ablation, resources={"max_concurrent": 1}).jobs) == 7
 
 
 def test_few_trials_are_a_job_each() -> None:
-    assert len(plan_of(Machine(cpus=2), ablation={"seeds": 16}).jobs) == 16
+    assert len(plan_of(Machine(cpus=2), ablation={"seeds": 7}).jobs) == 7
+
+
+def test_what_was_tried_decides_how_a_group_is_dealt_out() -> None:
+    def sizes(finding: BatchFinding | None) -> list[tuple[int, bool]]:
+        content = json.dumps(SPEC | {"ablation": {"seeds": 40}})
+        plan = compile_spec(
+            content,
+            "x.yaml",
+            built_in_catalogue(),
+            machine=Machine(cpus=2),
+            finding_of=lambda trial, resources: finding,
+        ).plan
+        assert plan is not None
+        return [(len(job.trials), job.batched) for job in plan.jobs]
+
+    assert sizes(None) == [(20, False)] * 2
+    assert sizes(BatchFinding(seconds={1: 1.0, 4: 2.0, 16: 4.0})) == [(20, True)] * 2
+    assert sizes(BatchFinding(seconds={1: 1.0, 4: 2.0, 16: 16.0})) == [(7, True)] * 4 + [(6, True)] * 2
+    alone = [(2, False)] * 20
+    assert sizes(BatchFinding(seconds={1: 1.0, 4: 4.0, 16: 16.0})) == alone
+    assert sizes(BatchFinding(because="model my.models:Net: Tensor.item()")) == alone
+
+
+def test_a_group_is_dealt_out_so_that_all_slots_end_together() -> None:
+    epochs = [1, 1, 50, 2, 3, 30, 3, 30]
+    rates = [0.001 * (index + 1) for index in range(len(epochs))]
+    plan = plan_of(
+        Machine(cpus=2), ablation={"zip": {"training.epochs": epochs, "training.optimizer.lr": rates}, "seeds": 1}
+    )
+    by_id = {trial.id: trial for trial in plan.trials}
+    assert [place.job_epochs(job, by_id) for job in plan.jobs] == [65, 65]
 
 
 def test_the_longest_job_is_begun_first_and_of_equals_that_of_the_larger_model() -> None:

@@ -10,6 +10,7 @@ from craftc.cli.main import COMMANDS, app
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.compiler.render import render_text
+from craftc.schemas.forecast import Machine
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -24,6 +25,7 @@ def test_the_first_spec_is_clean_and_short() -> None:
 
 def test_its_plan_is_the_one_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("craftc.cli.plan.this_machine", lambda: Machine(cpus=2))
     Path("first.yaml").write_text(SPEC, encoding="utf-8")
     shown = CliRunner().invoke(app, ["plan", "first.yaml"], env={"COLUMNS": "100"})
     assert "\n".join(line.rstrip() for line in shown.stdout.splitlines()) in README

@@ -186,7 +186,7 @@ def test_an_interrupt_passes_through_and_leaves_the_trial_resumable(store, monke
     events = run_job([trial], store=store, device="cpu", cpus=1)
     next(events)
     next(events)
-    monkeypatch.setattr("craftc.training.trial.train_epoch", interrupted)
+    monkeypatch.setattr("craftc.training.lane.train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(events)
     monkeypatch.undo()

@@ -165,7 +165,7 @@ def test_the_backbone_stays_as_it_is(
     trial = probe({"data.augment": NO_OP}, backbone=component, weights=str(tmp_path / "normed.pt"))
     data = prepare_inputs(trial, CPU)
     assert data.augmented is not None
-    x = torch.from_numpy(data.augmented.train.inputs[:50])
+    x = torch.from_numpy(data.train.inputs[:50])
     expected = model.norm(x.flatten(1))  # type: ignore[operator]
     first = data.augmented.features(x)
     for _ in range(3):

@@ -1,0 +1,323 @@
+"""Trainings in one batch against the same ones alone: every component, step by step."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from craftc.components.build import build
+from craftc.components.registry import REGISTRY
+from craftc.schemas.plan import Trial
+from craftc.training.assemble import Parts
+from craftc.training.batched.alike import copy_of, try_out, unlike
+from craftc.training.batched.batch import Batch, gathered
+from craftc.training.batches import DeviceSplit
+from craftc.training.lane import Lane
+from craftc.training.member import Member
+from craftc.training.random import epoch_order
+from craftc.training.resume import Start
+from craftc.training.step import train_step
+from craftc.training.trial import lay_ground, open_lane
+
+MakeTrial = Callable[..., Trial]
+NUM_STEPS = 50
+BATCH_SIZE = 64
+
+VIT: dict[str, Any] = {
+    "kind": "scanline_vit", "num_lines": "infer", "line_length": "infer", "num_classes": "infer", "d_model": 8,
+    "num_layers": 1, "num_heads": 2, "d_ffn": 16, "dropout": 0.1, "positions": "learned", "mask": "none",
+    "pooling": "cls",
+}  # fmt: skip
+DECODER: dict[str, Any] = {
+    "kind": "decoder", "vocabulary_size": "infer", "context_length": "infer", "d_model": 8, "num_layers": 1,
+    "num_heads": 2, "d_ffn": 16, "dropout": 0.1, "positions": "rotary", "tied": True,
+}  # fmt: skip
+TEXT: dict[str, Any] = {
+    "data.source": {"kind": "python_docs", "context_length": 16},
+    "data.splits": {"train": 0.02, "valid": 0.02, "test": 0.96, "stratify": False, "seed": 0},
+    "data.normalize": {"kind": "none"},
+    "data.augment": [],
+    "model": DECODER,
+    "objective.metrics": [],
+}
+SGD: dict[str, Any] = {"kind": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 0.01}
+ADAM: dict[str, Any] = {"kind": "adam", "lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.05}
+PLATEAU = {
+    "kind": "reduce_on_plateau", "metric": "valid/loss", "mode": "min", "factor": 0.5, "patience": 1, "min_lr": 0.0,
+    "epochs": "none",
+}  # fmt: skip
+
+DROPOUT = [{"model.dropout": rate} for rate in (0.0, 0.1, 0.5)]
+ADAM_ROWS: list[dict[str, Any]] = [
+    {"training.optimizer.lr": 0.01, "training.optimizer.betas": [0.8, 0.99]},
+    {"training.optimizer.lr": 0.003, "training.optimizer.eps": 1e-4},
+    {"training.optimizer.weight_decay": 0.0},
+]
+CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "models/linear": ({"model": {"kind": "linear", "num_features": "infer", "num_classes": "infer"}}, [{}, {}, {}]),
+    "models/mlp": ({}, DROPOUT),
+    "models/scanline_vit": ({"model": VIT}, DROPOUT),
+    "models/scanline_vit, causal, without dropout": (
+        {"model": VIT | {"dropout": 0.0, "mask": "causal", "pooling": "mean", "positions": "sinusoidal"}},
+        [{}, {}, {}],
+    ),
+    "models/decoder": (TEXT, DROPOUT),
+    "models/decoder, learned positions": (
+        {**TEXT, "model": DECODER | {"positions": "learned", "tied": False}},
+        DROPOUT,
+    ),
+    "objectives/cross_entropy": (
+        {},
+        [
+            {"objective.class_weights": "balanced"},
+            {"objective.label_smoothing": 0.2},
+            {"objective.class_weights": [1.0 + i for i in range(10)], "objective.label_smoothing": 0.05},
+        ],
+    ),
+    "optimizers/sgd": (
+        {"training.optimizer": SGD},
+        [{}, {"training.optimizer.momentum": 0.0}, {"training.optimizer.lr": 0.1}],
+    ),
+    "optimizers/sgd, nesterov": (
+        {"training.optimizer": SGD | {"nesterov": True}},
+        [{}, {"training.optimizer.momentum": 0.5}, {"training.optimizer.weight_decay": 0.0}],
+    ),
+    "optimizers/sgd, plain": ({"training.optimizer": SGD | {"momentum": 0.0, "weight_decay": 0.0}}, [{}, {}, {}]),
+    "optimizers/adam": ({"training.optimizer": ADAM}, ADAM_ROWS),
+    "optimizers/adamw": ({}, ADAM_ROWS),
+    **{
+        f"augmentations/{kind}": ({"data.augment": [{"kind": kind, **arguments}]}, [{}, {}, {}])
+        for kind, arguments in {
+            "horizontal_flip": {"p": 0.5},
+            "vertical_flip": {"p": 0.5},
+            "gaussian_noise": {"std": 0.1, "p": 0.7},
+            "line_dropout": {"p": 0.2},
+        }.items()
+    },
+    "schedules/linear_warmup, cosine": (
+        {},
+        [
+            {"training.epochs": 4},
+            {"training.schedule": [{"kind": "cosine", "epochs": "none", "end_lr": 0.001}]},
+            {"training.schedule": [{"kind": "linear_warmup", "epochs": 2, "start_lr": 0.001}]},
+        ],
+    ),
+    "schedules/constant, reduce_on_plateau": (
+        {"training.schedule": [{"kind": "constant", "epochs": "none"}]},
+        [{}, {"training.schedule": [PLATEAU]}, {"training.optimizer.lr": 0.1}],
+    ),
+    "regularization": (
+        {"regularization.ema_decay": 0.9},
+        [
+            {"regularization.clip_grad_norm": 0.1},
+            {"regularization.clip_grad_norm": "none"},
+            {"regularization.ema_decay": 0.99},
+        ],
+    ),
+}  # fmt: skip
+"""What all of a batch have, and what each has besides."""
+
+OWN = """
+import torch
+from torch import nn
+
+class Normed(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Flatten(), nn.Linear(64, 12), nn.BatchNorm1d(12), nn.Dropout1d(0.3), nn.ReLU(), nn.Linear(12, 10)
+        )
+
+class Frozen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(64, 12), nn.Linear(12, 10)
+        self.body.requires_grad_(False)
+
+    def forward(self, x):
+        return self.head(self.body(x.flatten(1)).relu())
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(64, 64), nn.Linear(64, 10)
+        self.second = self.first
+
+    def forward(self, x):
+        return self.head(self.second(self.first(x.flatten(1)).tanh()))
+
+class Half(nn.Module):
+    def __init__(self, *, factor=0.5):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+class Noisy:
+    def __call__(self, x):
+        return x + 0.1 * torch.randn_like(x)
+"""
+FROZEN: dict[str, Any] = {
+    "kind": "frozen_backbone",
+    "backbone": {"kind": "mlp", "num_features": "infer", "num_classes": "infer", "hidden": [12]},
+    "weights": "backbone.pt",
+    "features": "infer",
+    "head": {"kind": "mlp", "num_features": "infer", "num_classes": "infer", "hidden": [8], "dropout": 0.1},
+}
+HEADS = [{"model": FROZEN | {"head": FROZEN["head"] | {"dropout": rate}}} for rate in (0.0, 0.1, 0.5)]
+CASES |= {
+    "models/frozen_backbone": ({"data.augment": []}, HEADS),
+    "own batch norm": ({"model": {"kind": "own_parts:Normed"}, "regularization.ema_decay": 0.9}, [{}, {}, {}]),
+    "own frozen weights": ({"model": {"kind": "own_parts:Frozen"}}, [{}, {}, {}]),
+    "own tied weights": ({"model": {"kind": "own_parts:Tied"}}, [{}, {}, {}]),
+    "own augmentation": ({"data.augment": [{"kind": "own_parts:Noisy"}]}, [{}, {}, {}]),
+}
+
+
+@pytest.fixture
+def open_lanes(
+    make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Any], Sequence[dict[str, Any]]], list[Lane]]:
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    backbone = build("models", FROZEN["backbone"] | {"num_features": 64, "num_classes": 10})
+    torch.save(backbone.state_dict(), FROZEN["weights"])
+
+    def lanes(common: dict[str, Any], each: Sequence[dict[str, Any]]) -> list[Lane]:
+        trials = [make_trial(common | own, seed=seed) for seed, own in enumerate(each)]
+        return [open_lane(Start([Member(trial, tmp_path / trial.id)]), lay_ground(trial, "cpu")) for trial in trials]
+
+    return lanes
+
+
+def in_type(parts: Parts, dtype: torch.dtype) -> Parts:
+    """A training of its own, in the same state."""
+    copied = copy_of(parts)
+    for module in (copied.model, copied.objective, copied.ema):
+        if module is not None:
+            module.to(dtype)
+    return copied
+
+
+def batches_of(parts: Parts, train: DeviceSplit, first: int, last: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Those of a training's steps, through as many epochs as they take."""
+    epochs = [torch.split(epoch_order(parts.seed, epoch, len(train)), BATCH_SIZE) for epoch in range(1, NUM_STEPS + 2)]
+    found = [indices_B for epoch in epochs for indices_B in epoch]
+    return [(train.x.index_select(0, indices_B), train.y[indices_B]) for indices_B in found[first:last]]
+
+
+def losses_alone(parts: Parts, train: DeviceSplit) -> list[float]:
+    parts.model.train()
+    losses = []
+    for step, (x_B, y_B) in enumerate(batches_of(parts, train, 0, NUM_STEPS)):
+        loss_sum, weight_sum, _ = train_step(parts, x_B, y_B, step)
+        losses.append(float(loss_sum / weight_sum))
+    return losses
+
+
+def losses_together(parts: Sequence[Parts], train: DeviceSplit) -> list[list[float]]:
+    batch = Batch(parts)
+    batch.begin_epoch([0] * len(parts), NUM_STEPS)
+    losses = []
+    for step, batches in enumerate(zip(*(batches_of(each, train, 0, NUM_STEPS) for each in parts), strict=True)):
+        x_KB, y_KB = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
+        loss_K, weight_K = batch.train_step(x_KB, y_KB, step, [step] * len(parts))
+        losses.append((loss_K / weight_K).tolist())
+    batch.end_epoch(NUM_STEPS)
+    return [list(column) for column in zip(*losses, strict=True)]
+
+
+def far_apart(one: Parts, other: Parts) -> float:
+    """The largest difference between what two trainings would save."""
+    pairs = [(one.model, other.model), *([(one.ema, other.ema)] if one.ema else [])]
+    tensors = [
+        (ours.double(), theirs.double())
+        for mine, its in pairs
+        for ours, theirs in zip(mine.state_dict().values(), its.state_dict().values(), strict=True)
+    ]
+    states = [parts.optimizer.state_dict()["state"] for parts in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    for number, state in states[0].items():
+        assert list(state) == list(states[1][number])
+        tensors += [(state[name].double(), states[1][number][name].double()) for name in state]
+    return max(float((ours - theirs).abs().max()) for ours, theirs in tensors)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: str) -> None:
+    lanes = open_lanes(*CASES[case])
+    train = lanes[0].train
+    if train.x.is_floating_point():
+        train = DeviceSplit(train.x.double(), train.y)
+    alone, together = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
+    assert unlike(together) is None
+    losses = losses_together(together, train)
+    for one, other, batched in zip(alone, together, losses, strict=True):
+        assert batched == pytest.approx(losses_alone(one, train), rel=0, abs=1e-10)
+        assert far_apart(one, other) < 1e-8
+    assert len({tuple(each) for each in losses}) == len(lanes), "the case is only of use where trainings differ"
+
+
+IN_FLOAT32 = {
+    case: CASES[case] for case in ("models/mlp", "models/decoder", "objectives/cross_entropy", "own batch norm")
+} | {"features of augmented batches": ({"data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 0.7}]}, HEADS)}
+"""Features are float32 in any case."""
+
+
+@pytest.mark.parametrize("case", IN_FLOAT32)
+def test_in_float32_losses_agree_over_50_steps(open_lanes: Any, case: str) -> None:
+    lanes = open_lanes(*IN_FLOAT32[case])
+    train = lanes[0].train
+    alone, together = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
+    for one, batched in zip(alone, losses_together(together, train), strict=True):
+        assert batched == pytest.approx(losses_alone(one, train), rel=1e-5)
+
+
+def test_every_component_that_a_step_runs_is_compared() -> None:
+    groups = ("models", "objectives", "optimizers", "augmentations", "schedules")
+    compared = " ".join(CASES)
+    missing = [kind for group in groups for kind in REGISTRY[group] if kind not in compared]
+    assert not missing, "a new component is compared here, or named here with why it cannot be in a batch"
+
+
+def test_trying_leaves_the_trainings_as_they_are(open_lanes: Any) -> None:
+    lanes = open_lanes({"regularization.ema_decay": 0.9}, DROPOUT)
+    before = [copy_of(lane.parts) for lane in lanes]
+    assert try_out([lane.parts for lane in lanes[:2]], lanes[0].train, batch_size=BATCH_SIZE) is None
+    assert [far_apart(one, lane.parts) for one, lane in zip(before, lanes, strict=True)] == [0.0] * 3
+
+
+def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
+    open_lanes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from craftc.training.batched import optimizer
+
+    lanes = open_lanes(*CASES["optimizers/adamw"])
+    train = lanes[0].train
+    train = DeviceSplit(train.x.double(), train.y)
+    rows, columns = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
+    by_rows = losses_together(rows, train)
+    # What a GPU is given, which would wait for the launches of a kernel for each row.
+    monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
+    for one, other in zip(by_rows, losses_together(columns, train), strict=True):
+        assert one == pytest.approx(other, rel=0, abs=1e-10)
+
+
+def test_samples_of_a_batch_are_gathered_in_each_trainings_own_order() -> None:
+    split = DeviceSplit(torch.arange(12.0).view(6, 2), torch.arange(6))
+    x_KB, y_KB = gathered(split, torch.tensor([[5, 0], [1, 1]]))
+    assert y_KB.tolist() == [[5, 0], [1, 1]]
+    assert x_KB[0, 0].tolist() == [10.0, 11.0]
+
+
+def test_what_trainings_differ_in_without_a_buffer_for_it_keeps_them_apart(open_lanes: Any) -> None:
+    lanes = open_lanes({}, [{}, {}])
+    lanes[1].parts.model.layers[2].negative_slope = 0.1
+    lanes[0].parts.model.layers[2].negative_slope = 0.2
+    reason = unlike([lane.parts for lane in lanes])
+    assert reason is not None
+    assert "negative_slope" in reason
