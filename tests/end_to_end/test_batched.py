@@ -79,7 +79,7 @@ def test_a_spec_whose_trials_are_known_to_gain_is_run_as_one_batch(tmp_path: Pat
     file = finding_file(Store(tmp_path / "runs" / "store"), plan.trials[0], device="cpu", cpus=1)
     file.write(BatchFinding(seconds={1: 1.0, 4: 1.0}))
     said = craftc(tmp_path, "plan", "many.yaml")
-    assert "4 trainings alike: 4 at a time as one batch, measured 4.0 times as fast as one after another" in said
+    assert "4 trainings alike: 4 at a time as one batch, measured 4.0 times as fast as each alone" in said
     assert "4 trials: 4 new, 0 reused; 1 job" in said
     planned = json.loads(craftc(tmp_path, "plan", "many.yaml", "--format", "json"))
     assert [job["batched"] for job in planned["jobs"]] == [True]
@@ -109,6 +109,6 @@ def test_a_model_that_cannot_be_in_a_batch_is_told_by_run_result_and_plan(tmp_pa
     assert WHY in log.read_text()
     # The store knows for trials like them, and forgets it where the code is another.
     (tmp_path / "own.yaml").write_text(OWN.replace("lr: 0.1", "lr: 0.2"))
-    assert f"4 trainings alike: one after another: {WHY}" in craftc(tmp_path, "plan", "own.yaml")
+    assert f"4 trainings alike: each alone: {WHY}" in craftc(tmp_path, "plan", "own.yaml")
     (tmp_path / "nets.py").write_text(NET + "\n# edited\n")
     assert "4 trainings alike: batched if a measurement shows it faster" in craftc(tmp_path, "plan", "own.yaml")
