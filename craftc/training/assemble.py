@@ -1,10 +1,11 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from craftc.schemas.plan import Trial
@@ -30,8 +31,9 @@ from craftc.training.team import SOLO, Team
 class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
-    The model's dropout draws from `draws`. `loss` is that of model and objective, which `compilation` may compile.
-    `parameters` are the model's, and `average` takes them into `ema`."""
+    The model's dropout draws from `draws`. `features` makes the model's inputs (B, ...) of an augmented batch; None
+    where it is given the batch. `loss` is that of model and objective, which `compilation` may compile. `parameters`
+    are the model's, and `average` takes them into `ema`."""
 
     seed: int
     device: torch.device
@@ -47,6 +49,7 @@ class Parts:
     base_lrs: tuple[float, ...]
     schedule: Schedule
     augmentations: Augmentations
+    features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
     precision: Precision
     deterministic: bool
@@ -106,8 +109,9 @@ def assemble(
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    few = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
-    few = few.to(precision.kept) if few.is_floating_point() else few
+    few = torch.from_numpy(data.train.inputs[:2]).to(device)
+    # A backbone computes in float32 whatever its head does.
+    few = few.to(precision.kept) if data.augmented is None and few.is_floating_point() else few
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -130,6 +134,7 @@ def assemble(
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
+        features=None if data.augmented is None else data.augmented.features,
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
 
