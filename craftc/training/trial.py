@@ -35,6 +35,7 @@ def train_trial(
     team: Team = SOLO,
     prepared: Path | None = None,
     execution: Execution = ALONE,
+    resident_bytes: float | None = None,
 ) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
@@ -44,10 +45,13 @@ def train_trial(
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
-    global generators. `execution` is what the result says of how it was trained.
+    global generators. `execution` is what the result says of how it was trained. Splits beyond `resident_bytes` are
+    streamed to the device, which changes no number; None: what the device has room for.
     """
     members = [Member(trial, folder)]
-    training = train_together(members, device=device, team=team, prepared=prepared, execution=execution)
+    training = train_together(
+        members, device=device, team=team, prepared=prepared, execution=execution, resident_bytes=resident_bytes
+    )
     with closing(training) as told:
         for item in told:
             if isinstance(item, EpochRecord):
@@ -66,6 +70,7 @@ def train_together(
     team: Team = SOLO,
     prepared: Path | None = None,
     execution: Execution = ALONE,
+    resident_bytes: float | None = None,
 ) -> Generator[Told, None, None]:
     """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
 
@@ -74,7 +79,7 @@ def train_together(
     trained alone. Members that are not equally far, after an interruption, are trained in turn.
     Raises what concerns all that have not ended.
     """
-    ground = lay_ground(members[0].trial, device, prepared)
+    ground = lay_ground(members[0].trial, device, prepared, resident_bytes=resident_bytes)
     # What several ask for, or is shared with other workers, must not fill a device or be on one of this worker.
     loading = ground.device if team.size == len(members) == 1 else torch.device("cpu")
     starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
@@ -103,15 +108,20 @@ class Ground:
     compiled: Path | None = None
 
 
-def lay_ground(trial: Trial, device: str, prepared: Path | None = None) -> Ground:
-    """The data of a trial, or what a frozen backbone makes of them, on the device.
+def lay_ground(
+    trial: Trial, device: str, prepared: Path | None = None, *, resident_bytes: float | None = None
+) -> Ground:
+    """The data of a trial, or what a frozen backbone makes of them, on the device; see `to_device` for what does not
+    fit there.
 
     Raises DataError and TrainingError.
     """
     on, kept = torch.device(device), kept_type(trial.config["training"])
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on, kept)
-    train = splits["train"] if data.augmented is None else to_device({"train": data.train}, on)["train"]
+    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
+    train = splits["train"]
+    if data.augmented is not None:
+        train = to_device({"train": data.train}, on, resident_bytes=resident_bytes)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
 
 

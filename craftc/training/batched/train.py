@@ -55,6 +55,9 @@ def train_batched(
     fails by other than a loss that is no number: train it alone to see. A text that is told says why it is left.
     """
     ground = lay_ground(companies[0][0].trial, device, prepared)
+    if ground.train.sent_to is not None:
+        yield "their train split does not fit on the device"
+        return
     queue = _Queue(companies, ground)
     lanes: list[Lane] = []
     try:
