@@ -16,6 +16,7 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.document import Document
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.pipeline import compile_spec
+from craftc.compiler.weights import Trained
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledFile:
-    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names."""
+    """A valid spec: its text, its tree with positions, and its plan; `digests` are those of the files that it names,
+    `trained` knows the trials of the store."""
 
     text: str
     document: Document
@@ -35,6 +37,7 @@ class CompiledFile:
     plan: Plan
     analysis: Analysis
     digests: "FileDigests"
+    trained: Trained
 
 
 def compile_file(
@@ -52,9 +55,10 @@ def compile_file(
         fail([text], {})
     from craftc.runtime.batch_findings import findings_in
     from craftc.runtime.store import Store
+    from craftc.runtime.trained import trained_trials
 
     store = Store(runs_dir / "store")
-    digests = store.file_digests()
+    digests, trained = store.file_digests(), trained_trials(store)
     compiled = compile_spec(
         text,
         str(path),
@@ -62,6 +66,7 @@ def compile_file(
         store.finished_of_many(),
         environment=os.environ,
         file_digest=digests,
+        trained=trained,
         machine=machine,
         runs_here=runs_here,
         concurrent=concurrent,
@@ -69,11 +74,11 @@ def compile_file(
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}
-    if compiled.plan is None or compiled.analysis.spec is None or compiled.analysis.document is None:
+    analysis = compiled.analysis
+    if compiled.plan is None or analysis.spec is None or analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    analysis = compiled.analysis
-    return CompiledFile(text, compiled.analysis.document, compiled.analysis.spec, compiled.plan, analysis, digests)
+    return CompiledFile(text, analysis.document, analysis.spec, compiled.plan, analysis, digests, trained)
 
 
 def analyse_file(path: Path) -> tuple[Spec, Analysis]:

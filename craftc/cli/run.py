@@ -171,7 +171,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     from craftc.compiler.propose import Proposer
     from craftc.runtime.search_source import SearchContext
 
-    proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests)
+    proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
     return SearchContext(folder.database, proposer)
 
 

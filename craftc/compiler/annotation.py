@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.python_source import SourceIndex
 from craftc.compiler.value_type import COMPONENT
+from craftc.schemas.catalogue import COMPONENT_OF, WEIGHTS
 
 if TYPE_CHECKING:
     import griffe
@@ -243,6 +244,12 @@ def _annotated(args: list[ast.expr], scope: Scope) -> JsonSchema:
     for arg in args[1:]:
         if isinstance(arg, ast.Call):
             schema = _bounded(schema, _bounds(arg, scope))
+            continue
+        mark = read_literal(ast.unparse(arg), scope)[1]
+        if isinstance(mark, str) and mark.startswith(COMPONENT_OF):
+            schema = {**COMPONENT, "group": mark.removeprefix(COMPONENT_OF)}
+        elif mark == WEIGHTS:
+            schema = {**schema, "format": WEIGHTS}
     return schema
 
 

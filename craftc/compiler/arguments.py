@@ -9,8 +9,8 @@ from craftc.compiler.misfits import by_place, inner_type, unknown_key, wrong_val
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.tree import copy_tree
-from craftc.compiler.value_type import COMPONENT, Nested, checker, describe, options
-from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, is_nested, is_own
+from craftc.compiler.value_type import Nested, checker, describe, group_of, is_component, options
+from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Misfit
 
@@ -38,7 +38,7 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
         elif entry.parameter(name) is None:
             unchecked.append(name)
     notes = [_unchecked(place, entry, unchecked)] if unchecked else []
-    return problems + _missing(place, entry, problems, unchecked) + notes
+    return problems + _missing(place, entry, catalogue, problems, unchecked) + notes
 
 
 def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Problem:
@@ -56,10 +56,10 @@ def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Pro
 
 
 def _missing(
-    place: ComponentPlace, entry: ComponentEntry, problems: list[Problem], unchecked: list[str]
+    place: ComponentPlace, entry: ComponentEntry, catalogue: Catalogue, problems: list[Problem], unchecked: list[str]
 ) -> list[Problem]:
     """Fill in the defaults of what is not written; what must be written and is not."""
-    missing = []
+    missing: list[Problem] = []
     for parameter in entry.parameters:
         if parameter.name in place.value or parameter.name == ANY_OTHER:
             continue
@@ -67,6 +67,7 @@ def _missing(
         if not parameter.required:
             if not parameter.computed:
                 place.value[parameter.name] = copy_tree(parameter.default)
+                missing += _fill_default(place, parameter, catalogue)
         elif not any(problem.path[: len(path)] == path for problem in problems):
             message = f'"{format_path(place.path)}" needs "{parameter.name}"'
             near = nearest(parameter.name, unchecked)
@@ -77,6 +78,14 @@ def _missing(
             )
             missing.append(Problem("missing-key", path, message, hint, related=entry.definition(parameter.name)))
     return missing
+
+
+def _fill_default(place: ComponentPlace, parameter: Parameter, catalogue: Catalogue) -> list[Problem]:
+    """A component that is a default has defaults of its own."""
+    group, value = group_of(parameter.type), place.value[parameter.name]
+    if group is None or not isinstance(value, dict):
+        return []
+    return check_component(ComponentPlace((*place.path, parameter.name), group, frozenset(), value), catalogue)
 
 
 def _unchecked(place: ComponentPlace, entry: ComponentEntry, names: list[str]) -> Problem:
@@ -117,8 +126,10 @@ def _misfit(path: Path, found: list[Misfit], expected: dict[str, Any]) -> Proble
         message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
         return Problem("wrong-type", path, message)
     problem = wrong_value(path, _unwrap(value), expected, {misfit.kind for misfit in found})
-    if COMPONENT in options(expected) and isinstance(value, str) and is_own(value):
-        return replace(problem, hint=f"write {{kind: {value}}}")
+    if isinstance(value, str) and any(is_component(part) for part in options(expected)):
+        group = group_of(expected)
+        if is_own(value) or group is not None:
+            return replace(problem, hint=f"write {{kind: {value}}}")
     if value == "none" and {"type": "null"} in options(expected):
         return replace(problem, hint="write null, which is Python's None")
     return problem
@@ -129,12 +140,16 @@ def _wrap(value: Any, path: Path, expected: dict[str, Any], catalogue: Catalogue
 
     A mapping with a `kind` of another form is refused, unless a mapping is wanted there: then it is one.
     """
+    group = group_of(expected)
+    if group is not None and isinstance(value, dict) and isinstance(value.get("kind"), str):
+        problems += check_component(ComponentPlace(path, group, frozenset(), value), catalogue)
+        return Nested(value)
     if isinstance(value, dict):
         kind = value.get("kind")
         if is_nested(value):
             problems += check_component(ComponentPlace(path, NESTED, frozenset(), value), catalogue)
             return Nested(value)
-        takes_mapping = any(part.get("type") == "object" and part != COMPONENT for part in options(expected))
+        takes_mapping = any(part.get("type") == "object" and not is_component(part) for part in options(expected))
         if isinstance(kind, str) and not takes_mapping and _may_be_component(expected):
             message = f"{show(kind)} is not a kind of {format_path(path)}"
             hint = "a component in an argument's place is named package.module:Name"
@@ -152,7 +167,7 @@ _ANY_MAPPING: dict[str, Any] = {"type": "object"}
 
 
 def _may_be_component(expected: dict[str, Any]) -> bool:
-    return {} in options(expected) or COMPONENT in options(expected)
+    return any(part == {} or is_component(part) for part in options(expected))
 
 
 def _unwrap(value: Any) -> Any:

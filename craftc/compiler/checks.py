@@ -101,7 +101,7 @@ def written_at(tree: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
     """The arguments of a component in that field, or within it, fit each other, as its author says in `constraints`."""
-    for place in all_component_places(checked.tree, (field,)):
+    for place in all_component_places(checked.tree, checked.catalogue, (field,)):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
             values = _values_for(text, place.value)

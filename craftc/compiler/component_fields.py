@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from craftc.schemas.catalogue import NESTED, is_nested
+from craftc.compiler.value_type import group_of
+from craftc.schemas.catalogue import NESTED, Catalogue, is_nested
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section, SectionField, is_section
 from craftc.schemas.spec import Component, ComponentGroup, Spec
@@ -65,14 +66,33 @@ def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | No
 
 
 def all_component_places(
-    tree: dict[str, Any], fields: Iterable[ComponentField] | None = None
+    tree: dict[str, Any], catalogue: Catalogue, fields: Iterable[ComponentField] | None = None
 ) -> Iterator[ComponentPlace]:
     """Every component of a tree, or of some fields, and those in the arguments of others."""
     for place in component_places(tree, fields):
         yield place
-        for name, value in place.value.items():
-            if name not in place.reserved and isinstance(value, dict | list):
-                yield from _nested_places((*place.path, name), value)
+        yield from _within(place, catalogue)
+
+
+def _within(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPlace]:
+    """The components in the arguments of one."""
+    groups = argument_groups(place, catalogue)
+    for name, value in place.value.items():
+        if name in place.reserved or not isinstance(value, dict | list):
+            continue
+        if isinstance(value, dict) and name in groups:
+            inner = ComponentPlace((*place.path, name), groups[name], frozenset(), value)
+            yield inner
+            yield from _within(inner, catalogue)
+        else:
+            yield from _nested_places((*place.path, name), value)
+
+
+def argument_groups(place: ComponentPlace, catalogue: Catalogue) -> dict[str, str]:
+    """The arguments of a component that take components of a group, and which."""
+    entry = catalogue.find(place.group, str(place.value.get("kind")))
+    found = ((parameter.name, group_of(parameter.type)) for parameter in (entry.parameters if entry else ()))
+    return {name: group for name, group in found if group is not None}
 
 
 def _nested_places(path: Path, value: Any) -> Iterator[ComponentPlace]:

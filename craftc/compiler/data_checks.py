@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from craftc.compiler.checks import Checked, Rule
 from craftc.compiler.problem import Problem, show
+from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path
 
 KNOWN_FACTS: dict[str, dict[str, int]] = {
@@ -25,7 +26,7 @@ NEED_IMAGES = {"augmentations": {"horizontal_flip", "vertical_flip"}, "models": 
 NEED_TEXT = {"models": {"decoder"}, "metrics": {"bits_per_character"}}
 UNFIT_FOR_TEXT = {
     "augmentations": {"gaussian_noise", "line_dropout"},
-    "models": {"linear", "mlp"},
+    "models": {"linear", "mlp", FROZEN_BACKBONE},
     "metrics": {"auroc"},
 }
 """Beside what needs images."""
@@ -76,6 +77,8 @@ def _named(checked: Checked) -> Iterator[Named]:
     """What is given the data, or what a model makes of it."""
     spec = checked.spec
     yield "models", ("model", "kind"), spec.model.kind
+    if isinstance(backbone := spec.model.args.get("backbone"), dict) and spec.model.kind == FROZEN_BACKBONE:
+        yield "models", ("model", "backbone", "kind"), backbone["kind"]
     for index, augmentation in enumerate(spec.data.augment):
         yield "augmentations", ("data", "augment", index, "kind"), augmentation.kind
     for index, metric in enumerate(spec.objective.metrics):

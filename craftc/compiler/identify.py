@@ -14,12 +14,13 @@ from typing import Any
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import ResolvedVariant
 from craftc.compiler.fingerprint import SEMANTICS_VERSION, FileDigest, canonical_json, content_digest, own_kinds
-from craftc.compiler.lower import lower_section
+from craftc.compiler.lower import lower_section, note_digests
 from craftc.compiler.recall import Recalled
-from craftc.compiler.stages import minimised, prepared_of, steps_of
+from craftc.compiler.stages import features_of, minimised, prepared_of, steps_of
 from craftc.compiler.tree import copy_tree, set_path
 from craftc.compiler.watched import VARIED
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.weights import Trained, WeightsError, no_store, of_trial
+from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.plan import Stages, Trial
 
@@ -38,10 +39,11 @@ class Text:
 class Section:
     """A lowered section. `whole` is all of it that decides a result, `steps` what of that the steps of training read.
 
-    `files` are the places of the paths in it, and the paths.
+    `files` are the places of the paths in it, and the paths; `content` has what they hold in their place.
     """
 
     config: dict[str, Any]
+    content: dict[str, Any]
     whole: Text
     steps: Text
     files: tuple[tuple[SpecPath, str], ...] = ()
@@ -50,13 +52,17 @@ class Section:
 
 @dataclass
 class Identify:
-    """Makes trials. Files and code are read once. `unread` are the paths that could not be read, and why."""
+    """Makes trials. Files and code are read once. `unread` are the paths that could not be read, and why.
+
+    `trained` knows the trials that weights are taken from.
+    """
 
     catalogue: Catalogue
     folder: Path
     file_digest: FileDigest
     code_digest: Callable[[str], str]
-    unread: dict[str, OSError] = field(default_factory=dict)
+    trained: Trained = no_store
+    unread: dict[str, OSError | WeightsError] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,6 +79,7 @@ class Identify:
         config = {name: section.config for name, section in sections.items()}
         identity, rest = self._identity(sections)
         train, after_seed = self._train(variant, sections)
+        data, model = sections["data"], sections["model"]
         return [
             Trial(
                 id=_sha256(identity, f"{seed}{rest}"),
@@ -80,7 +87,11 @@ class Identify:
                 seed=seed,
                 overrides=overrides,
                 config=config,
-                stages=Stages(prepare=sections["data"].prepare, train=_sha256(train, f"{seed}{after_seed}")),
+                stages=Stages(
+                    prepare=data.prepare,
+                    train=_sha256(train, f"{seed}{after_seed}"),
+                    features=features_of(data.content, model.content, seed, self.code_digest),
+                ),
             )
             for seed in seeds
         ]
@@ -103,16 +114,17 @@ class Identify:
         return hashlib.sha256(begin.encode()), after
 
     def _section(self, name: str, variant: Checked) -> Section:
-        config, files = lower_section(name, variant, self.folder)
+        config, files = lower_section(name, variant, self.folder, self.trained)
         content = self._decisive(config, files)
+        note_digests(config, [place[1:] for place, _ in files], self._digests)
         whole = _text(content)
         if name == "data":
             prepared = _text(prepared_of(content))
             begin = f'{{"code":{self._code([prepared])},"reads":{prepared.json},'
             prepare = _sha256(hashlib.sha256(begin.encode()), f'"semantics":{SEMANTICS_VERSION},"stage":"prepare"}}')
-            return Section(config, whole, whole, tuple(files), prepare)
+            return Section(config, content, whole, whole, tuple(files), prepare)
         steps = _text(steps_of(content, self.catalogue)) if name == "training" else whole
-        return Section(config, whole, steps, tuple(files))
+        return Section(config, content, whole, steps, tuple(files))
 
     def _minimised_of(self, variant: Checked) -> Text:
         objective = self._section("objective", variant)
@@ -129,8 +141,10 @@ class Identify:
     def _digest(self, path: str) -> str:
         if path not in self._digests:
             try:
+                if path.startswith(TRIAL):
+                    of_trial(path, self.trained)  # says why it names no file
                 self._digests[path] = content_digest(Path(path), self.file_digest)
-            except OSError as error:
+            except (OSError, WeightsError) as error:
                 self.unread[path] = error
                 self._digests[path] = ""
         return self._digests[path]

@@ -77,12 +77,20 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
     return {"anyOf": [*built_in, named, own]}
 
 
-def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
+def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
+    """An argument's type; one that takes a component of a group may refer to the group's definition."""
+    if (group := fragment.get("group")) is None:
+        return fragment
+    plain = {key: value for key, value in fragment.items() if key != "group"}
+    return {"$ref": f"#/$defs/{group}", "type": "object"} if refers else plain
+
+
+def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = True) -> dict[str, Any]:
     properties: dict[str, Any] = {"kind": {"const": entry.kind, "description": entry.summary}}
     for parameter in entry.parameters:
         described = {"description": parameter.doc} if parameter.doc else {}
         default = {} if parameter.default is None else {"default": parameter.default}
-        properties[parameter.name] = {**parameter.type, **described, **default}
+        properties[parameter.name] = {**_type(parameter.type, refers=refers), **described, **default}
     return {
         "type": "object",
         "description": entry.summary,
@@ -94,7 +102,7 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any]) -> dict[str, Any]:
 
 def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
     """The schema of one component by itself."""
-    return {"$schema": DIALECT, **_entry(entry, {})}
+    return {"$schema": DIALECT, **_entry(entry, {}, refers=False)}
 
 
 def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:

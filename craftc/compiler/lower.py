@@ -1,6 +1,7 @@
 """A variant's spec to the configuration that its trials train with: nothing left to infer but facts of the data."""
 
 import os
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from craftc.compiler.component_fields import ComponentField, all_component_place
 from craftc.compiler.recorded_metrics import mode_of, selection
 from craftc.compiler.shipped_text import settle
 from craftc.compiler.tree import copy_tree, look_up, set_path
-from craftc.compiler.value_type import options
+from craftc.compiler.value_type import is_file
 from craftc.compiler.watched import plain
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.weights import DIGEST, Trained, WeightsError, no_store, of_trial
+from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
@@ -21,18 +23,23 @@ SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluat
 """What decides a result; an ablation varies nothing else."""
 
 
-def lower(spec: Spec, catalogue: Catalogue, folder: Path) -> dict[str, Any]:
+def lower(spec: Spec, catalogue: Catalogue, folder: Path, trained: Trained = no_store) -> dict[str, Any]:
     """Plain JSON values of all that decides a result: paths absolute, directions settled, `regularization` handed on.
 
-    `folder` is what relative paths in the spec start from.
+    `folder` is what relative paths in the spec start from; `trained` knows the trials that weights are taken from.
     """
     tree = {name: section for name, section in as_tree(spec).items() if name in SECTIONS}
     variant = Checked(spec, tree, tree, catalogue)
-    return {name: lower_section(name, variant, folder)[0] for name in tree}
+    return {name: lower_section(name, variant, folder, trained)[0] for name in tree}
 
 
-def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, Any], list[tuple[SpecPath, str]]]:
-    """One section of a lowered configuration, by what of the variant it takes; and the places of the paths in it."""
+def lower_section(
+    name: str, variant: Checked, folder: Path, trained: Trained = no_store
+) -> tuple[dict[str, Any], list[tuple[SpecPath, str]]]:
+    """One section of a lowered configuration, by what of the variant it takes; and the places of the paths in it.
+
+    A trial that weights cannot be taken from stays as it is written.
+    """
     spec, catalogue = variant.spec, variant.catalogue
     section: dict[str, Any] = copy_tree(plain(variant.tree[name]))
     if name == "data" and section["layout"] == "source":
@@ -53,9 +60,26 @@ def lower_section(name: str, variant: Checked, folder: Path) -> tuple[dict[str, 
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
     files = []
     for place in path_arguments({name: section}, catalogue):
-        files.append((place, os.path.abspath(folder / look_up(section, place[1:]))))
+        files.append((place, _located(look_up(section, place[1:]), folder, trained)))
         set_path(section, place[1:], files[-1][1])
     return section, files
+
+
+def _located(written: str, folder: Path, trained: Trained) -> str:
+    if not written.startswith(TRIAL):
+        return os.path.abspath(folder / written)
+    try:
+        return os.path.abspath(of_trial(written, trained).file)
+    except WeightsError:
+        return written
+
+
+def note_digests(config: dict[str, Any], places: Sequence[SpecPath], digests: Mapping[str, str]) -> None:
+    """Write beside a backbone's weights the digest of their file, by which whoever loads it knows it again."""
+    for place in places:
+        holder = look_up(config, place[:-1])
+        if holder["kind"] == FROZEN_BACKBONE:
+            holder[DIGEST] = digests[holder[place[-1]]]
 
 
 def _steering(name: str, section: dict[str, Any]) -> list[dict[str, Any]]:
@@ -70,11 +94,10 @@ def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPat
     """The places of all arguments that are files or folders."""
     return [
         (*place.path, parameter.name)
-        for place in all_component_places(config, _fields_of(tuple(config)))
+        for place in all_component_places(config, catalogue, _fields_of(tuple(config)))
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
         for parameter in entry.parameters
-        if isinstance(place.value.get(parameter.name), str)
-        and any(part.get("format") == "path" for part in options(parameter.type))
+        if is_file(place.value.get(parameter.name), parameter.type)
     ]
 
 

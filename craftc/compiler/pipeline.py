@@ -36,8 +36,10 @@ from craftc.compiler.recall import Recalled
 from craftc.compiler.stages import stages
 from craftc.compiler.tree import look_up
 from craftc.compiler.watched import VARIED, plain
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store
+from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
@@ -61,13 +63,14 @@ def compile_spec(
     *,
     environment: Mapping[str, str] = NO_ENVIRONMENT,
     file_digest: FileDigest = hash_file,
+    trained: Trained = no_store,
     machine: Machine | None = None,
     runs_here: bool = True,
     concurrent: int | None = None,
     finding_of: FindingOf = nothing_known,
 ) -> Compiled:
     """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
-    the hash of a file that has not changed.
+    the hash of a file that has not changed; `trained` knows the trials that weights are taken from.
 
     `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
     `concurrent` is how many jobs run at a time, where machine and spec do not say. `finding_of` tells what is known of
@@ -79,7 +82,7 @@ def compile_spec(
     assert analysis.spec is not None
     assert analysis.base is not None
     catalogue, resources = analysis.base.catalogue, job_resources(analysis.spec)
-    plan, unreadable = _plan(analysis, Path(filename), catalogue, file_digest)
+    plan, unreadable = _plan(analysis, Path(filename), catalogue, file_digest, trained)
     if plan is None:
         return Compiled(analysis, None, by_position([*analysis.diagnostics, *unreadable]))
     plan = fold(plan)
@@ -97,9 +100,13 @@ def compile_spec(
 
 
 def _plan(
-    analysis: Analysis, spec_path: Path, catalogue: Catalogue, file_digest: FileDigest = hash_file
+    analysis: Analysis,
+    spec_path: Path,
+    catalogue: Catalogue,
+    file_digest: FileDigest = hash_file,
+    trained: Trained = no_store,
 ) -> tuple[Plan | None, list[Diagnostic]]:
-    """Every variant with every seed, or what of its data cannot be read."""
+    """Every variant with every seed, or what of its data and weights cannot be read."""
     spec, document = analysis.spec, analysis.document
     assert spec is not None
     assert document is not None
@@ -107,14 +114,17 @@ def _plan(
     written = as_tree(spec)
     unreadable: dict[str, Diagnostic] = {}
     folders = import_folders(spec_path)
-    identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders))
+    identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders), trained)
+    unlike = Recalled(partial(contradictions, trained))
     for variant in analysis.variants:
         sections = identify.sections(variant)
         for argument, path in (file for section in sections.values() for file in section.files):
-            if (error := identify.unread.get(path)) is not None:
-                hint = "a relative path starts from the folder of the spec"
-                problem = Problem("data-unreadable", argument, f"cannot read {path}: {error.strerror or error}", hint)
+            if path not in unreadable and (error := identify.unread.get(path)) is not None:
+                problem = _unreadable(argument, path, error, sections["model"].config["kind"])
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
+        for problem in unlike(variant.source):
+            if problem.message not in unreadable:
+                unreadable[problem.message] = blame(problem, variant.variant, written).place(document)
         if not unreadable:
             trials += identify.trials(variant, sections, seeds(spec))
     if unreadable:
@@ -134,6 +144,15 @@ def _plan(
     return plan, []
 
 
+def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, model: str) -> Problem:
+    if isinstance(error, WeightsError):
+        return Problem(error.code, argument, error.message, error.hint)
+    of_backbone = model == FROZEN_BACKBONE and argument == ("model", "weights")
+    code = "weights-not-found" if of_backbone else "data-unreadable"
+    hint = "a relative path starts from the folder of the spec"
+    return Problem(code, argument, f"cannot read {path}: {error.strerror or error}", hint)
+
+
 def data_files(analysis: Analysis) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
     assert analysis.base is not None
@@ -146,7 +165,8 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
 
 def _files(section: str, variant: Checked) -> tuple[str, ...]:
     tree = {section: plain(variant.tree[section])}
-    return tuple(look_up(tree, place) for place in path_arguments(tree, variant.catalogue))
+    paths = (look_up(tree, place) for place in path_arguments(tree, variant.catalogue))
+    return tuple(path for path in paths if not path.startswith(TRIAL))
 
 
 def named_files(text: str, filename: str) -> tuple[str, ...]:

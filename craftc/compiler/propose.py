@@ -1,6 +1,6 @@
 """A variant, and values for its searched paths, in; the trials of that point, compiled like any other, out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ from craftc.compiler.expand import ResolvedVariant, resolve_variant
 from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, hash_file
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
-from craftc.compiler.lower import lower, path_arguments
+from craftc.compiler.lower import lower, note_digests, path_arguments
 from craftc.compiler.pipeline import make_trial, seeds
 from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Setting, Variant
+from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store, of_trial
+from craftc.schemas.catalogue import TRIAL
 from craftc.schemas.plan import Trial
 
 
@@ -38,6 +40,7 @@ class Proposer:
     analysis: Analysis
     spec: Path
     file_digest: FileDigest = hash_file
+    trained: Trained = no_store
     _digests: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -57,12 +60,22 @@ class Proposer:
             return Proposal((), errors)
         if Filters(base.spec.ablation).leaves_out(point, checked):
             return Proposal((), ("exclude or require leaves it out",))
-        config = lower(checked.spec, base.catalogue, self.spec.parent)
+        if unlike := contradictions(self.trained, checked):
+            return Proposal((), tuple(problem.message for problem in unlike))
+        config = lower(checked.spec, base.catalogue, self.spec.parent, self.trained)
         paths = path_arguments(config, base.catalogue)
-        for place in paths:
-            path = look_up(config, place)
-            if path not in self._digests:
-                self._digests[path] = content_digest(Path(path), self.file_digest)
+        try:
+            self._read([look_up(config, place) for place in paths])
+        except WeightsError as error:
+            return Proposal((), (error.message,))
         resolved = ResolvedVariant(point, checked)
         content = decisive(config, paths, self._digests, self._code_digest)
+        note_digests(config, paths, self._digests)
         return Proposal(tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec)))
+
+    def _read(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if path not in self._digests:
+                if path.startswith(TRIAL):
+                    of_trial(path, self.trained)  # says why it names no file
+                self._digests[path] = content_digest(Path(path), self.file_digest)

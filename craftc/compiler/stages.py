@@ -1,10 +1,10 @@
 """What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from craftc.compiler.fingerprint import SEMANTICS_VERSION, Decisive, canonical_json, own_kinds, sha256_of
-from craftc.schemas.catalogue import Catalogue, is_own
+from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue, is_own
 from craftc.schemas.plan import Stages
 
 
@@ -24,7 +24,23 @@ def stages(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
         "seed": seed,
     }
     prepared = prepared_of(config["data"])
-    return Stages(prepare=_hash("prepare", prepared, content.code), train=_hash("train", steps, content.code))
+    return Stages(
+        prepare=_hash("prepare", prepared, content.code.__getitem__),
+        train=_hash("train", steps, content.code.__getitem__),
+        features=features_of(config["data"], config["model"], seed, content.code.__getitem__),
+    )
+
+
+def features_of(data: dict[str, Any], model: dict[str, Any], seed: int, code: Callable[[str], str]) -> str | None:
+    """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
+
+    Weights that are drawn are those of the trial's seed.
+    """
+    if model["kind"] != FROZEN_BACKBONE:
+        return None
+    drawn = {"seed": seed} if model["weights"] == "random" else {}
+    read = {name: model[name] for name in ("backbone", "weights", "features")}
+    return _hash("features", {"data": prepared_of(data), **read, **drawn}, code)
 
 
 def prepared_of(data: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +90,6 @@ def _steering(metrics: list[Any], schedule: list[dict[str, Any]]) -> list[Any]:
     return sorted(fixed, key=canonical_json)
 
 
-def _hash(stage: str, reads: dict[str, Any], code: dict[str, str]) -> str:
-    own = {kind: code[kind] for kind in sorted(set(own_kinds(reads)))}
+def _hash(stage: str, reads: dict[str, Any], code: Callable[[str], str]) -> str:
+    own = {kind: code(kind) for kind in sorted(set(own_kinds(reads)))}
     return sha256_of({"semantics": SEMANTICS_VERSION, "stage": stage, "reads": reads, "code": own})

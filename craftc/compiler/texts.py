@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from craftc.compiler.document import Node
 from craftc.compiler.spec_places import component_field
-from craftc.compiler.value_type import options
-from craftc.schemas.catalogue import Catalogue
+from craftc.compiler.value_type import group_of, is_file
+from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.section import Section
 from craftc.schemas.spec import FromEnvironment, Spec
@@ -66,7 +66,7 @@ class _Walk:
     def texts(self, node: Node, place: Path, target: Path | None, owner: _Owner | None = None) -> Iterator[Text]:
         if isinstance(node.value, str):
             if self.wanted(node, node.value):
-                yield Text(place, node, None if target is None else self._mark(target, owner))
+                yield Text(place, node, None if target is None else self._mark(target, owner, node.value))
         elif isinstance(node.value, list):
             for index, item in enumerate(node.value):
                 yield from self.texts(item, (*place, index), None if target is None else (*target, index), owner)
@@ -85,8 +85,20 @@ class _Walk:
         field = component_field(target)
         if field is not None:
             return _Owner(field.group, kind, target, field.reserved)
+        group = self._group_of_argument(target, outer)
+        if group is not None:
+            return _Owner(group, kind, target, frozenset())
         is_nested = ":" in kind and (outer or self._set_owner(target)) is not None
         return _Owner(_NESTED, kind, target, frozenset()) if is_nested else outer
+
+    def _group_of_argument(self, target: Path, outer: _Owner | None) -> str | None:
+        """The group of the component that an argument takes."""
+        owner = outer or self._set_owner(target)
+        if owner is None or target[:-1] != owner.path:
+            return None
+        entry = self.catalogue.find(owner.group, owner.kind)
+        parameter = entry.parameter(str(target[-1])) if entry is not None else None
+        return None if parameter is None else group_of(parameter.type)
 
     def _set_owner(self, target: Path) -> _Owner | None:
         """The component of the spec as written that a path of an ablation or a search leads into."""
@@ -112,7 +124,7 @@ class _Walk:
         for inner, item in several:
             yield from self.texts(item, inner, target)
 
-    def _mark(self, target: Path, owner: _Owner | None) -> Mark | None:
+    def _mark(self, target: Path, owner: _Owner | None, value: str) -> Mark | None:
         if target in name_fields():
             return "name"
         owner = owner or self._set_owner(target)
@@ -121,7 +133,7 @@ class _Walk:
             return None
         entry = self.catalogue.find(owner.group, owner.kind)
         parameter = entry.parameter(str(argument[0])) if entry is not None else None
-        is_path = parameter is not None and any(part.get("format") == "path" for part in options(parameter.type))
+        is_path = parameter is not None and is_file(value, parameter.type) and not value.startswith(TRIAL)
         return "path" if is_path else None
 
 

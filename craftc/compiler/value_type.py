@@ -7,7 +7,7 @@ from typing import Any
 from craftc.schemas.fit import Fit, anything, either, items, mapping, number, of_type, one_of_values, text
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
-"""What an object of some class is in a spec: a component in an argument's place."""
+"""What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
 
 
 class Nested:
@@ -15,6 +15,16 @@ class Nested:
 
     def __init__(self, value: dict[str, Any]) -> None:
         self.value = value
+
+
+def is_component(fragment: dict[str, Any]) -> bool:
+    """Whether a fragment is that of a component, of a group or of none."""
+    return fragment.get("required") == COMPONENT["required"] and fragment.get("type") == "object"
+
+
+def group_of(fragment: dict[str, Any]) -> str | None:
+    """The group of the components that a fragment allows; None where it allows none, or those of the user's own."""
+    return next((part["group"] for part in options(fragment) if is_component(part) and "group" in part), None)
 
 
 def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -38,7 +48,7 @@ def _fit(fragment: dict[str, Any]) -> Fit:
         return either([_fit(part) for part in fragment["anyOf"]])
     if "enum" in fragment or "const" in fragment:
         return one_of_values(fragment.get("enum", [fragment.get("const")]))
-    if fragment == COMPONENT:
+    if is_component(fragment):
         return of_type(Nested)
     match fragment.get("type"):
         case "string":
@@ -66,22 +76,33 @@ def describe(fragment: dict[str, Any]) -> str:
         return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     if "const" in fragment:
         return str(fragment["const"])
-    if fragment == COMPONENT:
-        return "a component: a mapping with kind"
+    if is_component(fragment):
+        return f"one of {group}, as a mapping with kind" if (group := fragment.get("group")) else _COMPONENT_IN_WORDS
     kind = fragment.get("type")
     if kind in ("integer", "number"):
         bounds = " and ".join(_describe_bounds(fragment))
         return f"{'a whole number' if kind == 'integer' else 'a number'} {bounds}".rstrip()
     if kind == "array":
         return _describe_array(fragment)
-    if kind == "string" and fragment.get("format") == "path":
-        return "a path"
+    if kind == "string" and fragment.get("format") in ("path", "weights"):
+        return "a path" if fragment["format"] == "path" else "a path, or trial:ID"
     if kind == "object" and fragment.get("maxProperties"):
         return f"a mapping of at most {fragment['maxProperties']} keys"
     if kind == "object" and fragment.get("minProperties"):
         return "a mapping with at least one key"
     words = {"string": "text", "boolean": "true or false", "object": "a mapping"}
     return words.get(str(kind), "a value")
+
+
+_COMPONENT_IN_WORDS = "a component: a mapping with kind"
+
+
+def is_file(value: Any, fragment: dict[str, Any]) -> bool:
+    """Whether a value names a file or folder: text where a path is allowed, and none of the words beside it."""
+    parts = options(fragment)
+    words = {word for part in parts for word in part.get("enum", [part.get("const")])}
+    takes_path = any(part.get("format") in ("path", "weights") for part in parts)
+    return takes_path and isinstance(value, str) and value not in words
 
 
 def _describe_bounds(fragment: dict[str, Any]) -> list[str]:

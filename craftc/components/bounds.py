@@ -8,6 +8,11 @@ PER_TRIAL: Final = "per trial"
 """In `Annotated`, of an argument that trials trained as one batch may differ in: whatever its value, parameters and
 buffers have the same shapes, and a step does the same."""
 
+MODEL: Final = "component of models"
+"""In `Annotated`, of an argument that takes a model, built-in or the user's own, as it is written."""
+WEIGHTS: Final = "weights"
+"""In `Annotated`, of a path that may also be `trial:ID`, for the best weights of a trial in the store."""
+
 PositiveInt = Annotated[int, Ge(1)]
 Reduction = Annotated[int, Ge(2)]
 NonNegativeInt = Annotated[int, Ge(0)]

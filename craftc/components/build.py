@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from craftc.components.bounds import MODEL
 from craftc.components.registry import REGISTRY
 from craftc.schemas.catalogue import is_nested, is_own
 
@@ -36,8 +37,8 @@ def load_component(group: str, kind: str) -> Any:
 def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
     """Call the component that `component["kind"]` names.
 
-    An argument that is itself a component, or a list of them, is built first. Text becomes a Path, and a list a tuple
-    or a set, where the annotation says so.
+    An argument that is itself a component, or a list of them, is built first, but for one whose annotation asks for a
+    model as it is written. Text becomes a Path, and a list a tuple or a set, where the annotation says so.
 
     Args:
         group: A key of the registry.
@@ -53,11 +54,17 @@ def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
 
 
 def _arguments(component: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    built = {name: _built(value) for name, value in component.items() if name != "kind"}
     return {
-        name: _fitted(value, parameters[name].annotation) if name in parameters else value
-        for name, value in built.items()
+        name: _argument(value, parameters[name].annotation) if name in parameters else _built(value)
+        for name, value in component.items()
+        if name != "kind"
     }
+
+
+def _argument(value: Any, annotation: Any) -> Any:
+    if get_origin(annotation) is Annotated and MODEL in get_args(annotation):
+        return value
+    return _fitted(_built(value), annotation)
 
 
 def _built(value: Any) -> Any:
@@ -92,6 +99,8 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
 def _fitted(value: Any, annotation: Any) -> Any:
     """A value of YAML as the nearest of the types that an annotation allows."""
     wanted = _types(annotation)
+    if isinstance(value, str) and value in _words(annotation):
+        return value
     if isinstance(value, str) and Path in wanted and str not in wanted:
         return Path(value)
     if isinstance(value, list) and list not in wanted:
@@ -99,6 +108,13 @@ def _fitted(value: Any, annotation: Any) -> Any:
             if type_ in wanted:
                 return type_(value)
     return value
+
+
+def _words(annotation: Any) -> tuple[Any, ...]:
+    """The literals that an annotation allows beside its types: none for `Path | Literal["none"]`."""
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(word for part in get_args(annotation) for word in _words(part))
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _types(annotation: Any) -> set[Any]:

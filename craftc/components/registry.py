@@ -26,6 +26,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "mlp": "craftc.components.models.mlp:MLP",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
         "decoder": "craftc.components.models.decoder:Decoder",
+        "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
     },
     "objectives": {
         "cross_entropy": "craftc.components.objectives.cross_entropy:CrossEntropy",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.data_checks import Named, with_text, without_images, without_text
 from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
+from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 
@@ -64,13 +65,15 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
 def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.prepare import infer_facts, prepare
+    from craftc.training.prepare import backbone_facts, infer_facts, prepare
     from craftc.training.prepared_files import shelf_of
 
     config = trial.config
     try:
         data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
+        if config["model"]["kind"] == FROZEN_BACKBONE:
+            backbone_facts(config["model"]["backbone"], data.facts)
         infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
         for index, metric in enumerate(config["objective"]["metrics"]):
             infer_facts(metric, data.facts, f"objective.metrics.{index}")

@@ -63,6 +63,15 @@ def is_nested(value: Any) -> bool:
 
 PER_TRIAL = "per trial"
 """In `Annotated`, marks an argument that trials trained as one batch may differ in."""
+COMPONENT_OF = "component of "
+"""In `Annotated`, before a group: marks an argument that takes a component of that group, built-in ones too, as it is
+written. Whoever takes it builds it, once all that the component needs to know is known."""
+WEIGHTS = "weights"
+"""In `Annotated`, marks a path that may also name a trial of the store, for the weights that it came to."""
+FROZEN_BACKBONE = "frozen_backbone"
+"""The kind of model of which the head alone is trained, on what another model makes of the data."""
+TRIAL = "trial:"
+"""Before the id of a trial, or the beginning of one, in the place of a path of weights."""
 
 
 class Parameter(NamedTuple):

@@ -25,10 +25,14 @@ class Headline(Frozen):
 
 
 class Stages(Frozen):
-    """Fingerprints of what a trial's stages read: those of its prepared data, and of the steps of its training."""
+    """Fingerprints of what a trial's stages read: those of its prepared data, and of the steps of its training.
+
+    `features` is that of what a frozen backbone makes of the data; None of a model that has none.
+    """
 
     prepare: str
     train: str
+    features: str | None = None
 
 
 class Trial(Frozen):

@@ -1,9 +1,10 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.schemas.plan import Trial
@@ -24,7 +25,8 @@ from craftc.training.team import SOLO, Team
 class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
-    The model's dropout draws from `draws`."""
+    The model's dropout draws from `draws`. `features` makes the model's inputs (B, ...) of an augmented batch; None
+    where it is given the batch."""
 
     seed: int
     device: torch.device
@@ -40,6 +42,7 @@ class Parts:
     base_lrs: tuple[float, ...]
     schedule: Schedule
     augmentations: Augmentations
+    features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
 
     @property
@@ -70,7 +73,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    few = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    few = torch.from_numpy(data.train.inputs[:2]).to(device)
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -88,6 +91,7 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
+        features=None if data.augmented is None else data.augmented.features,
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
 

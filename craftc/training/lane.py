@@ -41,12 +41,13 @@ Told = Begun | EpochRecord | Result | Failed
 class Lane:
     """One training. `members` are the trials that are read off it and have not ended; the parts hold its state.
 
-    `execution` is how it was trained so far.
+    `train` is what steps take their batches of; `execution` is how it was trained so far.
     """
 
     members: list[Member]
     parts: Parts
     splits: dict[str, DeviceSplit]
+    train: DeviceSplit
     examiner: Examiner
     batch_size: int
     execution: Execution = field(default_factory=Execution)
@@ -69,7 +70,7 @@ class Lane:
     @property
     def steps_per_epoch(self) -> int:
         """Batches of the train split."""
-        return num_batches(len(self.splits["train"]), self.batch_size)
+        return num_batches(len(self.train), self.batch_size)
 
     def begun(self) -> Iterator[Begun]:
         """How far each trial is."""
@@ -79,9 +80,7 @@ class Lane:
         """Train the next epoch, then measure every split but test. Raises TrainingError `nan-loss`."""
         start = time.perf_counter()
         epoch, first_step = self.epoch, self.first_step
-        trained = train_epoch(
-            self.parts, self.splits["train"], epoch=epoch, first_step=first_step, batch_size=self.batch_size
-        )
+        trained = train_epoch(self.parts, self.train, epoch=epoch, first_step=first_step, batch_size=self.batch_size)
         measured = evaluate_splits(self.parts, self.splits, seen(self.splits), epoch=epoch, batch_size=self.batch_size)
         return self.record(trained | measured, time.perf_counter() - start)
 

@@ -22,13 +22,10 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
     name = f"model {setting['kind']}"
+    # On the CPU first: initial weights are then the same on every device.
+    model = instantiate(setting, "model")
     with named(name, code="model-not-buildable"):
-        # On the CPU first: initial weights are then the same on every device.
-        model = build("models", setting)
-        if isinstance(model, nn.Module):
-            model = model.to(device)
-    if not isinstance(model, nn.Module):
-        raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
+        model = model.to(device)
     train = data.splits["train"]
     inputs = torch.from_numpy(train.inputs[:2]).to(device)
     _check_forward(model, name, inputs)
@@ -39,6 +36,16 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
         logits = model.eval()(inputs)
     _check_logits(logits, name, inputs, (*train.targets[:2].shape, len(data.class_names)))
     return model, logits
+
+
+def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
+    """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
+    name = f"{what} {setting['kind']}"
+    with named(name, code="model-not-buildable"):
+        model = build("models", setting)
+    if not isinstance(model, nn.Module):
+        raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
+    return model
 
 
 def _check_forward(model: nn.Module, name: str, inputs: Tensor) -> None:

@@ -1,7 +1,7 @@
 """The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,9 @@ MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
 
+BACKBONE = "model.backbone"
+"""Where a spec has the model whose features a head is trained on."""
+
 Inputs = NDArray[np.float32] | NDArray[np.int64]
 
 
@@ -43,13 +46,28 @@ class Split:
 class PreparedData:
     """All splits, train first and test last.
 
-    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take.
+    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take. `augmented` is None
+    where augmentations work on what a model is given.
     """
 
     splits: dict[str, Split]
     class_names: tuple[str, ...]
     class_counts: NDArray[np.int64]
     facts: dict[str, int]
+    augmented: "Augmented | None" = None
+
+    @property
+    def train(self) -> Split:
+        """What steps take their batches of."""
+        return self.splits["train"] if self.augmented is None else self.augmented.train
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """The train split as augmentations are to have it, and what makes a model's inputs (B, ...) of a batch of it."""
+
+    train: Split
+    features: Callable[[Any], Any]
 
 
 def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
@@ -59,7 +77,7 @@ def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> Prepa
     With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
     """
     settings = {name: value for name, value in data_config.items() if name != "augment"}
-    stamps = _file_stamps(settings["source"])
+    stamps = file_stamps(settings["source"])
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
     return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf)
 
@@ -69,10 +87,11 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None) -
     settings = json.loads(settings_json)
     if shelf is None:
         return _make(settings)
-    return _unpack(*take(shelf, stamps, lambda: _pack(_make(settings))))
+    return unpacked(*take(shelf, stamps, lambda: packed(_make(settings))))
 
 
-def _pack(data: PreparedData) -> Content:
+def packed(data: PreparedData) -> Content:
+    """As arrays, and what else there is to know of them."""
     arrays: dict[str, NDArray[Any]] = {"class_counts": data.class_counts}
     # By number: a split may have a name that no file can have.
     for index, split in enumerate(data.splits.values()):
@@ -80,7 +99,8 @@ def _pack(data: PreparedData) -> Content:
     return arrays, {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
 
 
-def _unpack(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+    """The reverse of `packed`."""
     splits = {
         name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
     }
@@ -97,7 +117,7 @@ def _make(settings: Mapping[str, Any]) -> PreparedData:
         normalized = _normalized(settings["normalize"], shared.inputs)
         inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
     splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
-    facts = _facts(splits["train"], len(shared.class_names))
+    facts = facts_of(splits["train"], len(shared.class_names))
     return PreparedData(splits, shared.class_names, shared.class_counts, facts)
 
 
@@ -169,6 +189,16 @@ def infer_facts(
     return filled
 
 
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
+    """The backbone's arguments with each `infer` replaced; it may tell apart other classes than those of the data.
+
+    Raises DataError `data-mismatch`.
+    """
+    classes = setting.get("num_classes")
+    own = {"num_classes": classes} if isinstance(classes, int) else {}
+    return infer_facts(setting, {**facts, **own}, BACKBONE)
+
+
 def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     if name in facts:
         return facts[name]
@@ -180,7 +210,7 @@ def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     )
 
 
-def _facts(train: Split, num_classes: int) -> dict[str, int]:
+def facts_of(train: Split, num_classes: int) -> dict[str, int]:
     """Lines are rows; the channels of an image stand side by side in a line. The classes of text are its tokens."""
     shape = train.inputs.shape[1:]
     if train.targets.ndim > 1:
@@ -192,7 +222,7 @@ def _facts(train: Split, num_classes: int) -> dict[str, int]:
     return facts
 
 
-def _file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
+def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
     """Size and date of every file that the source names, so that changed files are read again."""
     paths = [Path(value) for value in source.values() if isinstance(value, str) and Path(value).is_absolute()]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]

@@ -52,6 +52,12 @@ def shelf_of(trial: Trial, prepared: Path | None) -> Shelf | None:
     return None if prepared is None or trial.stages is None else Shelf(prepared, trial.stages.prepare)
 
 
+def features_shelf_of(trial: Trial, prepared: Path | None) -> Shelf | None:
+    """Where the features of the trial's frozen backbone belong, beside the data that they are of."""
+    features = trial.stages.features if trial.stages else None
+    return None if prepared is None or features is None else Shelf(prepared, features)
+
+
 class _UnusableError(Exception):
     """What is on the shelf is not what it should be."""
 
@@ -59,8 +65,9 @@ class _UnusableError(Exception):
 def take(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
     """What is on the shelf; made by `make` where there is nothing, and put there for others if that took long.
 
-    `stamps`, as JSON, tell the files of the source from changed ones. Arrays that come from the shelf are mapped: all
-    processes have them in memory once, and a write would stay in the process. What `make` raises passes through.
+    `stamps`, as JSON, tell what it was made of and by from what has changed since. Arrays that come from the shelf are
+    mapped: all processes have them in memory once, and a write would stay in the process. What `make` raises passes
+    through.
     """
     if not shelf.folder.exists():
         return _made(shelf, stamps, make)
@@ -118,7 +125,7 @@ def _read(shelf: Shelf, stamps: Any) -> Content | None:
     if manifest["craftc_version"] != craftc.__version__:
         raise _UnusableError(f"it is of craftc {manifest['craftc_version']}")
     if manifest["stamps"] != json.loads(json.dumps(stamps)):
-        raise _UnusableError("the files of the source have changed")
+        raise _UnusableError("what it was made of has changed")
     if manifest["about"] is None:
         return None
     arrays = {name: _map(shelf.folder / f"{name}.npy", digest) for name, digest in manifest["arrays"].items()}

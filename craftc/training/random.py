@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-Use = Literal["init", "order", "augmentation", "forward", "dropout", "epoch", "evaluation"]
+Use = Literal["init", "backbone", "order", "augmentation", "forward", "dropout", "epoch", "evaluation"]
 
 
 def key(seed: int, use: Use, counter: int = 0, *, rank: int = 0) -> int:

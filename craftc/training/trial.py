@@ -13,10 +13,10 @@ from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
 from craftc.training.conclude import Examiner
+from craftc.training.frozen_features import prepare_inputs, trained_part
 from craftc.training.lane import Begun, Failed, Lane, Told
 from craftc.training.member import Member, unite
-from craftc.training.prepare import PreparedData, prepare
-from craftc.training.prepared_files import shelf_of
+from craftc.training.prepare import PreparedData
 from craftc.training.resume import Start, find_starts, go_on
 from craftc.training.team import SOLO, Team
 
@@ -90,30 +90,38 @@ def train_together(
 
 @dataclass(frozen=True)
 class Ground:
-    """What trainings on the same data and device have in common."""
+    """What trainings on the same data and device have in common. `train` is what steps take their batches of: that of
+    `splits`, but for a frozen backbone that computes the features of each batch."""
 
     data: PreparedData
     splits: dict[str, DeviceSplit]
+    train: DeviceSplit
     device: torch.device
 
 
 def lay_ground(trial: Trial, device: str, prepared: Path | None = None) -> Ground:
-    """The data of a trial on the device. Raises DataError."""
-    data = prepare(trial.config["data"], shelf_of(trial, prepared))
-    return Ground(data, to_device(data.splits, torch.device(device)), torch.device(device))
+    """The data of a trial, or what a frozen backbone makes of them, on the device.
+
+    Raises DataError and TrainingError.
+    """
+    on = torch.device(device)
+    data = prepare_inputs(trial, on, prepared)
+    splits = to_device(data.splits, on)
+    train = splits["train"] if data.augmented is None else to_device({"train": data.train}, on)["train"]
+    return Ground(data, splits, train, on)
 
 
 def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:
     """The training of trials that are equally far, as it stood behind their last epoch. Raises what `assemble` does."""
-    united = unite([member.trial for member in start.members])
+    united = trained_part(unite([member.trial for member in start.members]))
     batch_size = united.config["training"]["batch_size"]
-    steps_per_epoch = num_batches(len(ground.splits["train"]), batch_size)
+    steps_per_epoch = num_batches(len(ground.train), batch_size)
     parts = assemble(united, ground.data, ground.device, steps_per_epoch, team)
     go_on(start, parts)
     start.state = None
     keeps, counts = len(start.members) > 1, ground.data.class_counts
     examiner = Examiner(parts, ground.splits, counts, batch_size=batch_size, keeps=keeps)
-    return Lane(list(start.members), parts, ground.splits, examiner, batch_size)
+    return Lane(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
 
 
 def num_epochs_trained(trial: Trial, folder: Path) -> int:

@@ -27,7 +27,8 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
             # All seeds of a variant have one configuration.
             if trial.variant not in steps:
                 steps[trial.variant] = canonical_json(step(trial.config, catalogue))
-            of_training[trial.id] = steps[trial.variant]
+            features = trial.stages.features if trial.stages else None
+            of_training[trial.id] = f"{steps[trial.variant]}{features or ''}"
     sizes = Counter(of_training.values())
     numbers: dict[str, int] = {}
     trials: list[Trial] = []
@@ -48,7 +49,7 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     common: dict[str, Any] = copy_tree({name: config[name] for name in ("data", "model", "objective")})
     common["objective"].pop("metrics")
     common["training"] = {"optimizer": dict(config["training"]["optimizer"])}
-    for place in list(all_component_places(common)):
+    for place in list(all_component_places(common, catalogue)):
         entry = catalogue.find(place.group, place.value["kind"])
         for parameter in entry.parameters if entry else ():
             if parameter.per_trial and parameter.name in place.value:

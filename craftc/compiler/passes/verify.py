@@ -66,7 +66,7 @@ def _batched_by(trial: Trial) -> tuple[object, ...]:
     """Some of what trials of a batch have in common, whatever components say of themselves."""
     config = trial.config
     kinds = (config["model"]["kind"], config["objective"]["kind"], config["training"]["optimizer"]["kind"])
-    prepared = trial.stages.prepare if trial.stages else None
+    prepared = (trial.stages.prepare, trial.stages.features) if trial.stages else None
     return (prepared, str(config["data"]["augment"]), config["training"]["batch_size"], *kinds)
 
 

@@ -81,14 +81,14 @@ def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFin
     if known is not None:
         queue.fill(lanes, size)
         # Tried again, since what was known may have been so of other code.
-        reason = why_not([lane.parts for lane in lanes], ground.splits["train"], batch_size=lanes[0].batch_size)
+        reason = why_not([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
         return known if reason is None else BatchFinding(because=_spelt_out(reason, lanes[0]))
     if not is_worthwhile(num_trainings, queue.num_steps(), ground.device):
         raise _TooLittleError
     queue.fill(lanes, max(sizes(num_trainings, ground.device)))
     if len(lanes) < 2:
         raise _TooLittleError
-    finding = find_out([lane.parts for lane in lanes], ground.splits["train"], batch_size=lanes[0].batch_size)
+    finding = find_out([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
     if finding.because is not None:
         finding = BatchFinding(because=_spelt_out(finding.because, lanes[0]))
     findings.keep(finding)
@@ -116,7 +116,7 @@ class _Queue:
     def num_steps(self) -> int:
         """That all of them take at most."""
         trials = [company[0].trial for company in self._waiting if not isinstance(company, Start)]
-        num_samples = len(self.ground.splits["train"])
+        num_samples = len(self.ground.train)
         return sum(trial.epochs * num_batches(num_samples, trial.config["training"]["batch_size"]) for trial in trials)
 
     def fill(self, lanes: list[Lane], size: int) -> list[Lane]:
@@ -181,7 +181,7 @@ class _Run:
             template = None if self._batch is None else self._batch.template
             self._batch = Batch([lane.parts for lane in lanes], template)
         epochs, first_steps = [lane.epoch for lane in lanes], [lane.first_step for lane in lanes]
-        train, batch_size = lanes[0].splits["train"], lanes[0].batch_size
+        train, batch_size = lanes[0].train, lanes[0].batch_size
         trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
         seconds = (time.perf_counter() - start) / len(lanes)
         taken: list[tuple[Lane, list[EpochRecord]]] = []

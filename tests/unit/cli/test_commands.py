@@ -147,7 +147,7 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
     }
     assert (found["format_version"], found["name"], found["folded"], found["search"]) == ("1.0", "example", 1, None)
     base, other = found["trials"]
-    assert set(base["stages"]) == {"prepare", "train"}
+    assert set(base["stages"]) == {"prepare", "train", "features"}
     assert base["stages"] == other["stages"]
     assert base | {"id": "", "stages": {}} == {
         "id": "",

@@ -103,7 +103,7 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
         (["model.d_modl"], 'did you mean "model.d_model"?'),
         (["report.nothing.at.all"], "known are metric, wandb"),
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
-        (["model", "--kind", "adamw"], "known are linear, mlp, scanline_vit or decoder"),
+        (["model", "--kind", "adamw"], "known are linear, mlp, scanline_vit, decoder or frozen_backbone"),
         (["training", "--kind", "mlp"], "takes no components"),
         (["model.widht", "--kind", "scanline_vit"], "has no argument"),
         (["model", "--kind", "no_such_package:Net"], "is it installed"),

@@ -16,6 +16,8 @@ from craftc.compiler.complete import complete
 from craftc.compiler.parse import parse
 from craftc.compiler.pipeline import Analysis, compile_spec
 from craftc.compiler.write_spec import as_json, as_yaml, flow
+from craftc.runtime.store import Store
+from craftc.runtime.trained import trained_trials
 from craftc.schemas.plan import Plan
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +31,8 @@ data: {source: digits}
 
 
 def compiled(path: Path) -> tuple[Analysis, Plan]:
-    found = compile_spec(path.read_text(encoding="utf-8"), str(path), built_in_catalogue(), environment=ENVIRONMENT)
+    text, trained = path.read_text(encoding="utf-8"), trained_trials(Store(ROOT / "tests" / "golden" / "store"))
+    found = compile_spec(text, str(path), built_in_catalogue(), environment=ENVIRONMENT, trained=trained)
     assert found.diagnostics == ()
     assert found.plan is not None
     return found.analysis, found.plan

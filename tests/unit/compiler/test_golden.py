@@ -10,12 +10,16 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.passes.verify import verify_placed
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.render import render_text
+from craftc.runtime.store import Store
+from craftc.runtime.trained import trained_trials
 from craftc.schemas.forecast import Machine
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 WRONG = sorted((GOLDEN / "err").glob("*.yaml"))
 ENVIRONMENT = {"DATA_DIR": "data", "TEAM": "owls", "EMPTY": "", "NESTED": "a-${env:TEAM}", "TWO_LINES": "a\nb"}
 RIGHT = sorted((GOLDEN / "ok").glob("*.yaml"))
+TRAINED = trained_trials(Store(Path("../store")))
+"""One finished trial, and one that is not; from the folder of the specs, where each test runs."""
 
 
 MACHINE = Machine(cpus=4, gpus=1)
@@ -42,7 +46,9 @@ def check(path: Path, text: str, update: bool) -> None:
 def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
     text = path.read_text(encoding="utf-8")
-    compiled = compile_spec(text, path.name, built_in_catalogue(), environment=ENVIRONMENT, machine=MACHINE)
+    compiled = compile_spec(
+        text, path.name, built_in_catalogue(), environment=ENVIRONMENT, machine=MACHINE, trained=TRAINED
+    )
     texts = {path.name: text, **compiled.analysis.fragments}
     check(path.with_suffix(".txt"), render_text(compiled.diagnostics, texts) + "\n", update_goldens)
     assert compiled.diagnostics
@@ -59,6 +65,7 @@ def test_right_spec(path: Path, update_goldens: bool, monkeypatch: pytest.Monkey
         finished(path).__contains__,
         environment=ENVIRONMENT,
         machine=MACHINE,
+        trained=TRAINED,
     )
     assert compiled.diagnostics == ()
     assert compiled.plan is not None

@@ -20,7 +20,11 @@ CATALOGUE = read_catalogue(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
 MODELS = {
     "num_features": 12, "num_lines": 3, "line_length": 4, "num_classes": 5, "vocabulary_size": 5, "context_length": 3
 }  # fmt: skip
-NEEDED: dict[str, dict[str, Any]] = {"gaussian_noise": {"std": 0.1}, "linear_warmup": {"epochs": 1}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "gaussian_noise": {"std": 0.1},
+    "linear_warmup": {"epochs": 1},
+    "frozen_backbone": {"backbone": {"kind": "linear"}, "weights": "random"},
+}
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
     "metrics": lambda: [3],
@@ -106,7 +110,7 @@ def test_what_a_constraint_forbids_does_not_build(group: str, component: dict[st
 def test_regularization_finds_its_arguments() -> None:
     for group, name in [("models", "dropout"), ("optimizers", "weight_decay"), ("objectives", "label_smoothing")]:
         taking = [e.kind for e in CATALOGUE.entries if e.group == group and e.parameter(name)]
-        assert set(CATALOGUE.kinds(group)) - {"linear"} == set(taking)
+        assert set(CATALOGUE.kinds(group)) - {"linear", "frozen_backbone"} == set(taking)
 
 
 def test_build_imports_a_users_own_class() -> None:

@@ -8,6 +8,7 @@ from craftc.compiler.data_checks import GIVES, KNOWN_FACTS, NEED_IMAGES, NEED_TE
 from craftc.components.build import build
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
+from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.training.prepare import infer_facts, prepare
 
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
@@ -47,7 +48,7 @@ SIZES: dict[str, dict[str, int]] = {
 }
 
 
-@pytest.mark.parametrize("kind", REGISTRY["models"])
+@pytest.mark.parametrize("kind", SIZES)
 def test_which_models_take_text_is_known(kind: str) -> None:
     model = build("models", {"kind": kind, **SIZES[kind]})
     tokens, images = torch.arange(6).repeat(4, 1), torch.zeros(4, 2, 3)
@@ -60,3 +61,9 @@ def test_which_models_take_text_is_known(kind: str) -> None:
         assert model(images).shape == (4, 9)
         with pytest.raises((RuntimeError, ValueError)):
             model(tokens)
+
+
+def test_what_every_model_takes_is_known() -> None:
+    # A frozen backbone takes what its backbone takes, but text.
+    assert set(REGISTRY["models"]) - set(SIZES) == {FROZEN_BACKBONE}
+    assert FROZEN_BACKBONE in UNFIT_FOR_TEXT["models"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from craftc.components.build import build
 from craftc.components.registry import REGISTRY
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
@@ -158,7 +159,16 @@ class Noisy:
     def __call__(self, x):
         return x + 0.1 * torch.randn_like(x)
 """
+FROZEN: dict[str, Any] = {
+    "kind": "frozen_backbone",
+    "backbone": {"kind": "mlp", "num_features": "infer", "num_classes": "infer", "hidden": [12]},
+    "weights": "backbone.pt",
+    "features": "infer",
+    "head": {"kind": "mlp", "num_features": "infer", "num_classes": "infer", "hidden": [8], "dropout": 0.1},
+}
+HEADS = [{"model": FROZEN | {"head": FROZEN["head"] | {"dropout": rate}}} for rate in (0.0, 0.1, 0.5)]
 CASES |= {
+    "models/frozen_backbone": ({"data.augment": []}, HEADS),
     "own batch norm": ({"model": {"kind": "own_parts:Normed"}, "regularization.ema_decay": 0.9}, [{}, {}, {}]),
     "own frozen weights": ({"model": {"kind": "own_parts:Frozen"}}, [{}, {}, {}]),
     "own tied weights": ({"model": {"kind": "own_parts:Tied"}}, [{}, {}, {}]),
@@ -172,6 +182,10 @@ def open_lanes(
 ) -> Callable[[dict[str, Any], Sequence[dict[str, Any]]], list[Lane]]:
     (tmp_path / "own_parts.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    backbone = build("models", FROZEN["backbone"] | {"num_features": 64, "num_classes": 10})
+    torch.save(backbone.state_dict(), FROZEN["weights"])
 
     def lanes(common: dict[str, Any], each: Sequence[dict[str, Any]]) -> list[Lane]:
         trials = [make_trial(common | own, seed=seed) for seed, own in enumerate(each)]
@@ -236,7 +250,7 @@ def far_apart(one: Parts, other: Parts) -> float:
 @pytest.mark.parametrize("case", CASES)
 def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: str) -> None:
     lanes = open_lanes(*CASES[case])
-    train = lanes[0].splits["train"]
+    train = lanes[0].train
     if train.x.is_floating_point():
         train = DeviceSplit(train.x.double(), train.y)
     alone, together = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
@@ -248,10 +262,16 @@ def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: s
     assert len({tuple(each) for each in losses}) == len(lanes), "the case is only of use where trainings differ"
 
 
-@pytest.mark.parametrize("case", ["models/mlp", "models/decoder", "objectives/cross_entropy", "own batch norm"])
+IN_FLOAT32 = {
+    case: CASES[case] for case in ("models/mlp", "models/decoder", "objectives/cross_entropy", "own batch norm")
+} | {"features of augmented batches": ({"data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 0.7}]}, HEADS)}
+"""Features are float32 in any case."""
+
+
+@pytest.mark.parametrize("case", IN_FLOAT32)
 def test_in_float32_losses_agree_over_50_steps(open_lanes: Any, case: str) -> None:
-    lanes = open_lanes(*CASES[case])
-    train = lanes[0].splits["train"]
+    lanes = open_lanes(*IN_FLOAT32[case])
+    train = lanes[0].train
     alone, together = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
     for one, batched in zip(alone, losses_together(together, train), strict=True):
         assert batched == pytest.approx(losses_alone(one, train), rel=1e-5)
@@ -267,7 +287,7 @@ def test_every_component_that_a_step_runs_is_compared() -> None:
 def test_trying_leaves_the_trainings_as_they_are(open_lanes: Any) -> None:
     lanes = open_lanes({"regularization.ema_decay": 0.9}, DROPOUT)
     before = [copy_of(lane.parts) for lane in lanes]
-    assert try_out([lane.parts for lane in lanes[:2]], lanes[0].splits["train"], batch_size=BATCH_SIZE) is None
+    assert try_out([lane.parts for lane in lanes[:2]], lanes[0].train, batch_size=BATCH_SIZE) is None
     assert [far_apart(one, lane.parts) for one, lane in zip(before, lanes, strict=True)] == [0.0] * 3
 
 
@@ -277,7 +297,7 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
     from craftc.training.batched import optimizer
 
     lanes = open_lanes(*CASES["optimizers/adamw"])
-    train = lanes[0].splits["train"]
+    train = lanes[0].train
     train = DeviceSplit(train.x.double(), train.y)
     rows, columns = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
     by_rows = losses_together(rows, train)

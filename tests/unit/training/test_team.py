@@ -133,6 +133,24 @@ def test_several_workers_train_what_one_trains(
         assert other[1].best == first[1].best
 
 
+@pytest.mark.parametrize("augment", [[], [{"kind": "gaussian_noise", "std": 0.05, "p": 1.0}]], ids=["kept", "computed"])
+def test_the_head_of_a_frozen_backbone_is_trained_by_several_workers(
+    make_trial, run_trial, together, tmp_path, augment
+):
+    facts = {"num_features": "infer", "num_classes": "infer"}
+    model = {
+        "kind": "frozen_backbone",
+        "backbone": {"kind": "mlp", "hidden": [12], **facts},
+        "weights": "random",
+        "features": "infer",
+        "head": {"kind": "linear", **facts},
+    }
+    trial = make_trial({"model": model, "data.augment": augment})
+    alone = run_trial(trial, tmp_path / "alone")
+    for found in together(2, train, trial, tmp_path / "together", None):
+        assert_same(found, alone)
+
+
 def test_a_language_model_of_several_workers_is_that_of_one(make_trial, run_trial, together, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("a text, and once again: a text; what follows is known, mostly\n" * 30)
