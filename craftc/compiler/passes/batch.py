@@ -6,7 +6,7 @@ from typing import Any
 from craftc.compiler.component_fields import all_component_places
 from craftc.compiler.fingerprint import canonical_json
 from craftc.compiler.tree import copy_tree
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 CARRIED = "per trial"
@@ -23,7 +23,7 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     steps: dict[str, str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.shares is None:
+        if trial.status == "new" and trial.shares is None and not _has_data_of_its_own(trial):
             # All seeds of a variant have one configuration.
             if trial.variant not in steps:
                 steps[trial.variant] = canonical_json(step(trial.config, catalogue))
@@ -38,6 +38,12 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
             trial = trial.model_copy(update={"group": numbers.setdefault(key, len(numbers))})
         trials.append(trial)
     return plan.model_copy(update={"trials": tuple(trials)})
+
+
+def _has_data_of_its_own(trial: Trial) -> bool:
+    """Whether what is trained on depends on the seed: the features of a backbone that is drawn by it."""
+    model = trial.config["model"]
+    return bool(model["kind"] == FROZEN_BACKBONE and model["weights"] == "random")
 
 
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
