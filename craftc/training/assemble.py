@@ -134,9 +134,16 @@ def assemble(
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
-        features=None if data.augmented is None else data.augmented.features,
+        features=None if data.augmented is None else _kept_as(precision.kept, data.augmented.features),
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
+
+
+def _kept_as(kept: torch.dtype, features: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A backbone is float32, whatever what is trained on its features is."""
+    if kept == torch.float32:
+        return features
+    return lambda x_B: features(x_B.float() if x_B.is_floating_point() else x_B).to(kept)
 
 
 def _moving_average(model: nn.Module, decay: float | str) -> AveragedModel | None:
