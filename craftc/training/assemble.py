@@ -110,8 +110,7 @@ def assemble(
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
     few = torch.from_numpy(data.train.inputs[:2]).to(device)
-    # A backbone computes in float32 whatever its head does.
-    few = few.to(precision.kept) if data.augmented is None and few.is_floating_point() else few
+    few = few.to(precision.kept) if few.is_floating_point() else few
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(

@@ -1,8 +1,7 @@
 """One pass over the train split: its order in, changed weights and the mean objective out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,8 +13,6 @@ from craftc.training.determinism import deterministic
 from craftc.training.errors import require_finite
 from craftc.training.random import epoch_order, key, seed_everything
 from craftc.training.step import train_step
-
-T = TypeVar("T")
 
 STEPS_BETWEEN_SUMS = 256
 """Losses of so many steps are added up at once: two additions at every step take 5 us."""
@@ -39,8 +36,11 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     with deterministic(parts.deterministic):
         for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
             take = partial(train_step, parts, x_B, y_B, step)
-            found_out = parts.compilation.is_settled
-            loss_sum, weight_sum, lr = take() if found_out else _find_out(parts, x_B, y_B, step, take)
+            if parts.compilation.is_settled:
+                loss_sum, weight_sum, lr = take()
+            else:
+                given_B = x_B if parts.features is None else parts.features(x_B)
+                loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
             losses.append((loss_sum, weight_sum))
             if len(losses) == STEPS_BETWEEN_SUMS:
                 totals += _summed(losses, precision)
@@ -48,12 +48,6 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
     require_finite(loss, f"the training loss became {loss}", epoch)
     return {"train/objective": loss / weight, "train/lr": lr}
-
-
-def _find_out(parts: Parts, x_B: Tensor, y_B: Tensor, step: int, take: Callable[[], T]) -> T:
-    """Take a step that may be compiled."""
-    x_B = x_B if parts.features is None else parts.features(x_B).to(parts.precision.kept)
-    return parts.compilation.take(step, x_B, y_B, take)
 
 
 def _summed(losses: Sequence[tuple[Tensor, Tensor]], precision: torch.dtype) -> Tensor:

@@ -25,7 +25,7 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     team, num_samples = parts.team, len(y_B)
     x_P, y_P = team.part(x_B), team.part(y_B)
     if parts.features is not None:
-        x_P = parts.features(x_P).to(parts.precision.kept)
+        x_P = parts.features(x_P)
     # What draws from the global generators needs, for a worker's own part, numbers of its own.
     rank = team.rank if team.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)

@@ -121,7 +121,7 @@ def lay_ground(
     splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
     train = splits["train"]
     if data.augmented is not None:
-        train = to_device({"train": data.train}, on, resident_bytes=resident_bytes)["train"]
+        train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
 
 
