@@ -75,13 +75,16 @@ def spec(num_trials: int, epochs: int) -> dict[str, Any]:
     return {**SPEC, "training": training, "ablation": {**ablation, "seeds": seeds}}
 
 
-def trials_as_written(written: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a loop over the variants of the spec would train: configuration and seed of each."""
+def trials_as_written(written: dict[str, Any], path: str = "ablation.yaml") -> list[dict[str, Any]]:
+    """What a loop over the variants of the spec would train: configuration and seed of each.
+
+    Code of one's own is looked for beside `path`.
+    """
     from craftc.compiler import pipeline
     from craftc.compiler.catalogue import built_in_catalogue
 
     folds, pipeline.fold = pipeline.fold, unfolded
-    compiled = pipeline.compile_spec(json.dumps(written), "ablation.yaml", built_in_catalogue())
+    compiled = pipeline.compile_spec(json.dumps(written), path, built_in_catalogue())
     pipeline.fold = folds
     assert compiled.plan is not None, compiled.diagnostics
     return [{"config": trial.config, "seed": trial.seed} for trial in compiled.plan.trials]

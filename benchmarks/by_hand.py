@@ -8,16 +8,18 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
+from told import Told
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from craftc.components.metrics.classification import Accuracy, BalancedAccuracy
+from craftc.components.models.linear import Linear
 from craftc.components.models.scanline_vit import ScanlineViT
 from craftc.training.prepare import prepare
 
@@ -51,6 +53,7 @@ def _now() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
+MODELS: dict[str, Callable[..., nn.Module]] = {"scanline_vit": ScanlineViT, "linear": Linear, "told:Told": Told}
 METRICS = {"accuracy": Accuracy, "balanced_accuracy": BalancedAccuracy}
 
 
@@ -73,10 +76,16 @@ def load(config: Mapping[str, Any], device: str = "cpu") -> Data:
 
 
 def build_model(config: Mapping[str, Any], data: Data) -> nn.Module:
-    """The `scanline_vit` of a trial's `model` section on the data's device."""
+    """The model of a trial's `model` section on the data's device."""
     x = data.splits["train"][0]
-    sizes = {"num_lines": x.shape[1], "line_length": x.shape[2], "num_classes": len(data.class_counts)}
-    return ScanlineViT(**{name: value for name, value in config.items() if name != "kind"} | sizes).to(x.device)
+    facts = {
+        "num_lines": x.shape[1],
+        "line_length": x.shape[2],
+        "num_features": x[0].numel(),
+        "num_classes": len(data.class_counts),
+    }
+    args = {name: facts.get(name, value) for name, value in config.items() if name != "kind"}
+    return MODELS[config["kind"]](**args).to(x.device)
 
 
 def build_optimizer(config: Mapping[str, Any], model: nn.Module) -> torch.optim.Optimizer:
