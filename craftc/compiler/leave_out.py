@@ -40,6 +40,7 @@ class Filters:
             cost = 1 + len(text) // _CHARACTERS
             self._require[text] = Recalled(partial(self._ask, cost, partial(_answer, text)))
             self._indices.setdefault(text, []).append(index)
+        self._varying = self._exclude, self._require
         self._is_idle = [True] * len(ablation.exclude)
         self._failed: dict[int, Problem] = {}
         self._is_new = True
@@ -54,17 +55,20 @@ class Filters:
         """Whether a variant is excluded, or does not meet a requirement."""
         if not (self._exclude or self._require):
             return False
+        is_assembled = isinstance(source, Assembled)
+        exclude, require = self._varying if is_assembled else (self._exclude, self._require)
         excluded = False
-        for matching in self._exclude:
+        for matching in exclude:
             for index in matching(source):
                 self._is_idle[index] = False
                 excluded = True
-        left_out = excluded or not all(self._meets(text, variant, source) for text in self._require)
-        if self._is_new and isinstance(source, Assembled):  # what reads nothing that varies says the same of all
-            self._exclude = [matching for matching in self._exclude if not matching.is_always(())]
-            self._require = {text: answer for text, answer in self._require.items() if not answer.is_always(True)}
+        left_out = excluded or not all(self._meets(text, variant, source) for text in require)
+        if self._is_new and is_assembled:
+            # What reads nothing that varies says the same of all that are put together from the same parts.
+            asked = [matching for matching in exclude if not matching.is_always(())]
+            self._varying = asked, {text: answer for text, answer in require.items() if not answer.is_always(True)}
             self._is_new = False
-        num_rules = len(self._exclude) + len(self._require)
+        num_rules = len(exclude) + len(require)
         self._num_recalled += num_rules if num_rules > FEW else 0
         return left_out
 
