@@ -30,7 +30,7 @@ def unfolded(plan: Plan) -> Plan:
     return plan.model_copy(update={"trials": tuple(trials)})
 
 
-def unpacked(plan: Plan, resources: JobResources, num_slots: int | None = None) -> Plan:
+def unpacked(plan: Plan, resources: JobResources, *given: Any) -> Plan:
     """A job for each training."""
     return pack(plan, resources)
 

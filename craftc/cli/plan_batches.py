@@ -12,10 +12,10 @@ UNKNOWN = "batched if a measurement shows it faster"
 
 @dataclass(frozen=True)
 class Group:
-    """Trainings of one group that share jobs with others of it.
+    """Trainings of one group.
 
-    `size` is how many are trained at a time as one batch, 1 for one after another, None before that was tried; `gain`
-    how many times the steps a second that is. `because` says why they cannot be a batch.
+    `size` is how many are trained at a time as one batch, 1 where each is trained alone, None before that was tried;
+    `gain` how many times the steps a second that is. `because` says why they cannot be a batch.
     """
 
     number: int
@@ -37,31 +37,34 @@ class Group:
         if self.size is None:
             return UNKNOWN
         if self.size == 1:
-            return f"one after another: {self.because or 'a batch was measured to be no faster'}"
-        return f"{self.size} at a time as one batch, measured {self.gain:.1f} times as fast as one after another"
+            return f"each alone: {self.because or 'a batch was measured to be no faster'}"
+        return f"{self.size} at a time as one batch, measured {self.gain:.1f} times as fast as each alone"
 
 
 def groups_of(plan: Plan, finding_of: FindingOf) -> tuple[Group, ...]:
-    """In the order of the plan. Trainings that are a job each have nobody to be a batch with."""
-    trainings: dict[int, list[Trial]] = {}
-    sizes: Counter[tuple[int | None, int | None]] = Counter(
-        (trial.group, trial.job) for trial in plan.trials if trial.job is not None and trial.shares is None
-    )
+    """In the order of the plan. Of trainings that nothing keeps from being a batch, those that have a job together."""
+    groups: dict[int, list[Trial]] = {}
     for trial in plan.trials:
-        if trial.group is not None and trial.shares is None and sizes[trial.group, trial.job] > 1:
-            trainings.setdefault(trial.group, []).append(trial)
-    found: list[Group] = []
-    for number, members in trainings.items():
-        first = members[0]
-        assert first.job is not None
-        finding = finding_of(first, plan.jobs[first.job].resources)
-        if finding is None:
-            found.append(Group(number, len(members)))
-            continue
-        size = finding.best_size(sizes[number, first.job])
-        gain = round(finding.gain(size), 2) if size > 1 else None
-        found.append(Group(number, len(members), size, gain, finding.because))
-    return tuple(found)
+        if trial.group is not None and trial.job is not None and trial.shares is None:
+            groups.setdefault(trial.group, []).append(trial)
+    found = (_group(number, trainings, plan, finding_of) for number, trainings in groups.items())
+    return tuple(group for group in found if group is not None)
+
+
+def _group(number: int, trainings: list[Trial], plan: Plan, finding_of: FindingOf) -> Group | None:
+    jobs = Counter(training.job for training in trainings)
+    together = [training for training in trainings if jobs[training.job] > 1]
+    first = (together or trainings)[0]
+    assert first.job is not None
+    finding = finding_of(first, plan.jobs[first.job].resources)
+    if finding is not None and finding.best_size(len(trainings)) == 1:
+        return Group(number, len(trainings), 1, because=finding.because)
+    if not together:
+        return None
+    if finding is None:
+        return Group(number, len(together))
+    size = finding.best_size(jobs[first.job])
+    return Group(number, len(together), size, round(finding.gain(size), 2) if size > 1 else None)
 
 
 def group_lines(groups: tuple[Group, ...]) -> list[str]:

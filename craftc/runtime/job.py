@@ -61,7 +61,7 @@ def run_job(
         if len(group) > 1:
             for event in _run_group(group, store, device, cpus, decide):
                 if isinstance(event, str):
-                    log.info("%d trainings of a group, one after another: %s", len(group), event)
+                    log.warning("%d trainings of a group, one after another: %s", len(group), event)
                     execution = Execution(alone_because=event)
                     continue
                 ended |= _ended(event)

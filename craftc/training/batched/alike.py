@@ -194,7 +194,8 @@ def _refused(batch: Batch) -> Iterator[None]:
     finally:
         functorch._set_vmap_fallback_enabled(had_fallback)
     if not _same(states, _states()):
-        raise UnbatchableError(f"{batch.doing}: random numbers of Python or numpy")
+        part = "model" if isinstance(batch.template.objective, CrossEntropy) else "model or objective"
+        raise UnbatchableError(f"{part}: random numbers of Python or numpy")
 
 
 def _states() -> Any:

@@ -120,7 +120,8 @@ class Batch:
         logits = template.model(x_B)
         self.doing = "objective"
         loss_sum, weight_sum = sum_and_weight(template.objective, logits, y_B)
-        if (name := template.replaced(held)) is not None:
+        if (replaced := template.replaced(held)) is not None:
+            self.doing, name = replaced
             raise UnbatchableError(f"buffer {name} is replaced in a step, not updated in place")
         return loss_sum, weight_sum
 

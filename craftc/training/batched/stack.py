@@ -31,6 +31,7 @@ class Template:
         trained, held = _split(self.model, self.objective)
         self.trained = [places for _, places in trained]
         self.held = [places for _, places in held]
+        self._num_of_model = len(held) - sum(1 for _ in places_of(self.objective))
 
     def serve(self, parts: Sequence[Parts]) -> None:
         """Have it do what any of these trainings does: a rate of 0 leaves out what another needs."""
@@ -55,12 +56,12 @@ class Template:
             for owner, name in places:
                 owner[name] = tensor
 
-    def replaced(self, held: Sequence[Tensor]) -> str | None:
-        """The name of a tensor that was to be kept and updated in place, and is another one since `fill`; or None."""
-        for places, tensor in zip(self.held, held, strict=True):
+    def replaced(self, held: Sequence[Tensor]) -> tuple[str, str] | None:
+        """The part and name of a tensor that was to be kept and updated in place, and is another one since `fill`."""
+        for number, (places, tensor) in enumerate(zip(self.held, held, strict=True)):
             for owner, name in places:
                 if owner.get(name) is not tensor:
-                    return name
+                    return "model" if number < self._num_of_model else "objective", name
         return None
 
 

@@ -136,7 +136,7 @@ class _Queue:
                 self._waiting.extend(others)
             return open_lane(item, self.ground)
         except Exception as error:
-            log.info("a training is left out of its batch: %s", error)
+            log.warning("a training is left out of its batch: %s", error)
             return None
 
 
@@ -166,7 +166,7 @@ class _Run:
     def _enter(self, lanes: Sequence[Lane]) -> Iterator[Told]:
         for lane in lanes:
             if (reason := unlike([*(other.parts for other in self._lanes[:1]), lane.parts])) is not None:
-                log.info("trial %s is left out of its batch: %s", lane.trial.id[:12], reason)
+                log.warning("trial %s is left out of its batch: %s", lane.trial.id[:12], reason)
                 continue
             yield from lane.begun()
             yield from lane.ended()
@@ -210,7 +210,7 @@ class _Run:
             if isinstance(error, TrainingError) and error.code == "nan-loss":
                 yield from (Failed(member.trial.id, error) for member in lane.members)
             else:
-                log.info("trial %s is left out of its batch: %s", lane.trial.id[:12], error)
+                log.warning("trial %s is left out of its batch: %s", lane.trial.id[:12], error)
             return
         yield from failed
         if records:

@@ -1,0 +1,285 @@
+"""Whole trainings in batches of them: who comes, goes, breaks and comes back, against the same ones alone."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from craftc.schemas.batching import BatchFinding
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Result
+from craftc.training.batched import measure
+from craftc.training.batched.train import Dropped, Findings, train_batched
+from craftc.training.errors import TrainingError
+from craftc.training.history import read_history
+from craftc.training.lane import Begun, Failed
+from craftc.training.member import Member
+from craftc.training.trial import train_trial
+
+MakeTrial = Callable[..., Trial]
+STOPPED = {"metric": "valid/accuracy", "mode": "max", "patience": 1, "min_delta": 1.0}
+SETTINGS: list[dict[str, Any]] = [
+    {"training.epochs": 7},
+    {"training.epochs": 2, "model.dropout": 0.0},
+    {"training.epochs": 5, "training.early_stopping": STOPPED},
+    {"training.epochs": 1, "training.optimizer.lr": 0.1},
+    {"training.epochs": 4, "regularization.clip_grad_norm": 0.1},
+]
+
+
+def of_size(size: int) -> BatchFinding:
+    """Known before: so many at a time take no longer than one."""
+    return BatchFinding(seconds={1: 1.0, size: 1.0})
+
+
+def told_of(
+    trials: Sequence[Trial] | Sequence[Sequence[Trial]],
+    folder: Path,
+    known: BatchFinding | None,
+    *,
+    decide: Callable[[EpochRecord], bool] = lambda record: True,
+    until: int | None = None,
+    keep: Callable[[BatchFinding], None] = lambda finding: None,
+) -> list[Any]:
+    """All that is told, or what is told until so many epochs are over."""
+    companies = [[trial] if isinstance(trial, Trial) else trial for trial in trials]
+    members = [[Member(trial, folder / trial.id) for trial in company] for company in companies]
+    told: list[Any] = []
+    with closing(train_batched(members, device="cpu", findings=Findings(known, keep), decide=decide)) as training:
+        for item in training:
+            told.append(item)
+            if until is not None and sum(isinstance(each, EpochRecord) for each in told) == until:
+                break
+    return told
+
+
+def ends(told: Sequence[Any]) -> dict[str, Any]:
+    """The result or error of each trial."""
+    return {item.trial: item for item in told if isinstance(item, Result | Failed | Dropped)}
+
+
+def alone(trial: Trial, folder: Path) -> Result:
+    epochs = train_trial(trial, folder=folder / trial.id, device="cpu")
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def assert_alike(trial: Trial, result: Result, folder: Path, apart: Path) -> None:
+    """A trial in a batch came to what it comes to alone, epoch by epoch; one sample more or less may be right."""
+    expected = alone(trial, apart)
+    assert (result.best_epoch, result.epochs_trained) == (expected.best_epoch, expected.epochs_trained)
+    ours, theirs = (read_history(root / trial.id) for root in (folder, apart))
+    assert [(record.epoch, record.step) for record in ours] == [(record.epoch, record.step) for record in theirs]
+    pairs = [(one.metrics, other.metrics) for one, other in zip(ours, theirs, strict=True)]
+    for found, wanted in [*pairs, (result.best, expected.best), (result.last, expected.last)]:
+        for name, value in wanted.items():
+            assert found[name] == pytest.approx(value, rel=1e-4, abs=0.01 if "accuracy" in name else 1e-6), name
+
+
+def test_who_ends_makes_room_and_nobody_else_changes(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials = [make_trial(own, seed=seed) for seed, own in enumerate(SETTINGS)]
+    told = told_of(trials, tmp_path / "batch", of_size(2))
+    assert [item.epoch for item in told if isinstance(item, Begun)] == [0] * 5
+    found = ends(told)
+    for trial in trials:
+        assert found[trial.id].execution.batched == 2
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+    # Two at a time: the third begins where the second has ended.
+    order = [item.trial for item in told if isinstance(item, Begun | Result)]
+    assert order.index(trials[1].id) < order.index(trials[2].id)
+    assert order.index(trials[2].id) > [item.trial for item in told if isinstance(item, Result)].index(trials[1].id)
+
+
+def test_a_loss_that_is_no_number_hurts_nobody_else(make_trial: MakeTrial, tmp_path: Path) -> None:
+    sgd = {"kind": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
+    common: dict[str, Any] = {"training.optimizer": sgd, "regularization.clip_grad_norm": "none"}
+    trials = [make_trial(common | {"training.optimizer": sgd | {"lr": lr}}) for lr in (0.1, 1e30, 0.05)]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
+    failed = found[trials[1].id]
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, TrainingError)
+    with pytest.raises(TrainingError) as error:
+        alone(trials[1], tmp_path / "alone")
+    assert (failed.error.code, str(failed.error)) == (error.value.code, str(error.value))
+    for trial in (trials[0], trials[2]):
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+def test_what_was_interrupted_goes_on_alone_and_in_other_company(make_trial: MakeTrial, tmp_path: Path) -> None:
+    folder, common = tmp_path / "batch", {"training.epochs": 4, "regularization.ema_decay": 0.9}
+    trials = [make_trial(common, seed=seed) for seed in range(4)]
+    told_of(trials[:3], folder, of_size(3), until=5)
+    # Alone from behind its second epoch, and the other two with one that begins.
+    first = alone(trials[0], folder)
+    told = told_of(trials[1:], folder, of_size(3))
+    assert [item.epoch for item in told if isinstance(item, Begun)] == [2, 2, 0]
+    found = ends(told) | {trials[0].id: first}
+    for trial in trials:
+        assert_alike(trial, found[trial.id], folder, tmp_path / "alone")
+
+
+def test_a_training_begun_alone_goes_on_in_a_batch(make_trial: MakeTrial, tmp_path: Path) -> None:
+    folder, trials = tmp_path / "batch", [make_trial(seed=seed) for seed in range(2)]
+    with closing(train_trial(trials[0], folder=folder / trials[0].id, device="cpu")) as epochs:
+        next(epochs)
+    told = told_of(trials, folder, of_size(2))
+    assert [item.epoch for item in told if isinstance(item, Begun)] == [1, 0]
+    for trial in trials:
+        assert_alike(trial, ends(told)[trial.id], folder, tmp_path / "alone")
+
+
+def test_a_trial_that_is_decided_to_end_leaves(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials = [make_trial(seed=seed) for seed in range(3)]
+    told = told_of(
+        trials, tmp_path / "batch", of_size(2), decide=lambda record: (record.trial, record.epoch) != (trials[0].id, 2)
+    )
+    found = ends(told)
+    assert found[trials[0].id] == Dropped(trials[0].id, 2)
+    assert len(read_history(tmp_path / "batch" / trials[0].id)) == 2
+    for trial in trials[1:]:
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+def test_trials_that_share_a_training_are_one_of_a_batch(make_trial: MakeTrial, tmp_path: Path) -> None:
+    constant = {"training.schedule": [{"kind": "constant", "epochs": "none"}]}
+    shared = [make_trial(constant | {"training.epochs": epochs}) for epochs in (4, 2)]
+    other = make_trial(constant, seed=1)
+    found = ends(told_of([shared, [other]], tmp_path / "batch", of_size(2)))
+    for trial in (*shared, other):
+        assert found[trial.id].execution.batched == 2
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+OWN = """
+import random
+
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, *, p=0.5):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+class Peeks(Net):
+    def forward(self, x):
+        logits = super().forward(x)
+        return logits / max(1.0, logits.abs().max().item())
+
+class Branches(Net):
+    def forward(self, x):
+        logits = super().forward(x)
+        return logits if logits.sum() > 0 else 2 * logits
+
+class Rolls(Net):
+    def forward(self, x):
+        return super().forward(x) + 0.01 * torch.rand(len(x), 10)
+
+class Tosses(Net):
+    def forward(self, x):
+        return super().forward(x) * (1 + 0.01 * random.random())
+
+class Counts(Net):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x) / self.calls
+
+class Replaces(Net):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, x):
+        logits = super().forward(x)
+        self.mean = 0.9 * self.mean + 0.1 * logits.detach().mean()
+        return logits - self.mean
+
+class Recurs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cells, self.head = nn.LSTM(8, 8, batch_first=True), nn.Linear(8, 10)
+
+    def forward(self, x):
+        return self.head(self.cells(x)[0][:, -1])
+
+class Descent(torch.optim.SGD):
+    pass
+"""
+REASONS = {
+    "Peeks": "Tensor.item(), which needs the value of one model",
+    "Branches": "a branch on the values of a tensor",
+    "Rolls": "random numbers of torch's global generators",
+    "Tosses": "random numbers of Python or numpy",
+    "Counts": "a step changes what it keeps outside of its buffers",
+    "Replaces": "buffer mean is replaced in a step, not updated in place",
+}
+
+
+@pytest.fixture
+def _own_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "unbatchable_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    # As if far more were left to train.
+    monkeypatch.setattr(measure, "LEAST_REPAID", 0)
+
+
+def why_alone(trials: Sequence[Trial], folder: Path) -> str:
+    """What is told and kept of trainings that are not one batch. Nothing of them is begun."""
+    kept: list[BatchFinding] = []
+    [told] = told_of(trials, folder, None, keep=kept.append)
+    assert [finding.because for finding in kept] == [told]
+    # What is known says the same again.
+    assert told_of(trials, folder, kept[0]) == [told]
+    return str(told)
+
+
+@pytest.mark.usefixtures("_own_parts")
+@pytest.mark.parametrize("model", REASONS)
+def test_what_cannot_be_one_batch_is_left_as_it_is_and_said_why(
+    make_trial: MakeTrial, tmp_path: Path, model: str
+) -> None:
+    kind = f"unbatchable_parts:{model}"
+    trials = [make_trial({"model": {"kind": kind}, "data.augment": []}, seed=seed) for seed in range(3)]
+    assert why_alone(trials, tmp_path / "batch") == f"model {kind}: {REASONS[model]}"
+    assert not list((tmp_path / "batch").rglob("*.pt"))
+
+
+@pytest.mark.usefixtures("_own_parts")
+def test_an_operation_that_only_goes_one_by_one_and_an_optimizer_of_ones_own_are_left(
+    make_trial: MakeTrial, tmp_path: Path
+) -> None:
+    recurring = [make_trial({"model": {"kind": "unbatchable_parts:Recurs"}}, seed=seed) for seed in range(2)]
+    assert "model unbatchable_parts:Recurs: " in why_alone(recurring, tmp_path / "one")
+    own = {"training.optimizer": {"kind": "unbatchable_parts:Descent", "lr": 0.1}}
+    reason = why_alone([make_trial(own, seed=seed) for seed in range(2)], tmp_path / "other")
+    assert reason == "optimizer unbatchable_parts:Descent is not one that a batch knows"
+
+
+@pytest.mark.usefixtures("_own_parts")
+def test_what_is_measured_is_kept_and_decides(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials, kept = [make_trial(seed=seed) for seed in range(4)], []
+    told = told_of(trials, tmp_path / "batch", None, keep=kept.append)
+    [finding] = kept
+    assert sorted(finding.seconds) == [1, 4]
+    assert finding.training_bytes > 0
+    size = finding.best_size(4)
+    if size == 1:
+        assert told == ["a batch is not faster here"]
+    else:
+        assert {item.execution.batched for item in ends(told).values()} == {size}
+
+
+def test_too_little_to_train_is_not_measured(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials = [make_trial(seed=seed) for seed in range(4)]
+    assert told_of(trials, tmp_path / "batch", None, keep=lambda finding: pytest.fail("measured")) == []
