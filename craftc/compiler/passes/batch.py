@@ -23,7 +23,7 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     steps: dict[str, str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.shares is None:
+        if trial.status == "new" and trial.shares is None and is_batchable(trial.config["training"]):
             # All seeds of a variant have one configuration.
             if trial.variant not in steps:
                 steps[trial.variant] = canonical_json(step(trial.config, catalogue))
@@ -38,6 +38,13 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
             trial = trial.model_copy(update={"group": numbers.setdefault(key, len(numbers))})
         trials.append(trial)
     return plan.model_copy(update={"trials": tuple(trials)})
+
+
+def is_batchable(training: dict[str, Any]) -> bool:
+    """Whether the keys of a training leave it open how its steps are computed: batches are in full precision, and
+    made where measured times say so."""
+    lowered = training.get("precision") in ("bf16", "fp16")
+    return not lowered and training.get("compile") is not True and not training.get("deterministic")
 
 
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -55,6 +62,7 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
             if parameter.per_trial and parameter.name in place.value:
                 place.value[parameter.name] = CARRIED
     common["training"]["batch_size"] = config["training"]["batch_size"]
+    common["precision"] = config["training"].get("precision")
     # A clipping norm may be infinite; an average that some have and others have not is another operation.
     common["has_ema"] = config["regularization"]["ema_decay"] != "none"
     return common

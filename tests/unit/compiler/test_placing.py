@@ -59,6 +59,8 @@ def plan_of(machine: Machine | None = None, **sections: Any) -> Plan:
         ({"model.activation": ["relu", "tanh"]}, 2),
         ({"training.optimizer.kind": ["adam", "adamw"]}, 2),
         ({"data.normalize": ["none", "per_line"]}, 2),
+        ({"training.precision": ["float32", "float64"]}, 2),
+        ({"training.compile": [False, "auto"]}, 1),
         ({"data.augment": [[], [{"kind": "gaussian_noise", "std": 0.1}]]}, 2),
     ],
 )
@@ -67,6 +69,14 @@ def test_trials_of_one_group_differ_in_nothing_but_what_a_batch_can_carry(
 ) -> None:
     plan = plan_of(ablation={"grid": grid, "seeds": 2})
     assert {trial.group for trial in plan.trials} == set(range(groups))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("precision", "bf16"), ("precision", "fp16"), ("compile", True), ("deterministic", True)]
+)
+def test_trials_whose_keys_settle_how_a_step_is_computed_are_in_no_group(key: str, value: Any) -> None:
+    plan = plan_of(ablation={"grid": {"training.optimizer.lr": [0.001, 0.1], f"training.{key}": [value]}})
+    assert {trial.group for trial in plan.trials} == {None}
 
 
 def test_a_trial_that_nothing_could_be_trained_with_is_in_no_group() -> None:
@@ -189,7 +199,7 @@ def trials_of(epochs: list[int], num_groups: int) -> tuple[Trial, ...]:
 epochs_of_trials = st.lists(st.one_of(st.integers(1, 5), st.integers(1, 500)), min_size=10, max_size=400)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(epochs_of_trials, st.integers(1, 5), st.integers(1, 20))
 def test_packing_ends_the_last_job_hardly_later(epochs: list[int], num_groups: int, num_slots: int) -> None:
     headline = Headline(split="test", metric="loss", mode="min")
@@ -239,7 +249,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     return spec
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(specs(), st.integers(0, 3))
 def test_a_plan_holds_after_every_pass(spec: dict[str, Any], num_finished: int) -> None:
     catalogue = built_in_catalogue()
