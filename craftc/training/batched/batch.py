@@ -132,15 +132,15 @@ class Batch:
         return key if layout is None else (*key, layout.block(key))
 
     def augmented(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
-        """What the models are given: the batches, each by the numbers of its own training and step; of a frozen
-        backbone, which all trainings have in common, its features."""
-        x_KB, features = self._augmented(x_KB, steps), self.parts[0].features
+        """The models' inputs: the batches, each by the numbers of its own training and step, or a frozen backbone's
+        features of them."""
+        x_KB, features = self._changed(x_KB, steps), self.parts[0].features
         if features is None:
             return x_KB
-        made = features(x_KB.flatten(0, 1))
-        return made.view(*x_KB.shape[:2], *made.shape[1:])
+        found = features(x_KB.flatten(0, 1))
+        return found.view(*x_KB.shape[:2], *found.shape[1:])
 
-    def _augmented(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
+    def _changed(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
         augmentations = self.parts[0].augmentations
         if not augmentations.steps:
             return x_KB

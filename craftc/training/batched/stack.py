@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
+from craftc.training.batched.layers import quicken
 from craftc.training.draws import Counted
 
 Place = tuple[dict[str, Any], str]
@@ -28,6 +29,7 @@ class Template:
     def __init__(self, parts: Parts) -> None:
         # At once, for the dropout modules of the model are to draw from the copy.
         self.model, self.objective, self.draws = copy.deepcopy((parts.model, parts.objective, parts.draws))
+        quicken(self.model)
         trained, held = _split(self.model, self.objective)
         self.trained = [places for _, places in trained]
         self.held = [places for _, places in held]

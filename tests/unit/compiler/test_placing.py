@@ -89,6 +89,12 @@ def test_trainings_by_several_workers_are_not_batched() -> None:
     assert {trial.group for trial in plan.trials} == {None}
 
 
+def test_heads_on_backbones_that_are_drawn_by_the_seed_are_not_batched() -> None:
+    backbone = {"kind": "scanline_vit", "d_model": 8, "num_heads": 2}
+    model = {"kind": "frozen_backbone", "backbone": backbone, "weights": "random", "head": {"kind": "linear"}}
+    assert {trial.group for trial in plan_of(model=model, ablation={"seeds": 3}).trials} == {None}
+
+
 NET = """
 from typing import Annotated, Literal
 import torch

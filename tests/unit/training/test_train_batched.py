@@ -156,6 +156,24 @@ def test_trials_that_share_a_training_are_one_of_a_batch(make_trial: MakeTrial, 
         assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
 
 
+def test_heads_on_a_frozen_backbone_are_a_batch_augmented_or_not(make_trial: MakeTrial, tmp_path: Path) -> None:
+    vit = {
+        "kind": "scanline_vit", "num_lines": "infer", "line_length": "infer", "num_classes": "infer", "d_model": 8,
+        "num_layers": 1, "num_heads": 2, "d_ffn": 8, "dropout": 0.1,
+    }  # fmt: skip
+    head = {"kind": "linear", "num_features": "infer", "num_classes": "infer"}
+    model = {"kind": "frozen_backbone", "backbone": vit, "weights": "random", "features": "infer", "head": head}
+    noise = {"kind": "gaussian_noise", "std": 0.05, "p": 1.0}
+    for name, augment in (("augmented", [noise]), ("as they are", [])):
+        # One seed, by which the backbone is drawn.
+        rates = ({"training.optimizer.lr": lr, "model": model, "data.augment": augment} for lr in (0.01, 0.003))
+        trials = [make_trial(own) for own in rates]
+        found = ends(told_of(trials, tmp_path / name, of_size(2)))
+        for trial in trials:
+            assert found[trial.id].execution.batched == 2
+            assert_alike(trial, found[trial.id], tmp_path / name, tmp_path / f"{name}, alone")
+
+
 OWN = """
 import random
 
