@@ -22,6 +22,9 @@ from craftc.schemas.spec import Spec
 SECTIONS = {"data", "model", "objective", "regularization", "training", "evaluation"}
 """What decides a result; an ablation varies nothing else."""
 
+AS_BEFORE = {"precision": "float32", "compile": False, "deterministic": False}
+"""Of `training`, left out where it stands so: such a trial is the trial that it was before there was a choice."""
+
 
 def lower(spec: Spec, catalogue: Catalogue, folder: Path, trained: Trained = no_store) -> dict[str, Any]:
     """Plain JSON values of all that decides a result: paths absolute, directions settled, `regularization` handed on.
@@ -47,6 +50,8 @@ def lower_section(
         del section["layout"]
     if name == "data":
         settle(section["source"])
+    if name == "training":
+        section = {key: value for key, value in section.items() if AS_BEFORE.get(key, ...) != value}
     for key, target in REGULARIZED.items():
         if name == "regularization":
             del section[key]

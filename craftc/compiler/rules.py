@@ -7,8 +7,11 @@ from craftc.compiler.effect_checks import EFFECT_RULES
 from craftc.compiler.frozen_checks import FROZEN_RULES
 from craftc.compiler.resource_checks import RESOURCE_RULES
 from craftc.compiler.search_checks import SEARCH_RULES
+from craftc.compiler.step_checks import STEP_RULES
 
-EXPERIMENT_RULES: tuple[Rule, ...] = FIELD_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES
+EXPERIMENT_RULES: tuple[Rule, ...] = (
+    FIELD_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
+)
 """What every variant has to keep."""
 DESIGN_RULES: tuple[Rule, ...] = ABLATION_RULES + SEARCH_RULES
 """What the ablation and the search have to keep; asked once, of the spec as written."""

@@ -25,11 +25,15 @@ class Execution(Frozen):
     """How a trial was trained, which is no part of what it is.
 
     `batched` is the most trainings that were one batch with it at a time, 1 for a trial trained alone; `alone_because`
-    says why, where others could have been trained with it.
+    says why, where others could have been trained with it. `compiled` says whether its steps were, at the end;
+    `uncompiled_because` why not, where that was to be found out.
     """
 
     batched: int = Field(1, ge=1)
     alone_because: str | None = None
+    precision: str = "float32"
+    compiled: bool = False
+    uncompiled_because: str | None = None
 
 
 class Result(Frozen):

@@ -128,6 +128,21 @@ class Training(Section):
         description="Learning-rate phases in order; all but the last say how many epochs they take.",
     )
     early_stopping: OrNone[EarlyStopping] = Field(None, description="When to stop before the last epoch.")
+    precision: Literal["float32", "bf16", "fp16", "float64"] = Field(
+        "float32",
+        description="bf16 and fp16 compute the model's large products in 16 bits; weights, optimizer and loss stay in "
+        "float32. float64 computes everything in 64 bits, slowly.",
+    )
+    compile: bool | Literal["auto"] = Field(
+        False,
+        description="Compile the step (torch.compile). auto: where the steps that remain are measured to repay it.",
+        examples=["auto"],
+    )
+    deterministic: bool = Field(
+        False,
+        description="Only operations that give the same bits when they run again, and no choice by measured times. The "
+        "CPU needs it for the latter alone.",
+    )
 
 
 class Select(Section):

@@ -1,20 +1,26 @@
 """A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from craftc.schemas.plan import Trial
 from craftc.training.augmentations import Augmentations, build_augmentations
+from craftc.training.average import Average
+from craftc.training.compile_loss import Rehearsal
+from craftc.training.compiling import Compilation, Compiling, build_compiling
 from craftc.training.draws import Draws, count_draws
+from craftc.training.loss import Loss
 from craftc.training.measures import Measures, build_measures
 from craftc.training.model import build_model
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
+from craftc.training.precision import Precision, build_precision
 from craftc.training.prepare import PreparedData, infer_facts
 from craftc.training.random import key, seed_everything
 from craftc.training.schedule import Schedule, build_schedule
@@ -26,7 +32,8 @@ class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
     The model's dropout draws from `draws`. `features` makes the model's inputs (B, ...) of an augmented batch; None
-    where it is given the batch."""
+    where it is given the batch. `loss` is that of model and objective, which `compilation` may compile. `parameters`
+    are the model's, and `average` takes them into `ema`."""
 
     seed: int
     device: torch.device
@@ -44,6 +51,23 @@ class Parts:
     augmentations: Augmentations
     features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
+    precision: Precision
+    deterministic: bool
+    compiling: Compiling
+    parameters: tuple[nn.Parameter, ...] = field(init=False)
+    average: Average | None = field(init=False)
+    loss: Loss = field(init=False)
+    compilation: Compilation = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What a step would have to look for: it is not frozen yet.
+        object.__setattr__(self, "parameters", tuple(self.model.parameters()))
+        average = None if self.ema is None else Average(self.ema, self.model, self.ema_decay or 0.0)
+        object.__setattr__(self, "average", average)
+        loss = Loss(self.precision, self.joined, self.objective)
+        object.__setattr__(self, "loss", loss)
+        rehearsal = Rehearsal((self.joined, self.objective), self.draws, self.device, self.seed)
+        object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
     @property
     def evaluated(self) -> nn.Module:
@@ -56,8 +80,15 @@ class Parts:
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
 
-def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_epoch: int, team: Team = SOLO) -> Parts:
-    """Build every part as it stands before the first step.
+def assemble(
+    trial: Trial,
+    data: PreparedData,
+    device: torch.device,
+    steps_per_epoch: int,
+    team: Team = SOLO,
+    compiled: Path | None = None,
+) -> Parts:
+    """Build every part as it stands before the first step. `compiled` is where compiled steps are kept.
 
     Raises DataError `data-mismatch`, and TrainingError: `<part>-not-buildable`, and what the first try of the parts
     that are the user's own shows.
@@ -68,12 +99,18 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
     draws = count_draws(model)
     model.to(device)
     objective = build_objective(config["objective"], data, logits, device)
+    precision = build_precision(config["training"], device)
+    if precision.kept != torch.float32:
+        # What was rounded to float32 before stays so: the same weights in both.
+        model.to(precision.kept)
+        objective.to(precision.kept)
     measures = build_measures(config["objective"], objective, data, device)
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
     few = torch.from_numpy(data.train.inputs[:2]).to(device)
+    few = few.to(precision.kept) if few.is_floating_point() else few
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]
     return Parts(
@@ -85,19 +122,31 @@ def assemble(trial: Trial, data: PreparedData, device: torch.device, steps_per_e
         draws=draws,
         ema=_moving_average(model, regularization["ema_decay"]),
         ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
+        precision=precision,
+        deterministic=training.get("deterministic", False),
+        compiling=build_compiling(
+            config, device, team, num_steps=training["epochs"] * steps_per_epoch, folder=compiled
+        ),
         objective=objective,
         measures=measures,
         optimizer=optimizer,
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
-        features=None if data.augmented is None else data.augmented.features,
+        features=None if data.augmented is None else _kept_as(precision.kept, data.augmented.features),
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
+
+
+def _kept_as(kept: torch.dtype, features: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A backbone is float32, whatever what is trained on its features is."""
+    if kept == torch.float32:
+        return features
+    return lambda x_B: features(x_B.float() if x_B.is_floating_point() else x_B).to(kept)
 
 
 def _moving_average(model: nn.Module, decay: float | str) -> AveragedModel | None:
     if isinstance(decay, str):
         return None
     # No device: its step counter then stays on the CPU, where reading it at every step does not wait for the GPU.
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    return AveragedModel(model)

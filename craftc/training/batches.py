@@ -29,12 +29,17 @@ class DeviceSplit:
         return len(self.y)
 
 
-def to_device(splits: Mapping[str, Split], device: torch.device) -> dict[str, DeviceSplit]:
-    """Every split whole. On the CPU the arrays' memory is shared, not copied."""
-    return {
-        name: DeviceSplit(torch.from_numpy(split.inputs).to(device), torch.from_numpy(split.targets).to(device))
-        for name, split in splits.items()
-    }
+def to_device(
+    splits: Mapping[str, Split], device: torch.device, dtype: torch.dtype = torch.float32
+) -> dict[str, DeviceSplit]:
+    """Every split whole. Inputs that are no whole numbers are in `dtype`, which may be float64. On the CPU the arrays'
+    memory is shared, not copied."""
+    return {name: _on_device(split, device, dtype) for name, split in splits.items()}
+
+
+def _on_device(split: Split, device: torch.device, dtype: torch.dtype) -> DeviceSplit:
+    x, y = torch.from_numpy(split.inputs), torch.from_numpy(split.targets)
+    return DeviceSplit(x.to(device, dtype if x.is_floating_point() else None), y.to(device))
 
 
 def num_batches(num_samples: int, batch_size: int) -> int:

@@ -75,6 +75,7 @@ def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
         "ema": None if parts.ema is None else parts.ema.state_dict(),
         "optimizer": parts.optimizer.state_dict(),
         "schedule": parts.schedule.state_dict(),
+        "scaler": None if parts.precision.scaler is None else parts.precision.scaler.state_dict(),
     }
     return _Checkpoint([last_path(member.folder) for member in members], first.trial, state)
 
@@ -121,6 +122,8 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
         parts.ema.load_state_dict(state["ema"])
     parts.optimizer.load_state_dict(state["optimizer"])
     parts.schedule.load_state_dict(state["schedule"])
+    if parts.precision.scaler is not None:
+        parts.precision.scaler.load_state_dict(state["scaler"])
 
 
 def settle_last(folder: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 import craftc
-from craftc.schemas.result import Metrics, Result
+from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit
 from craftc.training.checkpoint import load_best
@@ -57,6 +57,11 @@ class Examiner:
             seconds=progress.seconds,
             device=str(parts.device),
             craftc_version=craftc.__version__,
+            execution=Execution(
+                precision=config["training"].get("precision", "float32"),
+                compiled=parts.compilation.is_compiled,
+                uncompiled_because=parts.compilation.because,
+            ),
         )
 
     def _with_test(

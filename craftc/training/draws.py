@@ -7,7 +7,7 @@ of a batch, and on several workers, where each draws those of its own part.
 M: pairs of decisions in a step, K: trials of a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,32 +21,70 @@ from craftc.training.random import step_key
 Place = tuple[int, int, int, int]
 """Module, call, first decision and number of decisions of one use of dropout."""
 
+Rate = tuple[float, float] | tuple[Tensor, Tensor]
+"""The threshold that 16 random bits, as a number with a sign, have to reach for a value to be kept, and what is kept is
+scaled by. Of K trials, two tensors (K, 1)."""
+
+Run = tuple[int, int, Rate]
+"""From a place in the block to before another, and the rate there."""
+
 
 @dataclass(frozen=True)
 class Layout:
     """Where each use of dropout finds its decisions in the one block that is drawn for a step: `counters` (M,) int32,
-    and by place the first of its decisions."""
+    by place the first of its decisions, and by module the stretches of the block that are its own."""
 
     counters: Tensor
     starts: dict[Place, int]
+    stretches: tuple[tuple[int, int, int], ...]
 
     def block(self, key: Key) -> Tensor:
         """The step's random bits, (2 * M,) int16, or (K, 2 * M) for the keys of K trials."""
         return hashed(self.counters, key).view(torch.int16)
+
+    def runs(self, rates: Mapping[int, Rate]) -> list[Run]:
+        """The stretches of the block that have a rate, neighbours of one rate as one; `rates` are by module."""
+        runs: list[Run] = []
+        for module, start, stop in self.stretches:
+            rate = rates[module]
+            # Tensors are compared by who they are.
+            if runs and (runs[-1][2] is rate or (isinstance(rate[0], float) and runs[-1][2] == rate)):
+                start = runs.pop()[0]
+            runs.append((start, stop, rate))
+        return runs
+
+    def factors(self, key: Key, runs: Sequence[Run]) -> Tensor:
+        """What every value is multiplied by, 0 or its scale: float32 in the shape of `block`."""
+        block = self.block(key)
+        for start, stop, (threshold, _) in runs:
+            # In place, since a comparison that gives bool takes nine times as long.
+            block[..., start:stop].ge_(threshold)
+        factors = block.float()
+        for start, stop, (_, scale) in runs:
+            factors[..., start:stop].mul_(scale)
+        return factors
 
 
 class Draws:
     """What the dropout modules of one model draw from. A step is between `begin` and `end`."""
 
     def __init__(self) -> None:
-        self.key: Key | None = None
+        self.is_open = False
+        self._rates: dict[int, Rate] = {}
+        self._runs: dict[tuple[int, ...], list[Run]] = {}
         self.block: Tensor | None = None
+        self._key: Key | None = None
         self._layouts: dict[tuple[int, ...], Layout] = {}
         self._starts: dict[Place, int] = {}
         self._shape: tuple[int, ...] = ()
         self._calls: dict[int, int] = {}
         self._taken: list[Place] = []
         self._device = torch.device("cpu")
+
+    def set_rate(self, module: int, rate: Rate) -> None:
+        """From the next step on, the module of that number drops values at this rate."""
+        self._rates[module] = rate
+        self._runs.clear()
 
     def layout(self, shape: Sequence[int], *, first_sample: int = 0) -> Layout | None:
         """That of a step on inputs of this shape, once there was one."""
@@ -55,34 +93,41 @@ class Draws:
     def begin(self, key: Key, shape: Sequence[int], *, first_sample: int = 0, block: Tensor | None = None) -> None:
         """A step on inputs of `shape` (P, ...), which are samples of the batch from `first_sample` on.
 
-        `block` is what the layout draws for the key, where it has been drawn already.
+        `block` is what the layout gives for the key, `block` or `factors`, where that has been worked out already.
         """
-        self.key, self._shape = key, (*shape, first_sample)
+        self._key, self._shape, self.is_open = key, (*shape, first_sample), True
         self._calls.clear()
         self._taken.clear()
         layout = self._layouts.get(self._shape)
-        self.block = block if layout is None or block is not None else layout.block(key)
         self._starts = {} if layout is None else layout.starts
+        self.block = block
+        if layout is not None and block is None:
+            if self._shape not in self._runs:
+                self._runs[self._shape] = layout.runs(self._rates)
+            self.block = layout.factors(key, self._runs[self._shape])
 
     def end(self) -> None:
         """Forward and backward are over: what is drawn now belongs to no step."""
         if self._taken and self._shape not in self._layouts:
             self._layouts[self._shape] = _layout(self._taken, self._device)
-        self.key = self.block = None
+        self.block, self._key, self.is_open = None, None, False
 
-    def take(self, module: int, x_shape: torch.Size, device: torch.device) -> Tensor:
-        """Random bits for one use of dropout on a tensor of this shape, flattened: int16 (n,)."""
-        num = x_shape.numel()
-        place = (module, self._call(module), self._first(x_shape, num), num)
+    def take(self, module: int, shape: torch.Size, threshold: Tensor, scale: Tensor, device: torch.device) -> Tensor:
+        """What the values of one use of dropout are multiplied by, in their shape."""
+        num = shape.numel()
+        place = (module, self._call(module), self._first(shape, num), num)
         start = self._starts.get(place)
         if start is not None and self.block is not None:
-            return self.block[start : start + num]
-        if not torch.compiler.is_compiling():
+            found = self.block[start : start + num].view(shape)
+            if found.dtype == torch.float32:
+                return found
+        else:
+            assert self._key is not None
+            counters, skipped = _counters(place, device)
+            found = hashed(counters, self._key).view(torch.int16)[skipped : skipped + num].view(shape)
             self._taken.append(place)
             self._device = device
-        assert self.key is not None
-        counters, skipped = _counters(place, device)
-        return hashed(counters, self.key).view(torch.int16)[skipped : skipped + num]
+        return torch.where(found >= threshold, scale, 0.0)
 
     def _call(self, module: int) -> int:
         """The number of this call of the module in the step."""
@@ -122,33 +167,40 @@ class Counted(nn.Module):
     @p.setter
     def p(self, p: float) -> None:
         self._p = p
-        num_dropped = 0 if p <= 0 else min(max(round(p * 65536), 1), 65535)
-        scale = 0.0 if p >= 1 else 65536 / (65536 - num_dropped)
+        threshold, scale = self._rate()
         before = self._buffers.get("scale")
         device = None if before is None else before.device
         # int32, which gloo can send; beside an int16 tensor a scalar counts as one.
-        threshold = torch.tensor(num_dropped - 32768, dtype=torch.int32, device=device)
-        self.register_buffer("threshold", threshold, persistent=False)
+        counts = torch.tensor(int(threshold), dtype=torch.int32, device=device)
+        self.register_buffer("threshold", counts, persistent=False)
         self.register_buffer("scale", torch.tensor(scale, device=device), persistent=False)
+        if "draws" in vars(self):
+            self.draws.set_rate(self.module, (threshold, scale))
+
+    def _rate(self) -> tuple[float, float]:
+        num_dropped = 0 if self._p <= 0 else min(max(round(self._p * 65536), 1), 65535)
+        return float(num_dropped - 32768), 0.0 if self._p >= 1 else 65536 / (65536 - num_dropped)
+
+    def drawing(self, draws: Draws, module: int) -> None:
+        """Have it draw as the module of that number."""
+        self.draws, self.module = draws, module
+        draws.set_rate(module, self._rate())
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean over draws is `x`. In eval mode, and where p is 0, `x` itself."""
         if not self.training or self._p == 0.0:
             return x
-        if self.draws.key is None:
+        if not self.draws.is_open:
             # Outside of a step, as in an evaluation of the user's own: torch's numbers, seeded for that use.
             plain: Tensor = super().forward(x)
             return plain
-        shape = self._decided(x)
         # Not as attributes, which nn.Module takes 0.5 us to find.
         threshold, scale = self._buffers["threshold"], self._buffers["scale"]
         assert threshold is not None
         assert scale is not None
-        kept = self.draws.take(self.module, shape, x.device).view(shape) >= threshold
-        if x.dtype in (torch.float32, torch.float64):
-            return x * torch.where(kept, scale, 0.0)
-        # The scale itself, rounded to the type of x, would be off by up to 0.4%.
-        return x * kept * scale
+        factors = self.draws.take(self.module, self._decided(x), threshold, scale, x.device)
+        # The scale itself, rounded to 8 or 11 bits, would be off by up to 0.4%.
+        return (x * factors).to(x.dtype)
 
     def _decided(self, x: Tensor) -> torch.Size:
         if self.num_channel_axes is None:
@@ -201,7 +253,7 @@ def count_draws(model: nn.Module) -> Draws:
             module.__class__ = counted
             module.p = p
         if isinstance(module, Counted):
-            module.module, module.draws = number, draws
+            module.drawing(draws, number)
     return draws
 
 
@@ -220,10 +272,12 @@ def _counters(place: Place, device: torch.device) -> tuple[Tensor, int]:
 def _layout(taken: Sequence[Place], device: torch.device) -> Layout:
     starts: dict[Place, int] = {}
     pieces: list[Tensor] = []
+    stretches: list[tuple[int, int, int]] = []
     num = 0
     for place in taken:
         counters, skipped = _counters(place, device)
         starts[place] = num + skipped
         pieces.append(counters)
+        stretches.append((place[0], num, num + 2 * len(counters)))
         num += 2 * len(counters)
-    return Layout(torch.cat(pieces), starts)
+    return Layout(torch.cat(pieces), starts, tuple(stretches))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batches import DeviceSplit, evaluation_batches
+from craftc.training.determinism import deterministic
 from craftc.training.errors import require_finite
 from craftc.training.measures import computed
 from craftc.training.named import named
@@ -27,7 +28,8 @@ def evaluate_splits(
     values: Metrics = {}
     for name in names:
         seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
-        found = evaluate(parts, parts.evaluated, splits[name], batch_size=batch_size)
+        with deterministic(parts.deterministic):
+            found = evaluate(parts, parts.evaluated, splits[name], batch_size=batch_size)
         require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values
@@ -49,7 +51,7 @@ def evaluate(
     sums: list[Tensor] = []
     with torch.inference_mode():
         for x_B, y_B in evaluation_batches(split, batch_size):
-            logits = parts.team.whole(model(parts.team.part(x_B)), len(x_B))
+            logits = parts.team.whole(parts.precision.logits(model, parts.team.part(x_B)), len(x_B))
             sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
             logits_MC, y_M = predictions(logits, y_B)
             for name, metric in metrics.items():
@@ -63,7 +65,7 @@ def evaluate(
 
 def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts: Tensor, *, batch_size: int) -> Metrics:
     """Every split's metrics of a predictor that knows the class frequencies (C,) of train and nothing else."""
-    logits_C = (class_counts / class_counts.sum()).log().to(parts.device, torch.float32)
+    logits_C = (class_counts / class_counts.sum()).log().to(parts.device, parts.precision.kept)
     values: Metrics = {}
     for name, split in splits.items():
         found = evaluate(parts, _constant(logits_C, split.y.shape[1:]), split, batch_size=batch_size)

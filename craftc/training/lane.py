@@ -120,7 +120,9 @@ class Lane:
 
     def _conclude(self, member: Member) -> Result | Failed:
         try:
-            return self.examiner.conclude(member).model_copy(update={"execution": self.execution})
+            result = self.examiner.conclude(member)
+            how = {"batched": self.execution.batched, "alone_because": self.execution.alone_because}
+            return result.model_copy(update={"execution": result.execution.model_copy(update=how)})
         except Exception as error:
             # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.
             return Failed(member.trial.id, error)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
-from craftc.training.objective import sum_and_weight
 from craftc.training.random import key, seed_torch, step_key
 
 
@@ -32,21 +31,51 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
     first_sample = team.first_sample(num_samples)
     parts.draws.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
-    loss_P, weight_P = sum_and_weight(parts.objective, parts.joined(x_P), y_P)
+    loss_P, weight_P = parts.loss(x_P, y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if team.size > 1:
         loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
         # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
         weight_P = weight_sum / team.size if team.splits(num_samples) else weight_sum
-    parts.optimizer.zero_grad(set_to_none=True)
-    (loss_P / weight_P).backward()  # type: ignore[no-untyped-call]
+    _backward(parts, loss_P / weight_P)
     parts.draws.end()
-    if parts.clip_grad_norm is not None:
-        torch.nn.utils.clip_grad_norm_(parts.model.parameters(), parts.clip_grad_norm)
-    parts.optimizer.step()
-    if parts.ema is not None:
-        parts.ema.update_parameters(parts.model)
+    _update(parts)
     return loss_sum, weight_sum, lrs[0]
+
+
+def _backward(parts: Parts, loss: Tensor) -> None:
+    # As optimizer.zero_grad, which takes 10 us to find the same.
+    for parameter in parts.parameters:
+        parameter.grad = None
+    scaler = parts.precision.scaler
+    (loss if scaler is None else scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
+
+
+def _update(parts: Parts) -> None:
+    """Clip, change the weights, and take them into the average."""
+    scaler = parts.precision.scaler
+    if parts.clip_grad_norm is not None:
+        if scaler is not None:
+            scaler.unscale_(parts.optimizer)
+        clip(parts.parameters, parts.clip_grad_norm)
+    if scaler is None:
+        parts.optimizer.step()
+    else:
+        scaler.step(parts.optimizer)
+        scaler.update()
+    if parts.average is not None:
+        parts.average.take()
+
+
+@torch.no_grad()
+def clip(parameters: Sequence[Tensor], max_norm: float) -> None:
+    """Scale all gradients so that the norm of them together is `max_norm` at most, as `clip_grad_norm_` does."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if len({(gradient.device, gradient.dtype, gradient.layout) for gradient in gradients}) != 1:
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+        return
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp_(max=1.0))
 
 
 def set_lrs(parts: Parts, step: int) -> Sequence[float]:

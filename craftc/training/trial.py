@@ -12,10 +12,12 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.batches import DeviceSplit, num_batches, to_device
+from craftc.training.compile_finding import folder_beside
 from craftc.training.conclude import Examiner
 from craftc.training.frozen_features import prepare_inputs, trained_part
 from craftc.training.lane import Begun, Failed, Lane, Told
 from craftc.training.member import Member, unite
+from craftc.training.precision import kept_type
 from craftc.training.prepare import PreparedData
 from craftc.training.resume import Start, find_starts, go_on
 from craftc.training.team import SOLO, Team
@@ -91,12 +93,14 @@ def train_together(
 @dataclass(frozen=True)
 class Ground:
     """What trainings on the same data and device have in common. `train` is what steps take their batches of: that of
-    `splits`, but for a frozen backbone that computes the features of each batch."""
+    `splits`, but for a frozen backbone that computes the features of each batch. Steps that are compiled are kept in
+    `compiled`."""
 
     data: PreparedData
     splits: dict[str, DeviceSplit]
     train: DeviceSplit
     device: torch.device
+    compiled: Path | None = None
 
 
 def lay_ground(trial: Trial, device: str, prepared: Path | None = None) -> Ground:
@@ -104,11 +108,11 @@ def lay_ground(trial: Trial, device: str, prepared: Path | None = None) -> Groun
 
     Raises DataError and TrainingError.
     """
-    on = torch.device(device)
+    on, kept = torch.device(device), kept_type(trial.config["training"])
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on)
-    train = splits["train"] if data.augmented is None else to_device({"train": data.train}, on)["train"]
-    return Ground(data, splits, train, on)
+    splits = to_device(data.splits, on, kept)
+    train = splits["train"] if data.augmented is None else to_device({"train": data.train}, on, kept)["train"]
+    return Ground(data, splits, train, on, folder_beside(prepared))
 
 
 def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:
@@ -116,7 +120,7 @@ def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:
     united = trained_part(unite([member.trial for member in start.members]))
     batch_size = united.config["training"]["batch_size"]
     steps_per_epoch = num_batches(len(ground.train), batch_size)
-    parts = assemble(united, ground.data, ground.device, steps_per_epoch, team)
+    parts = assemble(united, ground.data, ground.device, steps_per_epoch, team, ground.compiled)
     go_on(start, parts)
     start.state = None
     keeps, counts = len(start.members) > 1, ground.data.class_counts

@@ -23,7 +23,7 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     steps: dict[str, str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.shares is None and not _has_data_of_its_own(trial):
+        if trial.status == "new" and trial.shares is None and is_batchable(trial.config):
             # All seeds of a variant have one configuration.
             if trial.variant not in steps:
                 steps[trial.variant] = canonical_json(step(trial.config, catalogue))
@@ -40,10 +40,17 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     return plan.model_copy(update={"trials": tuple(trials)})
 
 
-def _has_data_of_its_own(trial: Trial) -> bool:
-    """Whether what is trained on depends on the seed: the features of a backbone that is drawn by it."""
-    model = trial.config["model"]
-    return bool(model["kind"] == FROZEN_BACKBONE and model["weights"] == "random")
+def is_batchable(config: dict[str, Any]) -> bool:
+    """Whether its keys leave it open how a training's steps are computed, and it has its data in common with others.
+
+    Batches are in full precision, and made where measured times say so. A backbone that the seed draws gives features
+    of its own.
+    """
+    training, model = config["training"], config["model"]
+    if model["kind"] == FROZEN_BACKBONE and model["weights"] == "random":
+        return False
+    lowered = training.get("precision") in ("bf16", "fp16")
+    return not lowered and training.get("compile") is not True and not training.get("deterministic")
 
 
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -61,6 +68,7 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
             if parameter.per_trial and parameter.name in place.value:
                 place.value[parameter.name] = CARRIED
     common["training"]["batch_size"] = config["training"]["batch_size"]
+    common["precision"] = config["training"].get("precision")
     # A clipping norm may be infinite; an average that some have and others have not is another operation.
     common["has_ema"] = config["regularization"]["ema_decay"] != "none"
     return common

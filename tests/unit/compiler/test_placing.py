@@ -59,6 +59,8 @@ def plan_of(machine: Machine | None = None, **sections: Any) -> Plan:
         ({"model.activation": ["relu", "tanh"]}, 2),
         ({"training.optimizer.kind": ["adam", "adamw"]}, 2),
         ({"data.normalize": ["none", "per_line"]}, 2),
+        ({"training.precision": ["float32", "float64"]}, 2),
+        ({"training.compile": [False, "auto"]}, 1),
         ({"data.augment": [[], [{"kind": "gaussian_noise", "std": 0.1}]]}, 2),
     ],
 )
@@ -67,6 +69,14 @@ def test_trials_of_one_group_differ_in_nothing_but_what_a_batch_can_carry(
 ) -> None:
     plan = plan_of(ablation={"grid": grid, "seeds": 2})
     assert {trial.group for trial in plan.trials} == set(range(groups))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("precision", "bf16"), ("precision", "fp16"), ("compile", True), ("deterministic", True)]
+)
+def test_trials_whose_keys_settle_how_a_step_is_computed_are_in_no_group(key: str, value: Any) -> None:
+    plan = plan_of(ablation={"grid": {"training.optimizer.lr": [0.001, 0.1], f"training.{key}": [value]}})
+    assert {trial.group for trial in plan.trials} == {None}
 
 
 def test_a_trial_that_nothing_could_be_trained_with_is_in_no_group() -> None:

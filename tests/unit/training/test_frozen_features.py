@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -339,3 +340,27 @@ def test_a_head_that_does_not_fit_the_features_is_named_by_its_place(probe: Call
     with pytest.raises(DataError) as caught:
         prepare_inputs(probe(head=HEAD | {"num_features": 9}), CPU)
     assert caught.value.place == "model.head.num_features"
+
+
+def test_features_computed_at_every_step_go_with_other_precision(
+    probe: Callable[..., Trial], vit: Any, run_trial: RunTrial, tmp_path: Path
+) -> None:
+    augmented = {"data.augment": [{"kind": "gaussian_noise", "std": 0.1}]}
+    usual = losses(run_trial, probe(augmented), tmp_path / "float32")
+    precise = losses(run_trial, probe(augmented | {"training.precision": "float64"}), tmp_path / "float64")
+    assert len(usual) == len(precise) > 0
+    for one, other in zip(usual, precise, strict=True):
+        assert one["train/objective"] == pytest.approx(other["train/objective"], rel=1e-3)
+    assert usual != precise
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
+def test_features_computed_at_every_step_go_with_a_compiled_step(
+    probe: Callable[..., Trial], vit: Any, run_trial: RunTrial, tmp_path: Path
+) -> None:
+    augmented = {"data.augment": [{"kind": "gaussian_noise", "std": 0.1}]}
+    usual = losses(run_trial, probe(augmented), tmp_path / "plain")
+    records, result = run_trial(probe(augmented | {"training.compile": True}), tmp_path / "compiled")
+    assert result.execution.compiled
+    for one, record in zip(usual, records, strict=True):
+        assert one["train/objective"] == pytest.approx(record.metrics["train/objective"], rel=1e-4)

@@ -1,17 +1,21 @@
 """One step, one epoch, one evaluation, on the real parts of a trial."""
 
+import copy
 import math
 
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.training.assemble import assemble
+from craftc.training.average import Average
 from craftc.training.batches import DeviceSplit, evaluation_batches, num_batches, to_device, train_batches
+from craftc.training.draws import count_draws
 from craftc.training.epoch import train_epoch
 from craftc.training.evaluate import evaluate, evaluate_splits
 from craftc.training.prepare import prepare
 from craftc.training.random import epoch_order
-from craftc.training.step import train_step
+from craftc.training.step import clip, train_step
 
 CPU = torch.device("cpu")
 
@@ -40,6 +44,43 @@ def test_clipping_bounds_the_step(parts_of):
     train_step(parts, splits["train"].x[:64], splits["train"].y[:64], 0)
     after = torch.nn.utils.parameters_to_vector(parts.model.parameters()).detach()
     assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("max_norm", [0.01, 100.0])
+def test_gradients_are_clipped_as_torch_clips_them(max_norm):
+    generator = torch.Generator().manual_seed(0)
+    parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((3, 4), (5,), ())] + [torch.nn.Parameter()]
+    for parameter in parameters[:3]:
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    others = copy.deepcopy(parameters)
+    for parameter, other in zip(parameters[:3], others[:3], strict=True):
+        other.grad = parameter.grad.clone()
+    clip(parameters, max_norm)
+    torch.nn.utils.clip_grad_norm_(others, max_norm)
+    assert all(torch.equal(one.grad, other.grad) for one, other in zip(parameters[:3], others[:3], strict=True))
+    # Of two types they are of one norm still.
+    parameters[0].data, parameters[0].grad = parameters[0].data.double(), None
+    parameters[0].grad = torch.ones(3, 4, dtype=torch.float64)
+    clip(parameters, 0.01)
+    norms = [parameter.grad.double().norm() for parameter in parameters[:3]]
+    assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-4)
+
+
+def test_the_average_is_torchs():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5))
+    count_draws(model)
+    mine, torchs = AveragedModel(model), AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    average = Average(mine, model, 0.9)
+    for step in range(4):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
+        # A model may put another tensor in a buffer's place.
+        model[1].running_mean = model[1].running_mean + step
+        average.take()
+        torchs.update_parameters(model)
+        found, expected = mine.state_dict(), torchs.state_dict()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def test_a_step_is_the_textbooks(parts_of):

@@ -1,0 +1,38 @@
+"""Whether a training may use operations that add up in no fixed order."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from craftc.training.errors import TrainingError
+
+NO_FORM = "does not have a deterministic implementation"
+"""In what torch raises for such an operation."""
+
+
+@contextmanager
+def deterministic(wanted: bool) -> Iterator[None]:
+    """Where it is `wanted`, only operations of a fixed order within; the process is as before afterwards.
+
+    Raises TrainingError `not-deterministic`.
+    """
+    if not wanted:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    # cuBLAS keeps an order with a workspace of its own for each stream, and torch asks for this to be said.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    except RuntimeError as error:
+        if NO_FORM not in str(error):
+            raise
+        message = f"training.deterministic is true, and {str(error).partition(', but you set')[0]}"
+        raise TrainingError("not-deterministic", message) from error
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.benchmark = before[1]

@@ -1,0 +1,179 @@
+"""Steps that are compiled: the same training but for rounding, compiled once, and not where that is not worth it."""
+
+import json
+import logging
+import shutil
+from dataclasses import asdict
+
+import pytest
+from torch._dynamo.utils import counters
+
+from craftc.training import compiling
+from craftc.training.compile_finding import FOLDER, CompileFinding
+from craftc.training.errors import TrainingError
+from craftc.training.trial import train_trial
+
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
+
+# 655 samples in batches of 32: the last of an epoch is of 15.
+SHORT = {
+    "regularization.ema_decay": 0.9,
+    "training.epochs": 2,
+    "training.batch_size": 32,
+}
+COMPILED = SHORT | {"training.compile": True}
+AUTO = SHORT | {"training.compile": "auto"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One for all tests of the file, so that what is compiled for one is there for the next."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def run(store):
+    def run(trial, folder, num_epochs=None):
+        epochs = train_trial(trial, folder=folder, device="cpu", prepared=store / "prepared")
+        records = []
+        while len(records) != num_epochs:
+            try:
+                records.append(next(epochs))
+            except StopIteration as end:
+                return [record.metrics for record in records], end.value
+        epochs.close()
+        return [record.metrics for record in records], None
+
+    return run
+
+
+@pytest.fixture
+def findings(store):
+    """The findings of the store; forgotten afterwards, while what was compiled is kept."""
+    yield lambda: [json.loads(path.read_text()) for path in (store / FOLDER).glob("*.json")]
+    for path in (store / FOLDER).glob("*.json"):
+        path.unlink()
+
+
+def losses(metrics):
+    return [epoch["train/objective"] for epoch in metrics]
+
+
+def test_a_compiled_trial_is_the_trial_but_for_rounding(make_trial, run, store, tmp_path):
+    plain, result = run(make_trial(SHORT), tmp_path / "plain")
+    assert not result.execution.compiled
+    counters.clear()
+    compiled, result = run(make_trial(COMPILED), tmp_path / "compiled")
+    assert result.execution.compiled
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+    # One graph for both epochs: a last batch that is smaller is not compiled.
+    assert counters["stats"]["unique_graphs"] == 1
+    assert list((store / FOLDER / "kernels").glob("*"))
+
+
+def test_a_resumed_trial_equals_a_straight_one_and_finds_its_step_compiled(make_trial, run, tmp_path):
+    trial = make_trial(COMPILED)
+    straight, _ = run(trial, tmp_path / "straight")
+    run(trial, tmp_path / "cut", num_epochs=1)
+    counters.clear()
+    rest, _ = run(trial, tmp_path / "cut")
+    assert rest == straight[1:]
+    found = counters["inductor"]["fxgraph_cache_hit"] + counters["aot_autograd"]["autograd_cache_hit"]
+    assert found
+    assert not counters["inductor"]["fxgraph_cache_miss"]
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A model that looks at its numbers to decide what to do, which torch cannot compile; and has running means."""
+    (tmp_path / "looks.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, *, num_classes):\n"
+        "        super().__init__()\n"
+        "        self.norm = torch.nn.BatchNorm1d(64)\n"
+        "        self.head = torch.nn.Linear(64, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        x = self.norm(x.flatten(1))\n"
+        "        x = x if x.sum().item() > 0 else x + 1\n"
+        "        return self.head(torch.nn.functional.dropout(x, 0.1, self.training))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return {"model": {"kind": "looks:Net", "num_classes": "infer"}}
+
+
+def test_a_step_that_cannot_be_compiled_is_said_to_be(make_trial, run, tmp_path, own):
+    with pytest.raises(
+        TrainingError, match=r"^training\.compile is true, and torch cannot compile the step: "
+    ) as caught:
+        run(make_trial(COMPILED | own), tmp_path / "compiled")
+    assert caught.value.code == "not-compilable"
+    assert "\n" not in caught.value.message
+
+
+def test_auto_goes_on_with_what_cannot_be_compiled(make_trial, run, tmp_path, own, findings, monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "LEAST_TRY_S", 0.0)
+    plain, _ = run(make_trial(SHORT | own), tmp_path / "plain")
+    with caplog.at_level(logging.WARNING):
+        tried, result = run(make_trial(AUTO | own), tmp_path / "auto")
+    assert tried == plain
+    assert result.execution.uncompiled_because.startswith("torch cannot compile the step: ")
+    assert "training goes on with its step as it stands: torch cannot compile the step" in caplog.text
+    assert [found["because"] for found in findings()] == [result.execution.uncompiled_because]
+
+
+def test_a_model_that_changes_itself_is_not_compiled_for_every_step(make_trial, run, tmp_path, monkeypatch):
+    (tmp_path / "counts.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Linear):\n"
+        "    calls = 0\n"
+        "    def __init__(self, *, num_classes): super().__init__(64, num_classes)\n"
+        "    def forward(self, x):\n"
+        "        self.calls += 1\n"
+        "        return super().forward(x.flatten(1)) / self.calls\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = COMPILED | {"model": {"kind": "counts:Net", "num_classes": "infer"}}
+    with pytest.raises(TrainingError, match="changes from step to step what a compiled step takes as given"):
+        run(make_trial(settings), tmp_path / "compiled")
+
+
+def test_auto_leaves_a_short_training_as_it_is(make_trial, run, tmp_path, findings):
+    plain, _ = run(make_trial(SHORT), tmp_path / "plain")
+    auto, result = run(make_trial(AUTO), tmp_path / "auto")
+    assert auto == plain
+    assert not result.execution.compiled
+    assert "too few for a first try" in result.execution.uncompiled_because
+    assert findings() == []
+
+
+def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findings, monkeypatch):
+    monkeypatch.setattr(compiling, "LEAST_TRY_S", 0.0)
+    measured, result = run(make_trial(AUTO), tmp_path / "auto")
+    [found] = findings()
+    assert min(found["plain"], found["compiled"], found["cost"]) > 0
+    assert result.execution.compiled == (found["plain"] >= compiling.LEAST_GAIN * found["compiled"])
+    assert losses(measured) == pytest.approx(losses(run(make_trial(SHORT), tmp_path / "plain")[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("finding", "because"),
+    [
+        (CompileFinding(1.0, 0.5, 2.0), None),
+        (CompileFinding(1.0, 0.5, 200.0), "that takes 200.0 s, and the steps that remain would take 21.0 s less"),
+        (CompileFinding(1.0, 0.99, 0.0), "compiled it takes 990 ms, and 1e+03 ms as it stands"),
+    ],
+    ids=["pays", "costs too much", "gains nothing"],
+)
+def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findings, monkeypatch, finding, because):
+    with monkeypatch.context() as patched:
+        patched.setattr(compiling, "LEAST_TRY_S", 0.0)
+        run(make_trial(AUTO), tmp_path / "first")
+    [path] = (store / FOLDER).glob("*.json")
+    path.write_text(json.dumps(asdict(finding)))
+    found, result = run(make_trial(AUTO), tmp_path / "then")
+    assert result.execution.compiled == (because is None)
+    assert result.execution.uncompiled_because == because
+    # From its first step on.
+    same, _ = run(make_trial(COMPILED if because is None else SHORT), tmp_path / "same")
+    assert found == same
