@@ -1,8 +1,9 @@
 """Steps of K trials as one batched model, against the same steps one after another and by K processes on one core.
 
 `python benchmarks/batching.py [--small] [--rounds N] [--device cuda] [--json FILE]`. All sides take the steps that
-`craftc run` takes, with AdamW, clipping, and dropout where the model has any, on batches of 32 images of `digits`. Times
-are divided by the number of trials that took the step. The processes are pinned to one core and step at the same time.
+`craftc run` takes, with AdamW, clipping, and dropout where the model has any, on batches of 32 images of `digits`.
+Times are divided by the number of trials that took the step. The processes are pinned to one core and step at the same
+time.
 """
 
 import json

@@ -4,10 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 # Two cores, and tests that run beside each other's worker processes: one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A test says the same of the same code at every run, however busy the machine: examples are drawn from the test's own
+# name, and no time is limited. `--hypothesis-profile=search` draws new ones.
+settings.register_profile("usual", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("usual")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -114,7 +114,10 @@ def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVari
     expansion = expand(base, validated, validated.problems + problems)
     problems += untainted(expansion.problems, validated.tainted)
     searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
-    problems += untainted(probe(base, validated, searched, validated.problems + problems), validated.tainted)
+    found = probe(base, validated, searched, validated.problems + problems)
+    # That there is no such path does not stand on the range that it is given.
+    unknown = [problem for problem in found if problem.code == "unknown-factor"]
+    problems += unknown + untainted([p for p in found if p.code != "unknown-factor"], validated.tainted)
     return expansion.variants, problems
 
 

@@ -1,5 +1,6 @@
 """A mistake in a variant to the setting of the ablation that brings it about."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,34 @@ def _cause(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> tup
 
     places = (problem.path, *problem.reads)
     return max(((setting, place) for setting in variant.settings for place in places), key=likeliness)
+
+
+def told_at(placed: Problem) -> Path:
+    """The place by which a problem is told once: what cannot be checked, however many values of a factor meet it; a key
+    that is missing beside what a factor sets, whatever its value."""
+    if placed.severity == "note":
+        return ()
+    if placed.code == "missing-key":
+        return tuple(part for part in placed.path if not isinstance(part, int))
+    return placed.path
+
+
+def lacking(problems: Iterable[Problem]) -> set[Path]:
+    """Where the spec as written may have nothing by mistake that a variant could set something in."""
+    return {problem.path for problem in problems if problem.code in ("missing-key", "empty-value", "wrong-type")}
+
+
+def follows(problem: Problem, variant: Variant, base_tree: dict[str, Any], mistakes: Collection[Path]) -> bool:
+    """Whether a problem is there because of a mistake of the spec as written, in what is around the place that the
+    variant sets, and not because of what it sets there. `mistakes` are the places that `lacking` tells."""
+    if not mistakes or not variant.settings:
+        return False
+    setting, place = _cause(problem, variant, base_tree)
+    around = [bad for bad in mistakes if len(bad) < len(setting.target) and setting.target[: len(bad)] == bad]
+    if problem.code == "unknown-factor":
+        return bool(around)
+    reached = place[: len(setting.target)] == setting.target
+    return not reached and any(place[: len(bad)] == bad for bad in around)
 
 
 def is_changed(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
 from craftc.compiler.component_fields import ComponentField, all_component_places, component_fields
@@ -268,11 +268,12 @@ def schedule_too_long(checked: Checked) -> Iterator[Problem]:
     """The phases of a schedule fit into the training."""
     epochs = checked.spec.training.epochs
     lengths = [phase.args.get("epochs") for phase in checked.spec.training.schedule]
-    total = sum(length for length in lengths if isinstance(length, int))
-    if total > epochs:
-        message = f"the phases take {total} epochs, but training.epochs is {epochs}"
+    totals = list(accumulate(length if isinstance(length, int) else 0 for length in lengths))
+    if totals and totals[-1] > epochs:
+        message = f"the phases take {totals[-1]} epochs, but training.epochs is {epochs}"
         reads = (("training", "epochs"), ("training", "schedule"))
-        yield Problem("schedule-too-long", ("training", "schedule"), message, reads=reads)
+        first_beyond = next(index for index, total in enumerate(totals) if total > epochs)
+        yield Problem("schedule-too-long", ("training", "schedule", first_beyond, "epochs"), message, reads=reads)
 
 
 FIELD_RULES: tuple[Rule, ...] = (

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from craftc.compiler.ablation_size import max_alone, too_large, too_many_rules, too_much
-from craftc.compiler.blame import blame, is_changed
+from craftc.compiler.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
@@ -72,6 +72,7 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     if problem is not None:
         return Expansion((), [problem])
     known = {(problem.code, problem.path, problem.message) for problem in base_problems}
+    absent = lacking(base_problems)
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
@@ -102,11 +103,11 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
             if len(told) > 2 * MAX_TOLD and problem.severity != "error":
                 continue
             inherited = (problem.code, problem.path, problem.message) in known
-            if not (inherited and not is_changed(problem, variant, base.tree)):
+            if inherited and not is_changed(problem, variant, base.tree):
+                continue
+            if not follows(problem, variant, base.tree, absent):
                 placed = blame(problem, variant, base.tree)
-                # What cannot be checked is said once, however many values of a factor meet it.
-                where = () if problem.severity == "note" else placed.path
-                told.setdefault((placed.code, where, problem.message), placed)
+                told.setdefault((placed.code, told_at(placed), problem.message), placed)
         if num_errors > 2 * MAX_TOLD:
             return Expansion((), list(told.values()))
         if source is not None and not filters.leaves_out(variant, source):

@@ -40,9 +40,9 @@ class Filters:
             cost = 1 + len(text) // _CHARACTERS
             self._require[text] = Recalled(partial(self._ask, cost, partial(_answer, text)))
             self._indices.setdefault(text, []).append(index)
+        self._varying: tuple[list[Recalled[tuple[int, ...]]], list[str]] | None = None
         self._is_idle = [True] * len(ablation.exclude)
         self._failed: dict[int, Problem] = {}
-        self._is_new = True
         self._num_recalled = 0
 
     @property
@@ -54,17 +54,21 @@ class Filters:
         """Whether a variant is excluded, or does not meet a requirement."""
         if not (self._exclude or self._require):
             return False
+        exclude, require = self._exclude, list(self._require)
+        if self._varying is not None and isinstance(source, Assembled):
+            exclude, require = self._varying
         excluded = False
-        for matching in self._exclude:
+        for matching in exclude:
             for index in matching(source):
                 self._is_idle[index] = False
                 excluded = True
-        left_out = excluded or not all(self._meets(text, variant, source) for text in self._require)
-        if self._is_new and isinstance(source, Assembled):  # what reads nothing that varies says the same of all
-            self._exclude = [matching for matching in self._exclude if not matching.is_always(())]
-            self._require = {text: answer for text, answer in self._require.items() if not answer.is_always(True)}
-            self._is_new = False
-        num_rules = len(self._exclude) + len(self._require)
+        left_out = excluded or not all(self._meets(text, variant, source) for text in require)
+        if self._varying is None and isinstance(source, Assembled):
+            # What reads nothing that varies says the same of all that are put together of parts.
+            always = {text for text, answer in self._require.items() if answer.is_always(True)}
+            kept = [matching for matching in exclude if not matching.is_always(())]
+            self._varying = kept, [text for text in require if text not in always]
+        num_rules = len(exclude) + len(require)
         self._num_recalled += num_rules if num_rules > FEW else 0
         return left_out
 

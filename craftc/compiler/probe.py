@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from craftc.compiler.ablation_size import max_alone
-from craftc.compiler.blame import blame
+from craftc.compiler.blame import blame, follows, lacking, told_at
 from craftc.compiler.checks import Checked
 from craftc.compiler.expand import RecalledRules, make_parts, resolve_variant
 from craftc.compiler.parts import Parts
@@ -32,9 +32,10 @@ _Point = tuple[str, Path]
 
 @dataclass(frozen=True)
 class _Range:
-    """A range that is looked at, and each of its ends or choices as a setting."""
+    """A range that is looked at, and each of its ends or choices as a setting. `form` is None of a mistaken one, of
+    which the path alone is looked at."""
 
-    form: str
+    form: str | None
     settings: tuple[Setting, ...]
 
     @property
@@ -55,17 +56,17 @@ def probe(base: Checked, validated: Validated, variants: Iterable[Variant], know
     variants, known = list(variants), list(known)
     if num_points * len(variants) > MAX_PROBES:
         return [_too_many(num_points, len(variants), MAX_PROBES)]
-    before = {(problem.code, problem.path, problem.message) for problem in known}
     told: dict[tuple[str, Path, str], Problem] = {}
     # An end that breaks a rule of ranges is not told of a second time.
     mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
     # What is no range is told by another rule.
     fit = [(path, given) for path, given in ranges(base) if (*SPACE, path) not in mistaken and len(given.forms) == 1]
     looked_at = [_range(path, given) for path, given in fit]
+    looked_at += [_no_range(path) for path in _written_paths(base) if path not in dict(fit)]
     searched = [parse_path(path) for path, _ in ranges(base)]
     points = _points(variants, looked_at)
     parts = make_parts(base, validated, tuple(points.values()))
-    errors = _Errors(base, parts, points, before)
+    errors = _Errors(base, parts, points, known)
     is_mistaken = any(problem.severity == "error" for problem in validated.problems)
     most_alone = max_alone(base)
     for variant in variants:
@@ -77,7 +78,7 @@ def probe(base: Checked, validated: Validated, variants: Iterable[Variant], know
                 return [*told.values(), *([] if is_mistaken else [_too_many(num_points, len(variants), most_alone)])]
             others = [target for target in searched if target != found.target]
             for problem in _probe_range(base, variant, found, others, errors):
-                told.setdefault((problem.code, problem.path, problem.message), problem)
+                told.setdefault((problem.code, told_at(problem), problem.message), problem)
     return list(told.values())
 
 
@@ -90,6 +91,18 @@ def _range(path: str, given: ParameterRange) -> _Range:
     ((form, values),) = given.forms.items()
     settings = (Setting(path, _plain(value), (*SPACE, path, form, index)) for index, value in enumerate(values))
     return _Range(form, tuple(settings))
+
+
+def _no_range(path: str) -> _Range:
+    # Whether there is such a path shows whatever the value.
+    return _Range(None, (Setting(path, 0, (*SPACE, path)),))
+
+
+def _written_paths(base: Checked) -> list[str]:
+    """Those of the search, whatever they are given."""
+    search = base.written.get("search")
+    space = search.get("space") if isinstance(search, dict) else None
+    return [path for path in space if isinstance(path, str)] if isinstance(space, dict) else []
 
 
 def _points(variants: Sequence[Variant], looked_at: Sequence[_Range]) -> dict[_Point, Variant]:
@@ -106,10 +119,12 @@ class _Errors:
     """What is wrong with a point that is not wrong with the spec as written."""
 
     def __init__(
-        self, base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], before: set[tuple[Any, ...]]
+        self, base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], known: Sequence[Problem]
     ) -> None:
-        self._base, self._parts, self._points, self._before = base, parts, points, before
+        self._base, self._parts, self._points = base, parts, points
+        self._before = {(problem.code, problem.path, problem.message) for problem in known}
         self._broken = RecalledRules()
+        self._lacking = lacking(known)
         self.num_alone = 0
 
     def __call__(self, variant: Variant, setting: Setting) -> list[Problem]:
@@ -118,7 +133,9 @@ class _Errors:
         self.num_alone += assembled is None
         # Of parts that fit there is nothing else to tell but notes.
         found = resolve_variant(self._base, point)[1] if assembled is None else self._broken(assembled)
-        return [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in self._before]
+        new = [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in self._before]
+        alone = Variant(variant.name, (setting,))
+        return [p for p in new if not follows(p, alone, self._base.tree, self._lacking)]
 
 
 def _probe_range(
@@ -131,6 +148,9 @@ def _probe_range(
     joint: list[list[Problem]] = []
     for setting in looked_at.settings:
         placed = [(p, _place(p, setting, variant, base, looked_at.form)) for p in errors(variant, setting)]
+        if looked_at.form is None:
+            yield from (there for _, there in placed if there.code == "unknown-factor")
+            return
         yield from (there for problem, there in placed if problem.code in _FIELD_CODES)
         joint.append([there for p, there in placed if p.code not in _FIELD_CODES and not _is_mendable(p, others)])
     if all(joint):
@@ -142,7 +162,7 @@ def _is_mendable(problem: Problem, others: list[Path]) -> bool:
     return any(touch(place, other) for place in (problem.path, *problem.reads) for other in others)
 
 
-def _place(problem: Problem, setting: Setting, variant: Variant, base: Checked, form: str) -> Problem:
+def _place(problem: Problem, setting: Setting, variant: Variant, base: Checked, form: str | None) -> Problem:
     placed = blame(problem, Variant(variant.name, (setting,)), base.tree)
     if placed.code == "unknown-factor":
         return replace(placed, path=(*SPACE, setting.path))

@@ -41,16 +41,13 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
 
 
 def is_batchable(config: dict[str, Any]) -> bool:
-    """Whether its keys leave it open how a training's steps are computed, and it has its data in common with others.
-
-    Batches are in full precision, and made where measured times say so. A backbone that the seed draws gives features
-    of its own.
-    """
+    """Whether trainings of such steps may be one batch: their keys leave it open how steps are computed, since batches
+    are in full precision and made where measured times say so, and they are trained on the same data."""
     training, model = config["training"], config["model"]
-    if model["kind"] == FROZEN_BACKBONE and model["weights"] == "random":
-        return False
     lowered = training.get("precision") in ("bf16", "fp16")
-    return not lowered and training.get("compile") is not True and not training.get("deterministic")
+    is_open = not lowered and training.get("compile") is not True and not training.get("deterministic")
+    # The features of a backbone that is drawn by the seed are other data.
+    return is_open and not (model["kind"] == FROZEN_BACKBONE and model["weights"] == "random")
 
 
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:

@@ -354,7 +354,7 @@ def test_no_text_makes_an_exception(text: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_mangled_spec_makes_an_exception(data: st.DataObject) -> None:
     text = (ROOT / "specs" / "vit_ablation.yaml").read_text(encoding="utf-8")
     for _ in range(data.draw(st.integers(1, 4))):

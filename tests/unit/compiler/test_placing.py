@@ -205,7 +205,7 @@ def trials_of(epochs: list[int], num_groups: int) -> tuple[Trial, ...]:
 epochs_of_trials = st.lists(st.one_of(st.integers(1, 5), st.integers(1, 500)), min_size=10, max_size=400)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(epochs_of_trials, st.integers(1, 5), st.integers(1, 20))
 def test_packing_ends_the_last_job_hardly_later(epochs: list[int], num_groups: int, num_slots: int) -> None:
     headline = Headline(split="test", metric="loss", mode="min")
@@ -255,7 +255,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     return spec
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(specs(), st.integers(0, 3))
 def test_a_plan_holds_after_every_pass(spec: dict[str, Any], num_finished: int) -> None:
     catalogue = built_in_catalogue()

@@ -375,6 +375,8 @@ def expected_place(writer: Writer, code: str, path: Path, value: Any, at_key: bo
     """Where the mistake stands: a collection that is not in brackets on one line is told at its key."""
     if code == "missing-key":
         return writer.keys.get(path[:-1], (1, 1))
+    if code == "schedule-too-long":
+        return writer.values[*path, 0, "epochs"]
     if code == "wrong-name" and at_key:
         return writer.keys[*path, "a.b"]
     if isinstance(value, list) and value and (code in LAST_ITEM | FIRST_ITEM or (path[:2] == GRID and not at_key)):

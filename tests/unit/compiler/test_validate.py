@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from craftc.compiler.catalogue import built_in_catalogue
@@ -207,7 +207,7 @@ GARBAGE = [
 
 
 @given(st.data())
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 def test_no_mutated_spec_makes_an_exception_and_none_is_silent(data: st.DataObject) -> None:
     tree = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 4))):

@@ -12,7 +12,7 @@ SHAPES = [(6, 5), (6, 4, 5), (6, 2, 4, 5)]
 numbers = st.floats(-1e3, 1e3, width=32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     kind=st.sampled_from(["per_line", "per_dataset"]),
     train=arrays(np.float32, (5, 3, 4), elements=numbers),

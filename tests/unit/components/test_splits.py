@@ -22,7 +22,7 @@ targets_and_fractions = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(targets_and_fractions)
 def test_every_sample_stands_in_one_split_and_shares_are_fair(
     case: tuple[list[int], dict[str, float], bool, int],

@@ -313,7 +313,7 @@ def places(tree: Any, prefix: tuple[str | int, ...] = ()) -> list[tuple[str | in
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 def test_they_agree_on_specs_with_something_changed(data: st.DataObject) -> None:
     # What a base says of a place is not in the text.
     whole_specs = [path for path in RIGHT if "\nextends:" not in path.read_text(encoding="utf-8")]

@@ -173,7 +173,7 @@ RUNS = st.dictionaries(
 
 
 @given(RUNS, RUNS, st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_other_way_round_it_is_the_reverse(make_run: Any, a: Any, b: Any, anew: bool, renames: bool) -> None:
     one, other = make_run(a), make_run(b)
     if anew:

@@ -77,7 +77,7 @@ WISHES = st.fixed_dictionaries(
 
 
 @given(st.sets(st.sampled_from(IDS)), RUNS, WISHES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_what_a_run_or_spec_names_stays(finished: set[str], runs: Any, asked: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs_dir = Path(folder)
