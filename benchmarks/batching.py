@@ -169,8 +169,8 @@ def main() -> None:
     if options.worker is not None:
         work(options.worker, options.device)
         return
-    sizes, names = (SMALL_SIZES, list(MODELS)[:3]) if options.small else (SIZES, list(MODELS))
-    write(options, "batching", [table(name, sizes, options.rounds, options.device) for name in names])
+    sizes = SMALL_SIZES if options.small else SIZES
+    write(options, "batching", [table(name, sizes, options.rounds, options.device) for name in MODELS])
 
 
 if __name__ == "__main__":
