@@ -156,6 +156,8 @@ class Counted(nn.Module):
 
     module: int
     draws: Draws
+    threshold: Tensor
+    scale: Tensor
     num_channel_axes: int | None = None
     """Of a module that zeroes channels: the axes of a lone sample (C, ...); 0 where there are batches only."""
 

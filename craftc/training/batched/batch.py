@@ -15,6 +15,7 @@ from craftc.training.assemble import Parts
 from craftc.training.batched.optimizer import stack_optimizers
 from craftc.training.batched.stack import Stack, Template
 from craftc.training.batches import DeviceSplit, num_batches
+from craftc.training.draws import Counted, Rate, Run
 from craftc.training.errors import TrainingError, require_finite
 from craftc.training.objective import sum_and_weight
 from craftc.training.random import epoch_order, step_key
@@ -37,6 +38,7 @@ class Batch:
         self.optimizer = stack_optimizers(self.stack)
         norms = [float("inf") if each.clip_grad_norm is None else each.clip_grad_norm for each in parts]
         self._norms_K = None if min(norms) == float("inf") else self._tensor(norms)
+        self._runs: dict[tuple[int, ...], list[Run]] = {}
         self._decays = [0.0 if each.ema_decay is None else each.ema_decay for each in parts]
 
     def _tensor(self, values: Sequence[float]) -> Tensor:
@@ -126,10 +128,28 @@ class Batch:
         return loss_sum, weight_sum
 
     def _drawn(self, steps: Sequence[int], shape: tuple[int, ...]) -> tuple[Tensor, ...]:
-        """The keys of the step, two (K, 1), and the bits for its dropout, once it is known how many."""
+        """The keys of the step, two (K, 1), and the factors of its dropout, once it is known how many."""
         key = self._keys("forward", steps)
         layout = self.template.draws.layout(shape)
-        return key if layout is None else (*key, layout.block(key))
+        if layout is None:
+            return key
+        if shape not in self._runs:
+            self._runs[shape] = layout.runs(self._rates())
+        return *key, layout.factors(key, self._runs[shape])
+
+    def _rates(self) -> dict[int, Rate]:
+        """Of each dropout module, for all trainings; modules of the same rates have the same tensors."""
+        rates: dict[tuple[float, ...], Rate] = {}
+        found: dict[int, Rate] = {}
+        for modules in zip(*(each.model.modules() for each in self.parts), strict=True):
+            counted = [module for module in modules if isinstance(module, Counted)]
+            if counted:
+                same = tuple(module.p for module in counted)
+                # As the bits are, for a comparison of other types takes longer.
+                thresholds = torch.stack([module.threshold for module in counted]).to(torch.int16)
+                scales = torch.stack([module.scale for module in counted])
+                found[counted[0].module] = rates.setdefault(same, (thresholds[:, None], scales[:, None]))
+        return found
 
     def augmented(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
         """The models' inputs: the batches, each by the numbers of its own training and step, or a frozen backbone's

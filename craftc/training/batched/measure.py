@@ -50,7 +50,7 @@ def find_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> 
     fitting = max(1, int(MEMORY_SHARE * _free_bytes(device) / max(training_bytes, 1)))
     steps: dict[int, Callable[[], object]] = {}
     for size in sizes(min(len(parts), fitting), device):
-        steps[size] = _step_of([copy_of(each) for each in parts[:size]], train, batch_size)
+        steps[size] = step_of([copy_of(each) for each in parts[:size]], train, batch_size)
     seconds = dict.fromkeys(steps, float("inf"))
     for _ in range(NUM_ROUNDS):
         for size, step in steps.items():
@@ -58,7 +58,7 @@ def find_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> 
     return BatchFinding(seconds=seconds, training_bytes=training_bytes, most=fitting if fitting < len(parts) else None)
 
 
-def _step_of(parts: Sequence[Parts], train: DeviceSplit, batch_size: int) -> Callable[[], object]:
+def step_of(parts: Sequence[Parts], train: DeviceSplit, batch_size: int) -> Callable[[], object]:
     """What takes a step of these trainings; of one, as it does alone."""
     num_each = min(batch_size, len(train))
     order = torch.arange(num_each * len(parts), device=train.x.device) % len(train)
@@ -101,7 +101,7 @@ def _training_bytes(parts: Parts, train: DeviceSplit, batch_size: int) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        _step_of([copied], train, batch_size)()
+        step_of([copied], train, batch_size)()
     # Weights, gradients, two moments, an average, and the copies of them that a step makes.
     return 8 * num_numbers + 2 * sum(kept.values())
 
