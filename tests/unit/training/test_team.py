@@ -89,7 +89,7 @@ def together(workers, tmp_path):
         store = tmp_path / "rendezvous"
         for queue in tasks[:size]:
             queue.put((size, store, function, arguments))
-        found = sorted((results.get(timeout=60) for _ in range(size)), key=lambda item: item[0])
+        found = sorted((results.get(timeout=300) for _ in range(size)), key=lambda item: item[0])
         store.unlink(missing_ok=True)
         assert raises or not any(error for *_, error in found), found
         return [result for _, result, _ in found]
