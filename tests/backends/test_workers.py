@@ -20,7 +20,7 @@ from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialS
 # What float32 sums in another order may change over a few epochs; measured: at most 2e-7.
 TOLERANCE = 5e-6
 
-TIMEOUT_S = 150.0
+TIMEOUT_S = 600.0
 """By then every run here is over, unless somebody waits for resources that nobody gives back."""
 
 

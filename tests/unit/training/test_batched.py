@@ -169,10 +169,10 @@ FROZEN: dict[str, Any] = {
 HEADS = [{"model": FROZEN | {"head": FROZEN["head"] | {"dropout": rate}}} for rate in (0.0, 0.1, 0.5)]
 CASES |= {
     "models/frozen_backbone": ({"data.augment": []}, HEADS),
-    "own batch norm": ({"model": {"kind": "own_parts:Normed"}, "regularization.ema_decay": 0.9}, [{}, {}, {}]),
-    "own frozen weights": ({"model": {"kind": "own_parts:Frozen"}}, [{}, {}, {}]),
-    "own tied weights": ({"model": {"kind": "own_parts:Tied"}}, [{}, {}, {}]),
-    "own augmentation": ({"data.augment": [{"kind": "own_parts:Noisy"}]}, [{}, {}, {}]),
+    "own batch norm": ({"model": {"kind": "own_batched:Normed"}, "regularization.ema_decay": 0.9}, [{}, {}, {}]),
+    "own frozen weights": ({"model": {"kind": "own_batched:Frozen"}}, [{}, {}, {}]),
+    "own tied weights": ({"model": {"kind": "own_batched:Tied"}}, [{}, {}, {}]),
+    "own augmentation": ({"data.augment": [{"kind": "own_batched:Noisy"}]}, [{}, {}, {}]),
 }
 
 
@@ -180,7 +180,7 @@ CASES |= {
 def open_lanes(
     make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[dict[str, Any], Sequence[dict[str, Any]]], list[Lane]]:
-    (tmp_path / "own_parts.py").write_text(OWN)
+    (tmp_path / "own_batched.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
