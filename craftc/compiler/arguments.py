@@ -82,8 +82,9 @@ def _missing(
 
 def _fill_default(place: ComponentPlace, parameter: Parameter, catalogue: Catalogue) -> list[Problem]:
     """A component that is a default has defaults of its own."""
-    group, value = group_of(parameter.type), place.value[parameter.name]
-    if group is None or not isinstance(value, dict):
+    value = place.value[parameter.name]
+    group = group_of(parameter.type) if isinstance(value, dict) else None
+    if group is None:
         return []
     return check_component(ComponentPlace((*place.path, parameter.name), group, frozenset(), value), catalogue)
 

@@ -76,10 +76,13 @@ def all_component_places(
 
 def _within(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPlace]:
     """The components in the arguments of one."""
-    groups = argument_groups(place, catalogue)
-    for name, value in place.value.items():
-        if name in place.reserved or not isinstance(value, dict | list):
-            continue
+    collections = [
+        (name, value)
+        for name, value in place.value.items()
+        if isinstance(value, dict | list) and name not in place.reserved
+    ]
+    groups = argument_groups(place, catalogue) if collections else {}
+    for name, value in collections:
         if isinstance(value, dict) and name in groups:
             inner = ComponentPlace((*place.path, name), groups[name], frozenset(), value)
             yield inner
