@@ -42,6 +42,7 @@ class Checkpoints(StrEnum):
 @option("--runs", multiple=True, metavar="NAME", help="Remove runs of this name; needs --keep or --older-than.")
 @option("--keep", type=click.IntRange(min=0), metavar="N", help="How many of --runs stay, the latest.")
 @option("--prepared", is_flag=True, help="Remove all prepared data; it is made again.")
+@option("--compiled", is_flag=True, help="Remove compiled steps and what was measured; it is found out again.")
 @option("--older-than", metavar="AGE", help="Of all that, only what was last written so long ago: 12h, 30d, 8w.")
 @option("--specs", type=PATH, multiple=True, help="Specs, or folders of them, whose trials are not orphaned.")
 @option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
@@ -54,6 +55,7 @@ def clean(
     runs: tuple[str, ...],
     keep: int | None,
     prepared: bool,
+    compiled: bool,
     older_than: str | None,
     specs: tuple[Path, ...],
     dry_run: bool,
@@ -75,8 +77,8 @@ def clean(
     from craftc.runtime.read_contents import read_contents
     from craftc.schemas.store_contents import Cleaning
 
-    if older_than is not None and not (orphaned or checkpoints or runs or prepared):
-        _usage("--older-than narrows --orphaned, --checkpoints, --runs or --prepared; name one of them")
+    if older_than is not None and not (orphaned or checkpoints or runs or prepared or compiled):
+        _usage("--older-than narrows --orphaned, --checkpoints, --runs, --prepared or --compiled; name one of them")
     if keep is not None and not runs:
         _usage("--keep says how many of --runs NAME stay; name them")
     if runs and keep is None and older_than is None:
@@ -87,6 +89,7 @@ def clean(
         runs=runs,
         keep=keep or 0,
         prepared=prepared,
+        compiled=compiled,
         changed_before=None if older_than is None else time.time() - _seconds(older_than),
         in_specs=_in_specs(specs, runs_dir),
     )

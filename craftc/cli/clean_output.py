@@ -17,6 +17,7 @@ NOUNS = {
     "last-checkpoint": "last checkpoint",
     "all-checkpoints": "trial's checkpoints",
     "prepared": "prepared data set",
+    "compiled": "folder of compiled steps and measurements",
 }
 
 
@@ -87,6 +88,8 @@ def _remarks(runs_dir: str, contents: Contents) -> list[str]:
     lines = [f"\n{_printable(runs_dir)}: {size_text(contents.size)}"]
     if contents.prepared:
         lines.append(f"prepared data: {contents.prepared}, {size_text(contents.prepared_size)}")
+    if contents.compiled_size:
+        lines.append(f"compiled steps and measurements: {size_text(contents.compiled_size)}")
     if contents.orphaned:
         them = f"{count(len(contents.orphaned), 'trial')}, {size_text(contents.orphaned_trials.size)}"
         lines.append(f"named by no run any more: {them}; craftc clean --orphaned removes them")

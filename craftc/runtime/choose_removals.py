@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from craftc.runtime.disk_usage import File, files_of, freed_size, total_size
-from craftc.runtime.read_contents import CHECKPOINTS, PREPARED, Shelf, checkpoint_files
+from craftc.runtime.read_contents import CHECKPOINTS, COMPILED, PREPARED, Shelf, checkpoint_files
 from craftc.runtime.references import STORE
 from craftc.schemas.store_contents import Removal, RemovalKind, StoredRun
 
@@ -20,13 +20,14 @@ class Wish:
     runs: tuple[str, ...] = ()
     keep: int = 0
     prepared: bool = False
+    compiled: bool = False
     changed_before: float | None = None
     in_specs: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
         """Nothing is to go."""
-        return not (self.orphaned or self.checkpoints or self.runs or self.prepared)
+        return not (self.orphaned or self.checkpoints or self.runs or self.prepared or self.compiled)
 
 
 def choose_removals(shelf: Shelf, wish: Wish) -> list[Removal]:
@@ -42,6 +43,7 @@ def choose_removals(shelf: Shelf, wish: Wish) -> list[Removal]:
         *(_removal(shelf, "trial", f"{STORE}/{trial}", trial) for trial in shelf.trials if trial in orphaned),
         *_checkpoints(shelf, wish, orphaned),
         *_prepared(shelf, wish, orphaned),
+        *_compiled(shelf, wish),
     ]
 
 
@@ -94,6 +96,14 @@ def _prepared(shelf: Shelf, wish: Wish, orphaned: frozenset[str]) -> Iterator[Re
             yield removal
     for path in shelf.torn if wish.prepared else ():
         yield _removal(shelf, "prepared", f"{STORE}/{PREPARED}/{path.name}", path.name.split(".")[1])
+
+
+def _compiled(shelf: Shelf, wish: Wish) -> Iterator[Removal]:
+    for name in COMPILED if wish.compiled else ():
+        removal = _removal(shelf, "compiled", f"{STORE}/{name}", name)
+        changed_at = [file.changed_at for file in _files(shelf, removal)]
+        if changed_at and _is_old(wish, max(changed_at)):
+            yield removal
 
 
 def _removal(shelf: Shelf, kind: RemovalKind, path: str, name: str) -> Removal:

@@ -25,6 +25,8 @@ from craftc.schemas.store_contents import (
 )
 
 PREPARED = "prepared"
+COMPILED = ("compiled", "batching")
+"""Compiled steps, and what was measured of them and of batches; see `compile_finding.py` and `batch_findings.py`."""
 CHECKPOINTS = "checkpoints"
 REMOVING = ".removing-"
 """What is removed gets a name that begins so first: a kill in the middle leaves that, and nothing half there."""
@@ -82,6 +84,7 @@ def read_contents(runs_dir: Path, in_specs: frozenset[str] = frozenset()) -> She
         orphaned=tuple(trial.id for trial in trials.values() if trial.is_orphaned),
         prepared=len(prepared),
         prepared_size=total_size(files_of(store.root / PREPARED)),
+        compiled_size=total_size(file for name in COMPILED for file in files_of(store.root / name)),
         leftovers_size=total_size(file for path in leftovers for file in files_of(path)),
     )
     return Shelf(runs_dir, contents, trials, runs, named, prepared, tuple(_torn(store.root / PREPARED)), leftovers)

@@ -70,6 +70,10 @@ def _remove(path: Path, removal: Removal, store: Store, named: _Named) -> str | 
             if named.a_run_lives:
                 return "a run lives, which may read it"
             return _remove_prepared(path, removal.name)
+        case "compiled":
+            if named.a_run_lives:
+                return "a run lives, which may use it"
+            _remove_whole(path)
         case "trial" | "last-checkpoint" | "all-checkpoints":
             try:
                 with store.lock(removal.name, timeout_s=0):

@@ -16,7 +16,7 @@ TrialState = Literal["finished", "failed", "pruned", "unfinished"]
 RunLife = Literal["running", "ended", "unknown"]
 """`unknown`: its driver is on another machine, and not all of its trials have ended."""
 
-RemovalKind = Literal["leftover", "run", "trial", "last-checkpoint", "all-checkpoints", "prepared"]
+RemovalKind = Literal["leftover", "run", "trial", "last-checkpoint", "all-checkpoints", "prepared", "compiled"]
 """`leftover`: what an interrupted removal left. Of a finished trial's checkpoints either the last or all go."""
 
 
@@ -71,8 +71,8 @@ class ExperimentContents(Frozen):
 class Contents(Frozen):
     """A runs folder. `orphaned` are the ids of the trials that no run and no given spec names.
 
-    `prepared_size` is that of data prepared once for several trials, `leftovers_size` that of what an interrupted
-    removal left; `size` is that of the whole folder.
+    `prepared_size` is that of data prepared once for several trials, `compiled_size` that of compiled steps and of what
+    was measured, `leftovers_size` that of what an interrupted removal left; `size` is that of the whole folder.
     """
 
     size: int
@@ -82,6 +82,7 @@ class Contents(Frozen):
     orphaned: List[str]
     prepared: int = 0
     prepared_size: int = 0
+    compiled_size: int = 0
     leftovers_size: int = 0
 
 

@@ -277,6 +277,25 @@ def test_prepared_data_goes_when_asked_or_when_no_run_names_it(runs_dir: Path, l
     assert [path.name for path in (runs_dir / "store" / "prepared").iterdir() if path.is_dir()] == []
 
 
+def test_compiled_steps_and_measurements_go_when_asked(runs_dir: Path, living: Any) -> None:
+    _, run = runs_of(runs_dir / "tiny")
+    kernel, finding = (runs_dir / "store" / name for name in ("compiled/kernels/a.so", "batching/b.json"))
+    for file in (kernel, finding):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(bytes(1000))
+    assert "compiled steps and measurements: 2.0 KiB" in clean(runs_dir).stdout
+    clean(runs_dir, "--compiled", "--older-than", "1d", "--yes")
+    clean(runs_dir, "--prepared", "--yes")
+    living(run)
+    assert "a run lives" in clean(runs_dir, "--compiled", "--yes").stderr
+    assert kernel.exists()
+    assert finding.exists()
+    (run / "driver.json").unlink()
+    clean(runs_dir, "--compiled", "--yes")
+    assert not kernel.parent.parent.exists()
+    assert not finding.parent.exists()
+
+
 def test_what_a_killed_removal_left_goes_with_the_next(runs_dir: Path) -> None:
     trial = sorted(forget(runs_of(runs_dir / "tiny")[0]))[0]
     folder = runs_dir / "store" / trial
