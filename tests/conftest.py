@@ -1,6 +1,7 @@
 """Options and fixtures that every test may use."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parent.parent
 # Two cores, and tests that run beside each other's worker processes: one thread each.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what runs behind it with Ctrl-C ignored, and so would all be that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A test says the same of the same code at every run, however busy the machine: examples are drawn from the test's own
 # name, and no time is limited. `--hypothesis-profile=search` draws new ones.
