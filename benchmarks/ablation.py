@@ -1,7 +1,7 @@
 """A whole ablation, from Enter to the last result: craftc beside Ray Tune, a Ray ActorPool and a loop written by hand.
 
-`python benchmarks/ablation.py [--small] [--rounds N] [--json FILE]`. Every side is a process of its own that imports,
-starts Ray, trains the same trials (same data, model, epochs, and metrics in every epoch) and ends; they run in turn.
+`python benchmarks/ablation.py [--small] [--only 16] [--rounds N] [--json FILE]`. Every side is a process of its own that
+imports, starts Ray, trains the same trials (same data, model, epochs, and metrics in every epoch) and ends; they run in turn.
 craftc alone writes what a run can go on from, weights, and a report. craftc's gain is split by leaving out passes one
 after another (benchmarks/without.py).
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 from processes import timed_process
 from runs import craftc_run
-from side_by_side import Numbers, Side, Table, compare, fix_threads, read_options, render, write
+from side_by_side import Numbers, Side, Table, argument_parser, compare, fix_threads, render, with_rounds, write
 from without import unfolded
 
 HERE = Path(__file__).parent
@@ -158,10 +158,12 @@ def _listed(reached: dict[str, float]) -> str:
 
 def main() -> None:
     """Start-up, 16 trials, and, unless it is to be small, 64 trials."""
-    options = read_options(__doc__, rounds=3, small_rounds=1)
+    parser = argument_parser(__doc__)
+    parser.add_argument("--only", type=int, nargs="+", default=[1, 16, 64], help="ablations of so many trials alone")
+    options = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
     fix_threads(options.threads)
     sizes = [(1, 2), (16, 4)] if options.small else [(1, 2), (16, 20), (64, 20)]
-    write(options, "ablation", [measured(*size, options) for size in sizes])
+    write(options, "ablation", [measured(*size, options) for size in sizes if size[0] in options.only])
 
 
 if __name__ == "__main__":

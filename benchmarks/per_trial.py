@@ -1,6 +1,6 @@
 """What a trial costs beside its training: craftc beside Ray Tune in three ways and a Ray ActorPool, all by hand.
 
-`python benchmarks/per_trial.py [--small] [--rounds N] [--json FILE]`. Each side is a process that trains many trials
+`python benchmarks/per_trial.py [--small] [--quick] [--rounds N] [--json FILE]`. Each side is a process that trains many trials
 and one that trains few; the difference, shared out, is what one more trial takes, without imports and Ray's start.
 Trials with next to nothing to train, softmax regression for one epoch of two steps, and short ones. They run on all
 CPUs of the machine; craftc alone writes what a trial can go on from, its weights, and a report.
@@ -15,7 +15,7 @@ from typing import Any
 
 from ablation import SPEC, by_hand, trials_as_written
 from runs import craftc_run
-from side_by_side import Numbers, Side, Table, compare, fix_threads, read_options, write
+from side_by_side import Numbers, Side, Table, argument_parser, compare, fix_threads, with_rounds, write
 
 NULL: dict[str, Any] = {
     **SPEC,
@@ -31,6 +31,7 @@ NULL: dict[str, Any] = {
 }
 SHORT: dict[str, Any] = {**SPEC, "name": "short", "training": {**SPEC["training"], "epochs": 2}}
 FEW = 4
+SLOW = ("Tune function", "TorchTrainer in Tune")
 TRAINER = (2, 6)
 """Few and many of TorchTrainers, of which each takes seconds."""
 
@@ -70,14 +71,20 @@ def measured(title: str, base: dict[str, Any], num_trials: int, options: Namespa
         "TorchTrainer in Tune": "torch-trainer",
         "craftc": "craftc",
     }
+    left_out = dict.fromkeys(SLOW, "takes a second or more a trial, and --quick was given") if options.quick else {}
+    hows = {name: how for name, how in hows.items() if name not in left_out}
     sides: dict[str, Side] = {name: partial(per_trial, how, base, num_trials) for name, how in hows.items()}
     facts = {"few, many": f"{FEW} and {num_trials} trials; of TorchTrainer {TRAINER[0]} and {TRAINER[1]}"}
-    return compare(title, "Tune, actors reused", sides, rounds=options.rounds, warm_up=0, facts=facts)
+    return compare(
+        title, "Tune, actors reused", sides, rounds=options.rounds, warm_up=0, left_out=left_out, facts=facts
+    )
 
 
 def main() -> None:
     """Both tables."""
-    options = read_options(__doc__, rounds=3, small_rounds=1)
+    parser = argument_parser(__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"leave out {' and '.join(SLOW)}")
+    options = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
     fix_threads(options.threads)
     sizes = (24, 12) if options.small else (200, 64)
     tables = [
