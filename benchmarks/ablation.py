@@ -1,8 +1,8 @@
 """A whole ablation, from Enter to the last result: craftc beside Ray Tune, a Ray ActorPool and a loop written by hand.
 
-`python benchmarks/ablation.py [--small] [--only 16] [--rounds N] [--json FILE]`. Every side is a process of its own that
-imports, starts Ray, trains the same trials (same data, model, epochs, and metrics in every epoch) and ends; they run in turn.
-craftc alone writes what a run can go on from, weights, and a report. craftc's gain is split by leaving out passes one
+`python benchmarks/ablation.py [--small] [--only 16] [--rounds N] [--json FILE]`. Every side is a process of its own
+that imports, starts Ray, trains the same trials (same data, model, epochs, and metrics in every epoch) and ends; they
+run in turn. craftc alone writes what a run can go on from, weights, and a report. craftc's gain is split by leaving out passes one
 after another (benchmarks/without.py).
 """
 

@@ -1,7 +1,7 @@
 """What a trial costs beside its training: craftc beside Ray Tune in three ways and a Ray ActorPool, all by hand.
 
-`python benchmarks/per_trial.py [--small] [--quick] [--rounds N] [--json FILE]`. Each side is a process that trains many trials
-and one that trains few; the difference, shared out, is what one more trial takes, without imports and Ray's start.
+`python benchmarks/per_trial.py [--small] [--quick] [--rounds N] [--json FILE]`. Each side is a process that trains many
+trials and one that trains few; the difference, shared out, is what one more trial takes, without imports and Ray's start.
 Trials with next to nothing to train, softmax regression for one epoch of two steps, and short ones. They run on all
 CPUs of the machine; craftc alone writes what a trial can go on from, its weights, and a report.
 """
@@ -75,9 +75,8 @@ def measured(title: str, base: dict[str, Any], num_trials: int, options: Namespa
     hows = {name: how for name, how in hows.items() if name not in left_out}
     sides: dict[str, Side] = {name: partial(per_trial, how, base, num_trials) for name, how in hows.items()}
     facts = {"few, many": f"{FEW} and {num_trials} trials; of TorchTrainer {TRAINER[0]} and {TRAINER[1]}"}
-    return compare(
-        title, "Tune, actors reused", sides, rounds=options.rounds, warm_up=0, left_out=left_out, facts=facts
-    )
+    base_side, rounds = "Tune, actors reused", options.rounds
+    return compare(title, base_side, sides, rounds=rounds, warm_up=0, left_out=left_out, facts=facts)
 
 
 def main() -> None:
