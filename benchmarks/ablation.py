@@ -2,8 +2,8 @@
 
 `python benchmarks/ablation.py [--small] [--only 16] [--rounds N] [--json FILE]`. Every side is a process of its own
 that imports, starts Ray, trains the same trials (same data, model, epochs, and metrics in every epoch) and ends; they
-run in turn. craftc alone writes what a run can go on from, weights, and a report. craftc's gain is split by leaving out passes one
-after another (benchmarks/without.py).
+run in turn. craftc alone writes what a run can go on from, weights, and a report. craftc's gain is split by leaving
+out passes one after another (benchmarks/without.py).
 """
 
 import json
