@@ -2,8 +2,8 @@
 
 `python benchmarks/per_trial.py [--small] [--quick] [--rounds N] [--json FILE]`. Each side is a process that trains many
 trials and one that trains few; the difference, shared out, is what one more trial takes, without imports and Ray's
-start. Trials with next to nothing to train, softmax regression for one epoch of two steps, and short ones. They run on all
-CPUs of the machine; craftc alone writes what a trial can go on from, its weights, and a report.
+start. Trials with next to nothing to train, softmax regression for one epoch of two steps, and short ones. They run
+on all CPUs of the machine; craftc alone writes what a trial can go on from, its weights, and a report.
 """
 
 import json
