@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 
-class Perplexity(Metric):
-    """Exponential of the mean cross entropy: among how many equally probable classes, or tokens, a model wavers."""
+class _CrossEntropy(Metric):
+    """The sum over all predictions so far, in nats, and their number."""
 
     mode = "min"
     higher_is_better = False
@@ -24,56 +24,40 @@ class Perplexity(Metric):
     def __init__(self, num_classes: int, /) -> None:
         super().__init__()
         self.num_classes = num_classes
-        _add_sums(self)
+        # In float64, because float32 stops counting at 16 million predictions.
+        for name in ("nats", "num_predictions"):
+            self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
+        """Take in logits (M, C) and class numbers, or those of the right tokens, (M,)."""
+        self.nats += _nats(logits_MC, targets_M)
+        self.num_predictions += len(targets_M)
+
+
+class Perplexity(_CrossEntropy):
+    """Exponential of the mean cross entropy: among how many equally probable classes, or tokens, a model wavers."""
 
     @property
     def identity(self) -> str:
         """All that defines this number, in words."""
         return f"exponential of the mean cross entropy over {self.num_classes} classes, each prediction weighing 1"
 
-    def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
-        """Take in logits (M, C) and class numbers (M,)."""
-        self.nats += _nats(logits_MC, targets_M)
-        self.num_predictions += len(targets_M)
-
     def compute(self) -> Tensor:
         """A scalar from 1."""
         return (self.nats / self.num_predictions).exp()
 
 
-class BitsPerCharacter(Metric):
+class BitsPerCharacter(_CrossEntropy):
     """Mean cross entropy in bits, of text whose tokens are characters: what coding one takes (Shannon 1951)."""
-
-    mode = "min"
-    higher_is_better = False
-    full_state_update = False
-    nats: Tensor
-    num_predictions: Tensor
-
-    def __init__(self, num_classes: int, /) -> None:
-        super().__init__()
-        self.num_classes = num_classes
-        _add_sums(self)
 
     @property
     def identity(self) -> str:
         """All that defines this number, in words."""
         return f"mean cross entropy in bits per character, {self.num_classes} characters, each prediction weighing 1"
 
-    def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
-        """Take in logits (M, C) and the numbers of the right tokens (M,)."""
-        self.nats += _nats(logits_MC, targets_M)
-        self.num_predictions += len(targets_M)
-
     def compute(self) -> Tensor:
         """A scalar from 0."""
         return self.nats / self.num_predictions / math.log(2)
-
-
-def _add_sums(metric: Metric) -> None:
-    # In float64, because float32 stops counting at 16 million predictions.
-    metric.add_state("nats", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-    metric.add_state("num_predictions", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
 
 def _nats(logits_MC: Tensor, targets_M: Tensor) -> Tensor:
