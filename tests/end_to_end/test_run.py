@@ -34,9 +34,9 @@ ablation:
 BACKENDS = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
 
 
-def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]") -> Path:
+def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]", more: str = "") -> Path:
     path = folder / "tiny.yaml"
-    path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs))
+    path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs) + more)
     return path
 
 
@@ -178,7 +178,8 @@ def test_editing_one_value_trains_only_what_is_new(after_first: Callable[[str], 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_nan_fails_its_trial_alone(tmp_path: Path, backend: str) -> None:
-    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
+    # One worker process is enough to see it, and a second would import torch as well.
+    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]", more="resources: {max_concurrent: 1}\n")
     result = craftc(tmp_path, "run", str(spec), "--backend", backend)
     assert result.returncode == 3
     assert "lr=1e30 seed 0: failed: the training loss became nan in epoch" in result.stderr
