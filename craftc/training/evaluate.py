@@ -19,7 +19,6 @@ from craftc.training.named import named
 from craftc.training.objective import predictions, sum_and_weight
 from craftc.training.random import key, seed_everything
 
-
 Predictor = Callable[[Tensor], Tensor]
 """The logits of a batch of inputs."""
 

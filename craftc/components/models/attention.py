@@ -97,7 +97,8 @@ def _by_samples(q: Tensor, k: Tensor, v: Tensor, *, causal: bool) -> Tensor:
     mixed_NTDM = weights_NTTM[:, :, 0, None] * v_NTDM[:, None, 0]
     for token in range(1, v_NTDM.shape[1]):
         mixed_NTDM.addcmul_(weights_NTTM[:, :, token, None], v_NTDM[:, None, token])
-    return mixed_NTDM.unflatten(3, samples).movedim((0, 1, 2), (-3, -2, -1))
+    mixed = mixed_NTDM.view(*mixed_NTDM.shape[:3], *samples)
+    return mixed.movedim((0, 1, 2), (-3, -2, -1))
 
 
 def _softmax(scores: Tensor) -> Tensor:
