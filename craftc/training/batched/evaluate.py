@@ -71,8 +71,7 @@ class Evaluator:
             return None
         try:
             if not self._is_tried:
-                try_evaluation(batch, rows[:2], x_N)
-                self._is_tried = True
+                self._is_tried = try_evaluation(batch, rows[:2], x_N)
             return logits_of(batch, rows, x_N)
         except Exception as error:
             self.because = str(error)
@@ -81,8 +80,9 @@ class Evaluator:
 
 
 @torch.inference_mode()
-def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> None:
-    """Run the models of `rows` alone and as one, and compare. Raises UnbatchableError."""
+def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> bool:
+    """Run the models of `rows` alone and as one, and compare; whether there were numbers to compare. Raises
+    UnbatchableError."""
     with refused(batch):
         together = logits_of(batch, rows, x_N)
     for k, ours in zip(rows, together, strict=True):
@@ -93,6 +93,7 @@ def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> None:
         tolerance = LOSS_TOLERANCE[batch.stack.weights.dtype] * float(theirs.abs().nan_to_num(0.0).max())
         if not torch.allclose(ours, theirs, rtol=0.0, atol=tolerance, equal_nan=True):
             raise UnbatchableError("model: as one of several its logits are others")
+    return bool(together.isfinite().all())
 
 
 @torch.inference_mode()
