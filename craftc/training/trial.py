@@ -121,7 +121,7 @@ def lay_ground(
     if on.type == "cuda":
         _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
+    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
     train = splits["train"]
     if data.augmented is not None:
         train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]
