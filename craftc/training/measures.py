@@ -6,7 +6,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own, short_name
@@ -79,7 +78,8 @@ def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device) -
         message = f"metric {setting['kind']} gave {described(metric)}; expected reset, update and compute"
         raise TrainingError("metrics-not-buildable", message)
     for module in metric.modules() if isinstance(metric, nn.Module) else ():
-        if isinstance(module, Metric):
+        # A metric of torchmetrics, which is not imported for the question.
+        if hasattr(module, "sync_on_compute"):
             # Each worker of a team measures all samples, so there is nothing to add up over workers.
             module.sync_on_compute = False
     return metric

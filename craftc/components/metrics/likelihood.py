@@ -1,23 +1,20 @@
 """Logits and targets, batch by batch -> a number that says how probable the targets were.
 
-Each metric is a torchmetrics metric: `update(logits (M, C), targets (M,))`, `compute()`. It measures the model alone:
-unlike the loss, it knows neither class weights nor label smoothing.
+Each metric has the methods of torchmetrics': `update(logits (M, C), targets (M,))`, `compute()`, `reset()`. It measures
+the model alone: unlike the loss, it knows neither class weights nor label smoothing.
 """
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import Metric
 
 
-class _CrossEntropy(Metric):
+class _CrossEntropy(nn.Module):
     """The sum over all predictions so far, in nats, and their number."""
 
     mode = "min"
-    higher_is_better = False
-    full_state_update = False
     nats: Tensor
     num_predictions: Tensor
 
@@ -26,12 +23,16 @@ class _CrossEntropy(Metric):
         self.num_classes = num_classes
         # In float64, because float32 stops counting at 16 million predictions.
         for name in ("nats", "num_predictions"):
-            self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+            self.register_buffer(name, torch.zeros((), dtype=torch.float64), persistent=False)
+
+    def reset(self) -> None:
+        """Forget every prediction."""
+        self.nats, self.num_predictions = torch.zeros_like(self.nats), torch.zeros_like(self.num_predictions)
 
     def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
         """Take in logits (M, C) and class numbers, or those of the right tokens, (M,)."""
-        self.nats += _nats(logits_MC, targets_M)
-        self.num_predictions += len(targets_M)
+        self.nats = self.nats + _nats(logits_MC, targets_M)
+        self.num_predictions = self.num_predictions + len(targets_M)
 
 
 class Perplexity(_CrossEntropy):
