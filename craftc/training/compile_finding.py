@@ -24,12 +24,19 @@ KERNELS = "kernels"
 @dataclass(frozen=True)
 class CompileFinding:
     """Seconds of a step as it stands and compiled, and of compiling it, the last time that this was done; or `because`
-    of what it cannot be compiled."""
+    of what it cannot be compiled. `num_left`: steps that were taken as they stand since then, or since the first of
+    such trials, only because they were too few."""
 
     plain: float = 0.0
     compiled: float = 0.0
     cost: float = 0.0
     because: str | None = None
+    num_left: int = 0
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether more is known than how long a step takes as it stands."""
+        return self.because is not None or self.compiled > 0
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ T = TypeVar("T")
 NUM_WARM, NUM_TIMED = 2, 9
 """Steps before and of a measurement, all of them steps of the training."""
 LEAST_TRY_S = 300.0
-"""Seconds of steps that must remain for a first try: it takes up to 40 s, and a step then takes 0.4 to 0.8 of what it
-took."""
+"""Seconds of steps that must be expected for a first try: it takes up to 40 s, and a step then takes 0.4 to 0.8 of what
+it took. What trials like this one took before is expected again: many short ones are tried as one long one is."""
 LEAST_REPAID = 1.5
-"""How many times its cost a compilation must save by what was measured before."""
+"""How many times its cost a compilation must save by what was measured before, on the steps that are expected."""
 LEAST_GAIN = 1.05
 """How many times as long a step must take as it stands."""
 
@@ -62,6 +62,7 @@ class Compilation:
         self._plain: list[float] = []
         self._compiled: list[float] = []
         self._cost = 0.0
+        self._num_left = 0
         self.is_settled = self._wanted is False
         """Whether nothing is left to find out: steps need not go through `take` then."""
         self.is_compiled = False
@@ -86,11 +87,12 @@ class Compilation:
                 return take_step()
         taken = self._timed(self._plain, take_step)
         if len(self._plain) == NUM_WARM + NUM_TIMED:
-            remaining_s = (self._num_steps - step) * _seconds(self._plain)
-            if remaining_s < LEAST_TRY_S:
-                self._settle(f"the steps that remain take {remaining_s:.0f} s, too few for a first try")
-            else:
+            finding = CompileFinding(_seconds(self._plain), num_left=self._num_left)
+            reason = _too_few(finding, self._num_steps - step)
+            if reason is None:
                 self._try(step, x_B, y_B)
+            else:
+                self._leave(finding, self._num_steps - step, reason)
         return taken
 
     def _begin(self, step: int, x_B: Tensor, y_B: Tensor) -> None:
@@ -99,13 +101,15 @@ class Compilation:
         if self._wanted is True:
             self._try(step, x_B, y_B)
             self.is_settled = True
-        elif found is not None:
-            reason = _speaks_against(found, self._num_steps - step)
-            if reason is not None:
-                self._settle(reason)
-            elif self._try(step, x_B, y_B):
-                self._keep(replace(found, cost=self._cost))
-                self.is_settled = True
+        elif found is not None and not found.is_tried:
+            self._num_left = found.num_left
+        elif found is not None and (reason := found.because or _no_gain(found)) is not None:
+            self._settle(reason)
+        elif found is not None and (reason := _too_dear(found, self._num_steps - step)) is not None:
+            self._leave(found, self._num_steps - step, reason)
+        elif found is not None and self._try(step, x_B, y_B):
+            self._keep(replace(found, cost=self._cost, num_left=0))
+            self.is_settled = True
 
     def _try(self, step: int, x_B: Tensor, y_B: Tensor) -> bool:
         start = time.perf_counter()
@@ -131,6 +135,11 @@ class Compilation:
         finding = CompileFinding(_seconds(self._plain), _seconds(self._compiled), self._cost)
         self._keep(finding)
         self._settle(_no_gain(finding))
+
+    def _leave(self, finding: CompileFinding, num_steps: int, reason: str) -> None:
+        """Take the steps that remain as they stand, and have the next trial like this one know of them."""
+        self._keep(replace(finding, num_left=finding.num_left + num_steps))
+        self._settle(reason)
 
     def _settle(self, reason: str | None) -> None:
         """Decided: compiled, or because of the reason not."""
@@ -177,10 +186,20 @@ def _no_gain(finding: CompileFinding) -> str | None:
     return f"compiled it takes {finding.compiled * 1e3:.3g} ms, and {finding.plain * 1e3:.3g} ms as it stands"
 
 
-def _speaks_against(finding: CompileFinding, num_steps: int) -> str | None:
-    """Why so many steps are not to be compiled."""
-    reason = finding.because or _no_gain(finding)
-    saved = num_steps * (finding.plain - finding.compiled)
-    if reason is None and saved < LEAST_REPAID * finding.cost:
-        reason = f"that takes {finding.cost:.1f} s, and the steps that remain would take {saved:.1f} s less"
-    return reason
+def _too_few(finding: CompileFinding, num_steps: int) -> str | None:
+    """Why so many steps, and those that were left before, are no reason for a first try."""
+    remaining_s, left_s = num_steps * finding.plain, finding.num_left * finding.plain
+    if remaining_s + left_s >= LEAST_TRY_S:
+        return None
+    before = f", after {left_s:.0f} s of trials like it" if finding.num_left else ""
+    return f"the steps that remain take {remaining_s:.0f} s{before}: too few for a first try"
+
+
+def _too_dear(finding: CompileFinding, num_steps: int) -> str | None:
+    """Why so many steps, and those that were left before, do not repay what compiling took the last time."""
+    gain = finding.plain - finding.compiled
+    saved, missed = num_steps * gain, finding.num_left * gain
+    if saved + missed >= LEAST_REPAID * finding.cost:
+        return None
+    before = f", after {missed:.1f} s of trials like it" if finding.num_left else ""
+    return f"that takes {finding.cost:.1f} s, and the steps that remain would take {saved:.1f} s less{before}"

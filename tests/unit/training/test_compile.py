@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from dataclasses import asdict
 
@@ -144,7 +145,23 @@ def test_auto_leaves_a_short_training_as_it_is(make_trial, run, tmp_path, findin
     assert auto == plain
     assert not result.execution.compiled
     assert "too few for a first try" in result.execution.uncompiled_because
-    assert findings() == []
+    # What is left is counted behind the steps that were measured.
+    [found] = findings()
+    assert 0 < found["num_left"] < 2 * 21
+    assert not found["compiled"]
+
+
+def test_many_short_trainings_are_tried_as_a_long_one_is(make_trial, run, store, tmp_path, findings):
+    run(make_trial(AUTO, seed=1), tmp_path / "first")
+    _, result = run(make_trial(AUTO, seed=2), tmp_path / "second")
+    assert "s of trials like it: too few" in result.execution.uncompiled_because
+    [path] = (store / FOLDER).glob("*.json")
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps(found | {"num_left": math.ceil(compiling.LEAST_TRY_S / found["plain"])}))
+    run(make_trial(AUTO, seed=3), tmp_path / "third")
+    [found] = findings()
+    assert found["compiled"] > 0
+    assert found["num_left"] == 0
 
 
 def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findings, monkeypatch):
@@ -161,9 +178,14 @@ def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findin
     [
         (CompileFinding(1.0, 0.5, 2.0), None),
         (CompileFinding(1.0, 0.5, 200.0), "that takes 200.0 s, and the steps that remain would take 21.0 s less"),
+        (CompileFinding(1.0, 0.5, 200.0, num_left=800), None),
+        (
+            CompileFinding(1.0, 0.5, 200.0, num_left=60),
+            "that takes 200.0 s, and the steps that remain would take 21.0 s less, after 30.0 s of trials like it",
+        ),
         (CompileFinding(1.0, 0.99, 0.0), "compiled it takes 990 ms, and 1e+03 ms as it stands"),
     ],
-    ids=["pays", "costs too much", "gains nothing"],
+    ids=["pays", "costs too much", "has long been left", "has not been left long", "gains nothing"],
 )
 def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findings, monkeypatch, finding, because):
     with monkeypatch.context() as patched:
@@ -174,6 +196,8 @@ def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findin
     found, result = run(make_trial(AUTO), tmp_path / "then")
     assert result.execution.compiled == (because is None)
     assert result.execution.uncompiled_because == because
+    dear = because is not None and because.startswith("that takes")
+    assert [left["num_left"] for left in findings()] == [finding.num_left + 42 if dear else 0]
     # From its first step on.
     same, _ = run(make_trial(COMPILED if because is None else SHORT), tmp_path / "same")
     assert found == same
