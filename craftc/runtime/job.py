@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 ALONE = Execution()
 
-SHORT_S = 0.2
-"""How long what short trials write may wait for what follows."""
-
 Decide = Callable[[EpochRecord], bool]
 """Asked after each epoch of a trial, in order: whether to go on."""
 
@@ -45,22 +42,28 @@ def go_on(record: EpochRecord) -> bool:
 
 
 def run_job(
-    trials: Sequence[Trial], *, store: Store, device: str, cpus: int, decide: Decide = go_on
+    trials: Sequence[Trial],
+    *,
+    store: Store,
+    device: str,
+    cpus: int,
+    decide: Decide = go_on,
+    delay_s: float = 0.0,
 ) -> Iterator[Event]:
     """Train what the store does not hold yet on `device` ("cpu", "cuda", "cuda:1") with `cpus` torch threads.
 
     One trial after another, but for those that share a training: they are trained together, and told of each in its own
     events. Nobody decides on those. Trainings of one group are trained as one batch where that is faster.
 
-    Whatever an event tells is in the store before the event is yielded; where nobody decides, the files of short trials
-    go to the disk together, and their events wait for that. A trial that fails is told as TrialFailed and the next one
-    goes on. KeyboardInterrupt, SystemExit and closing the iterator pass through; the interrupted
-    trial goes on from its last epoch when it is run again.
+    Whatever an event tells is in the store before the event is yielded. Where nobody decides, files may wait `delay_s`
+    for those of the next epochs and of trials that take as long, to be flushed to the disk with them; their events then
+    wait, too. A trial that fails is told as TrialFailed and the next one goes on. KeyboardInterrupt, SystemExit and
+    closing the iterator pass through; the interrupted trial goes on from its last epoch when it is run again.
 
     A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
     a finished trial too: what the store holds makes a job faster and never different.
     """
-    outbox = Outbox(SHORT_S if decide is go_on else 0.0)
+    outbox = Outbox(delay_s if decide is go_on else 0.0)
     held: list[Event] = []
     try:
         for event in _job_events(trials, store, device, cpus, decide, outbox):

@@ -35,9 +35,7 @@ class RayBackend:
     dies is begun once more with its unfinished trials; if that dies too, they are TrialFailed with code `worker-died`.
     """
 
-    def __init__(
-        self, address: str | None = None, *, scratch: Path | None = None, log: Path | None = None
-    ) -> None:
+    def __init__(self, address: str | None = None, *, scratch: Path | None = None, log: Path | None = None) -> None:
         """`scratch`: a folder that every machine of the cluster sees, for Tune's own files; by default the store.
         `log`: where the workers of a private Ray append what they print; by default it comes out of this process."""
         self._address = address

@@ -12,7 +12,7 @@ VARIABLES = {
     # The raylet tries once, and then again after this long, to reach a server that it is just starting: a second.
     "RAY_raylet_client_connect_timeout_milliseconds": "50",
     "RAY_raylet_client_num_connect_attempts": "200",
-    # Workers that wait for the first jobs end after a second, as soon as the CPUs are reserved for those, and others are
+    # Workers that wait for the first jobs would end after a second, when the CPUs are reserved for those, and others be
     # started in their place.
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
     # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.

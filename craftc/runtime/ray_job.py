@@ -39,8 +39,8 @@ class JobSetting:
     """What all jobs of a run are given.
 
     `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
-    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`: the
-    file to which its process appends what it prints; None where Ray passes that on.
+    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`:
+    the file to which its process appends what it prints; None where Ray passes that on.
     """
 
     store: str
@@ -96,7 +96,8 @@ class RayJob(tune.Trainable):
 
 def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
     if resources.workers == 1:
-        return partial(run_job, store=store, device=pick_device(resources.gpu), cpus=resources.cpu)
+        device = pick_device(resources.gpu)
+        return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
     # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
     from craftc.runtime.ray_team import team_events
 

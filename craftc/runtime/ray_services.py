@@ -65,7 +65,9 @@ def _without_agents(start: Callable[..., Any]) -> Callable[..., Any]:
             options = dict(option.split("=", 1) for option in command if "=" in option)
             for name in PORTS:
                 file = getattr(_raylet, f"{name}_PORT_NAME")
-                _raylet.persist_port(options["--session_dir"], options["--node_id"], file, UNUSED_PORT)
+                _raylet.persist_port(  # type: ignore[attr-defined]
+                    options["--session_dir"], options["--node_id"], file, UNUSED_PORT
+                )
             command = [_with_idle_agent(option) for option in command]
         return start(command, process_type, *args, **kwargs)
 

@@ -36,7 +36,7 @@ def output_to(log: Path) -> Iterator[Terminal]:
 
 
 def print_to(log: Path) -> None:
-    """Append everything written to file descriptors 1 and 2 to `log` from now on, by this process and what it starts."""
+    """Append to `log` from now on what this process, and what it starts, writes to file descriptors 1 and 2."""
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
         _flush(stream)

@@ -1,6 +1,5 @@
 """The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

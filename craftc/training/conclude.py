@@ -16,7 +16,6 @@ from craftc.training.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.member import TRAINED, Member
 from craftc.training.share_out import TEST
 
-
 _LATEST_OF_NOTHING: list[tuple[NDArray[Any], tuple[object, ...], Metrics]] = []
 """What the predictor that knows class frequencies alone came to, with those frequencies and what was measured: the
 trials of a job mostly have the same, and of a short trial it is a tenth."""

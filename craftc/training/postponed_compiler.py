@@ -1,7 +1,7 @@
 """torch's compiler frontend, `torch._dynamo`, imported by whoever needs it and not by every optimizer.
 
-torch's optimizers import it at each step and in four methods, for two calls that do nothing unless something is compiled
-just then: 1 to 1.5 s of CPU time in every process that trains.
+torch's optimizers import it at each step and in four methods, for two calls that do nothing unless something is being
+compiled just then: 1 to 1.5 s of CPU time in every process that trains.
 """
 
 import functools
@@ -21,8 +21,11 @@ NAME = "torch._dynamo"
 def postpone_compiler() -> None:
     """Have `import torch._dynamo` give a stand-in, which becomes the real one when anything else is asked of it. Where
     it is imported already, or this torch has none, nothing is done."""
-    if NAME not in sys.modules and importlib.util.find_spec(NAME) is not None:
+    spec = None if NAME in sys.modules else importlib.util.find_spec(NAME)
+    if spec is not None:
         stand_in = _Postponed(NAME)
+        # Who looks through all modules asks for it, as `inspect` does.
+        stand_in.__dict__["__file__"] = spec.origin
         sys.modules[NAME] = stand_in
         setattr(torch, "_dynamo", stand_in)  # noqa: B010 (declared as a module of its own)
 
@@ -35,11 +38,8 @@ class _Postponed(ModuleType):
         """Only means something to code that is being compiled."""
 
     @staticmethod
-    def disable(
-        fn: Callable[..., Any] | None = None, recursive: bool = True, *, reason: str | None = None, wrapping: bool = True
-    ) -> Callable[..., Any]:
+    def disable(fn: Callable[..., Any] | None = None, recursive: bool = True, **told: Any) -> Callable[..., Any]:
         """`fn`, which is not to be compiled: as it is until there is a compiler, which is then told."""
-        told = {"reason": reason, "wrapping": wrapping}
         if fn is None:
             return functools.partial(_Postponed.disable, recursive=recursive, **told)
 

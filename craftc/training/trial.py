@@ -42,8 +42,8 @@ def train_trial(
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
-    the `outbox`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number of threads, a resumed trial
-    equals a straight one bit by bit. Raises DataError and TrainingError.
+    the `outbox`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number of
+    threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
