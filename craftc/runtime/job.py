@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
@@ -77,6 +77,8 @@ def run_job(
             held = _lost(held, {trial.id: trial for trial in trials}, error)
         yield from held
     finally:
+        # What is trained is kept, whoever ended this.
+        _try_to_put(outbox)
         outbox.drop()
 
 
@@ -84,10 +86,12 @@ def _job_events(
     trials: Sequence[Trial], store: Store, device: str, cpus: int, decide: Decide, outbox: Outbox
 ) -> Iterator[Event]:
     """What happens, as soon as it does. What waits in the `outbox` may not be told yet."""
+    before: Trial | None = None
     for group in groups(companies(trials)):
         ended: set[str] = set()
         execution = Execution()
         if len(group) > 1:
+            _try_to_put(outbox)
             for event in _run_group(group, store, device, cpus, decide):
                 if isinstance(event, str):
                     log.warning("%d trainings of a group, one after another: %s", len(group), event)
@@ -95,18 +99,23 @@ def _job_events(
                     continue
                 ended |= _ended(event)
                 yield event
-        before: Trial | None = None
         for company in group:
             left = [trial for trial in company if trial.id not in ended]
             if not left:
                 continue
             if len(left) > 1 or before is None or not _takes_as_long(left[0], before):
-                outbox.put()
+                _try_to_put(outbox)
             if len(left) > 1:
                 yield from _run_company(left, store, device, cpus, execution)
             else:
                 yield from _shielded(left[0], _run_trial(left[0], store, device, cpus, decide, execution, outbox))
             before = left[0]
+
+
+def _try_to_put(outbox: Outbox) -> None:
+    """What cannot be written is tried again with what follows, and told of at the end."""
+    with suppress(OSError):
+        outbox.put()
 
 
 def _takes_as_long(trial: Trial, other: Trial) -> bool:
