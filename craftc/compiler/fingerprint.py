@@ -12,7 +12,7 @@ from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path as SpecPath
 
-SEMANTICS_VERSION = 2
+SEMANTICS_VERSION = 3
 """Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
 FileDigest = Callable[[Path], str]
 """From a file to the hex SHA-256 of its bytes. Raises OSError."""

@@ -13,6 +13,8 @@ Key = tuple[int, int] | tuple[Tensor, Tensor]
 
 GOLDEN = -1640531527
 """2**32 over the golden ratio, as 32 bits with a sign: neighbouring counters get far apart."""
+_NO_KEY = (0x243F6A88, -2052912941)
+"""Digits of pi; any numbers would do."""
 _FIRST, _SECOND = 0x7FEB352D, -2073319029
 
 
@@ -58,6 +60,7 @@ class Numbers:
         return both[: math.prod(shape)].reshape(shape)
 
     def _bits(self, num: int) -> Tensor:
-        counters = walk(self._num_drawn, num, self._device)
+        # Hashed without the key first: the counters of one key would else be those of another, moved along.
+        counters = hashed(walk(self._num_drawn, num, self._device), _NO_KEY)
         self._num_drawn += num
         return hashed(counters, self._key)

@@ -109,7 +109,7 @@ def assemble(
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    few = torch.from_numpy(data.train.inputs[:2]).to(device)
+    few = torch.from_numpy(data.train.inputs[:2].copy()).to(device)
     few = few.to(precision.kept) if few.is_floating_point() else few
     augmentations = build_augmentations(config["data"]["augment"], few)
     regularization = config["regularization"]

@@ -62,10 +62,15 @@ class Backbone:
         return caught.float()
 
     def _catch_input(self, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._caught = inputs[0] if inputs else None
+        self._caught = _copied(inputs[0]) if inputs else None
 
     def _catch_output(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        self._caught = output
+        self._caught = _copied(output)
+
+
+def _copied(caught: Any) -> Any:
+    """What follows the layer may work in place on what it is given."""
+    return caught.clone() if isinstance(caught, Tensor) else caught
 
 
 def build_backbone(setting: Mapping[str, Any], data: PreparedData, seed: int, device: torch.device) -> Backbone:
@@ -81,7 +86,7 @@ def build_backbone(setting: Mapping[str, Any], data: PreparedData, seed: int, de
     else:
         model = _trained(asked, setting.get("weights_sha256"), data.facts)
     model = model.to(device).eval().requires_grad_(False)
-    few_B = torch.from_numpy(data.splits["train"].inputs[:2]).to(device)
+    few_B = torch.from_numpy(data.splits["train"].inputs[:2].copy()).to(device)
     return Backbone(model, asked.features, few_B)
 
 

@@ -43,7 +43,8 @@ class Rehearsal:
         seed_torch(key(self.seed, "forward", step), self.device)
         self.draws.begin(step_key(self.seed, "forward", step), x_B.shape)
         try:
-            loss, weight = function(x_B, y_B)
+            # A copy: the step is still to be taken on the batch, and the model may work in place on it.
+            loss, weight = function(x_B.clone(), y_B)
             (loss / weight).backward()  # type: ignore[no-untyped-call]
         finally:
             self.draws.end()

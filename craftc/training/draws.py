@@ -18,6 +18,10 @@ from craftc.components.numbers import Key, hashed, walk
 from craftc.training.errors import TrainingError
 from craftc.training.random import step_key
 
+MOST_AT_ONCE = 2**24
+"""Decisions of a step that are drawn at once and kept as factors until its backward is over, with what is hashed for
+them kept for good: 6 bytes each. Those of a larger step are drawn where they are used, and keep one byte each."""
+
 Place = tuple[int, int, int, int]
 """Module, call, first decision and number of decisions of one use of dropout."""
 
@@ -108,26 +112,31 @@ class Draws:
 
     def end(self) -> None:
         """Forward and backward are over: what is drawn now belongs to no step."""
-        if self._taken and self._shape not in self._layouts:
+        num_taken = sum(num for *_, num in self._taken)
+        if self._taken and self._shape not in self._layouts and num_taken <= MOST_AT_ONCE:
             self._layouts[self._shape] = _layout(self._taken, self._device)
         self.block, self._key, self.is_open = None, None, False
 
-    def take(self, module: int, shape: torch.Size, threshold: Tensor, scale: Tensor, device: torch.device) -> Tensor:
-        """What the values of one use of dropout are multiplied by, in their shape."""
+    def drop(self, module: int, x: Tensor, shape: torch.Size, threshold: Tensor, scale: Tensor) -> Tensor:
+        """`x` with values zeroed and the others scaled, as one use of dropout has it; `shape` is that of its decisions,
+        to which those of x broadcast."""
         num = shape.numel()
         place = (module, self._call(module), self._first(shape, num), num)
         start = self._starts.get(place)
         if start is not None and self.block is not None:
             found = self.block[start : start + num].view(shape)
             if found.dtype == torch.float32:
-                return found
+                return (x * found).to(x.dtype)
         else:
             assert self._key is not None
-            counters, skipped = _counters(place, device)
+            counters, skipped = _counters(place, x.device)
             found = hashed(counters, self._key).view(torch.int16)[skipped : skipped + num].view(shape)
             self._taken.append(place)
-            self._device = device
-        return torch.where(found >= threshold, scale, 0.0)
+            self._device = x.device
+        # Whether a value is kept is all that is held for backward. The scale itself, rounded to the 8 or 11 bits of a
+        # lower precision, would be off by up to 0.4%.
+        kept = x * (found >= threshold)
+        return (kept.to(torch.promote_types(x.dtype, torch.float32)) * scale).to(x.dtype)
 
     def _call(self, module: int) -> int:
         """The number of this call of the module in the step."""
@@ -142,9 +151,15 @@ class Draws:
         return calls
 
     def _first(self, x_shape: torch.Size, num: int) -> int:
-        """The number of the first decision: those before are of the samples of other workers."""
+        """The number of the first decision: those before are of the samples of other workers.
+
+        A tensor is one of samples if an axis of it is as long as they are many, or the first a multiple of that: the
+        samples may lie beside their lines in one axis.
+        """
         num_samples, first_sample = self._shape[0], self._shape[-1]
-        return first_sample * (num // num_samples) if first_sample and num_samples in x_shape else 0
+        if first_sample == 0 or not (num_samples in x_shape or x_shape[0] % num_samples == 0):
+            return 0
+        return first_sample * (num // num_samples)
 
 
 class Counted(nn.Module):
@@ -200,9 +215,7 @@ class Counted(nn.Module):
         threshold, scale = self._buffers["threshold"], self._buffers["scale"]
         assert threshold is not None
         assert scale is not None
-        factors = self.draws.take(self.module, self._decided(x), threshold, scale, x.device)
-        # The scale itself, rounded to 8 or 11 bits, would be off by up to 0.4%.
-        return (x * factors).to(x.dtype)
+        return self.draws.drop(self.module, x, self._decided(x), threshold, scale)
 
     def _decided(self, x: Tensor) -> torch.Size:
         if self.num_channel_axes is None:

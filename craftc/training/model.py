@@ -27,7 +27,8 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     with named(name, code="model-not-buildable"):
         model = model.to(device)
     train = data.splits["train"]
-    inputs = torch.from_numpy(train.inputs[:2]).to(device)
+    # A copy: a model that works in place on its input must not change the data that other trials share.
+    inputs = torch.from_numpy(train.inputs[:2].copy()).to(device)
     _check_forward(model, name, inputs)
     hint = _layout_hint(inputs) if is_own(setting["kind"]) else ""
     on = f"{name} on a batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}"

@@ -4,12 +4,14 @@ B: samples of a batch, P: those of them that are this worker's part.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
 from craftc.training.random import key, seed_torch, step_key
+from craftc.training.team_batch_norm import each_has_all
 
 
 def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:
@@ -31,7 +33,8 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
     first_sample = team.first_sample(num_samples)
     parts.draws.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
-    loss_P, weight_P = parts.loss(x_P, y_P)
+    with each_has_all() if team.size > 1 and not team.splits(num_samples) else nullcontext():
+        loss_P, weight_P = parts.loss(x_P, y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if team.size > 1:
         loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()

@@ -4,6 +4,9 @@ torch's SyncBatchNorm does so on GPUs only, and a trial's result must not depend
 x: (P, C, ...), this worker's part of the batch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 
 import torch
@@ -11,6 +14,18 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
+
+_IS_WHOLE: ContextVar[bool] = ContextVar("_IS_WHOLE", default=False)
+
+
+@contextmanager
+def each_has_all() -> Iterator[None]:
+    """Within, every worker has all samples of the batch: its own statistics are those of all."""
+    before = _IS_WHOLE.set(True)
+    try:
+        yield
+    finally:
+        _IS_WHOLE.reset(before)
 
 
 def sync_batch_norms(model: nn.Module) -> None:
@@ -22,9 +37,10 @@ def sync_batch_norms(model: nn.Module) -> None:
 
 
 def _normalize(module: _BatchNorm, x: Tensor) -> Tensor:
-    """Ioffe and Szegedy (2015) over the batches of all workers."""
-    if not module.training:
+    """Ioffe and Szegedy (2015) over the batches of all workers; what came in 16 bits is summed in 32, as torch does."""
+    if not module.training or _IS_WHOLE.get():
         return type(module).forward(module, x)
+    given, x = x.dtype, x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     module._check_input_dim(x)  # type: ignore[no-untyped-call]
     dims = [0, *range(2, x.dim())]
     shape = [1, -1, *[1] * (x.dim() - 2)]
@@ -36,10 +52,9 @@ def _normalize(module: _BatchNorm, x: Tensor) -> Tensor:
     variance_C = _summed(centered.square().sum(dims)) / count
     _update_running(module, mean_C.detach(), (variance_C * count / (count - 1)).detach())
     normalized = centered * torch.rsqrt(variance_C + module.eps).view(shape)
-    if module.weight is None:
-        return normalized
-    out: Tensor = normalized * module.weight.view(shape) + module.bias.view(shape)
-    return out
+    if module.weight is not None:
+        normalized = normalized * module.weight.view(shape) + module.bias.view(shape)
+    return normalized.to(given)
 
 
 def _summed(part: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Trials of the same steps in, their epochs one by one and their results out; what was interrupted goes on where it
 stopped."""
 
+import gc
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -127,12 +128,22 @@ def lay_ground(
     Raises DataError and TrainingError.
     """
     on, kept = torch.device(device), kept_type(trial.config["training"])
+    if on.type == "cuda":
+        _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
     splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
     train = splits["train"]
     if data.augmented is not None:
         train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
+
+
+def _clear_gpu() -> None:
+    """Have memory that trainings before have left be free, and float32 mean 32 bits for convolutions too."""
+    # Some of it is held in cycles: a compiled step, a traceback.
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:

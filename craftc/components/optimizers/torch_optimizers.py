@@ -36,7 +36,10 @@ class Sgd(torch.optim.SGD):
         nesterov: bool = False,
         weight_decay: Annotated[NonNegativeFloat, PER_TRIAL] = 0.0,
     ) -> None:
-        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        params = list(params)
+        # On a GPU one kernel, which alone takes fp16's scale without a look at the gradients from the host.
+        fused = all(parameter.is_cuda for parameter in params) or None
+        super().__init__(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=fused)
 
 
 def adam(

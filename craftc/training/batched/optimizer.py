@@ -162,22 +162,24 @@ class _AdamColumns(_Adam):
         corrections = [[1 - betas[k][1] ** (before + i) for k, before in of] for i in numbers]
         sizes = [[lrs[i - 1][k] / (1 - betas[k][0] ** (before + i)) for k, before in of] for i in numbers]
         self._sizes, self._roots = self.table(sizes), self.table(corrections).sqrt_()
-        decay = self.column("weight_decay")
-        self._decay = decay if bool(decay.any()) else None
-        self._kept = None if self._decay is None else 1 - self.table(lrs) * decay
-        self._beta1, self._beta2 = self.column("betas", index=0), self.column("betas", index=1)
+        # What is near 1 is taken from 1 before it is rounded to float32, as torch does.
+        decays = [group["weight_decay"] for group in self.groups]
+        self._decay = self.column("weight_decay") if any(decays) else None
+        self._kept = self.table([[1 - lr * decay for lr, decay in zip(step, decays, strict=True)] for step in lrs])
+        self._new = self._tensor([1 - beta1 for beta1, _ in betas])
+        self._beta2, self._new_square = self.column("betas", index=1), self._tensor([1 - beta2 for _, beta2 in betas])
         self._eps = self.column("eps")
 
     def step(self, index: int, gradient: Tensor) -> None:
         """See StackedOptimizer.step."""
         weights, average, square = self.stack.weights.detach(), self.rows["exp_avg"], self.rows["exp_avg_sq"]
-        if self._kept is not None and self._decay is not None:
+        if self._decay is not None:
             if self.decoupled:
                 weights.mul_(self._kept[index])
             else:
                 gradient = gradient.addcmul(weights, self._decay)
-        average.lerp_(gradient, 1 - self._beta1)
-        square.mul_(self._beta2).addcmul_(gradient, gradient * (1 - self._beta2))
+        average.lerp_(gradient, self._new)
+        square.mul_(self._beta2).addcmul_(gradient, gradient * self._new_square)
         size = square.sqrt().div_(self._roots[index]).add_(self._eps)
         weights.addcdiv_(average * -self._sizes[index], size)
 

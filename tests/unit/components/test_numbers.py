@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from craftc.components.numbers import Key, Numbers, hashed, walk
+from craftc.components.numbers import GOLDEN, Key, Numbers, hashed, walk
 from craftc.training.random import step_key
 
 CPU = torch.device("cpu")
@@ -51,6 +51,18 @@ def test_two_keys_have_nothing_in_common(other: tuple[str, int, int]) -> None:
 
 def test_a_key_repeats_no_number() -> None:
     assert len(hashed(walk(0, NUM, CPU), step_key(0, "forward", 0)).unique()) == NUM
+
+
+def test_no_key_draws_what_another_draws_later() -> None:
+    # Keys by a multiple of the constant that counters are spread by: hashed at once, they would be one walk.
+    for distance in (1, 31):
+        key = step_key(0, "augmentation", 0)
+        other = (int(torch.tensor(key[0] + distance * GOLDEN, dtype=torch.int64).to(torch.int32)), 12345)
+        one, two = (Numbers(each, CPU).uniform(NUM).double() for each in (key, other))
+        for shifted in (one[distance:] - two[:-distance], two[distance:] - one[:-distance]):
+            # Of independent numbers a difference is triangular, of variance 1/6.
+            assert abs(shifted.var().item() - 1 / 6) < 0.005
+            assert (shifted[:1000, None] == shifted[None, :1000]).sum() < 1000 + 100
 
 
 def test_uniform_and_normal_are_what_they_are_called() -> None:

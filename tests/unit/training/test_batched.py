@@ -307,6 +307,18 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
         assert one == pytest.approx(other, rel=0, abs=1e-10)
 
 
+def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(open_lanes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from craftc.training.batched import optimizer
+
+    lanes = open_lanes({"training.optimizer.betas": [0.9, 0.9999], "training.optimizer.lr": 1e-3}, [{}, {}])
+    rows, columns = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
+    by_rows = losses_together(rows, lanes[0].train)
+    monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
+    for one, other in zip(by_rows, losses_together(columns, lanes[0].train), strict=True):
+        assert one == pytest.approx(other, rel=0, abs=1e-5)
+    assert max(map(far_apart, rows, columns)) < 5e-5
+
+
 def test_samples_of_a_batch_are_gathered_in_each_trainings_own_order() -> None:
     split = DeviceSplit(torch.arange(12.0).view(6, 2), torch.arange(6))
     x_KB, y_KB = gathered(split, torch.tensor([[5, 0], [1, 1]]))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.checkpoint import checkpoint
 
+from craftc.training import draws as drawing
 from craftc.training.draws import Draws, count_draws
 from craftc.training.errors import TrainingError
 from craftc.training.random import step_key
@@ -112,6 +113,53 @@ def test_under_vmap_each_trial_drops_what_it_drops_alone_at_its_own_rate(warm: b
 
     together = vmap(of_one, in_dims=(0, 0, 0 if warm else None))(state | buffers, keys, block)
     assert all(torch.equal(found, expected) for found, expected in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_step_of_very_many_decisions_is_that_of_few_drawn_at_once(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    x = torch.randn(SHAPE, dtype=dtype)
+    found = []
+    for most in (10 * NUM, 0):
+        monkeypatch.setattr(drawing, "MOST_AT_ONCE", most)
+        model = Twice(0.3, 0.6)
+        drawn_from = count_draws(model)
+        for number in range(2):
+            given = x.clone().requires_grad_()
+            out = step(model, drawn_from, given, step=number)
+            out.float().square().sum().backward()
+        assert (drawn_from.layout(SHAPE) is None) == (most == 0)
+        found.append((out, given.grad))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+class Flat(nn.Module):
+    """A dropout whose samples lie beside their lines in one axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        dropped: Tensor = self.drop(x.flatten(0, 1))
+        return dropped.view(x.shape)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_workers_drop_what_one_would_where_samples_are_no_axis(size: int) -> None:
+    x = ONES[:12, :5, :7]
+    model = Flat()
+    whole = step(model, count_draws(model), x)
+    parts = []
+    for rank in range(size):
+        team, own = Team(rank, size), Flat()
+        drawn_from = count_draws(own)
+        part = team.part(x)
+        drawn_from.begin(step_key(0, "forward", 0), part.shape, first_sample=team.first_sample(len(x)))
+        parts.append(own(part))
+    assert torch.equal(torch.cat(parts), whole)
 
 
 @pytest.mark.parametrize("num_samples", [64, 7])

@@ -263,6 +263,21 @@ def test_a_model_that_does_not_end_in_a_linear_layer_is_read_at_its_end() -> Non
     assert torch.equal(Backbone(encoder, "infer", x[:2])(x), encoder(x))
 
 
+@pytest.mark.parametrize("layer", ["0", "infer"])
+def test_what_follows_a_layer_in_place_does_not_change_its_features(layer: str) -> None:
+    hidden = nn.Linear(4, 3)
+    ends = [nn.ReLU(inplace=True)] if layer == "0" else [Clamped(3, 2)]
+    x = torch.randn(5, 4)
+    assert torch.equal(Backbone(nn.Sequential(hidden, *ends).eval(), layer, x[:2])(x), hidden(x))
+
+
+class Clamped(nn.Linear):
+    """A last layer that works in place on its input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.relu_())
+
+
 @pytest.mark.parametrize(
     ("layer", "told"),
     [

@@ -46,6 +46,36 @@ def test_clipping_bounds_the_step(parts_of):
     assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
 
 
+IN_PLACE = """
+import torch
+
+class Shifts(torch.nn.Linear):
+    def __init__(self, *, num_classes: int):
+        super().__init__(64, num_classes)
+
+    def forward(self, x):
+        return super().forward(x.add_(1).flatten(1))
+"""
+
+
+def test_a_model_that_works_in_place_on_its_input_changes_no_data(parts_of, tmp_path, monkeypatch):
+    (tmp_path / "in_place.py").write_text(IN_PLACE)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = PLAIN_SGD | {"model": {"kind": "in_place:Shifts", "num_classes": "infer"}}
+    parts, splits = parts_of(own)
+    before = {name: split.x.clone() for name, split in splits.items()}
+    evaluate_splits(parts, splits, splits, epoch=1, batch_size=64)
+    train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
+    x_B, y_B = splits["train"].x[:64], splits["train"].y[:64]
+    # Before a step is compiled, it is rehearsed on the batch that it is then taken on.
+    with parts.compilation._rehearsal.undone():
+        parts.compilation._rehearsal(parts.loss.as_it_stands, x_B, y_B, 0)
+    _, again = parts_of(own)
+    for name, x in before.items():
+        assert torch.equal(splits[name].x, x)
+        assert torch.equal(again[name].x, x)
+
+
 @pytest.mark.parametrize("max_norm", [0.01, 100.0])
 def test_gradients_are_clipped_as_torch_clips_them(max_norm):
     generator = torch.Generator().manual_seed(0)

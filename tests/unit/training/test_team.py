@@ -13,7 +13,7 @@ from torch import nn
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.team import SOLO, Team
-from craftc.training.team_batch_norm import sync_batch_norms
+from craftc.training.team_batch_norm import each_has_all, sync_batch_norms
 from craftc.training.trial import train_trial
 
 # What float32 sums in another order may change over a few epochs; measured: at most 3e-7, after 20 epochs too.
@@ -50,6 +50,15 @@ def normalize(team: Team, batch: torch.Tensor) -> Any:
     dist.all_reduce(grad)
     found = [team.whole(piece.detach(), len(batch)) for piece in (out, part.grad)]
     return [piece.tolist() for piece in (*found, grad, module.running_mean, module.running_var)]
+
+
+def normalize_all(_team: Team, batch: torch.Tensor) -> Any:
+    """The whole batch through batch normalization, as each worker does with fewer samples than workers."""
+    module = nn.BatchNorm1d(3)
+    sync_batch_norms(module)
+    with each_has_all():
+        out = module(batch)
+    return [piece.tolist() for piece in (out.detach(), module.running_mean, module.running_var)]
 
 
 def worker(rank: int, tasks: Any, results: Any) -> None:
@@ -213,6 +222,30 @@ def test_batch_normalization_is_over_the_whole_batch(together):
     for found in together(2, normalize, batch):
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(torch.tensor(one), other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_batch_normalization_of_16_bits_is_summed_in_32(together, dtype):
+    # Autocast gives it what a product came to. 1,200 samples: 16 bits cannot count them, nor add them up.
+    batch = (torch.randn(1200, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([0.0, 8.0, 60.0])).to(
+        dtype
+    )
+    module = nn.BatchNorm1d(3)
+    out = module(batch)
+    assert out.dtype == dtype
+    for found in together(2, normalize, batch):
+        normalized, _, _, mean, var = found
+        torch.testing.assert_close(torch.tensor(normalized), out.float(), rtol=0, atol=0.02)
+        torch.testing.assert_close(torch.tensor([mean, var]), torch.stack([module.running_mean, module.running_var]))
+
+
+def test_batch_statistics_of_fewer_samples_than_workers_are_those_of_one(together):
+    batch = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    module = nn.BatchNorm1d(3)
+    expected = module(batch).detach()
+    for out, mean, var in together(3, normalize_all, batch):
+        assert out == expected.tolist()
+        assert [mean, var] == [module.running_mean.tolist(), module.running_var.tolist()]
 
 
 def test_parts_of_a_batch_are_the_batch():
