@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from craftc.schemas.batching import BatchFinding
+from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics
 from craftc.training.batched.alike import NothingToSeeError, unlike
 from craftc.training.batched.batch import Batch
@@ -70,6 +71,17 @@ def train_batched(
         return
     run = _Run(queue, size, decide)
     yield from run.go(lanes)
+
+
+def has_too_little(companies: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
+    """Whether all of a group is less than repays to find out how it is best trained. Raises what `lay_ground` does."""
+    ground = lay_ground(companies[0][0], device, prepared)
+    steps = sum(
+        max(trial.epochs for trial in company)
+        * num_batches(len(ground.train), company[0].config["training"]["batch_size"])
+        for company in companies
+    )
+    return not is_worthwhile(len(companies), steps, ground.device)
 
 
 class _TooLittleError(Exception):
