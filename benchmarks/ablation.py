@@ -26,11 +26,13 @@ HERE = Path(__file__).parent
 WITHOUT = ("batch", "share", "fold")
 """In this order, each left out beside those before it: fold would otherwise leave its work to share."""
 
+VIT = {"kind": "scanline_vit", "d_model": 16, "num_layers": 2, "num_heads": 4, "d_ffn": 32}
+MLP = {"kind": "mlp", "hidden": [64]}
 SPEC: dict[str, Any] = {
     "craftc": 1,
     "name": "ablation",
     "data": {"source": "digits", "splits": {"train": 0.6, "valid": 0.2, "test": 0.2}, "normalize": "per_dataset"},
-    "model": {"kind": "scanline_vit", "d_model": 16, "num_layers": 2, "num_heads": 4, "d_ffn": 32},
+    "model": VIT,
     "objective": {
         "kind": "cross_entropy",
         "class_weights": "balanced",
@@ -55,7 +57,7 @@ FEATURES = {
 }
 
 
-def spec(num_trials: int, epochs: int) -> dict[str, Any]:
+def spec(num_trials: int, epochs: int, model: dict[str, Any] = VIT) -> dict[str, Any]:
     """Four seeds of the full model and of it without each of three fixes; or of 16 variants: with and without each of
     five fixes, and by how long and by what measure the best epoch is chosen."""
     if num_trials == 64:
@@ -72,7 +74,7 @@ def spec(num_trials: int, epochs: int) -> dict[str, Any]:
         ablation = {"features": {name: FEATURES[name] for name in names}} if names else {}
     seeds = min(num_trials, 4)
     training = {**SPEC["training"], "epochs": epochs}
-    return {**SPEC, "training": training, "ablation": {**ablation, "seeds": seeds}}
+    return {**SPEC, "model": model, "training": training, "ablation": {**ablation, "seeds": seeds}}
 
 
 def trials_as_written(written: dict[str, Any], path: str = "ablation.yaml") -> list[dict[str, Any]]:
@@ -112,9 +114,9 @@ def craftc(written: dict[str, Any], without: Sequence[str], reached: dict[str, f
     return {**ran.taken, "epochs": ran.num_epochs}
 
 
-def measured(num_trials: int, epochs: int, options: Namespace) -> Table:
+def measured(num_trials: int, epochs: int, model: dict[str, Any], options: Namespace) -> Table:
     """The table of one ablation."""
-    written = spec(num_trials, epochs)
+    written = spec(num_trials, epochs, model)
     trials = trials_as_written(written)
     assert len(trials) == num_trials, len(trials)
     reached: dict[str, float] = {}
@@ -133,7 +135,7 @@ def measured(num_trials: int, epochs: int, options: Namespace) -> Table:
     for number in range(1, len(left_out) + 1):
         name = "craftc without " + ", ".join(left_out[:number])
         sides[name] = partial(craftc, written, left_out[:number], reached)
-    title = f"{num_trials} trials of up to {epochs} epochs"
+    title = f"{num_trials} trials of up to {epochs} epochs, {model['kind']}"
     table = compare(title, "Tune, actors reused", sides, rounds=options.rounds, warm_up=warm_up, told=False)
     table = replace(table, facts={**gains(table), "mean test/accuracy": _listed(reached)})
     print(render(table), flush=True)
@@ -157,12 +159,13 @@ def _listed(reached: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Start-up, 16 trials, and, unless it is to be small, 64 trials."""
+    """Start-up, 16 trials, and, unless it is to be small, 16 longer ones of a smaller model, and 64."""
     parser = argument_parser(__doc__)
     parser.add_argument("--only", type=int, nargs="+", default=[1, 16, 64], help="ablations of so many trials alone")
     options = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
     fix_threads(options.threads)
-    sizes = [(1, 2), (16, 4)] if options.small else [(1, 2), (16, 20), (64, 20)]
+    small, full = [(1, 2, VIT), (16, 4, VIT)], [(1, 2, VIT), (16, 20, VIT), (16, 100, MLP), (64, 20, VIT)]
+    sizes = small if options.small else full
     write(options, "ablation", [measured(*size, options) for size in sizes if size[0] in options.only])
 
 

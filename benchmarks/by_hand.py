@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from craftc.components.metrics.classification import Accuracy, BalancedAccuracy
 from craftc.components.models.linear import Linear
+from craftc.components.models.mlp import MLP
 from craftc.components.models.scanline_vit import ScanlineViT
 from craftc.training.prepare import prepare
 
@@ -53,7 +54,9 @@ def _now() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"scanline_vit": ScanlineViT, "linear": Linear, "told:Told": Told}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "scanline_vit": ScanlineViT, "mlp": MLP, "linear": Linear, "told:Told": Told,
+}  # fmt: skip
 METRICS = {"accuracy": Accuracy, "balanced_accuracy": BalancedAccuracy}
 
 
