@@ -49,8 +49,8 @@ def _is_new(name: str, seen: set[str]) -> bool:
 
 
 def _of_folder(folder: Path) -> Iterator[Source]:
-    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's, and what `craftc run`
-    wrote holds copies, whose relative paths lead nowhere."""
+    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's, and those that runs
+    wrote hold copies, whose relative paths lead nowhere."""
     refused: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=refused.append):
         if parent != str(folder) and _is_written_by_run(parent, names):

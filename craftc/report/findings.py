@@ -82,6 +82,8 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
             remark += ", the same difference in each"
         if conclusion.mode == "min":
             remark = f"{difference.verdict}: lower is better; {remark}"
+        if row.other_samples:
+            remark += f"; on other samples than {conclusion.baseline}, so that the data may account for it"
         text = (
             f"{phrase(row.name)}, {_metric(conclusion)} {verb} by {fixed(abs(difference.mean), decimals)} "
             f"{bracketed(size, decimals)} ({remark})."
