@@ -140,6 +140,8 @@ def _is_written(tree: dict[str, Any], path: Path) -> bool:
 
 RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
+OF_TRAINING = ("train/objective", "train/lr")
+"""Of those, what tells how a training went, and not what a model is worth."""
 
 
 class _Named(NamedTuple):
@@ -177,7 +179,11 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
             near = _nearest_metric(metric, by_split[steers], steers=steers)
             hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(steering if steers else of_weights)}"
             reads = (("objective", "metrics"), ("data", "splits"))
-            yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
+            message = f"nothing records {show(metric)}"
+            if metric in OF_TRAINING:
+                message = f"{show(metric)} is recorded, and nothing is {'chosen by' if steers else 'concluded from'} it"
+                hint = f"name {one_of(steering if steers else of_weights)}"
+            yield Problem("unknown-metric", (*place, "metric"), message, hint, reads=reads)
 
 
 def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
