@@ -50,7 +50,8 @@ class EmptiedByNone:
 class SectionField:
     """What is declared of a key. `annotation` is without `Annotated`, whose other marks are `metadata`.
 
-    `is_switch`: `none` switches it off. `is_emptied`: `none` empties it. `sections` are those that it holds: itself, as an option, or as items.
+    `is_switch`: `none` switches it off. `is_emptied`: `none` empties it. `sections` are those that it holds: itself, as
+    an option, or as items.
     """
 
     __slots__ = (

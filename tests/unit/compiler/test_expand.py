@@ -302,6 +302,14 @@ def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], mon
     assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")
 
 
+def test_one_key_of_splits_that_are_left_to_their_default_can_be_varied(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {data.splits.seed: [0, 1]}}").analysis
+    assert [variant.spec.data.splits.seed for variant in found.variants] == [0, 0, 1]
+    assert {tuple(variant.spec.data.splits.fractions.items()) for variant in found.variants} == {
+        (("train", 0.6), ("valid", 0.2), ("test", 0.2))
+    }
+
+
 def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:
     found = compiled("ablation: {grid: {training.optimizer.betas.0: [0.8, 0.9]}}").analysis
     assert found.diagnostics == ()
