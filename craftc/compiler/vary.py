@@ -50,7 +50,9 @@ def _whole_defaults() -> dict[Path, dict[str, Any]]:
 
     def walk(section: type[Section], prefix: Path) -> None:
         for name, field in section.fields.items():
-            inner = [each for each in field.sections if not issubclass(each, Component) and (prefix or name in SECTIONS)]
+            if not prefix and name not in SECTIONS:
+                continue
+            inner = [each for each in field.sections if not issubclass(each, Component)]
             default = None if field.is_required else field.make_default()
             if type(default) in inner and any(key.is_required for key in type(default).fields.values()):
                 found[*prefix, name] = as_tree(default, given_only=True)
