@@ -19,7 +19,7 @@ from craftc.schemas.plan import Plan
 @dataclass(frozen=True)
 class Outlook:
     """`done`: the epochs that unfinished trials have behind them, by trial. `orphaned`: trials that the last run of the
-    plan's name had, and the plan has no more; `replaced` says why, by them and by the trials that stand in their places.
+    plan's name had, and the plan has no more; `replaced` says why, by them and by those that stand in their places.
     `groups`: what becomes of trainings that could be one batch.
     """
 
