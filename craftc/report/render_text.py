@@ -158,8 +158,10 @@ def _table(conclusion: Conclusion, keys: Sequence[ColumnKey], cells: dict[Column
         styled = [_cell(key, cells[key].cells[i], row, i in best, name_width) for key in keys]
         table.add_row(*styled, end_section=i == last)
     if conclusion.trivial is not None and any(cells[key].trivial for key in keys if key != "variant"):
-        folded = [fold_name(cells[key].trivial, name_width) for key in keys]
-        table.add_row(*(Text(cell, style="dim") for cell in folded))
+        of_trivial = [(key, cells[key].trivial) for key in keys]
+        # Numbers are padded to stand under each other, which is nothing to fold.
+        texts = [fold_name(text, name_width) if key == "variant" else text for key, text in of_trivial]
+        table.add_row(*(Text(text, style="dim") for text in texts))
     return table
 
 

@@ -72,6 +72,12 @@ def test_numbers_are_never_cut(ablation: Any, width: int) -> None:
         assert row.difference is None or f"{row.difference.mean:+.3f} ± " in table
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_no_two_blank_lines_follow_each_other(make_run: Any, width: int) -> None:
+    run = make_run({"full": (0.9, 0.91, 0.9), "-a": (0.8, 0.82, 0.81)})
+    assert "\n\n\n" not in render_text(conclude(*run), width)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_points_stand_under_points(ablation: Any, width: int) -> None:
     lines = render_text(conclude(*ablation), width).splitlines()
