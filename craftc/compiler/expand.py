@@ -77,7 +77,7 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
-    designed = design(ablation)
+    designed = design(ablation, base.written)
     if len(designed.problems) > MAX_TOLD:
         return Expansion((), list(designed.problems))
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)

@@ -100,6 +100,12 @@ ablation:
     assert max(map(len, names)) < 140
 
 
+def test_a_component_of_the_kind_that_is_written_is_named_by_its_arguments(compiled: Compile) -> None:
+    grid = "objective: [{kind: cross_entropy, label_smoothing: 0.1}], model: [{kind: linear}]"
+    names = list(variants(compiled(f"model: {{kind: mlp}}\nablation: {{grid: {{{grid}}}}}")))
+    assert names == ["base", "objective=cross_entropy(label_smoothing=0.1),model=linear"]
+
+
 def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None:
     text = "ablation: {grid: {model.activation: [relu, gelu, relu]}, zip: {model.dropout: [0.1, 0.2, 0.10]}}"
     assert told(text) == [("duplicate-variant", "relu"), ("duplicate-variant", "0.10")]
@@ -181,7 +187,7 @@ def test_variants_are_counted_before_they_are_made(
     text = ", ".join(filter(None, [features, grid, f"design: [{name}]", f"combine: {combine}"]))
     spec = compiled(f"ablation: {{{text}}}").analysis.spec
     assert spec is not None
-    made = len(design(spec.ablation).variants)
+    made = len(design(spec.ablation, {}).variants)
     # With nothing to cross, a product makes the baseline alone once more.
     assert num_variants(spec.ablation) - made == (1 if combine == "product" and not grid else 0)
 
