@@ -19,6 +19,7 @@ from craftc.runtime.job_source import Work
 from craftc.runtime.own_code import make_importable
 from craftc.runtime.ray_cluster import worker_bundle
 from craftc.runtime.ray_study import reporter_to
+from craftc.runtime.redirect import print_to
 from craftc.runtime.run_work import Run, run_work
 from craftc.runtime.store import Store
 from craftc.schemas.plan import JobResources
@@ -38,13 +39,15 @@ class JobSetting:
     """What all jobs of a run are given.
 
     `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
-    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`.
+    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`:
+    the file to which its process appends what it prints; None where Ray passes that on.
     """
 
     store: str
     scratch: str
     study: str | None = None
     import_folders: tuple[str, ...] = ()
+    log: str | None = None
 
 
 def job_config(work: Work, setting: JobSetting) -> dict[str, Any]:
@@ -67,6 +70,8 @@ class RayJob(tune.Trainable):
         content = json.loads(config["job"])
         work = Work.model_validate(content["work"])
         setting = JobSetting(**content["setting"])
+        if setting.log is not None:
+            print_to(Path(setting.log))
         make_importable(setting.import_folders)
         store = Store(Path(setting.store))
         report = reporter_to(setting.study) if work.point is not None and setting.study is not None else None
@@ -91,7 +96,8 @@ class RayJob(tune.Trainable):
 
 def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
     if resources.workers == 1:
-        return partial(run_job, store=store, device=pick_device(resources.gpu), cpus=resources.cpu)
+        device = pick_device(resources.gpu)
+        return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
     # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
     from craftc.runtime.ray_team import team_events
 

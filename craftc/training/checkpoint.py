@@ -19,9 +19,13 @@ from craftc.training.assemble import Parts
 from craftc.training.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.errors import TrainingError
 from craftc.training.member import Member
+from craftc.training.outbox import Outbox
+from craftc.training.packing import packed, unpacked
 from craftc.training.progress import Progress
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)
+"""That are read; in the first, the optimizer's tensors were not put together."""
 
 
 def last_path(folder: Path) -> Path:
@@ -44,11 +48,11 @@ class State:
     parts: Parts
 
 
-def save(states: Sequence[State], *, flush: Sequence[Path] = ()) -> None:
+def save(states: Sequence[State], *, flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
     """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
-    the disk before."""
+    the disk before. With an `outbox`, what can wait waits there."""
     lasts = [_last(state.members, state.parts) for state in states]
-    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush)
+    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, outbox)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:
@@ -73,7 +77,7 @@ def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
         "others": {member.trial.id: member.progress.state_dict() for member in others},
         "model": parts.model.state_dict(),
         "ema": None if parts.ema is None else parts.ema.state_dict(),
-        "optimizer": parts.optimizer.state_dict(),
+        "optimizer": packed(parts.optimizer.state_dict()),
         "schedule": parts.schedule.state_dict(),
         "scaler": None if parts.precision.scaler is None else parts.precision.scaler.state_dict(),
     }
@@ -120,7 +124,8 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
     parts.model.load_state_dict(state["model"])
     if parts.ema is not None:
         parts.ema.load_state_dict(state["ema"])
-    parts.optimizer.load_state_dict(state["optimizer"])
+    optimizer = state["optimizer"]
+    parts.optimizer.load_state_dict(optimizer if state["format"] == 1 else unpacked(optimizer))
     parts.schedule.load_state_dict(state["schedule"])
     if parts.precision.scaler is not None:
         parts.precision.scaler.load_state_dict(state["scaler"])
@@ -132,7 +137,7 @@ def settle_last(folder: Path) -> None:
     write_atomically(_sidecar(path), _digest_lines(path, [hashlib.sha256(path.read_bytes()).hexdigest()]))
 
 
-def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> None:
+def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
     files: list[tuple[Path, bytes | memoryview]] = []
     links: list[tuple[Path, Path, str]] = []
     for checkpoint in checkpoints:
@@ -144,7 +149,10 @@ def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         files += [_announcement(path, [digest]), (path, content)]
         links += [(path, other, digest) for other in others]
-    write_together(files, flush)
+    outbox = outbox or Outbox()
+    outbox.add(files, flush)
+    if links:
+        outbox.put()
     for path, other, digest in links:
         _link(path, other, [digest])
 
@@ -184,7 +192,7 @@ def _read(path: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise _corrupt(path, f"cannot be loaded: {str(error).splitlines()[0]}") from error
-    if state.get("format") != FORMAT or trial.id not in (state.get("trial"), *state.get("others", ())):
+    if state.get("format") not in FORMATS or trial.id not in (state.get("trial"), *state.get("others", ())):
         raise _corrupt(path, f"is of format {state.get('format')} and trial {str(state.get('trial'))[:12]}")
     return state
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from craftc.schemas.batching import BatchFinding
+from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics
-from craftc.training.batched.alike import unlike
+from craftc.training.batched.alike import NothingToSeeError, unlike
 from craftc.training.batched.batch import Batch
-from craftc.training.batched.measure import find_out, is_worthwhile, sizes, why_not
+from craftc.training.batched.evaluate import Evaluator
+from craftc.training.batched.measure import is_worthwhile, measured, room_for, sizes, why_not
 from craftc.training.batches import num_batches
 from craftc.training.errors import TrainingError
-from craftc.training.evaluate import evaluate_splits
 from craftc.training.lane import Failed, Lane, Told, save_lanes, seen
 from craftc.training.member import Member
 from craftc.training.resume import Start, find_starts
@@ -62,7 +63,7 @@ def train_batched(
     lanes: list[Lane] = []
     try:
         finding = _finding(queue, lanes, findings)
-    except _TooLittleError:
+    except (_TooLittleError, NothingToSeeError):
         return
     size = finding.best_size(len(companies))
     if size == 1:
@@ -72,6 +73,17 @@ def train_batched(
     yield from run.go(lanes)
 
 
+def has_too_little(companies: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
+    """Whether all of a group is less than repays to find out how it is best trained. Raises what `lay_ground` does."""
+    ground = lay_ground(companies[0][0], device, prepared)
+    steps = sum(
+        max(trial.epochs for trial in company)
+        * num_batches(len(ground.train), company[0].config["training"]["batch_size"])
+        for company in companies
+    )
+    return not is_worthwhile(len(companies), steps, ground.device)
+
+
 class _TooLittleError(Exception):
     """There is too little to train."""
 
@@ -79,23 +91,42 @@ class _TooLittleError(Exception):
 def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFinding:
     """What is known, or found out now; opens trainings, in `lanes`, for that."""
     ground, num_trainings, known = queue.ground, len(queue), findings.known
+    wanted, is_worth_it = max(sizes(num_trainings, ground.device)), queue.is_worthwhile()
+    if known is not None and known.leaves_open(wanted) and is_worth_it:
+        # It was measured with fewer.
+        known = None
     if known is not None and (size := known.best_size(num_trainings)) == 1:
         return known
     if known is not None:
-        queue.fill(lanes, size)
+        if not queue.fill(lanes, size):
+            raise _TooLittleError
         # Tried again, since what was known may have been so of other code.
         reason = why_not([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
         return known if reason is None else BatchFinding(because=_spelt_out(reason, lanes[0]))
-    if not is_worthwhile(num_trainings, queue.num_steps(), ground.device):
+    if not is_worth_it:
         raise _TooLittleError
-    queue.fill(lanes, max(sizes(num_trainings, ground.device)))
-    if len(lanes) < 2:
-        raise _TooLittleError
-    finding = find_out([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
-    if finding.because is not None:
-        finding = BatchFinding(because=_spelt_out(finding.because, lanes[0]))
+    finding = _found_out(queue, lanes, wanted)
     findings.keep(finding)
     return finding
+
+
+def _found_out(queue: "_Queue", lanes: list[Lane], wanted: int) -> BatchFinding:
+    """Try two trainings, then measure as many of the `wanted` as the device has room for."""
+    train = queue.ground.train
+    queue.fill(lanes, 2)
+    if len(lanes) < 2:
+        raise _TooLittleError
+    batch_size = lanes[0].batch_size
+    reason = why_not([lane.parts for lane in lanes], train, batch_size=batch_size)
+    if reason is None:
+        fitting, training_bytes = room_for(lanes[0].parts, train, batch_size=batch_size)
+        queue.fill(lanes, min(fitting, wanted))
+        parts = [lane.parts for lane in lanes]
+        reason = unlike(parts)
+    if reason is not None:
+        return BatchFinding(because=_spelt_out(reason, lanes[0]))
+    seconds = measured(parts[:fitting], train, batch_size=batch_size)
+    return BatchFinding(seconds=seconds, training_bytes=training_bytes, most=fitting if fitting < wanted else None)
 
 
 def _spelt_out(reason: str, lane: Lane) -> str:
@@ -121,6 +152,10 @@ class _Queue:
         trials = [company[0].trial for company in self._waiting if not isinstance(company, Start)]
         num_samples = len(self.ground.train)
         return sum(trial.epochs * num_batches(num_samples, trial.config["training"]["batch_size"]) for trial in trials)
+
+    def is_worthwhile(self) -> bool:
+        """Whether that repays a measurement."""
+        return is_worthwhile(len(self), self.num_steps(), self.ground.device)
 
     def fill(self, lanes: list[Lane], size: int) -> list[Lane]:
         """Open trainings until there are `size`; those that are new. One that cannot be opened is left."""
@@ -150,11 +185,15 @@ class _Run:
         self._queue, self._size, self._decide = queue, size, decide
         self._lanes: list[Lane] = []
         self._batch: Batch | None = None
+        self._evaluator = Evaluator()
 
     def go(self, lanes: list[Lane]) -> Iterator[Told | Dropped | str]:
         """Until nobody is left. Of `lanes`, which are open, those beyond the batch's size wait for their turn."""
-        later = deque(lanes[self._size :])
-        yield from self._enter(lanes[: self._size])
+        entering, later = lanes[: self._size], deque(lanes[self._size :])
+        # The caller's list would hold every training to the end.
+        lanes.clear()
+        yield from self._enter(entering)
+        del entering
         while self._lanes:
             try:
                 yield from self._epoch()
@@ -186,11 +225,13 @@ class _Run:
         epochs, first_steps = [lane.epoch for lane in lanes], [lane.first_step for lane in lanes]
         train, batch_size = lanes[0].train, lanes[0].batch_size
         trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
+        splits = lanes[0].splits
+        measured = self._evaluator.measure(self._batch, splits, seen(splits), epochs, batch_size)
         seconds = (time.perf_counter() - start) / len(lanes)
         taken: list[tuple[Lane, list[EpochRecord]]] = []
-        for lane, metrics in zip(lanes, trained, strict=True):
+        for lane, of_steps, of_splits in zip(lanes, trained, measured, strict=True):
             lane.execution = Execution(batched=max(lane.execution.batched, len(lanes)))
-            yield from self._take(lane, metrics, seconds, taken)
+            yield from self._take(lane, of_steps, of_splits, seconds, taken)
         # Of all at once, which the disk answers with one commit.
         save_lanes(taken)
         for lane, records in taken:
@@ -198,17 +239,22 @@ class _Run:
         self._lanes = [lane for lane, _ in taken if lane.members]
 
     def _take(
-        self, lane: Lane, metrics: Metrics | TrainingError, seconds: float, taken: list[tuple[Lane, list[EpochRecord]]]
+        self,
+        lane: Lane,
+        of_steps: Metrics | Exception,
+        of_splits: Metrics | Exception,
+        seconds: float,
+        taken: list[tuple[Lane, list[EpochRecord]]],
     ) -> Iterator[Failed]:
-        """Measure an epoch of one training and add it to those `taken`. What fails there is left out, to be trained
-        alone, but for a loss that is no number, which nothing would mend."""
-        start = time.perf_counter()
+        """Add an epoch of one training to those `taken`. What failed there is left out, to be trained alone, but for a
+        loss that is no number, which nothing would mend."""
         try:
-            if isinstance(metrics, TrainingError):
-                raise metrics
-            names = seen(lane.splits)
-            metrics |= evaluate_splits(lane.parts, lane.splits, names, epoch=lane.epoch, batch_size=lane.batch_size)
-            records, failed = lane.take(lane.record(metrics, seconds + time.perf_counter() - start))
+            metrics: Metrics = {}
+            for found in (of_steps, of_splits):
+                if isinstance(found, Exception):
+                    raise found
+                metrics |= found
+            records, failed = lane.take(lane.record(metrics, seconds))
         except Exception as error:
             if isinstance(error, TrainingError) and error.code == "nan-loss":
                 yield from (Failed(member.trial.id, error) for member in lane.members)
