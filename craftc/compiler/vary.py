@@ -54,13 +54,17 @@ def _whole_defaults() -> dict[Path, dict[str, Any]]:
                 continue
             inner = [each for each in field.sections if not issubclass(each, Component)]
             default = None if field.is_required else field.make_default()
-            if type(default) in inner and any(key.is_required for key in type(default).fields.values()):
+            if isinstance(default, Section) and type(default) in inner and _needs_keys(default):
                 found[*prefix, name] = as_tree(default, given_only=True)
             for each in inner:
                 walk(each, (*prefix, name))
 
     walk(Spec, ())
     return found
+
+
+def _needs_keys(section: Section) -> bool:
+    return any(key.is_required for key in section.fields.values())
 
 
 def _is_there(tree: dict[str, Any], path: Path) -> bool:
