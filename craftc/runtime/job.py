@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
 from craftc.components.own_line import own_line
+from craftc.runtime.backend import BackendError
 from craftc.runtime.batched_training import groups, is_too_little, train_group
 from craftc.runtime.shared_training import Lost, companies, train_company
 from craftc.runtime.store import Store, StoreError
@@ -59,6 +60,7 @@ def run_job(
     for those of the next epochs and of trials that take as long, to be flushed to the disk with them; their events then
     wait, too. A trial that fails is told as TrialFailed and the next one goes on. KeyboardInterrupt, SystemExit and
     closing the iterator pass through; the interrupted trial goes on from its last epoch when it is run again.
+    Raises BackendError `device-lost` behind a failed trial that left the device unusable for this process.
 
     A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
     a finished trial too: what the store holds makes a job faster and never different.
@@ -68,9 +70,14 @@ def run_job(
     try:
         for event in _job_events(trials, store, device, cpus, decide, outbox):
             held.append(event)
+            lost = _loss_of(device) if isinstance(event, TrialFailed) else None
+            if lost is not None:
+                outbox.put()
             if outbox.is_empty:
                 yield from held
                 held.clear()
+            if lost is not None:
+                raise BackendError("device-lost", f"{device} cannot be used by this process any more: {lost}")
         try:
             outbox.put()
         except OSError as error:
@@ -80,6 +87,19 @@ def run_job(
         # What is trained is kept, whoever ended this.
         _try_to_put(outbox)
         outbox.drop()
+
+
+def _loss_of(device: str) -> str | None:
+    """What a GPU says that an illegal access has lost for this process, so that whatever is trained next would fail."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        return str(error).partition("\n")[0]
+    return None
 
 
 def _job_events(
@@ -258,13 +278,18 @@ def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int, ex
                     del left[event.result.trial]
                 yield event
     except Exception as error:
-        for trial in left.values():
-            # A loss that is no number is that of all. Anything else may be one trial's own, a metric's above all:
-            # alone, from where it stands, each shows what becomes of it.
-            if isinstance(error, TrainingError) and error.code == "nan-loss":
-                yield failure(trial, error)
-            else:
-                yield from _shielded(trial, train(trial, store, device, cpus, go_on, execution=execution))
+        # A loss that is no number is that of all.
+        concerns_all = isinstance(error, TrainingError) and error.code == "nan-loss"
+        failures = [failure(trial, error) for trial in left.values()] if concerns_all else []
+    else:
+        return
+    # Not before the error is gone, and with it what the training that failed holds of the device.
+    if concerns_all:
+        yield from failures
+        return
+    for trial in left.values():
+        # It may be one trial's own, a metric's above all: alone, from where it stands, each shows what becomes of it.
+        yield from _shielded(trial, train(trial, store, device, cpus, go_on, execution=execution))
 
 
 def end_in_store(trial: Trial, store: Store, decide: Decide) -> Event | None:

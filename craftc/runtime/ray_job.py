@@ -113,11 +113,12 @@ def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
 class EventPump:
     """Runs a generator of events in a thread of its own, so that a long epoch holds up nobody who asks.
 
-    What the generator raises, `take` raises.
+    What the generator raises, `take` raises, once all events before are taken.
     """
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._queue: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._pump, args=(events,), daemon=True)
         self._thread.start()
@@ -126,7 +127,7 @@ class EventPump:
         """The events since the last call, and whether they were the last. Waits for some, but not for long."""
         taken: list[Event] = []
         deadline = time.monotonic() + FIRST_EVENT_TIMEOUT_S
-        while (timeout_s := deadline - time.monotonic()) > 0:
+        while self._error is None and (timeout_s := deadline - time.monotonic()) > 0:
             try:
                 item = self._queue.get(timeout=timeout_s)
             except queue.Empty:
@@ -134,10 +135,13 @@ class EventPump:
             if item is None:
                 return taken, True
             if isinstance(item, BaseException):
-                raise RuntimeError(f"the job ended by {type(item).__name__}: {item}") from item
+                self._error = item
+                break
             if not taken:
                 deadline = time.monotonic() + MORE_EVENTS_TIMEOUT_S
             taken.append(item)
+        if self._error is not None and not taken:
+            raise RuntimeError(f"the job ended by {type(self._error).__name__}: {self._error}") from self._error
         return taken, False
 
     def stop(self) -> None:

@@ -9,7 +9,10 @@ import threading
 
 import pytest
 
+from craftc.runtime import job
+from craftc.runtime.backend import BackendError
 from craftc.runtime.job import run_job
+from craftc.runtime.ray_job import EventPump
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
@@ -267,3 +270,30 @@ def test_a_disk_that_takes_nothing_fails_the_trials_that_wait(store, monkeypatch
     assert [event.trial for event in events if isinstance(event, TrialFailed)] == [trial.id for trial in trials]
     assert not any(isinstance(event, TrialFinished | EpochEnded) for event in events)
     assert "No space left on device" in events[-1].message
+
+
+def test_behind_a_trial_that_took_the_device_away_nothing_is_begun(store, monkeypatch):
+    bad, good = make_trial(model={"num_classes": 3}), make_trial(seed=1)
+    # What a GPU says after an index that was out of bounds, which only one can say.
+    monkeypatch.setattr(job, "_loss_of", lambda device: "device-side assert triggered")
+    told, events = [], run_job([bad, good], store=store, device="cpu", cpus=1, delay_s=60)
+    with pytest.raises(BackendError, match="cpu cannot be used by this process any more: device-side") as caught:
+        told.extend(events)
+    assert caught.value.code == "device-lost"
+    assert isinstance(told[-1], TrialFailed)
+    assert {event.trial for event in told} == {bad.id}
+    monkeypatch.undo()
+    assert isinstance(run([good], store)[-1], TrialFinished)
+
+
+def test_what_happened_before_a_job_broke_is_told():
+    def events():
+        yield TrialStarted(trial="a", epoch=0)
+        raise SystemExit(3)
+
+    pump = EventPump(events())
+    told, over = pump.take()
+    assert told == [TrialStarted(trial="a", epoch=0)]
+    assert not over
+    with pytest.raises(RuntimeError, match="the job ended by SystemExit: 3"):
+        pump.take()
