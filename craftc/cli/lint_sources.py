@@ -1,7 +1,8 @@
 """What the arguments of `craftc lint` name: each file once, with its text."""
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from craftc.schemas.diagnostic import Diagnostic
 
 STANDARD_INPUT = Path("-")
 STANDARD_INPUT_NAME = "<stdin>"
+_FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,13 @@ def _is_new(name: str, seen: set[str]) -> bool:
 
 
 def _of_folder(folder: Path) -> Iterator[Source]:
-    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's."""
+    """In a fixed order; hidden folders, such as a virtual environment, hold nothing of the user's, and those that runs
+    wrote hold copies, whose relative paths lead nowhere."""
     refused: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=refused.append):
+        if parent != str(folder) and _is_written_by_run(parent, names):
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
@@ -59,3 +65,9 @@ def _of_folder(folder: Path) -> Iterator[Source]:
     for error in refused:
         name = str(error.filename)
         yield Source(name, unreadable(name, f"cannot be read: {error.strerror}"))
+
+
+def _is_written_by_run(folder: str, names: Collection[str]) -> bool:
+    """Whether a folder of such files is that of a run, or a trial's in the store."""
+    is_run = "spec.yaml" in names and ("plan.json" in names or "spec.resolved.yaml" in names)
+    return is_run or ("config.json" in names and _FINGERPRINT.fullmatch(os.path.basename(folder)) is not None)

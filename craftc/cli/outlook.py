@@ -1,11 +1,12 @@
 """A plan, the store and the last run of its name in; what they add to the plan for who reads it, out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from craftc.cli.machine import this_machine
 from craftc.cli.plan_batches import Group, groups_of
+from craftc.cli.plan_changes import replacements
 from craftc.compiler.forecast import forecast
 from craftc.runtime.batch_findings import findings_in
 from craftc.runtime.last_run import LastTrial, read_last_run
@@ -18,13 +19,15 @@ from craftc.schemas.plan import Plan
 @dataclass(frozen=True)
 class Outlook:
     """`done`: the epochs that unfinished trials have behind them, by trial. `orphaned`: trials that the last run of the
-    plan's name had, and the plan has no more. `groups`: what becomes of trainings that could be one batch.
+    plan's name had, and the plan has no more; `replaced` says why, by them and by those that stand in their places.
+    `groups`: what becomes of trainings that could be one batch.
     """
 
     done: Mapping[str, int]
     orphaned: tuple[LastTrial, ...]
     forecast: Forecast
     groups: tuple[Group, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_out(plan: Plan, runs_dir: Path) -> Outlook:
@@ -38,4 +41,5 @@ def look_out(plan: Plan, runs_dir: Path) -> Outlook:
     planned = {trial.id for trial in plan.trials}
     orphaned = [trial for trial in last_run.trials if trial.id not in planned] if last_run else []
     groups = groups_of(plan, findings_in(store, plan.import_folders))
-    return Outlook(done, tuple(orphaned), forecast(plan, past, done, this_machine()), groups)
+    estimate = forecast(plan, past, done, this_machine())
+    return Outlook(done, tuple(orphaned), estimate, groups, replacements(plan, orphaned))

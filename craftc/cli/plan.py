@@ -39,7 +39,7 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
     """Show what `craftc run` would train, what it would reuse, and how long that takes.
 
     + new, > goes on from its last epoch, & read off the training of another, = finished before, ~ another name of the
-    same, - of the last run and no longer in the spec.
+    same, - of the last run, and replaced or no longer in the spec.
 
     With --resolved, the spec as YAML (or JSON) with every default and every included file written in, and where each
     value comes from. Saved as a file, it plans to the same trials.
@@ -111,6 +111,7 @@ def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
         known = {
             "unfinished": dict(outlook.done),
             "orphaned": [{"id": each.id, "variant": each.variant, "seed": each.seed} for each in outlook.orphaned],
+            "replaced": dict(outlook.replaced),
             "groups": [group.as_json() for group in outlook.groups],
         }
         estimate |= outlook.forecast.model_dump(mode="json")

@@ -35,10 +35,11 @@ def plan_rows(plan: Plan, outlook: Outlook) -> list[Row]:
         variants.setdefault(trial.variant, []).append(trial)
     names = {trial.id: trial.variant for trial in plan.trials}
     rows = [row for trials in variants.values() for row in _rows_of(trials, names, outlook)]
-    gone: dict[str, list[int]] = {}
+    gone: dict[tuple[str, str], list[int]] = {}
     for orphan in outlook.orphaned:
-        gone.setdefault(orphan.variant, []).append(orphan.seed)
-    return rows + [Row("-", (name,), "", tuple(seeds), "no longer in the spec") for name, seeds in gone.items()]
+        fate = "replaced" if orphan.id in outlook.replaced else "no longer in the spec"
+        gone.setdefault((orphan.variant, fate), []).append(orphan.seed)
+    return rows + [Row("-", (name,), "", tuple(seeds), fate) for (name, fate), seeds in gone.items()]
 
 
 def _rows_of(trials: Sequence[Trial], names: dict[str, str], outlook: Outlook) -> list[Row]:
@@ -62,7 +63,8 @@ def _fate(trial: Trial, names: dict[str, str], outlook: Outlook) -> tuple[Mark, 
         return "&", f"shared with {names[trial.shares]}"
     if trial.id in outlook.done:
         return ">", f"goes on from epoch {outlook.done[trial.id]} of {trial.epochs}"
-    return "+", "new"
+    cause = outlook.replaced.get(trial.id)
+    return "+", f"new: {cause}" if cause else "new"
 
 
 def grouped(rows: Sequence[Row], most: int = MOST_ROWS) -> list[Row]:
@@ -98,7 +100,7 @@ _MANY: dict[Mark, str] = {
     "&": "shared with others",
     "=": "reused",
     "~": "same as others",
-    "-": "no longer in the spec",
+    "-": "replaced, or no longer in the spec",
 }
 
 

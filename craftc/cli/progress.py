@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from craftc.cli.plan import num_searched
+from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -127,11 +128,11 @@ def clock(seconds: float) -> str:
 def outcome_line(tally: Tally, event: TrialFinished | TrialFailed | TrialPruned) -> str:
     """One line for a trial that is over."""
     if isinstance(event, TrialPruned):
-        return f"{tally.name(event.trial)}: pruned at {event.epoch} of {event.epochs_planned} epochs"
+        return f"{tally.name(event.trial)}: pruned at {event.epoch} of {count(event.epochs_planned, 'epoch')}"
     if isinstance(event, TrialFailed):
         return f"{tally.name(event.trial)}: failed: {event.message}"
     result = event.result
-    epochs = f"{result.epochs_trained} of {result.epochs_planned} epochs"
+    epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
     reused = ", trained by another run" if event.reused else f" in {clock(result.seconds)}"
     return f"{tally.name(result.trial)}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
 
@@ -146,7 +147,7 @@ class PlainProgress:
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
         self._tally = Tally(plan)
-        self._say(f"run {plan.name}/{run_name}: {self._tally.num_trials} trials to train")
+        self._say(f"run {plan.name}/{run_name}: {count(self._tally.num_trials, 'trial')} to train")
 
     def event(self, event: Event) -> None:
         """See Observer.event."""
@@ -155,8 +156,8 @@ class PlainProgress:
         tally.take(event)
         if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
             left = tally.time_left() if tally.num_over < tally.num_trials else ""
-            count = f"[{tally.num_over}/{tally.num_trials}]"
-            self._say(f"{count} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
+            over = f"[{tally.num_over}/{tally.num_trials}]"
+            self._say(f"{over} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
 
     def close(self) -> None:
         """See Observer.close."""
@@ -217,7 +218,7 @@ class LiveProgress:
         failed = f", [red]{tally.num_failed} failed[/]" if tally.num_failed else ""
         note = f"{elapsed}  {tally.time_left() or 'starting Ray and the first trials'}{failed}"
         done, num_trials = tally.num_over, tally.num_trials
-        total.add_task(f"[bold]{done}/{num_trials} trials[/]", total=num_trials, completed=done, note=note)
+        total.add_task(f"[bold]{done}/{count(num_trials, 'trial')}[/]", total=num_trials, completed=done, note=note)
         return Group(total, self._running(tally))
 
     def _running(self, tally: Tally) -> Table:

@@ -54,7 +54,8 @@ def factor_twice(checked: Checked) -> Iterator[Problem]:
     ablation = checked.spec.ablation
     for path in ablation.zip:
         if path in ablation.grid:
-            yield Problem("factor-twice", ("ablation", "zip", path), f'"{path}" is varied by grid too', at_key=True)
+            message = f'"{path}" is varied by grid too'
+            yield Problem("factor-twice", ("ablation", "zip", path), message, "keep one of the two", at_key=True)
 
 
 def feature_conflict(checked: Checked) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
+from craftc.compiler.field_words import yaml_value
 from craftc.compiler.problem import Problem
 from craftc.compiler.tree import look_up, touch
 from craftc.compiler.variant import Setting, Variant
@@ -28,9 +29,26 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
         problem,
         path=(*setting.origin, *place[len(setting.target) :]) if reached else setting.origin,
         message=problem.message if alone else f'variant "{variant.name}": {problem.message}',
+        hint=_not_as_a_whole(problem, setting, base_tree) if reached else problem.hint,
         at_key=problem.at_key and reached and len(place) > len(setting.target),
         reads=(),
     )
+
+
+def _not_as_a_whole(problem: Problem, setting: Setting, base_tree: dict[str, Any]) -> str | None:
+    """The problem's hint; of a key that is missing since its section is replaced, how to set one key of that alone."""
+    value, path = setting.value, setting.path
+    is_whole = setting.target == ("data", "splits")  # of which one fraction alone cannot be another
+    if problem.code != "missing-key" or not isinstance(value, dict) or not value or is_whole:
+        return problem.hint
+    try:
+        look_up(base_tree, problem.path)
+    except KeyError:
+        return problem.hint
+    while isinstance(value, dict) and value:
+        name, value = next(iter(value.items()))
+        path += f".{name}"
+    return f'this replaces all of "{setting.path}"; to set one key of it, write {path}: {yaml_value(value)}'
 
 
 def _cause(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> tuple[Setting, Path]:

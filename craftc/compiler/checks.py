@@ -140,6 +140,8 @@ def _is_written(tree: dict[str, Any], path: Path) -> bool:
 
 RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
+OF_TRAINING = ("train/objective", "train/lr")
+"""Of those, what tells how a training went, and not what a model is worth."""
 
 
 class _Named(NamedTuple):
@@ -174,10 +176,14 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     for place, metric, mode in _named_metrics(checked.spec):
         steers = mode is not None
         if metric not in (every_epoch if steers else of_weights):
-            near = _nearest_metric(metric, by_split[steers])
+            near = _nearest_metric(metric, by_split[steers], steers=steers)
             hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(steering if steers else of_weights)}"
             reads = (("objective", "metrics"), ("data", "splits"))
-            yield Problem("unknown-metric", (*place, "metric"), f"nothing records {show(metric)}", hint, reads=reads)
+            message = f"nothing records {show(metric)}"
+            if metric in OF_TRAINING:
+                message = f"{show(metric)} is recorded, and nothing is {'chosen by' if steers else 'concluded from'} it"
+                hint = f"name {one_of(steering if steers else of_weights)}"
+            yield Problem("unknown-metric", (*place, "metric"), message, hint, reads=reads)
 
 
 def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
@@ -188,11 +194,17 @@ def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _nearest_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | None:
-    """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself."""
+def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], *, steers: bool) -> str | None:
+    """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself.
+
+    Without a split, that of the split by which something of its kind is chosen, or concluded.
+    """
     split, slash, measure = metric.partition("/")
     if not slash:
-        return next((f"{of}/{split}" for of, measures in by_split.items() if split in measures), None)
+        usual = ["valid"] if steers else [HELD_OUT, "valid"]
+        splits = sorted(by_split, key=lambda of: usual.index(of) if of in usual else len(usual))
+        near_by_split = ((of, nearest(split, by_split[of])) for of in splits)
+        return next((f"{of}/{near}" for of, near in near_by_split if near is not None), None)
     near_split = nearest(split, by_split)
     near_measure = nearest(measure, by_split[near_split]) if near_split is not None else None
     return f"{near_split}/{near_measure}" if near_measure else None

@@ -1,6 +1,7 @@
 """Rules between a spec and what is known of its data without reading it: one function and one code each."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from craftc.compiler.checks import Checked, Rule
 from craftc.compiler.problem import Problem, show
@@ -32,6 +33,7 @@ UNFIT_FOR_TEXT = {
 """Beside what needs images."""
 SOURCE: Path = ("data", "source")
 SOURCE_KIND: Path = (*SOURCE, "kind")
+LAYOUT: Path = ("data", "layout")
 
 
 def needs_images(checked: Checked) -> Iterator[Problem]:
@@ -39,6 +41,18 @@ def needs_images(checked: Checked) -> Iterator[Problem]:
     source = checked.spec.data.source.kind
     if GIVES.get(source) in ("a table", "text"):
         yield from without_images(_named(checked), f"{source} is {GIVES[source]}")
+    elif checked.spec.data.layout == "flat":
+        for problem in without_images(_named(checked), "data.layout flat makes flat vectors of them"):
+            hint = "leave data.layout out: linear and mlp take images as they are"
+            yield replace(problem, hint=hint, reads=(problem.path, LAYOUT))
+
+
+def channels_of_a_table(checked: Checked) -> Iterator[Problem]:
+    """What is laid out as an image with channels is an image."""
+    source = checked.spec.data.source.kind
+    if checked.spec.data.layout == "channels" and GIVES.get(source) == "a table":
+        message = f"data.layout is channels, but {source} gives a table"
+        yield Problem("data-mismatch", LAYOUT, message, "write lines, flat or source", reads=(LAYOUT, SOURCE_KIND))
 
 
 def needs_text(checked: Checked) -> Iterator[Problem]:
@@ -64,7 +78,7 @@ def unfit_for_text(checked: Checked) -> Iterator[Problem]:
         yield Problem("unfit-for-text", path, message, "write none, or leave it out", reads=reads)
     if data.layout != "source":
         message = f"layout {data.layout} is one of images and tables, and {source} gives text"
-        path = ("data", "layout")
+        path = LAYOUT
         hint = "leave it out: a sample of text is a row of tokens"
         yield Problem("unfit-for-text", path, message, hint, reads=(path, SOURCE_KIND))
 
@@ -147,5 +161,12 @@ def batch_too_large(checked: Checked) -> Iterator[Problem]:
         yield Problem("batch-too-large", path, message, severity="warning", reads=reads)
 
 
-DATA_RULES: tuple[Rule, ...] = (needs_images, needs_text, unfit_for_text, known_facts, batch_too_large)
+DATA_RULES: tuple[Rule, ...] = (
+    needs_images,
+    channels_of_a_table,
+    needs_text,
+    unfit_for_text,
+    known_facts,
+    batch_too_large,
+)
 """What the data of known sources has to do with the rest."""

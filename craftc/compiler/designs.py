@@ -12,8 +12,10 @@ from math import prod
 from typing import Any
 
 from craftc.compiler.problem import MAX_TOLD, Problem, show
+from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.variant_names import short_names, value_names
+from craftc.schemas.diagnostic import parse_path
 from craftc.schemas.spec import Ablation, Spec
 
 FULL = "full"
@@ -35,8 +37,8 @@ class Design:
     problems: tuple[Problem, ...]
 
 
-def design(ablation: Ablation) -> Design:
-    """Every variant of an ablation.
+def design(ablation: Ablation, tree: Mapping[str, Any]) -> Design:
+    """Every variant of an ablation of what `tree` is written as.
 
     What two designs of features have in common comes once. A point that is written twice is a problem; different
     points whose names are cut to the same are told apart by a number.
@@ -44,7 +46,7 @@ def design(ablation: Ablation) -> Design:
     taken: dict[str, Variant] = {}
     problems: list[Problem] = []
     numbers: dict[str, int] = {}
-    for variant in _variants(ablation):
+    for variant in _variants(ablation, tree):
         first = taken.get(variant.name)
         if first is None:
             taken[variant.name] = variant
@@ -78,7 +80,7 @@ def num_variants(ablation: Ablation) -> int:
     return 1 + designed + grid + zipped
 
 
-def _variants(ablation: Ablation) -> Iterator[Variant]:
+def _variants(ablation: Ablation, tree: Mapping[str, Any]) -> Iterator[Variant]:
     off = {
         name: tuple(Setting(path, value, ("ablation", "features", name, path)) for path, value in settings.items())
         for name, settings in ablation.features.items()
@@ -88,10 +90,10 @@ def _variants(ablation: Ablation) -> Iterator[Variant]:
     yield baseline
     if ablation.combine == "union":
         yield from designed
-        yield from _grid(ablation)
-        yield from _zip(ablation)
+        yield from _grid(ablation, tree)
+        yield from _zip(ablation, tree)
         return
-    crossed = [list(points) for points in (_grid(ablation), _zip(ablation))]
+    crossed = [list(points) for points in (_grid(ablation, tree), _zip(ablation, tree))]
     for parts in product([baseline, *designed], *(points for points in crossed if points)):
         named = [part.name for part in parts if part is not baseline]
         if named:
@@ -128,16 +130,16 @@ def _merge(groups: Iterable[tuple[Setting, ...]]) -> tuple[Setting, ...]:
     return tuple({setting.path: setting for settings in groups for setting in settings}.values())
 
 
-def _grid(ablation: Ablation) -> Iterator[Variant]:
-    axes = _axes("grid", ablation.grid, _short_names(ablation))
+def _grid(ablation: Ablation, tree: Mapping[str, Any]) -> Iterator[Variant]:
+    axes = _axes("grid", ablation.grid, _short_names(ablation), tree)
     if ONE_AT_A_TIME in ablation.design:
         yield from (point for axis in axes for point in axis)
     elif axes:
         yield from map(_join, product(*axes))
 
 
-def _zip(ablation: Ablation) -> Iterator[Variant]:
-    axes = _axes("zip", ablation.zip, _short_names(ablation))
+def _zip(ablation: Ablation, tree: Mapping[str, Any]) -> Iterator[Variant]:
+    axes = _axes("zip", ablation.zip, _short_names(ablation), tree)
     yield from map(_join, zip(*axes, strict=False))
 
 
@@ -145,15 +147,24 @@ def _short_names(ablation: Ablation) -> dict[str, str]:
     return short_names({*ablation.grid, *ablation.zip})
 
 
-def _axes(section: str, axes: Mapping[str, tuple[Any, ...]], short: Mapping[str, str]) -> list[list[Variant]]:
+def _axes(
+    section: str, axes: Mapping[str, tuple[Any, ...]], short: Mapping[str, str], tree: Mapping[str, Any]
+) -> list[list[Variant]]:
     """Each value of each axis as a variant of its own."""
     return [
         [
             Variant(f"{short[path]}={name}", (Setting(path, value, ("ablation", section, path, index)),))
-            for index, (value, name) in enumerate(zip(values, value_names(values), strict=True))
+            for index, (value, name) in enumerate(zip(values, value_names(values, _in(tree, path)), strict=True))
         ]
         for path, values in axes.items()
     ]
+
+
+def _in(tree: Mapping[str, Any], path: str) -> Any:
+    try:
+        return look_up(tree, parse_path(path))
+    except KeyError:
+        return None
 
 
 def _join(points: tuple[Variant, ...]) -> Variant:

@@ -11,6 +11,7 @@ from typing import Any
 from craftc.compiler.component_fields import component_fields
 from craftc.compiler.field_words import GROUPS, kinds, takes, target, yaml_value
 from craftc.compiler.json_schema import DIALECT, OWN_KIND, json_schema
+from craftc.compiler.section_schema import NONE
 from craftc.schemas.catalogue import Catalogue
 
 VARIED = ("data", "model", "objective", "regularization", "training", "evaluation")
@@ -184,7 +185,7 @@ def _forbid_none(needed: dict[str, Any], path: tuple[str, ...]) -> None:
 
 def _let_none_take_away(definitions: dict[str, Any]) -> None:
     places = [definitions["PathValues"], definitions["Splits"]]
-    places += [definitions["Ablation"]["properties"]["features"], definitions["Search"]["properties"]["space"]]
+    places += [_filled(definitions["Ablation"]["properties"]["features"]), definitions["Search"]["properties"]["space"]]
     for place in places:
         place["additionalProperties"] = {"anyOf": [place["additionalProperties"], TAKEN_AWAY]}
         for name, field in place.get("properties", {}).items() if place is not definitions["Splits"] else ():
@@ -215,15 +216,21 @@ def _offer_paths(whole: dict[str, Any]) -> None:
         value = offered if choices[path] else {}
         values[path] = {**text, "type": "array", "minItems": 1, "items": value}
         settings[path] = {**text, **value}
-    definitions["PathValues"] = {**_mapping(ablation["grid"]), "properties": values}
-    definitions["PathSettings"] = {**_mapping(ablation["exclude"]["items"]), "properties": settings}
+    definitions["PathValues"] = {**_mapping(_filled(ablation["grid"])), "properties": values}
+    definitions["PathSettings"] = {**_mapping(_filled(ablation["exclude"])["items"]), "properties": settings}
     for name in ("grid", "zip"):
-        ablation[name] = {"$ref": "#/$defs/PathValues", **_said(ablation[name])}
-    ablation["features"]["additionalProperties"] = {"$ref": "#/$defs/PathSettings"}
-    ablation["exclude"]["items"] = {"$ref": "#/$defs/PathSettings"}
+        ablation[name] = {"anyOf": [{"$ref": "#/$defs/PathValues"}, NONE], **_said(ablation[name])}
+    _filled(ablation["features"])["additionalProperties"] = {"$ref": "#/$defs/PathSettings"}
+    _filled(ablation["exclude"])["items"] = {"$ref": "#/$defs/PathSettings"}
     definitions["Search"]["properties"]["space"]["properties"] = {
         path: {"$ref": "#/$defs/ParameterRange", **text} for path, text in described.items()
     }
+
+
+def _filled(field: dict[str, Any]) -> dict[str, Any]:
+    """What may stand where `none` stands for an empty list or mapping."""
+    filled: dict[str, Any] = field["anyOf"][0]
+    return filled
 
 
 def _mapping(field: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from craftc.compiler.ablation_size import max_alone, too_large, too_many_rules, 
 from craftc.compiler.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.checks import Checked, Rule, check
 from craftc.compiler.designs import design
+from craftc.compiler.headline_checks import headline_rules
 from craftc.compiler.leave_out import Filters, unknown_exclude_paths
 from craftc.compiler.parts import Assembled, Built, Parts
 from craftc.compiler.problem import MAX_TOLD, Problem
@@ -76,12 +77,13 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     told: dict[tuple[str, Path, str], Problem] = {}
     resolved: list[ResolvedVariant] = []
     filters = Filters(ablation)
-    designed = design(ablation)
+    designed = design(ablation, base.written)
     if len(designed.problems) > MAX_TOLD:
         return Expansion((), list(designed.problems))
     num_errors, num_alone, most_alone = 0, 0, max_alone(base)
     parts = make_parts(base, validated, designed.variants)
-    broken = RecalledRules()
+    rules = EXPERIMENT_RULES + headline_rules(base, validated.tainted)
+    broken = RecalledRules(rules)
     for variant in designed.variants:
         assembled = parts.assemble(variant) if parts is not None else None
         source: Checked | Assembled | None = assembled
@@ -90,7 +92,7 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
             resolved.append(ResolvedVariant(variant, source or Checked(own, base.tree, base.written, base.catalogue)))
             continue
         if parts is None or assembled is None:
-            source, found = resolve_variant(base, variant)
+            source, found = resolve_variant(base, variant, rules)
             num_alone += 1
             if num_alone > most_alone and any(problem.severity == "error" for problem in validated.problems):
                 return Expansion((), list(told.values()))  # they are looked at again when the values are mended
@@ -141,8 +143,8 @@ def make_parts(base: Checked, validated: Validated, variants: Sequence[Variant])
 class RecalledRules:
     """The rules between fields, each asked once of all variants that are alike to it."""
 
-    def __init__(self) -> None:
-        self._rules = [Recalled(partial(_broken, rule)) for rule in EXPERIMENT_RULES]
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = [Recalled(partial(_broken, rule)) for rule in rules]
         self._is_new = True
 
     def __call__(self, variant: Assembled) -> list[Problem]:
@@ -158,7 +160,9 @@ def _broken(rule: Rule, checked: Checked) -> tuple[Problem, ...]:
     return tuple(rule(checked))
 
 
-def resolve_variant(base: Checked, variant: Variant) -> tuple[Checked | None, list[Problem]]:
+def resolve_variant(
+    base: Checked, variant: Variant, rules: tuple[Rule, ...] = EXPERIMENT_RULES
+) -> tuple[Checked | None, list[Problem]]:
     """What the rules look at of a variant, and what is wrong with it."""
     built = _build(base, variant)
     validated = built.validated
@@ -166,7 +170,7 @@ def resolve_variant(base: Checked, variant: Variant) -> tuple[Checked | None, li
     if validated.spec is None:
         return None, problems
     checked = Checked(validated.spec, validated.tree, built.written, base.catalogue)
-    return checked, problems + untainted(check(checked, EXPERIMENT_RULES), validated.tainted)
+    return checked, problems + untainted(check(checked, rules), validated.tainted)
 
 
 def _build(base: Checked, variant: Variant) -> Built:

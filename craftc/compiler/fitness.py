@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from craftc.compiler.constructor import bases_of
@@ -74,6 +74,19 @@ def _not_of_kind(component: Component, group: Group) -> str | None:
     for method in _METHODS.get(group, ()):
         if not any(base is not None and method in base.members for _, base in family):
             return f"has no {method}(), so it cannot be {SINGULAR[group]}"
+    return _asks_for_more(family) if group == "optimizers" else None
+
+
+def _asks_for_more(family: Iterable[tuple[str, griffe.Class | None]]) -> str | None:
+    """Whether an optimizer's step cannot be called as it is, as that of LBFGS."""
+    import griffe
+
+    steps = (base.members.get("step") for _, base in family if base is not None)
+    step = next((member for member in steps if isinstance(member, griffe.Function)), None)
+    _, *given = list(step.parameters) if step is not None else [None]
+    needed = [each.name for each in given if each is not None and each.required]
+    if needed:
+        return f"cannot be an optimizer: its step() needs {', '.join(needed)}, and craftc calls it with nothing"
     return None
 
 

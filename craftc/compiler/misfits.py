@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from craftc.compiler.component_fields import ComponentField, component_fields
+from craftc.compiler.likely_meant import likely_meant
 from craftc.compiler.nearest import nearest
 from craftc.compiler.parse import NUMBER
 from craftc.compiler.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
@@ -89,7 +90,12 @@ def _no_component(path: Path, value: Any, field: ComponentField) -> Problem:
     many = field.many and path == field.path
     expected = f"a list, each {one}" if many else one
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
-    return Problem("wrong-type", path, message, "begin it with a dash" if many and isinstance(value, dict) else None)
+    hint = None
+    if many and isinstance(value, dict):
+        hint = "begin it with a dash"
+    elif many and isinstance(value, str) and "," not in value:
+        hint = "an empty list is []" if value == "none" else f"a list stands in brackets: [{value}]"
+    return Problem("wrong-type", path, message, hint)
 
 
 def unknown_key(path: Path, known: Iterable[str], otherwise: str, catalogue: Catalogue) -> Problem:
@@ -144,7 +150,7 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Mis
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         return Problem("unknown-choice", path, message, hint or did_you_mean(str(value), choices))
-    return Problem("wrong-type", path, message, hint)
+    return Problem("wrong-type", path, message, hint or likely_meant(path, value, fragment))
 
 
 def inner_type(fragment: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from typing import Any
 
 from craftc.compiler.ablation_size import max_alone
 from craftc.compiler.blame import blame, follows, lacking, told_at
-from craftc.compiler.checks import Checked
+from craftc.compiler.checks import Checked, Rule
 from craftc.compiler.expand import RecalledRules, make_parts, resolve_variant
+from craftc.compiler.headline_checks import headline_rules
 from craftc.compiler.parts import Parts
 from craftc.compiler.problem import MAX_TOLD, Problem
+from craftc.compiler.rules import EXPERIMENT_RULES
 from craftc.compiler.search_checks import SPACE, ranges
 from craftc.compiler.tree import touch
 from craftc.compiler.validate import Validated
@@ -66,7 +68,8 @@ def probe(base: Checked, validated: Validated, variants: Iterable[Variant], know
     searched = [parse_path(path) for path, _ in ranges(base)]
     points = _points(variants, looked_at)
     parts = make_parts(base, validated, tuple(points.values()))
-    errors = _Errors(base, parts, points, known)
+    rules = EXPERIMENT_RULES + headline_rules(base, validated.tainted)
+    errors = _Errors(base, rules, parts, points, known)
     is_mistaken = any(problem.severity == "error" for problem in validated.problems)
     most_alone = max_alone(base)
     for variant in variants:
@@ -119,11 +122,17 @@ class _Errors:
     """What is wrong with a point that is not wrong with the spec as written."""
 
     def __init__(
-        self, base: Checked, parts: Parts | None, points: Mapping[_Point, Variant], known: Sequence[Problem]
+        self,
+        base: Checked,
+        rules: tuple[Rule, ...],
+        parts: Parts | None,
+        points: Mapping[_Point, Variant],
+        known: Sequence[Problem],
     ) -> None:
         self._base, self._parts, self._points = base, parts, points
         self._before = {(problem.code, problem.path, problem.message) for problem in known}
-        self._broken = RecalledRules()
+        self._broken = RecalledRules(rules)
+        self._rules = rules
         self._lacking = lacking(known)
         self.num_alone = 0
 
@@ -132,7 +141,7 @@ class _Errors:
         assembled = self._parts.assemble(point) if self._parts is not None else None
         self.num_alone += assembled is None
         # Of parts that fit there is nothing else to tell but notes.
-        found = resolve_variant(self._base, point)[1] if assembled is None else self._broken(assembled)
+        found = resolve_variant(self._base, point, self._rules)[1] if assembled is None else self._broken(assembled)
         new = [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in self._before]
         alone = Variant(variant.name, (setting,))
         return [p for p in new if not follows(p, alone, self._base.tree, self._lacking)]

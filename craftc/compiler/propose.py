@@ -11,10 +11,12 @@ from craftc.compiler.code_identity import CodeIdentity
 from craftc.compiler.document import SPACE
 from craftc.compiler.expand import ResolvedVariant, resolve_variant
 from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, hash_file
+from craftc.compiler.headline_checks import headline_rules
 from craftc.compiler.import_path import import_folders
 from craftc.compiler.leave_out import Filters
 from craftc.compiler.lower import lower, note_digests, path_arguments
 from craftc.compiler.pipeline import make_trial, seeds
+from craftc.compiler.rules import EXPERIMENT_RULES
 from craftc.compiler.tree import look_up
 from craftc.compiler.variant import Setting, Variant
 from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store, of_trial
@@ -54,7 +56,7 @@ class Proposer:
         start = next(resolved.variant for resolved in self.analysis.variants if resolved.name == variant)
         searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in params.items())
         point = Variant(f"{variant}#{number}", (*start.settings, *searched))
-        checked, problems = resolve_variant(base, point)
+        checked, problems = resolve_variant(base, point, EXPERIMENT_RULES + headline_rules(base, frozenset()))
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
         if checked is None or errors:
             return Proposal((), errors)

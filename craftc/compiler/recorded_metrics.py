@@ -39,3 +39,13 @@ def selection(spec: Spec) -> Select | None:
     if "select" in spec.evaluation.given:
         return spec.evaluation.select
     return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
+
+
+def headline_name(spec: Spec) -> str:
+    """The metric of the conclusion: the one that the report names, or the first metric on the last split."""
+    if spec.report.metric is not None:
+        return spec.report.metric
+    splits = list(spec.data.splits.fractions)
+    split = next((name for name in (HELD_OUT, "valid") if name in splits), splits[-1])
+    metric = short_name(spec.objective.metrics[0].kind) if spec.objective.metrics else "loss"
+    return f"{split}/{metric}"

@@ -102,7 +102,8 @@ def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
             if touch(parse_path(path), parse_path(other)):
                 what = "it" if other == path else f'"{other}"'
                 message = f'"{path}" is searched, and {what} is varied by {by} too'
-                yield Problem("factor-twice", (*SPACE, path), message, at_key=True)
+                hint = "keep one of the two" if by == "this search" else "take it out of the search or of the ablation"
+                yield Problem("factor-twice", (*SPACE, path), message, hint, at_key=True)
                 break
         searched.append(path)
 

@@ -33,7 +33,7 @@ def _section(section: type[Section], definitions: dict[str, dict[str, Any]]) -> 
 
 def _property(field: SectionField, definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:
     schema = _fragment(field.annotation, field.bounds, definitions)
-    if field.is_switch:
+    if field.is_switch or field.is_emptied:
         schema = {"anyOf": [schema, NONE]}
     default = None if field.is_required else _written(field.make_default())
     if field.is_switch and default is None:

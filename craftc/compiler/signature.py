@@ -12,8 +12,10 @@ from craftc.compiler.constructor import Argument, arguments_of, bases_of
 from craftc.compiler.nearest import nearest
 from craftc.compiler.problem import did_you_mean, one_of, show
 from craftc.compiler.python_source import SourceError, SourceIndex
+from craftc.compiler.value_type import checker
 from craftc.schemas.catalogue import PER_TRIAL, ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
+from craftc.schemas.fit import Misfit
 
 if TYPE_CHECKING:
     import griffe
@@ -180,12 +182,20 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
         name=argument.name,
         type=schema,
         required=required,
-        default=default,
+        default=default if required or computed else _as_written(default, schema),
         computed=computed,
         doc=doc,
         per_trial=has_mark(argument.annotation, argument.scope, PER_TRIAL),
         defined_at=argument.place,
     )
+
+
+def _as_written(default: Any, schema: dict[str, Any]) -> Any:
+    """A default as it comes out of a spec that writes it: 1 of a float argument is 1.0. One that does not fit its own
+    annotation stays as it is."""
+    misfits: list[Misfit] = []
+    fitted = checker(schema)(default, (), misfits)
+    return default if misfits else fitted
 
 
 def _class_literal(found: griffe.Class | griffe.Function, name: str, index: SourceIndex) -> Any:

@@ -27,10 +27,11 @@ def _endings(path: str) -> Iterator[str]:
     return (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
 
 
-def value_names(values: Sequence[Any]) -> list[str]:
-    """The values of one axis: a component by its kind, and by its arguments where another one is of that kind."""
+def value_names(values: Sequence[Any], as_written: Any = None) -> list[str]:
+    """The values of one axis: a component by its kind, and by its arguments where another one is of that kind, be it
+    another value or what the spec has `as_written` in that place."""
     kinds = [_kind(value) for value in values]
-    counts = Counter(kinds)
+    counts = Counter([*kinds, _kind(as_written)])
     return [
         _cut(_with_arguments(value) if kind is not None and counts[kind] > 1 else _name(value))
         for value, kind in zip(values, kinds, strict=True)

@@ -1,6 +1,7 @@
 """A tree as written and the settings of a variant in; the tree as that variant would be written, and what of its
 settings there is nothing to set by."""
 
+from functools import lru_cache
 from typing import Any
 
 from craftc.compiler.lower import SECTIONS
@@ -9,7 +10,8 @@ from craftc.compiler.problem import Problem, did_you_mean, one_of
 from craftc.compiler.tree import copy_tree, look_up, set_path
 from craftc.compiler.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.spec import Spec
+from craftc.schemas.section import Section, as_tree
+from craftc.schemas.spec import Component, Spec
 
 
 def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
@@ -18,7 +20,7 @@ def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) ->
     unsettable: list[Problem] = []
     for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
         problem = _not_settable(setting)
-        _write_default_lists(written, setting.target, complete)
+        _write_defaults(written, setting.target, complete)
         if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
             problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
         if problem is not None:
@@ -26,8 +28,12 @@ def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) ->
     return tuple(unsettable)
 
 
-def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
-    """Write out a list that is left to its default where a path leads into it: `training.optimizer.betas.0`."""
+def _write_defaults(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
+    """Write out what is left to its default as a whole where a path leads into it: a list, as in
+    `training.optimizer.betas.0`, or a section that needs some of its keys, as in `data.splits.seed`."""
+    for path, section in _whole_defaults().items():
+        if target[: len(path)] == path != target and not _is_there(written, path):
+            set_path(written, path, copy_tree(section))
     for length in (i for i, part in enumerate(target) if isinstance(part, int)):
         try:
             default = look_up(complete, target[:length])
@@ -35,6 +41,30 @@ def _write_default_lists(written: dict[str, Any], target: Path, complete: dict[s
             return
         if isinstance(default, list) and not _is_there(written, target[:length]):
             set_path(written, target[:length], copy_tree(default))
+
+
+@lru_cache(maxsize=1)
+def _whole_defaults() -> dict[Path, dict[str, Any]]:
+    """Of what can be varied, the sections that need some of their keys where any is written, and can be left out."""
+    found: dict[Path, dict[str, Any]] = {}
+
+    def walk(section: type[Section], prefix: Path) -> None:
+        for name, field in section.fields.items():
+            if not prefix and name not in SECTIONS:
+                continue
+            inner = [each for each in field.sections if not issubclass(each, Component)]
+            default = None if field.is_required else field.make_default()
+            if isinstance(default, Section) and type(default) in inner and _needs_keys(default):
+                found[*prefix, name] = as_tree(default, given_only=True)
+            for each in inner:
+                walk(each, (*prefix, name))
+
+    walk(Spec, ())
+    return found
+
+
+def _needs_keys(section: Section) -> bool:
+    return any(key.is_required for key in section.fields.values())
 
 
 def _is_there(tree: dict[str, Any], path: Path) -> bool:

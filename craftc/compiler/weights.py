@@ -75,8 +75,12 @@ def _differences(backbone: dict[str, Any], trial: TrainedTrial) -> Iterator[Prob
     for argument in sorted({*backbone, *trial.model} - ALIKE_IN_EVALUATION):
         here, there = backbone.get(argument), trial.model.get(argument)
         if here != there and "infer" not in (here, there):
-            message = f"the backbone's {argument} is {show(here)}, and that of {name} was {show(there)}"
+            message = f"the backbone's {argument} is {_shown(here)}, and that of {name} was {_shown(there)}"
             yield Problem("weights-differ", (*place, argument), message, f"write {argument}: {_written(there)}")
+
+
+def _shown(value: Any) -> str:
+    return _written(value) if isinstance(value, list) else show(value)
 
 
 def _written(value: Any) -> str:

@@ -37,20 +37,23 @@ def _trial_ids(row: VariantSummary) -> tuple[str, ...]:
 
 def _folded(row: VariantSummary, twin: VariantSummary) -> VariantSummary:
     notes = (*(() if twin.is_baseline else twin.notes), f"the same trials as {twin.name}")
-    return row.model_copy(
-        update={"same_as": twin.name, "notes": notes, "comparable": twin.comparable, "difference": twin.difference}
-    )
+    same = {name: getattr(twin, name) for name in ("comparable", "other_samples", "difference")}
+    return row.model_copy(update={"same_as": twin.name, "notes": notes, **same})
 
 
 def _compared(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials, plan: Plan) -> VariantSummary:
     reason = _incomparable(row, baseline, plan)
     if reason is not None:
         return row.model_copy(update={"comparable": False, "notes": (*row.notes, reason)})
-    notes = (*row.notes, *_other_samples(row, baseline, trials))
+    changed = _changed_data(row, baseline, trials)
+    notes = row.notes
+    if changed:
+        differ = f"{' and '.join(changed)} {'differ' if len(changed) > 1 else 'differs'}"
+        notes = (*notes, f"measured on other samples than {baseline.name}: {differ}")
     difference = _difference(row, baseline, plan.headline.mode)
     if difference is None and row.value and baseline.value:
         notes = (*notes, f"no seed in common with {baseline.name}")
-    return row.model_copy(update={"difference": difference, "notes": notes})
+    return row.model_copy(update={"difference": difference, "notes": notes, "other_samples": bool(changed)})
 
 
 def _incomparable(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> str | None:
@@ -62,12 +65,10 @@ def _incomparable(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> 
     return f"{plan.headline.name} is another metric here: {here}; in {baseline.name}: {there}"
 
 
-def _other_samples(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials) -> tuple[str, ...]:
+def _changed_data(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials) -> list[str]:
+    """What of the data decides which samples are measured, and is not the same for both."""
     here, there = (trials[name][0].config.get("data", {}) for name in (row.name, baseline.name))
-    changed = [f"data.{key}" for key in ("source", "splits") if here.get(key) != there.get(key)]
-    if not changed:
-        return ()
-    return (f"measured on other samples than {baseline.name}: {' and '.join(changed)} differ",)
+    return [f"data.{key}" for key in ("source", "splits") if here.get(key) != there.get(key)]
 
 
 def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from craftc.report.cells import NOTHING, stars
+from craftc.report.fold_name import fold_name
 from craftc.report.numbers import bracketed, decimals_for, fixed
-from craftc.report.render_text import fold_name
 from craftc.schemas.comparison import ConclusionChange, RowChange
 from craftc.schemas.conclusion import Difference, Estimate
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from craftc.report.compare import comparisons
-from craftc.report.numbers import bracketed, choose_decimals, fixed, p_value_text
+from craftc.report.numbers import bracketed, choose_decimals, counted, fixed, p_value_text
 from craftc.report.search_findings import find_epochs, find_searches
 from craftc.report.statistics import ALPHA
 from craftc.report.wording import listed
@@ -82,6 +82,8 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
             remark += ", the same difference in each"
         if conclusion.mode == "min":
             remark = f"{difference.verdict}: lower is better; {remark}"
+        if row.other_samples:
+            remark += f"; on other samples than {conclusion.baseline}, so that the data may account for it"
         text = (
             f"{phrase(row.name)}, {_metric(conclusion)} {verb} by {fixed(abs(difference.mean), decimals)} "
             f"{bracketed(size, decimals)} ({remark})."
@@ -180,7 +182,7 @@ def _unfinished(conclusion: Conclusion) -> list[Finding]:
     if not parts:
         return []
     names = [row.name for row in conclusion.variants if row.num_finished < row.num_planned]
-    return [_finding("unfinished", f"of {len(seeds)} trials, {' and '.join(parts)}.", names)]
+    return [_finding("unfinished", f"of {counted(len(seeds), 'trial')}, {' and '.join(parts)}.", names)]
 
 
 def _clear(conclusion: Conclusion) -> list[tuple[VariantSummary, Difference]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+from craftc.report.numbers import counted
 from craftc.report.statistics import estimate
 from craftc.schemas.conclusion import MetricIdentity, SeedValue, VariantSummary
 from craftc.schemas.plan import Headline, Plan, Trial
@@ -40,7 +41,8 @@ def summarise(
     if len(definitions) > 1:
         notes.append(f"{plan.headline.name} is not the same metric for every seed: {'; '.join(map(str, definitions))}")
     if len(values) < num_finished:
-        notes.append(f"{plan.headline.name} was not measured in {num_finished - len(values)} of {num_finished} trials")
+        of_trials = f"{num_finished - len(values)} of {counted(num_finished, 'trial')}"
+        notes.append(f"{plan.headline.name} was not measured in {of_trials}")
     return VariantSummary(
         name=name,
         is_baseline=name == plan.baseline,

@@ -70,3 +70,8 @@ def _magnitude(value: float) -> int:
 def _median_magnitude(values: Iterable[float]) -> int | None:
     known = [abs(value) for value in values if value != 0]
     return _magnitude(median(known)) if known else None
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

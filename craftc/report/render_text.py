@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_rows, columns, shown
+from craftc.report.fold_name import fold_name
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
 from craftc.report.wording import failure_line, legend, notes, title, told
@@ -157,8 +158,10 @@ def _table(conclusion: Conclusion, keys: Sequence[ColumnKey], cells: dict[Column
         styled = [_cell(key, cells[key].cells[i], row, i in best, name_width) for key in keys]
         table.add_row(*styled, end_section=i == last)
     if conclusion.trivial is not None and any(cells[key].trivial for key in keys if key != "variant"):
-        folded = [fold_name(cells[key].trivial, name_width) for key in keys]
-        table.add_row(*(Text(cell, style="dim") for cell in folded))
+        of_trivial = [(key, cells[key].trivial) for key in keys]
+        # Numbers are padded to stand under each other, which is nothing to fold.
+        texts = [fold_name(text, name_width) if key == "variant" else text for key, text in of_trivial]
+        table.add_row(*(Text(text, style="dim") for text in texts))
     return table
 
 
@@ -179,24 +182,3 @@ def _cell(key: ColumnKey, text: str, row: VariantSummary, is_best: bool, name_wi
     if key == "difference" and row.difference is not None and row.difference.verdict in ("better", "worse"):
         return Text(text, style="red" if row.difference.verdict == "worse" else "green")
     return Text(text, style="dim")
-
-
-def fold_name(name: str, width: int) -> str:
-    """Break a name into lines of at most `width` cells: after commas and blanks, or else within a word."""
-    lines = [""]
-    for part in _pieces(name, width):
-        if lines[-1] and cell_len(lines[-1] + part.rstrip()) > width:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _pieces(name: str, width: int) -> list[str]:
-    """What may stand on a line of its own; a word that is too long is cut after `_ = . / -`, or else anywhere."""
-    pieces: list[str] = []
-    for word in re.findall(r"[^, ]*[, ]*", name):
-        fits = cell_len(word.rstrip()) <= width
-        syllables = [word] if fits else re.findall(r"[^_=./-]*[_=./-]*", word)
-        for syllable in syllables:
-            pieces += [syllable] if cell_len(syllable.rstrip()) <= width else list(syllable)
-    return pieces

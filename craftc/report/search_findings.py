@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from craftc.report.numbers import bracketed, fixed
+from craftc.report.numbers import bracketed, counted, fixed
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Conclusion, Finding, SearchConclusion
 
@@ -43,7 +43,8 @@ def _sentences(search: SearchConclusion, conclusion: Conclusion, decimals: int) 
         yield from _held_out(search, conclusion, decimals)
     else:
         value = fixed(search.best.value, decimals)
-        yield f"of {search.num_points} points none is better than the starting point, {search.metric} {value}."
+        points = counted(search.num_points, "point")
+        yield f"of {points} none is better than the starting point, {search.metric} {value}."
     yield f"{_counts(search)}; {_epochs(search)}."
     if search.importances:
         yield _importances(search, search.importances)
@@ -78,7 +79,7 @@ def _counts(search: SearchConclusion) -> str:
         (search.num_unfinished, "left unfinished"),
     ]
     ends = ", ".join(f"{number} {word}" for number, word in counts if number) or "none ended"
-    text = f"of {search.num_points} points {ends}"
+    text = f"of {counted(search.num_points, 'point')} {ends}"
     if search.num_infeasible:
         text += f", and {search.num_infeasible} more were refused before training"
     return text
@@ -87,7 +88,7 @@ def _counts(search: SearchConclusion) -> str:
 def _epochs(search: SearchConclusion) -> str:
     trained, planned = search.epochs.trained, search.epochs.planned
     saved = f", {1 - trained / planned:.0%} saved by pruning and early stopping" if trained < planned else ""
-    return f"{trained} of {planned} planned epochs were trained{saved}"
+    return f"{trained} of {counted(planned, 'planned epoch')} {'was' if planned == 1 else 'were'} trained{saved}"
 
 
 def _importances(search: SearchConclusion, importances: dict[str, float]) -> str:

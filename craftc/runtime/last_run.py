@@ -1,7 +1,7 @@
 """The runs of a name in; the trials that the latest of them had, out."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ from craftc.runtime.run_folder import runs_of
 
 @dataclass(frozen=True)
 class LastTrial:
-    """A trial as a run's plan names it."""
+    """A trial as a run's plan has it."""
 
     id: str
     variant: str
     seed: int
+    config: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def read_last_run(runs_dir: Path, name: str) -> LastRun | None:
     try:
         plan: dict[str, Any] = json.loads((runs[-1] / "plan.json").read_bytes())
         # As plain JSON: of a large plan, most is not asked for, and to check it takes longer than to read it.
-        trials = tuple(LastTrial(str(t["id"]), str(t["variant"]), int(t["seed"])) for t in plan["trials"])
+        trials = tuple(
+            LastTrial(str(t["id"]), str(t["variant"]), int(t["seed"]), dict(t["config"])) for t in plan["trials"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return LastRun(runs[-1].name, trials)

@@ -14,6 +14,7 @@ from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, Trial
 from craftc.schemas.search import SearchSummary
 from craftc.training.atomic_file import open_atomically, write_atomically
 
+MOST_NAMED = 5
 RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")
 
 
@@ -109,9 +110,36 @@ def find_run(text: str, runs_dir: Path) -> Path:
             return path
         if runs := runs_of(path):
             return runs[-1]
+    raise FileNotFoundError(f'no run "{text}": {_what_there_is(text, runs_dir)}')
+
+
+def _what_there_is(text: str, runs_dir: Path) -> str:
+    """What may have been meant: the runs of a spec that was named by its file, the others of a run's name, or any."""
+    path = Path(text)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        name = _name_in(path)
+        if name and runs_of(runs_dir / name):
+            return f"it is a spec, whose runs go by its name; write {name} for the latest"
+        return f'it is a spec, and in "{runs_dir}" there are no runs of it yet'
+    if runs := runs_of(runs_dir / path.parent):
+        latest = [run.name for run in reversed(runs)][:MOST_NAMED]
+        return f"of {path.parent} there are {', '.join(latest)}{' and earlier ones' if len(runs) > MOST_NAMED else ''}"
     names = sorted(path.name for path in runs_dir.glob("*") if runs_of(path))
     known = f"there are runs of {', '.join(names)}" if names else "there are no runs yet"
-    raise FileNotFoundError(f'no run "{text}": it is no run\'s folder, and in "{runs_dir}" {known}')
+    return f'it is no run\'s folder, and in "{runs_dir}" {known}'
+
+
+def _name_in(spec: Path) -> str | None:
+    """What a spec calls itself; None where that cannot be read."""
+    from craftc.compiler.parse import parse  # no other use of a run's folder reads YAML
+
+    try:
+        document, _ = parse(spec.read_text(encoding="utf-8"), str(spec))
+    except (OSError, UnicodeDecodeError):
+        return None
+    tree = document.root.plain() if document is not None else None
+    name = tree.get("name") if isinstance(tree, dict) else None
+    return name if isinstance(name, str) and name else None
 
 
 def runs_of(folder: Path) -> list[Path]:

@@ -84,8 +84,9 @@ class VariantSummary(Frozen):
     """One row of the table. Epochs, `at_last` and `gap` are means over the finished seeds.
 
     `value` is None where nothing was measured, or where the seeds measured different things. `difference` is None for
-    the baseline and for what cannot be compared with it; `notes` say why. `same_as` names the variant, the
-    baseline or an earlier one, that consists of the same trials.
+    the baseline and for what cannot be compared with it; `notes` say why. `other_samples`: it was not
+    measured on the baseline's, so that the difference is one of data too. `same_as` names the variant, the baseline or
+    an earlier one, that consists of the same trials.
     """
 
     name: str
@@ -101,6 +102,7 @@ class VariantSummary(Frozen):
     best_epoch: float | None = None
     last_epoch: float | None = None
     comparable: bool = True
+    other_samples: bool = False
     difference: Difference | None = None
     notes: List[str] = ()
 

@@ -224,6 +224,15 @@ def unless_none(inner: Fit) -> Fit:
     return fit
 
 
+def or_empty(inner: Fit, empty: Any) -> Fit:
+    """A list or mapping, or `none`, the word for an empty one."""
+
+    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+        return empty if isinstance(value, str) and value == "none" else inner(value, path, misfits)
+
+    return fit
+
+
 def or_null(inner: Fit) -> Fit:
     """A value, or None where none is given."""
 

@@ -21,6 +21,7 @@ from craftc.schemas.fit import (
     number,
     of_type,
     one_of_values,
+    or_empty,
     or_null,
     text,
     unless_none,
@@ -42,14 +43,20 @@ class SwitchedOffByNone:
     """In `Annotated`, marks what the word `none` switches off; it is None in Python."""
 
 
+class EmptiedByNone:
+    """In `Annotated`, marks a list or mapping that is empty where nothing is written, and by the word `none`."""
+
+
 class SectionField:
     """What is declared of a key. `annotation` is without `Annotated`, whose other marks are `metadata`.
 
-    `is_switch`: `none` switches it off. `sections` are those that it holds: itself, as an option, or as items.
+    `is_switch`: `none` switches it off. `is_emptied`: `none` empties it. `sections` are those that it holds: itself, as
+    an option, or as items.
     """
 
     __slots__ = (
-        "annotation", "bounds", "default", "description", "examples", "factory", "is_switch", "metadata", "sections",
+        "annotation", "bounds", "default", "description", "examples", "factory", "is_emptied", "is_switch",
+        "metadata", "sections",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +75,7 @@ class SectionField:
         self.annotation, self.metadata, bounds = bare(annotation)
         self.bounds = {**bounds, **self.bounds}
         self.is_switch = any(isinstance(mark, SwitchedOffByNone) for mark in self.metadata)
+        self.is_emptied = any(isinstance(mark, EmptiedByNone) for mark in self.metadata)
         self.sections: tuple[type[Section], ...] = tuple(part for part in self.parts if is_section(part))
 
     @property
@@ -219,6 +227,11 @@ def _fit_of(annotation: Any, outer: Mapping[str, Any], is_switch: bool = False) 
     return mapping(item, words) if get_origin(kind) is dict else items(item, words, as_tuple=True)
 
 
+def _fit_of_field(field: SectionField) -> Fit:
+    fit = _fit_of(field.annotation, field.bounds, field.is_switch)
+    return or_empty(fit, field.make_default()) if field.is_emptied else fit
+
+
 def fit_section(section: Any) -> Fit:
     """What takes a mapping, or a section of that class as it is, and makes the section."""
     return _fit_section(section)
@@ -226,10 +239,7 @@ def fit_section(section: Any) -> Fit:
 
 @cache
 def _fit_section(section: Any) -> Fit:
-    declared = [
-        (name, field, _fit_of(field.annotation, field.bounds, field.is_switch))
-        for name, field in section.fields.items()
-    ]
+    declared = [(name, field, _fit_of_field(field)) for name, field in section.fields.items()]
     other = None if section.open_to is None else _fit_of(section.open_to, {})
 
     def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:

@@ -6,7 +6,7 @@ against the catalogue by `compiler/validate.py`, which also fills in their defau
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from craftc.schemas.section import Field, Section, SwitchedOffByNone
+from craftc.schemas.section import EmptiedByNone, Field, Section, SwitchedOffByNone
 
 T = TypeVar("T")
 
@@ -24,6 +24,7 @@ class FromEnvironment:
 
 # One word switches an optional thing off: `none`. An empty value is more often a slip than a wish, so it is refused.
 OrNone = Annotated[T | None, SwitchedOffByNone()]
+OrEmpty = Annotated[T, EmptiedByNone()]
 List = tuple[T, ...]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FileName = Annotated[str, Field(min_length=1)]
@@ -171,7 +172,7 @@ class Ablation(Section):
     seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = (
         Field(1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself.")
     )
-    features: dict[str, Annotated[dict[str, Any], Field(min_length=1)]] = Field(
+    features: OrEmpty[dict[str, Annotated[dict[str, Any], Field(min_length=1)]]] = Field(
         default_factory=dict,
         description="Feature name to the settings, path to value, that switch it off.",
         examples=[{"normalization": {"data.normalize": "none"}}],
@@ -183,12 +184,12 @@ class Ablation(Section):
         description="Which features are off together. leave_one_out: full minus each; add_one: bare plus each; "
         "full_factorial: every combination; one_at_a_time: full minus each, and each value of `grid` by itself.",
     )
-    grid: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
+    grid: OrEmpty[dict[str, Annotated[List[Any], Field(min_length=1)]]] = Field(
         default_factory=dict,
         description="Path to values; every combination is a variant.",
         examples=[{"model.dropout": [0.0, 0.1], "training.batch_size": [32, 64]}],
     )
-    zip: dict[str, Annotated[List[Any], Field(min_length=1)]] = Field(
+    zip: OrEmpty[dict[str, Annotated[List[Any], Field(min_length=1)]]] = Field(
         default_factory=dict,
         description="Path to values, all of one length; taken in step.",
         examples=[{"model.d_model": [32, 64], "model.num_heads": [2, 4]}],
@@ -198,13 +199,13 @@ class Ablation(Section):
         description="union: features, grid and zip each vary the spec as written; product: every design of features "
         "is taken at every point of grid and zip.",
     )
-    exclude: List[Annotated[dict[str, Any], Field(min_length=1)]] = Field(
+    exclude: OrEmpty[List[Annotated[dict[str, Any], Field(min_length=1)]]] = Field(
         (),
         max_length=1000,
         description="Combinations, path to value, that are left out.",
         examples=[[{"model.dropout": 0.1, "training.batch_size": 64}]],
     )
-    require: List[str] = Field(
+    require: OrEmpty[List[str]] = Field(
         (),
         max_length=1000,
         description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',

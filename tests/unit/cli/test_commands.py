@@ -140,6 +140,7 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "unshared",
         "unfinished",
         "orphaned",
+        "replaced",
         "groups",
         "jobs",
         "search",

@@ -14,6 +14,9 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from craftc.cli.main import app
+from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import compile_spec
+from craftc.runtime.run_folder import create_run
 
 ROOT = Path(__file__).parents[3]
 RIGHT = """craftc: 1
@@ -127,6 +130,21 @@ def test_a_folder_is_linted_with_what_its_specs_are_made_of(here: Path) -> None:
         "no spec, base or search space: template.yaml, values.yaml\n"
         "2 specs, 1 base, 1 search space: 0 errors, 0 warnings\n"
     )
+
+
+def test_copies_of_specs_that_runs_wrote_are_passed_over_unless_they_are_named(here: Path) -> None:
+    for folder in ("specs", "bases", "runs/mine"):
+        Path(folder).mkdir(parents=True)
+    text = "craftc: 1\nname: one\nextends: ../bases/digits.yaml\n"
+    Path("specs/spec.yaml").write_text(text)
+    Path("runs/mine/spec.yaml").write_text(text.replace("..", "../.."))
+    Path("bases/digits.yaml").write_text(RIGHT.replace("craftc: 1\nname: example\n", ""))
+    plan = compile_spec(text, "specs/spec.yaml", built_in_catalogue()).plan
+    assert plan is not None
+    run = create_run(Path("runs"), plan, text).path
+    assert lint(".").stderr == "2 specs, 1 base: 0 errors, 0 warnings\n"
+    for named in (run, run / "spec.yaml"):
+        assert "error[unknown-base]" in lint(str(named)).stdout
 
 
 def test_a_mistake_in_what_specs_share_is_told_once(here: Path) -> None:

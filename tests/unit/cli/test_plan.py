@@ -102,6 +102,34 @@ def test_a_trial_read_off_another_is_marked(here: Path) -> None:
     assert re.search(r"& +epochs=5 +training.epochs: 5 +0 +shared with base", planned(shared)[1])
 
 
+def test_what_took_the_place_of_a_trial_of_the_last_run_says_why(here: Path) -> None:
+    Path("lab.py").write_text("from torch import nn\nclass Net(nn.Module):\n    def __init__(self): ...\n")
+    own = SPEC.replace("model: mlp", "model: lab:Net")
+    create_run(Path("runs"), compiled(own), own)
+    _, told = planned(own.replace("lr: 1e-3}", "lr: 1e-3, weight_decay: 0.3}").replace("seeds: 2", "seeds: 1"))
+    assert re.search(r"\+ +base +the spec as written +0 +new: training.optimizer.weight_decay changed", told)
+    assert re.search(r"- +base +0 +replaced", told)
+    assert re.search(r"- +base +1 +no longer in the spec", told)
+    Path("lab.py").write_text(Path("lab.py").read_text() + "# edited\n")
+    assert re.search(r"\+ +base +the spec as written +0, 1 +new: code of lab:Net changed", planned(own)[1])
+    assert set(as_json(own)["replaced"].values()) == {"code of lab:Net changed"}
+
+
+def test_a_narrow_table_breaks_names_after_commas_and_settings_between_words(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    grid = "training.optimizer.weight_decay: [0.25], training.batch_size: [16], objective.label_smoothing: [0.1]"
+    _, told = planned(SPEC.replace("training.optimizer.lr: [1e-3, 1e-2]", grid))
+    lines = told.splitlines()
+    first = next(number for number, line in enumerate(lines) if "weight_decay=" in line)
+    assert max(map(len, lines)) <= 80
+    cells = [re.split(" {2,}", line.strip()) for line in lines[first : first + 3]]
+    assert cells[0][:3] == ["+", "weight_decay=0.25,", "training.optimizer.weight_"]
+    assert cells[1][0] == "batch_size=16,"
+    assert cells[2][0].startswith("label_smoothing=0.1")
+
+
 def test_an_unreadable_last_run_orphans_nothing(here: Path) -> None:
     folder = create_run(Path("runs"), compiled(SPEC), SPEC)
     (folder.path / "plan.json").write_text('{"trials": 3}')

@@ -27,6 +27,10 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
         ),
         (TRAINING + "early_stopping: {metric: valid/auroc, patience: 2}}", [("unknown-metric", "valid/auroc")]),
         ("report: {metric: accuracy}", [("unknown-metric", "accuracy")]),
+        (
+            "objective: {kind: cross_entropy, metrics: [auroc]}\nablation: {grid: {objective: [cross_entropy]}}",
+            [("unknown-metric", "cross_entropy")],
+        ),
         (TRAINING + "schedule: [{kind: reduce_on_plateau, metric: dev/loss}]}", [("unknown-metric", "dev/loss")]),
         (
             "data: {source: digits, splits: {train: 0.5, test: 0.5}}\n" + TRAINING + "schedule: [reduce_on_plateau]}",

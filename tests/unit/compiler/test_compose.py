@@ -114,6 +114,12 @@ def test_what_belongs_to_the_section_stays_when_its_kind_changes(write: Write) -
     assert objective == {"metrics": ["accuracy", "auroc"], "kind": "other"}
 
 
+def test_none_takes_all_of_a_grid_or_of_the_features_away(extended: Callable[[str], Analysis]) -> None:
+    names = [variant.name for variant in extended("ablation: {grid: none, exclude: none}").variants]
+    assert names == ["full", "-norm", "-smooth"]
+    assert [variant.name for variant in extended("ablation: {features: none, grid: none}").variants] == ["base"]
+
+
 def test_none_switches_off_what_the_base_has(extended: Callable[[str], Analysis]) -> None:
     assert tree(extended("training: {early_stopping: none}"))["training"]["early_stopping"] == "none"
 

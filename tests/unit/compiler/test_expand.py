@@ -100,6 +100,12 @@ ablation:
     assert max(map(len, names)) < 140
 
 
+def test_a_component_of_the_kind_that_is_written_is_named_by_its_arguments(compiled: Compile) -> None:
+    grid = "objective: [{kind: cross_entropy, label_smoothing: 0.1}], model: [{kind: linear}]"
+    names = list(variants(compiled(f"model: {{kind: mlp}}\nablation: {{grid: {{{grid}}}}}")))
+    assert names == ["base", "objective=cross_entropy(label_smoothing=0.1),model=linear"]
+
+
 def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None:
     text = "ablation: {grid: {model.activation: [relu, gelu, relu]}, zip: {model.dropout: [0.1, 0.2, 0.10]}}"
     assert told(text) == [("duplicate-variant", "relu"), ("duplicate-variant", "0.10")]
@@ -181,7 +187,7 @@ def test_variants_are_counted_before_they_are_made(
     text = ", ".join(filter(None, [features, grid, f"design: [{name}]", f"combine: {combine}"]))
     spec = compiled(f"ablation: {{{text}}}").analysis.spec
     assert spec is not None
-    made = len(design(spec.ablation).variants)
+    made = len(design(spec.ablation, {}).variants)
     # With nothing to cross, a product makes the baseline alone once more.
     assert num_variants(spec.ablation) - made == (1 if combine == "product" and not grid else 0)
 
@@ -300,6 +306,14 @@ def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], mon
     grid = "evaluation.select.metric: [valid/loss, valid/accuracy], evaluation.select.mode: [infer]"
     grid += f", training.batch_size: [{', '.join(map(str, range(8, 58)))}]"
     assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")
+
+
+def test_one_key_of_splits_that_are_left_to_their_default_can_be_varied(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {data.splits.seed: [0, 1]}}").analysis
+    assert [variant.spec.data.splits.seed for variant in found.variants] == [0, 0, 1]
+    assert {tuple(variant.spec.data.splits.fractions.items()) for variant in found.variants} == {
+        (("train", 0.6), ("valid", 0.2), ("test", 0.2))
+    }
 
 
 def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:

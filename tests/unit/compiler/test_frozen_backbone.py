@@ -56,6 +56,15 @@ def codes(result: Compiled) -> list[tuple[str, str]]:
     return [(diagnostic.code, diagnostic.message) for diagnostic in result.diagnostics]
 
 
+def test_lists_that_differ_are_told_item_by_item(tmp_path: Path, store: Store) -> None:
+    mlp = {"kind": "mlp", "num_features": 64, "num_classes": 10, "hidden": [32], "activation": "relu", "dropout": 0.0}
+    file = store.folder(FINISHED) / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model": mlp}))
+    found = codes(compiled(tmp_path, store, f"trial:{FINISHED}", backbone={"kind": "mlp", "hidden": [16, 8]}))
+    message = f"the backbone's hidden is [16, 8], and that of trial {FINISHED[:12]} was [32]"
+    assert found == [("weights-differ", message)]
+
+
 def test_weights_count_by_their_content(tmp_path: Path, store: Store) -> None:
     (tmp_path / "a.pt").write_bytes(b"weights")
     (tmp_path / "b.pt").write_bytes(b"weights")

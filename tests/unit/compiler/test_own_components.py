@@ -1,5 +1,6 @@
 """Kinds of a user's own in whole specs: what lint says of them, and what a trial's identity takes of their source."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec, data_files
@@ -462,6 +465,41 @@ class TestIdentity:
         before = ids(project, NET)
         shutil.move(project, tmp_path / "moved")
         assert ids(tmp_path / "moved", NET) == before
+
+    @settings(max_examples=25, deadline=None)
+    @given(data=st.data())
+    def test_a_default_may_be_written_out_or_not(
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    ) -> None:
+        folder = tmp_path_factory.mktemp("project")
+        numbers = st.integers(-9, 9) | st.floats(-9, 9)
+        of_annotation: dict[str, st.SearchStrategy[Any]] = {
+            "float": numbers,
+            "float | None": numbers | st.none(),
+            "int | float": numbers,
+            "Annotated[float, Ge(-9)]": numbers,
+            "Literal[1.0, 2.0]": st.sampled_from([1, 1.0, 2]),
+            "list[float]": st.lists(numbers, max_size=2),
+            "dict[str, float]": st.dictionaries(st.sampled_from("ab"), numbers),
+            "str | float": numbers | st.sampled_from(["none", "1"]),
+            "int": st.floats(0.5, 0.7) | st.integers(-9, 9),
+        }
+        annotation = data.draw(st.sampled_from(sorted(of_annotation)))
+        default = data.draw(of_annotation[annotation])
+        imports = "from typing import Annotated, Literal\nfrom annotated_types import Ge\n"
+        write(folder, {"pyproject.toml": "", "own.py": f"{imports}def make(scale: {annotation} = {default!r}): ..."})
+        (folder / "specs").mkdir()
+        left_out, written = "model: {kind: own:make}", f"model: {{kind: own:make, scale: {json.dumps(default)}}}"
+        if annotation == "int" and isinstance(default, float):  # what its own annotation forbids cannot be written
+            assert [code for code, _ in told(folder, written)] == ["wrong-type"]
+            assert configs(folder, left_out)["base"]["scale"] == default
+            return
+        assert ids(folder, left_out) == ids(folder, written)
+        assert configs(folder, left_out) == configs(folder, written)
+        grid = f"{left_out}\nablation: {{grid: {{model.scale: [{json.dumps(default)}]}}}}"
+        plan = compiled(folder, grid).plan
+        assert plan is not None
+        assert (len(plan.trials), plan.folded) == (1, 1)
 
     def test_files_that_an_argument_names_count_by_their_content(self, project: Path) -> None:
         write(project, {"specs/a.pt": "1"})

@@ -57,6 +57,7 @@ def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: Proposer) -
         ({"model.d_model": 33}, "d_model % num_heads == 0"),
         ({"model.d_model": 80}, "require"),
         ({"model.d_model": 0}, "expected a whole number >= 1"),
+        ({"objective": {"kind": "cross_entropy", "metrics": ["f1_macro"]}}, 'nothing records "test/accuracy"'),
     ],
 )
 def test_a_point_that_cannot_be_trained_says_why(proposer: Proposer, params: dict[str, Any], reason: str) -> None:

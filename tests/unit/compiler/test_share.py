@@ -26,6 +26,7 @@ SPEC: dict[str, Any] = {
     "model": {"kind": "mlp", "hidden": [8]},
     "objective": {"kind": "cross_entropy", "metrics": ["accuracy", "auroc"]},
     "training": {"epochs": 10, "batch_size": 8, "optimizer": "adamw", "schedule": ["constant"]},
+    "report": {"metric": "test/loss"},
 }
 SELECTIONS = [{"metric": "valid/loss"}, {"metric": "valid/auroc"}, "none"]
 STOPPING: list[Any] = ["none", {"metric": "valid/loss", "patience": 2}]

@@ -141,11 +141,13 @@ def test_seeds_that_measure_different_things_have_no_mean(make_run: Any) -> None
 
 
 def test_other_samples_are_noted(make_run: Any) -> None:
-    run = make_run({"full": (0.9, 0.8), "source=mnist": (0.5, 0.4)}, data={"source=mnist": "mnist_5k"})
+    run = make_run({"full": (0.9, 0.8), "source=mnist": (0.5, 0.41)}, data={"source=mnist": "mnist_5k"})
 
     found = row(conclude(*run), "source=mnist")
 
-    assert found.notes == ("measured on other samples than full: data.source differ",)
+    assert found.notes == ("measured on other samples than full: data.source differs",)
+    (finding,) = sentences(conclude(*run), "difference")
+    assert "on other samples than full" in finding
     assert found.difference is not None
 
 

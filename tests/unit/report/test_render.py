@@ -11,11 +11,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from craftc.report.conclude import conclude
+from craftc.report.fold_name import fold_name
 from craftc.report.numbers import SCIENTIFIC, fixed
 from craftc.report.read_run import read_run
 from craftc.report.render_json import render_json
 from craftc.report.render_markdown import render_markdown
-from craftc.report.render_text import fold_name, print_text, render_text
+from craftc.report.render_text import print_text, render_text
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -69,6 +70,12 @@ def test_numbers_are_never_cut(ablation: Any, width: int) -> None:
         assert row.value is not None
         assert f"{row.value.mean:.3f}" in table
         assert row.difference is None or f"{row.difference.mean:+.3f} ± " in table
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_no_two_blank_lines_follow_each_other(make_run: Any, width: int) -> None:
+    run = make_run({"full": (0.9, 0.91, 0.9), "-a": (0.8, 0.82, 0.81)})
+    assert "\n\n\n" not in render_text(conclude(*run), width)
 
 
 @pytest.mark.parametrize("width", [80, 120])

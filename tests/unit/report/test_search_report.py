@@ -91,7 +91,7 @@ def test_a_better_setting_is_told_with_both_metrics_and_a_paired_interval():
 
 def test_nothing_better_is_said_to_be_so():
     case = Case({"base": [START, ("finished", [(0.4, 0.9), (0.4, 0.9), (0.4, 0.9)])]})
-    assert case.said()[0] == "Of 1 points none is better than the starting point, valid/accuracy 0.500."
+    assert case.said()[0] == "Of 1 point none is better than the starting point, valid/accuracy 0.500."
     (search,) = case.conclude().searches
     assert not search.is_improved
     assert search.best == search.start

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,26 @@ def test_the_journal_goes_on_after_a_kill(tmp_path):
         journal.write(failure(2))
     lines = (tmp_path / "results.jsonl").read_bytes().splitlines()
     assert [TrialFailed.model_validate_json(line) for line in lines] == [failure(1), failure(2)]
+
+
+def test_a_run_that_is_not_there_is_told_with_those_that_may_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("20250101_000000", "20250102_000000"):
+        Path("runs/vit", name).mkdir(parents=True)
+        Path("runs/vit", name, "plan.json").touch()
+    Path("specs").mkdir()
+    Path("specs/first.yaml").write_text("craftc: 1\nname: vit\n")
+    Path("specs/other.yaml").write_text("craftc: 1\nname: other\n")
+    Path("specs/none.yaml").write_text("{")
+    for text, told in (
+        ("vit/20250103_000000", "of vit there are 20250102_000000, 20250101_000000"),
+        ("specs/first.yaml", "it is a spec, whose runs go by its name; write vit for the latest"),
+        ("specs/other.yaml", 'it is a spec, and in "runs" there are no runs of it yet'),
+        ("specs/none.yaml", 'it is a spec, and in "runs" there are no runs of it yet'),
+        ("first.yaml", 'it is no run\'s folder, and in "runs" there are runs of vit'),
+    ):
+        with pytest.raises(FileNotFoundError) as raised:
+            find_run(text, Path("runs"))
+        assert str(raised.value) == f'no run "{text}": {told}'

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from craftc.schemas.fit import MisfitError
 from craftc.schemas.section import Field, Section, SwitchedOffByNone, as_tree, read_section
+from craftc.schemas.spec import Ablation
 
 
 class Part(Section):
@@ -93,6 +94,13 @@ def test_a_literal_an_option_and_what_is_switched_off() -> None:
     given = {"mode": "max", "stop": "none", "number_or_text": "x", "rate": 0.25}
     assert as_tree(whole, given_only=True) == LEAST | {"part": {"kind": "a", "size": 1}} | given
     assert read_section(Whole, LEAST | {"number_or_text": 7}).number_or_text == 7
+
+
+def test_a_list_or_mapping_that_none_empties_stands_there_as_an_empty_one() -> None:
+    ablation = read_section(Ablation, {"grid": "none", "exclude": "none", "seeds": 2})
+    assert (ablation.grid, ablation.exclude) == ({}, ())
+    assert as_tree(ablation, given_only=True) == {"grid": {}, "exclude": [], "seeds": 2}
+    assert misfits({"grid": "off", "design": "none"}, Ablation) == [("design", "type"), ("grid", "type")]
 
 
 def test_a_section_is_taken_as_it_is() -> None:
