@@ -13,7 +13,7 @@ demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
 
 test: check $(EDITOR_SERVER)
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check .

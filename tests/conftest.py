@@ -22,6 +22,20 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.load_profile("usual")
 
 
+# What starts processes and trains, file by file the longest: were it last, one of two workers would have nothing left.
+LONGEST = ("end_to_end", "backends", "cluster", "unit/training", "trackers", "unit/docs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; `--no-loadscope-reorder` has xdist keep to it, which else begins with most tests."""
+    folders = [ROOT / "tests" / name for name in LONGEST]
+
+    def place(item: pytest.Item) -> int:
+        return next((index for index, folder in enumerate(folders) if folder in item.path.parents), len(folders))
+
+    items.sort(key=place)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-goldens", action="store_true", help="Write the golden files instead of comparing.")
 

@@ -121,10 +121,14 @@ def _streamed(split: DeviceSplit, batches: Sequence[Tensor]) -> Iterator[tuple[T
     return (split.batch(x_B, y_B) for x_B, y_B in loader)
 
 
+def numbers_per_sample(split: DeviceSplit) -> int:
+    """What a sample counts for where batches are to be as large as memory, or a cache, has room for."""
+    return max(split.x[0].numel(), split.y[0].numel() * NUMBERS_PER_PREDICTION)
+
+
 def evaluation_batches(split: DeviceSplit, train_batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch."""
-    numbers_per_sample = max(split.x[0].numel(), split.y[0].numel() * NUMBERS_PER_PREDICTION)
-    size = max(EVALUATION_NUMBERS // numbers_per_sample, train_batch_size)
+    size = max(EVALUATION_NUMBERS // numbers_per_sample(split), train_batch_size)
     for x, y in zip(torch.split(split.x, size), torch.split(split.y, size), strict=True):
         # A model that works in place on its input must not change the data that other trials share.
         yield split.batch(x.clone(), y)

@@ -19,9 +19,12 @@ from craftc.training.assemble import Parts
 from craftc.training.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.errors import TrainingError
 from craftc.training.member import Member
+from craftc.training.packing import packed, unpacked
 from craftc.training.progress import Progress
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)
+"""That are read; in the first, the optimizer's tensors were not put together."""
 
 
 def last_path(folder: Path) -> Path:
@@ -73,7 +76,7 @@ def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
         "others": {member.trial.id: member.progress.state_dict() for member in others},
         "model": parts.model.state_dict(),
         "ema": None if parts.ema is None else parts.ema.state_dict(),
-        "optimizer": parts.optimizer.state_dict(),
+        "optimizer": packed(parts.optimizer.state_dict()),
         "schedule": parts.schedule.state_dict(),
         "scaler": None if parts.precision.scaler is None else parts.precision.scaler.state_dict(),
     }
@@ -120,7 +123,8 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
     parts.model.load_state_dict(state["model"])
     if parts.ema is not None:
         parts.ema.load_state_dict(state["ema"])
-    parts.optimizer.load_state_dict(state["optimizer"])
+    optimizer = state["optimizer"]
+    parts.optimizer.load_state_dict(optimizer if state["format"] == 1 else unpacked(optimizer))
     parts.schedule.load_state_dict(state["schedule"])
     if parts.precision.scaler is not None:
         parts.precision.scaler.load_state_dict(state["scaler"])
@@ -184,7 +188,7 @@ def _read(path: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise _corrupt(path, f"cannot be loaded: {str(error).splitlines()[0]}") from error
-    if state.get("format") != FORMAT or trial.id not in (state.get("trial"), *state.get("others", ())):
+    if state.get("format") not in FORMATS or trial.id not in (state.get("trial"), *state.get("others", ())):
         raise _corrupt(path, f"is of format {state.get('format')} and trial {str(state.get('trial'))[:12]}")
     return state
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
@@ -19,25 +19,34 @@ from craftc.training.named import named
 from craftc.training.objective import predictions, sum_and_weight
 from craftc.training.random import key, seed_everything
 
+Predictor = Callable[[Tensor], Tensor]
+"""The logits of a batch of inputs."""
+
 
 def evaluate_splits(
-    parts: Parts, splits: dict[str, DeviceSplit], names: Iterable[str], *, epoch: int, batch_size: int
+    parts: Parts,
+    splits: dict[str, DeviceSplit],
+    names: Iterable[str],
+    *,
+    epoch: int,
+    batch_size: int,
+    model: Predictor | None = None,
 ) -> Metrics:
-    """`<split>/loss` and `<split>/<metric>` of the named splits with the weights that are judged."""
-    parts.evaluated.eval()
+    """`<split>/loss` and `<split>/<metric>` of the named splits with the weights that are judged; `model` stands for
+    those where what they predict is known. Raises TrainingError `nan-loss` and `metric-failed`."""
+    if model is None:
+        model = parts.evaluated.eval()
     values: Metrics = {}
     for name in names:
         seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
         with deterministic(parts.deterministic):
-            found = evaluate(parts, parts.evaluated, splits[name], batch_size=batch_size)
+            found = evaluate(parts, model, splits[name], batch_size=batch_size)
         require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values
 
 
-def evaluate(
-    parts: Parts, model: nn.Module | Callable[[Tensor], Tensor], split: DeviceSplit, *, batch_size: int
-) -> Metrics:
+def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: int) -> Metrics:
     """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
@@ -73,6 +82,6 @@ def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts:
     return values
 
 
-def _constant(logits_C: Tensor, per_sample: Sequence[int]) -> Callable[[Tensor], Tensor]:
+def _constant(logits_C: Tensor, per_sample: Sequence[int]) -> Predictor:
     """A predictor that gives the same logits for every target of every sample."""
     return lambda x_B: logits_C.expand(len(x_B), *per_sample, -1)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.ray_backend import RayBackend
 from craftc.runtime.ray_cluster import check_placement
 from craftc.runtime.store import Store
-from craftc.schemas.plan import JobResources
-from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.plan import JobResources, Trial
+from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
 
 # What float32 sums in another order may change over a few epochs; measured: at most 2e-7.
 TOLERANCE = 5e-6
@@ -28,8 +29,8 @@ TIMEOUT_S = 600.0
 def two_workers(make_plan):
     """A plan whose trials have two workers each; nothing limits how many of them wait at once."""
 
-    def make(*trials):
-        plan = make_plan(*[[trial] for trial in trials])
+    def make(*jobs):
+        plan = make_plan(*jobs)
         jobs = tuple(job.model_copy(update={"resources": JobResources(workers=2)}) for job in plan.jobs)
         return plan.model_copy(update={"jobs": jobs})
 
@@ -78,13 +79,13 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
 ):
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
     teams, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
-    # All three wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
+    # Both jobs wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
     told, num_groups = [], []
-    for event in events_in_time(RayBackend().run(two_workers(failing, first, early), teams)):
+    for event in events_in_time(RayBackend().run(two_workers([failing], [first, early]), teams)):
         told.append(event)
         if isinstance(event, TrialStarted):
             num_groups.append(num_placement_groups())
-    # The one of the trial that runs: that of the one before, which failed or ended early, is gone.
+    # The one of the job that runs: that of the one before, whose trial failed, is gone.
     assert num_groups == [1, 1, 1]
 
     (failure,) = (event for event in told if isinstance(event, TrialFailed))
@@ -103,49 +104,68 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
     home.assert_clean()
 
 
-@pytest.mark.ray
-def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(make_trial, two_workers, tmp_path, home):
+@dataclass(frozen=True)
+class Bereaved:
+    """A run whose first trial lost a process twice, and which was stopped while its second trained."""
+
+    told: list[Event]
+    lost: Trial
+    last: Trial
+    num_killed: int
+    num_groups: int
+    num_stopped: int
+    store: Store
+
+
+@pytest.fixture(scope="module")
+def bereaved(make_trial, two_workers, tmp_path_factory, home):
     # One of the processes that train, then the one that waits for them.
     victims = [b"ray::RayTrainWorker", b"ray::RayJob"]
-    endless, last = make_trial(1, endless=True), make_trial(2)
-    store = Store(tmp_path / "store")
-    told, num_killed = [], 0
-    for event in events_in_time(RayBackend().run(two_workers(endless, last), store)):
+    lost, last = make_trial(1, endless=True), make_trial(2, endless=True)
+    store = Store(tmp_path_factory.mktemp("bereaved") / "store")
+    told, num_killed, num_groups = [], 0, 0
+    events = RayBackend().run(two_workers([lost], [last]), store)
+    for event in events_in_time(events):
         told.append(event)
-        starts = [e for e in told if isinstance(e, TrialStarted) and e.trial == endless.id]
+        starts = [e for e in told if isinstance(e, TrialStarted) and e.trial == lost.id]
         if isinstance(event, TrialStarted) and event.trial == last.id:
-            assert num_placement_groups() == 1
-        if isinstance(event, EpochEnded) and event.record.trial == endless.id and num_killed < len(starts):
+            num_groups = num_placement_groups()
+        if isinstance(event, EpochEnded) and event.record.trial == last.id:
+            break
+        if isinstance(event, EpochEnded) and event.record.trial == lost.id and num_killed < len(starts):
             pids = processes(home, victims[num_killed])
             num_killed += 1
             assert pids
             os.kill(pids[0], signal.SIGKILL)
-
-    assert num_killed == 2
-    assert starts[1].epoch > 0
-    (failure,) = (event for event in told if isinstance(event, TrialFailed))
-    assert (failure.trial, failure.code) == (endless.id, "worker-died")
-    assert store.is_finished(last.id)
-    home.assert_clean()
+    num_stopped = len(processes(home, b"ray::RayTrainWorker"))
+    # An interrupt in the driver closes the generator, as closing it here does.
+    events.close()
+    return Bereaved(told, lost, last, num_killed, num_groups, num_stopped, store)
 
 
 @pytest.mark.ray
-def test_a_run_that_is_stopped_leaves_no_process_of_a_team(make_trial, two_workers, tmp_path, home):
-    store, endless = Store(tmp_path / "store"), make_trial(1, endless=True)
-    # An interrupt in the driver closes the generator, as closing it here does.
-    events = RayBackend().run(two_workers(endless), store)
-    for event in events_in_time(events):
-        if isinstance(event, EpochEnded):
-            break
-    assert processes(home, b"ray::RayTrainWorker")
-    events.close()
+def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(bereaved):
+    assert bereaved.num_killed == 2
+    first, again = (e for e in bereaved.told if isinstance(e, TrialStarted) and e.trial == bereaved.lost.id)
+    assert first.epoch == 0
+    assert again.epoch > 0
+    (failure,) = (event for event in bereaved.told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (bereaved.lost.id, "worker-died")
+    # The next one trains, in the resources that the lost one held.
+    assert bereaved.num_groups == 1
+    assert bereaved.store.history(bereaved.last.id)
+
+
+@pytest.mark.ray
+def test_a_run_that_is_stopped_leaves_no_process_of_a_team(bereaved, home):
+    assert bereaved.num_stopped == 2
     home.assert_clean()
-    assert store.history(endless.id)
+    assert not bereaved.store.is_finished(bereaved.last.id)
 
 
 def test_the_inline_backend_refuses_several_workers(make_trial, two_workers, tmp_path):
     with pytest.raises(BackendError, match=r"resources.workers is 2, and the inline backend has one process") as caught:
-        next(InlineBackend().run(two_workers(make_trial(0)), Store(tmp_path)))
+        next(InlineBackend().run(two_workers([make_trial(0)]), Store(tmp_path)))
     assert caught.value.code == "workers-without-ray"
 
 

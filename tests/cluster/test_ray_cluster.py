@@ -2,8 +2,11 @@
 
 import json
 import re
+import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +46,6 @@ def finished(runs_dir: Path) -> set[str]:
     return {path.parent.name for path in runs_dir.glob("store/*/result.json")}
 
 
-def test_run_uses_the_cluster_that_is_named(cluster, craftc, tmp_path):
-    spec = write_project(tmp_path)
-    done = craftc(tmp_path, "run", str(spec), "--address", cluster.address)
-    assert done.returncode == 0, done.stderr
-    assert len(finished(tmp_path / "runs")) == 2
-    assert "sent" in done.stdout
-    (log,) = tmp_path.glob("runs/sent/*/log")
-    assert cluster.address.rpartition(":")[2] in log.read_text()
-    # Nothing of the check, nor of Tune, stays in the store.
-    left = {path.name for path in (tmp_path / "runs" / "store").iterdir()} - {"prepared"}
-    assert left == finished(tmp_path / "runs") | {".locks"}
-
-
 OWN_METRIC = """\
 class Where:
     mode = "max"
@@ -67,24 +57,57 @@ class Where:
 """
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A project whose spec was run on the cluster to its end: how, with what output, and where its runs are."""
+
+    command: tuple[str, ...]
+    done: subprocess.CompletedProcess[str]
+    project: Path
+    runs: Path
+
+
+@pytest.fixture(scope="module")
+def sent(cluster, craftc, tmp_path_factory):
+    """Sends a project with code of its own, of which .git alone says where it begins; once for each way."""
+
+    @cache
+    def send(way):
+        folder = tmp_path_factory.mktemp(way)
+        project, runs = folder / "project", folder / "shared"
+        project.mkdir()
+        spec = write_project(project)
+        spec.write_text(spec.read_text().replace("[accuracy]", "[accuracy, lib.metrics:Where]"))
+        (project / "pyproject.toml").unlink()
+        (project / ".git").mkdir()
+        (project / "lib").mkdir()
+        (project / "lib" / "metrics.py").write_text(OWN_METRIC)
+        command = {
+            "run": ("run", "specs/sent.yaml", "--address", cluster.address, "--runs-dir", str(runs)),
+            "submit": ("submit", "specs/sent.yaml", "--address", cluster.url, "--runs-dir", str(runs), *PYTHON),
+        }[way]
+        done = craftc(project, *command, *(["--follow"] if way == "submit" else []))
+        assert done.returncode == 0, done.stderr + done.stdout
+        return Sent(command, done, project, runs)
+
+    return send
+
+
+def test_run_uses_the_cluster_that_is_named(cluster, sent):
+    runs = sent("run").runs
+    assert len(finished(runs)) == 2
+    assert "sent" in sent("run").done.stdout
+    (log,) = runs.glob("sent/*/log")
+    assert cluster.address.rpartition(":")[2] in log.read_text()
+    # Nothing of the check, nor of Tune, stays in the store.
+    left = {path.name for path in (runs / "store").iterdir()} - {"prepared"}
+    assert left == finished(runs) | {".locks"}
+
+
 @pytest.mark.parametrize("way", ["run", "submit"])
-def test_code_of_the_projects_own_travels(cluster, craftc, tmp_path, way):
+def test_code_of_the_projects_own_travels(sent, way):
     """Every worker imports it from what was sent, also where .git alone says where the project begins."""
-    project, runs = tmp_path / "project", tmp_path / "shared"
-    project.mkdir()
-    spec = write_project(project)
-    spec.write_text(spec.read_text().replace("[accuracy]", "[accuracy, lib.metrics:Where]"))
-    (project / "pyproject.toml").unlink()
-    (project / ".git").mkdir()
-    (project / "lib").mkdir()
-    (project / "lib" / "metrics.py").write_text(OWN_METRIC)
-    command = {
-        "run": ("run", "specs/sent.yaml", "--address", cluster.address, "--runs-dir", str(runs)),
-        "submit": ("submit", "specs/sent.yaml", "--address", cluster.url, "--runs-dir", str(runs), *PYTHON, "--follow"),
-    }
-    done = craftc(project, *command[way])
-    assert done.returncode == 0, done.stderr + done.stdout
-    results = [json.loads(path.read_text()) for path in runs.glob("store/*/result.json")]
+    results = [json.loads(path.read_text()) for path in sent(way).runs.glob("store/*/result.json")]
     assert len(results) == 2
     for result in results:
         assert result["best"]["test/Where"] == 0.5
@@ -101,13 +124,8 @@ def test_a_folder_that_the_machines_do_not_share_is_refused_before_anything_runs
     assert {path.name for path in tmp_path.glob("runs/store/*")} <= {"prepared"}
 
 
-def test_a_submission_carries_its_project_and_is_one_job_however_often_it_is_sent(cluster, craftc, tmp_path):
-    project, runs = tmp_path / "project", tmp_path / "shared"
-    project.mkdir()
-    write_project(project)
-    command = ("submit", "specs/sent.yaml", "--address", cluster.url, "--runs-dir", str(runs), *PYTHON)
-    first = craftc(project, *command, "--follow")
-    assert first.returncode == 0, first.stderr + first.stdout
+def test_a_submission_carries_its_project_and_is_one_job_however_often_it_is_sent(cluster, craftc, sent):
+    first, project, runs = sent("submit").done, sent("submit").project, sent("submit").runs
     assert "submitted specs/sent.yaml with 3 files" in first.stderr
     assert "test/accuracy" in first.stdout
     assert len(finished(runs)) == 2
@@ -115,7 +133,7 @@ def test_a_submission_carries_its_project_and_is_one_job_however_often_it_is_sen
     record = json.loads((runs / "submissions" / f"{name}.json").read_text())
     assert (record["job"], record["address"], record["spec"]) == (name, cluster.url, "specs/sent.yaml")
 
-    again = craftc(project, *command)
+    again = craftc(project, *sent("submit").command)
     assert again.returncode == 0
     assert f"submitted before, and finished: {name}" in again.stderr
     assert again.stdout == f"{name}\n"

@@ -126,15 +126,6 @@ def test_public_packages_train_without_an_adapter(tmp_path: Path) -> None:
         assert result["identities"]["loss"].startswith("torch.nn:CrossEntropyLoss")
 
 
-@pytest.mark.ray
-def test_every_worker_of_a_trial_finds_the_projects_code(tmp_path: Path) -> None:
-    spec = write_project(tmp_path / "project", spec=OWN + "resources: {workers: 2}\n")
-    done = craftc(tmp_path, "run", str(spec))
-    assert done.returncode == 0, done.stderr
-    (result,) = results(tmp_path)
-    assert result["best"]["test/accuracy"] > 0.5
-
-
 def test_code_that_cannot_be_imported_is_told_once_before_anything_is_trained(tmp_path: Path) -> None:
     spec = write_project(tmp_path / "project", net="print('loading')\nimport no_such_package\n" + NET)
     spec.write_text(OWN + "ablation: {seeds: 3}\n")

@@ -2,15 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+from click.testing import CliRunner, Result
+
+from craftc.cli.main import app
 
 SPEC = """\
 craftc: 1
@@ -28,9 +34,9 @@ ablation:
 BACKENDS = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
 
 
-def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]") -> Path:
+def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]", more: str = "") -> Path:
     path = folder / "tiny.yaml"
-    path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs))
+    path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs) + more)
     return path
 
 
@@ -52,48 +58,82 @@ def latest_run(folder: Path, name: str = "tiny") -> Path:
     return max((folder / "runs" / name).iterdir())
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Calls the command line in this process, which has torch already: for what needs no process of its own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments)
+
+
+First = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], First]:
+    """The first run of the spec in an empty folder by a backend: once, however many tests look at what it did."""
+
+    @cache
+    def run(backend: str) -> First:
+        folder = tmp_path_factory.mktemp(backend)
+        write_spec(folder)
+        done = craftc(folder, "run", "tiny.yaml", "--backend", backend)
+        assert done.returncode == 0, done.stderr
+        return folder, done
+
+    return run
+
+
+@pytest.fixture
+def after_first(first_run: Callable[[str], First], tmp_path: Path) -> Callable[[str], First]:
+    """The same, with a copy of its folder, to go on in."""
+
+    def copied(backend: str) -> First:
+        folder, done = first_run(backend)
+        return Path(shutil.copytree(folder, tmp_path / backend)), done
+
+    return copied
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_second_run_trains_nothing_and_prints_the_same(tmp_path: Path, backend: str) -> None:
-    spec = write_spec(tmp_path)
-    first = craftc(tmp_path, "run", str(spec), "--backend", backend)
-    assert first.returncode == 0, first.stderr
+def test_the_second_run_trains_nothing_and_prints_the_same(after_first: Callable[[str], First], backend: str) -> None:
+    folder, first = after_first(backend)
     assert "full" in first.stdout
     assert "trivial predictor" in first.stdout
     assert "6 new" in first.stderr
-    assert len(trained(tmp_path)) == 6
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs" / "store").rglob("*.json*")}
+    assert len(trained(folder)) == 6
+    stamps = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "store").rglob("*.json*")}
 
-    second = craftc(tmp_path, "run", str(spec), "--backend", backend)
+    second = craftc(folder, "run", "tiny.yaml", "--backend", backend)
     assert second.returncode == 0
     assert second.stdout == first.stdout
     assert "0 new, 6 reused" in second.stderr
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
-    report = craftc(tmp_path, "report", "tiny")
+    report = craftc(folder, "report", "tiny")
     assert report.returncode == 0
     assert report.stdout == first.stdout
 
 
-def test_a_finished_spec_needs_nothing_heavy(tmp_path: Path) -> None:
+def test_a_finished_spec_needs_nothing_heavy(after_first: Callable[[str], First]) -> None:
     """By the default backend, and with all that a run leaves behind: no Ray, no torch, and not even Optuna."""
-    spec = write_spec(tmp_path, seeds=1)
-    assert craftc(tmp_path, "run", str(spec), "--backend", "inline").returncode == 0
-    code = f"""
+    folder, _ = after_first("inline")
+    code = """
 import sys
 from craftc.cli.main import app
-app(["run", {str(spec)!r}], standalone_mode=False)
+app(["run", "tiny.yaml"], standalone_mode=False)
 heavy = ("torch", "ray", "optuna", "sqlalchemy", "sklearn", "pandas", "wandb", "matplotlib", "plotly")
 print([name for name in heavy if name in sys.modules], file=sys.stderr)
 """
     command = [sys.executable, "-c", code]
-    again = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    again = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
     assert again.stderr.splitlines()[-1] == "[]"
-    assert {path.name for path in latest_run(tmp_path).iterdir()} == {
+    assert {path.name for path in latest_run(folder).iterdir()} == {
         "driver.json", "plan.json", "spec.yaml", "spec.resolved.yaml", "study.db",
     }  # fmt: skip
-    study = optuna.load_study(study_name="tiny/full", storage=f"sqlite:///{latest_run(tmp_path) / 'study.db'}")
+    study = optuna.load_study(study_name="tiny/full", storage=f"sqlite:///{latest_run(folder) / 'study.db'}")
     assert [trial.user_attrs["variant"] for trial in study.trials] == ["full", "-dropout", "lr=1e-3"]
-    assert [len(trial.intermediate_values) for trial in study.trials] == [2, 2, 2]
+    # Two epochs of two seeds.
+    assert [len(trial.intermediate_values) for trial in study.trials] == [4, 4, 4]
 
 
 def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:
@@ -114,31 +154,32 @@ def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:
     assert craftc(tmp_path, "report", str(kept.parent)).stdout == first.stdout
 
 
-def test_both_backends_train_the_same(tmp_path: Path) -> None:
+@pytest.mark.ray
+def test_both_backends_train_the_same(first_run: Callable[[str], First]) -> None:
     """Bit for bit: where a trial runs is no part of its result."""
     histories = []
     for backend in ("inline", "ray"):
-        folder = tmp_path / backend
-        folder.mkdir()
-        assert craftc(folder, "run", str(write_spec(folder)), "--backend", backend).returncode == 0
+        folder, _ = first_run(backend)
         lines = [path.read_text().splitlines() for path in sorted((folder / "runs/store").glob("*/metrics.jsonl"))]
         histories.append([{**json.loads(line), "seconds": 0} for trial in lines for line in trial])
     assert histories[0] == histories[1]
     assert len(histories[0]) == 12
 
 
-def test_editing_one_value_trains_only_what_is_new(tmp_path: Path) -> None:
-    assert craftc(tmp_path, "run", str(write_spec(tmp_path)), "--backend", "inline").returncode == 0
-    before = trained(tmp_path)
-    edited = craftc(tmp_path, "run", str(write_spec(tmp_path, lrs="[1e-2, 3e-3]")), "--backend", "inline")
+def test_editing_one_value_trains_only_what_is_new(after_first: Callable[[str], First]) -> None:
+    folder, _ = after_first("inline")
+    before = trained(folder)
+    write_spec(folder, lrs="[1e-2, 3e-3]")
+    edited = craftc(folder, "run", "tiny.yaml", "--backend", "inline")
     assert edited.returncode == 0
     assert "2 new, 4 reused" in edited.stderr
-    assert len(trained(tmp_path) - before) == 2
+    assert len(trained(folder) - before) == 2
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_nan_fails_its_trial_alone(tmp_path: Path, backend: str) -> None:
-    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
+    # One worker process is enough to see it, and a second would import torch as well.
+    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]", more="resources: {max_concurrent: 1}\n")
     result = craftc(tmp_path, "run", str(spec), "--backend", backend)
     assert result.returncode == 3
     assert "lr=1e30 seed 0: failed: the training loss became nan in epoch" in result.stderr
@@ -173,12 +214,12 @@ training: {{epochs: 1, batch_size: 8, optimizer: sgd}}
     ],
 )  # fmt: skip
 def test_what_only_the_data_shows_is_told_before_anything_runs(
-    tmp_path: Path, targets: list[int], splits: str, model: str, code: str, line: int
+    here: Callable[..., Result], tmp_path: Path, targets: list[int], splits: str, model: str, code: str, line: int
 ) -> None:
     write_arrays(tmp_path / "data.npz", targets)
     (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits=splits, model=model))
-    result = craftc(tmp_path, "run", "spec.yaml")
-    assert result.returncode == 1, result.stderr
+    result = here("run", "spec.yaml")
+    assert result.exit_code == 1, result.stderr
     assert f"spec.yaml:{line}:" in result.stderr
     assert f"error[{code}]" in result.stderr
     # No run and no trial; data that is right in itself is kept for the next one.
@@ -194,11 +235,11 @@ def test_a_missing_data_file_is_told_at_its_place(tmp_path: Path) -> None:
         assert "spec.yaml:3:37: error[data-unreadable]" in result.stderr
 
 
-def test_changed_data_is_another_experiment(tmp_path: Path) -> None:
+def test_changed_data_is_another_experiment(here: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
     for targets in ([0, 1] * 20, [1, 0, 0, 1] * 10):
         write_arrays(tmp_path / "data.npz", targets)
-        assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
+        assert here("run", "spec.yaml", "--backend", "inline").exit_code == 0
     assert len(trained(tmp_path)) == 2
 
 
@@ -215,7 +256,7 @@ def children(pid: int) -> set[int]:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process_and_goes_on(
-    tmp_path: Path, backend: str, signal_number: signal.Signals
+    here: Callable[..., Result], tmp_path: Path, backend: str, signal_number: signal.Signals
 ) -> None:
     spec = write_spec(tmp_path, epochs=40, seeds=1, lrs="[1e-3]")
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", "run", str(spec), "--backend", backend]
@@ -235,8 +276,8 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     assert not alive
 
     begun = {path.parent: path.read_text().count("\n") for path in tmp_path.glob("runs/store/*/metrics.jsonl")}
-    again = craftc(tmp_path, "run", str(spec), "--backend", "inline")
-    assert again.returncode == 0, again.stderr
+    again = here("run", str(spec), "--backend", "inline")
+    assert again.exit_code == 0, again.stderr
     for folder, num_lines in begun.items():
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 41))
@@ -251,14 +292,13 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_the_run_folder_holds_what_the_design_says(tmp_path: Path) -> None:
-    spec = write_spec(tmp_path, epochs=1, seeds=1)
-    assert craftc(tmp_path, "run", str(spec), "--backend", "inline").returncode == 0
-    run = latest_run(tmp_path)
-    assert (run / "spec.yaml").read_bytes() == spec.read_bytes()
+def test_the_run_folder_holds_what_the_design_says(first_run: Callable[[str], First]) -> None:
+    root, _ = first_run("inline")
+    run = latest_run(root)
+    assert (run / "spec.yaml").read_bytes() == (root / "tiny.yaml").read_bytes()
     assert {path.name for path in run.iterdir()} >= {"spec.yaml", "plan.json", "results.jsonl", "log"}
-    for trial in trained(tmp_path):
-        folder = tmp_path / "runs" / "store" / trial
+    for trial in trained(root):
+        folder = root / "runs" / "store" / trial
         names = {path.name for path in folder.iterdir()}
         assert names >= {"config.json", "metrics.jsonl", "checkpoints", "result.json"}
         line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])
@@ -294,21 +334,28 @@ training: {{epochs: 1, batch_size: 8, optimizer: sgd}}
     ],
 )
 def test_a_mistake_in_the_data_is_told_where_the_spec_can_mend_it(
-    tmp_path: Path, labels: str, target: str, features: str, weights: str, place: str, code: str
+    here: Callable[..., Result],
+    tmp_path: Path,
+    labels: str,
+    target: str,
+    features: str,
+    weights: str,
+    place: str,
+    code: str,
 ) -> None:
     rows = [f"{index},w,{labels[index % 2]}" for index in range(40)]
     (tmp_path / "table.csv").write_text("\n".join(["x,word,label", *rows]))
     (tmp_path / "spec.yaml").write_text(CSV.format(target=target, features=features, weights=weights))
-    result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
-    assert result.returncode == 1
+    result = here("run", "spec.yaml", "--backend", "inline")
+    assert result.exit_code == 1
     assert f"spec.yaml:{place}: error[{code}]" in result.stderr, result.stderr
 
 
-def test_a_class_that_a_split_lacks_is_a_warning(tmp_path: Path) -> None:
+def test_a_class_that_a_split_lacks_is_a_warning(here: Callable[..., Result], tmp_path: Path) -> None:
     write_arrays(tmp_path / "data.npz", [0, 1] * 20 + [2])
     (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
-    result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
-    assert result.returncode == 0, result.stderr
+    result = here("run", "spec.yaml", "--backend", "inline")
+    assert result.exit_code == 0, result.stderr
     assert "warning[class-missing-from-split]: the split valid has no sample of 2" in result.stderr
 
 

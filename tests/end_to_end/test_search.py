@@ -22,8 +22,9 @@ search:
   space: {{training.batch_size: {{choice: [32, 64]}}}}
   optimize: {{metric: valid/accuracy}}
   pruner: {{kind: median, startup_trials: 4}}
-  trials: 6
+  trials: {trials}
 {more}"""
+WITHOUT_SEARCH = SPEC.partition("search:")[0]
 RATES = "training.optimizer.lr: {log_uniform: [1e-5, 1e-1]}\n"
 
 
@@ -35,11 +36,11 @@ def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_spec(folder: Path, ablation: str = "", more: str = "") -> Path:
+def write_spec(folder: Path, ablation: str = "", more: str = "", trials: int = 6) -> Path:
     (folder / "search_spaces").mkdir(exist_ok=True)
     (folder / "search_spaces" / "rates.yaml").write_text(RATES)
     path = folder / "spec.yaml"
-    path.write_text(SPEC.format(ablation=ablation, more=more))
+    path.write_text(SPEC.format(ablation=ablation, more=more, trials=trials))
     return path
 
 
@@ -126,7 +127,7 @@ def test_another_store_gives_the_same(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_tuned_ablation_compares_each_variant_at_its_best(tmp_path: Path) -> None:
-    write_spec(tmp_path, "seeds: 2, features: {norm: {data.normalize: per_line}}")
+    write_spec(tmp_path, "seeds: 2, features: {norm: {data.normalize: per_line}}", trials=3)
     result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
     assert result.returncode == 0, result.stderr
     assert "-norm and full, each at its own best setting: test/accuracy differs by" in result.stdout
@@ -139,9 +140,7 @@ def test_a_tuned_ablation_compares_each_variant_at_its_best(tmp_path: Path) -> N
 
 
 def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) -> None:
-    spec = SPEC.format(ablation="seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}", more="").partition("search:")[
-        0
-    ]
+    spec = WITHOUT_SEARCH.format(ablation="seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}")
     (tmp_path / "spec.yaml").write_text(spec)
     for _ in range(2):
         assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
@@ -153,12 +152,7 @@ def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) ->
 
 
 def test_early_stopping_says_what_it_saved(tmp_path: Path) -> None:
-    spec = (
-        SPEC.format(ablation="", more="")
-        .partition("search:")[0]
-        .replace("lr: 1e-4}", "lr: 0.5}")
-        .replace("epochs: 3", "epochs: 30")
-    )
+    spec = WITHOUT_SEARCH.format(ablation="").replace("lr: 1e-4}", "lr: 0.5}").replace("epochs: 3", "epochs: 30")
     spec = spec.replace("optimizer:", "early_stopping: {metric: valid/loss, patience: 2}, optimizer:")
     (tmp_path / "spec.yaml").write_text(spec)
     result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")

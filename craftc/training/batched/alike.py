@@ -168,7 +168,7 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
     for step in range(NUM_STEPS):
         steps = [step] * len(parts)
         augmented = batch.augmented(x_KB.clone(), steps)
-        with _refused(batch):
+        with refused(batch):
             (loss_K, weight_K), gradient = batch.gradient(augmented, y_KB, steps)
         losses.append(loss_K / weight_K)
         gradients = gradients or [column.clone() for column in batch.stack.views(gradient)]
@@ -178,7 +178,7 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
 
 
 @contextmanager
-def _refused(batch: Batch) -> Iterator[None]:
+def refused(batch: Batch) -> Iterator[None]:
     """Raises UnbatchableError for whatever keeps a step of several models from being taken as one."""
     functorch: Any = torch._C._functorch
     had_fallback = functorch._is_vmap_fallback_enabled()

@@ -13,10 +13,10 @@ from craftc.schemas.batching import BatchFinding
 from craftc.schemas.result import EpochRecord, Execution, Metrics
 from craftc.training.batched.alike import unlike
 from craftc.training.batched.batch import Batch
+from craftc.training.batched.evaluate import Evaluator
 from craftc.training.batched.measure import find_out, is_worthwhile, sizes, why_not
 from craftc.training.batches import num_batches
 from craftc.training.errors import TrainingError
-from craftc.training.evaluate import evaluate_splits
 from craftc.training.lane import Failed, Lane, Told, save_lanes, seen
 from craftc.training.member import Member
 from craftc.training.resume import Start, find_starts
@@ -82,7 +82,8 @@ def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFin
     if known is not None and (size := known.best_size(num_trainings)) == 1:
         return known
     if known is not None:
-        queue.fill(lanes, size)
+        if not queue.fill(lanes, size):
+            raise _TooLittleError
         # Tried again, since what was known may have been so of other code.
         reason = why_not([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
         return known if reason is None else BatchFinding(because=_spelt_out(reason, lanes[0]))
@@ -150,6 +151,7 @@ class _Run:
         self._queue, self._size, self._decide = queue, size, decide
         self._lanes: list[Lane] = []
         self._batch: Batch | None = None
+        self._evaluator = Evaluator()
 
     def go(self, lanes: list[Lane]) -> Iterator[Told | Dropped | str]:
         """Until nobody is left. Of `lanes`, which are open, those beyond the batch's size wait for their turn."""
@@ -186,11 +188,13 @@ class _Run:
         epochs, first_steps = [lane.epoch for lane in lanes], [lane.first_step for lane in lanes]
         train, batch_size = lanes[0].train, lanes[0].batch_size
         trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
+        splits = lanes[0].splits
+        measured = self._evaluator.measure(self._batch, splits, seen(splits), epochs, batch_size)
         seconds = (time.perf_counter() - start) / len(lanes)
         taken: list[tuple[Lane, list[EpochRecord]]] = []
-        for lane, metrics in zip(lanes, trained, strict=True):
+        for lane, of_steps, of_splits in zip(lanes, trained, measured, strict=True):
             lane.execution = Execution(batched=max(lane.execution.batched, len(lanes)))
-            yield from self._take(lane, metrics, seconds, taken)
+            yield from self._take(lane, of_steps, of_splits, seconds, taken)
         # Of all at once, which the disk answers with one commit.
         save_lanes(taken)
         for lane, records in taken:
@@ -198,17 +202,22 @@ class _Run:
         self._lanes = [lane for lane, _ in taken if lane.members]
 
     def _take(
-        self, lane: Lane, metrics: Metrics | TrainingError, seconds: float, taken: list[tuple[Lane, list[EpochRecord]]]
+        self,
+        lane: Lane,
+        of_steps: Metrics | Exception,
+        of_splits: Metrics | Exception,
+        seconds: float,
+        taken: list[tuple[Lane, list[EpochRecord]]],
     ) -> Iterator[Failed]:
-        """Measure an epoch of one training and add it to those `taken`. What fails there is left out, to be trained
-        alone, but for a loss that is no number, which nothing would mend."""
-        start = time.perf_counter()
+        """Add an epoch of one training to those `taken`. What failed there is left out, to be trained alone, but for a
+        loss that is no number, which nothing would mend."""
         try:
-            if isinstance(metrics, TrainingError):
-                raise metrics
-            names = seen(lane.splits)
-            metrics |= evaluate_splits(lane.parts, lane.splits, names, epoch=lane.epoch, batch_size=lane.batch_size)
-            records, failed = lane.take(lane.record(metrics, seconds + time.perf_counter() - start))
+            metrics: Metrics = {}
+            for found in (of_steps, of_splits):
+                if isinstance(found, Exception):
+                    raise found
+                metrics |= found
+            records, failed = lane.take(lane.record(metrics, seconds))
         except Exception as error:
             if isinstance(error, TrainingError) and error.code == "nan-loss":
                 yield from (Failed(member.trial.id, error) for member in lane.members)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import vmap
 
+from craftc.components.models import attention
 from craftc.components.models.attention import attend
 
 
@@ -55,3 +56,17 @@ def test_under_vmap_each_model_gets_what_it_gets_alone(causal: bool, shares_keys
     expected = torch.autograd.grad(alone.square().sum(), (q, k, v))
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("width", [4, 8])
+def test_without_gradients_it_is_the_same(causal: bool, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that three samples are several pieces.
+    monkeypatch.setattr(attention, "SCORES_AT_ONCE", 100)
+    q, k, v = (torch.cat([x] * (width // 4), dim=-1) for x in inputs(6))
+    expected = torch.stack([attend(q[i], k[i], v[i], causal=causal) for i in range(6)])
+    with torch.no_grad():
+        alone = torch.stack([attend(q[i], k[i], v[i], causal=causal) for i in range(6)])
+        together = vmap(lambda q, k, v: attend(q, k, v, causal=causal))(q, k, v)
+    torch.testing.assert_close(alone, expected)
+    torch.testing.assert_close(together, expected)

@@ -70,7 +70,9 @@ def train(folder: Path, **sections: dict[str, Any]) -> TrialFinished:
 
 def test_each_example_trains(page: str, tmp_path: Path) -> None:
     train(tmp_path, model={"kind": f"{page}:Net", "num_classes": "infer"})
-    train(tmp_path, model={"kind": f"{page}:TokenClassifier", "num_classes": "infer", "num_features": "infer"})
+    attending = {"kind": f"{page}:TokenClassifier", "num_classes": "infer", "num_features": "infer"}
+    # Each epoch takes seconds.
+    train(tmp_path, model=attending, training={"epochs": 1})
     parts = train(
         tmp_path,
         data={

@@ -13,7 +13,9 @@ from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
 from craftc.training.batched.alike import copy_of, try_out, unlike
 from craftc.training.batched.batch import Batch, gathered
+from craftc.training.batched.evaluate import Evaluator
 from craftc.training.batches import DeviceSplit
+from craftc.training.evaluate import evaluate_splits
 from craftc.training.lane import Lane
 from craftc.training.member import Member
 from craftc.training.random import epoch_order
@@ -219,8 +221,8 @@ def losses_alone(parts: Parts, train: DeviceSplit) -> list[float]:
     return losses
 
 
-def losses_together(parts: Sequence[Parts], train: DeviceSplit) -> list[list[float]]:
-    batch = Batch(parts)
+def losses_together(parts: Sequence[Parts], train: DeviceSplit, batch: Batch | None = None) -> list[list[float]]:
+    batch = batch or Batch(parts)
     batch.begin_epoch([0] * len(parts), NUM_STEPS)
     losses = []
     for step, batches in enumerate(zip(*(batches_of(each, train, 0, NUM_STEPS) for each in parts), strict=True)):
@@ -247,6 +249,19 @@ def far_apart(one: Parts, other: Parts) -> float:
     return max(float((ours - theirs).abs().max()) for ours, theirs in tensors)
 
 
+def assert_evaluated_alike(batch: Batch, lane: Lane, **tolerance: float) -> None:
+    """The trainings, with the weights that are judged, measure in a batch what each measures alone."""
+    dtype, valid = batch.stack.weights.dtype, lane.splits["valid"]
+    x = valid.x[:16]
+    splits = {"valid": DeviceSplit(x.to(dtype) if x.is_floating_point() else x, valid.y[:16])}
+    evaluator = Evaluator()
+    found = evaluator.measure(batch, splits, ["valid"], [1] * len(batch.parts), BATCH_SIZE)
+    assert evaluator.because is None
+    for parts, together in zip(batch.parts, found, strict=True):
+        alone = evaluate_splits(parts, splits, ["valid"], epoch=1, batch_size=BATCH_SIZE)
+        assert together == pytest.approx(alone, **tolerance)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: str) -> None:
     lanes = open_lanes(*CASES[case])
@@ -255,7 +270,9 @@ def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: s
         train = DeviceSplit(train.x.double(), train.y)
     alone, together = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
     assert unlike(together) is None
-    losses = losses_together(together, train)
+    batch = Batch(together)
+    losses = losses_together(together, train, batch)
+    assert_evaluated_alike(batch, lanes[0], abs=1e-10)
     for one, other, batched in zip(alone, together, losses, strict=True):
         assert batched == pytest.approx(losses_alone(one, train), rel=0, abs=1e-10)
         assert far_apart(one, other) < 1e-8
@@ -273,8 +290,10 @@ def test_in_float32_losses_agree_over_50_steps(open_lanes: Any, case: str) -> No
     lanes = open_lanes(*IN_FLOAT32[case])
     train = lanes[0].train
     alone, together = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
-    for one, batched in zip(alone, losses_together(together, train), strict=True):
+    batch = Batch(together)
+    for one, batched in zip(alone, losses_together(together, train, batch), strict=True):
         assert batched == pytest.approx(losses_alone(one, train), rel=1e-5)
+    assert_evaluated_alike(batch, lanes[0], rel=1e-5)
 
 
 def test_every_component_that_a_step_runs_is_compared() -> None:

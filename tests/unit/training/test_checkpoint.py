@@ -9,6 +9,7 @@ import torch
 
 from craftc.training import checkpoint
 from craftc.training.errors import TrainingError
+from craftc.training.packing import packed, unpacked
 from craftc.training.trial import num_epochs_trained, train_trial
 
 FEW = {"training.epochs": 2}
@@ -77,7 +78,7 @@ def test_another_trials_checkpoint_is_refused(make_trial, run_trial, tmp_path, c
     interrupt(make_trial(FEW), tmp_path, 1)
     records, _ = run_trial(make_trial(FEW, seed=1), tmp_path)
     assert len(records) == 2
-    assert "is of format 1 and trial" in caplog.text
+    assert "is of format 2 and trial" in caplog.text
 
 
 def test_a_kill_between_sidecar_and_checkpoint_loses_nothing(make_trial, run_trial, tmp_path, monkeypatch):
@@ -122,6 +123,27 @@ def test_a_kill_between_history_and_checkpoint_leaves_no_line_twice(make_trial, 
     run_trial(trial, tmp_path)
     epochs = [line.split('"epoch": ')[1][0] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert epochs == ["1", "2", "3"]
+
+
+def test_a_checkpoint_of_the_format_before_is_gone_on_from(make_trial, run_trial, tmp_path):
+    trial = make_trial({"training.epochs": 3})
+    straight, _ = run_trial(trial, tmp_path / "straight")
+    folder = tmp_path / "before"
+    interrupt(trial, folder, 1)
+    path = checkpoint.last_path(folder)
+    state = torch.load(path, weights_only=True)
+    torch.save(state | {"format": 1, "optimizer": unpacked(state["optimizer"])}, path)
+    path.with_name("last.pt.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  last.pt\n")
+    records, _ = run_trial(trial, folder)
+    assert [record.metrics for record in records] == [record.metrics for record in straight[1:]]
+
+
+def test_a_packed_state_is_unpacked_as_it_was():
+    tensors = [torch.arange(6).view(2, 3), torch.rand(2, 2).T, torch.rand(()), torch.rand(2**15), torch.rand(0, 3)]
+    state = {"state": {0: {"step": tensors[2]}, 1: tensors}, "groups": [{"betas": (0.9, 0.99), "lr": None}]}
+    content = packed(state)
+    torch.testing.assert_close(unpacked(content)["state"], state["state"], rtol=0, atol=0)
+    assert unpacked(content)["groups"] == state["groups"]
 
 
 def test_a_checkpoint_holds_no_code(make_trial, run_trial, tmp_path):

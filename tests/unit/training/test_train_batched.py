@@ -233,6 +233,33 @@ class Recurs(nn.Module):
 
 class Descent(torch.optim.SGD):
     pass
+
+class PeeksAtLast(Peeks):
+    def forward(self, x):
+        return Net.forward(self, x) if self.training else super().forward(x)
+
+class TossesAtLast(Tosses):
+    def forward(self, x):
+        return Net.forward(self, x) if self.training else super().forward(x)
+
+class ReplacesAtLast(Replaces):
+    def forward(self, x):
+        return Net.forward(self, x) if self.training else super().forward(x)
+
+class Picky:
+    def __init__(self, num_classes, /):
+        self.largest = 0.0
+
+    def reset(self):
+        self.largest = 0.0
+
+    def update(self, logits, targets):
+        self.largest = max(self.largest, float(logits.abs().max()))
+        if self.largest > 1000:
+            raise ValueError("a logit beyond all bounds")
+
+    def compute(self):
+        return self.largest + random.random()
 """
 REASONS = {
     "Peeks": "Tensor.item(), which needs the value of one model",
@@ -301,3 +328,59 @@ def test_what_is_measured_is_kept_and_decides(make_trial: MakeTrial, tmp_path: P
 def test_too_little_to_train_is_not_measured(make_trial: MakeTrial, tmp_path: Path) -> None:
     trials = [make_trial(seed=seed) for seed in range(4)]
     assert told_of(trials, tmp_path / "batch", None, keep=lambda finding: pytest.fail("measured")) == []
+
+
+FEW = {"train": 0.6, "valid": 0.05, "test": 0.35, "stratify": True, "seed": 0}
+"""So few samples to look at that models look at them as one."""
+
+
+@pytest.mark.usefixtures("_own_parts")
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("PeeksAtLast", "model: Tensor.item(), which needs the value of one model"),
+        ("TossesAtLast", "model: random numbers of Python or numpy"),
+        ("ReplacesAtLast", "model: buffer mean is replaced in evaluation, not updated in place"),
+    ],
+)
+def test_a_model_that_is_evaluated_otherwise_than_trained_is_evaluated_alone(
+    make_trial: MakeTrial, tmp_path: Path, caplog: pytest.LogCaptureFixture, model: str, reason: str
+) -> None:
+    own: dict[str, Any] = {"model": {"kind": f"unbatchable_parts:{model}"}, "data.splits": FEW}
+    trials = [make_trial(own | {"training.epochs": 2}, seed=seed) for seed in range(2)]
+    caplog.set_level("INFO", "craftc")
+    found = ends(told_of(trials, tmp_path / "batch", of_size(2)))
+    [line] = [line for line in caplog.messages if "one after another" in line]
+    assert line.endswith(reason)
+    for trial in trials:
+        assert found[trial.id].execution.batched == 2
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("_own_parts")
+def test_a_metric_that_fails_concerns_its_own_trial(
+    make_trial: MakeTrial, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    common = {"data.splits": FEW, "objective.metrics": [{"kind": "unbatchable_parts:Picky"}]}
+    optimizers = [{"training.optimizer.lr": lr} for lr in (0.01, 300.0, 0.003)]
+    trials = [make_trial(common | own) for own in optimizers]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
+    with pytest.raises(TrainingError, match="a logit beyond all bounds") as error:
+        alone(trials[1], tmp_path / "alone")
+    assert [line for line in caplog.messages if line.endswith(str(error.value))]
+    assert trials[1].id not in found
+    for trial in (trials[0], trials[2]):
+        # Its random number is that of the trial and epoch, too.
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+def test_a_loss_that_only_evaluation_finds_is_no_number_fails_as_alone(make_trial: MakeTrial, tmp_path: Path) -> None:
+    sgd = {"kind": "sgd", "momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+    common = {"data.splits": FEW, "training.batch_size": 4096, "regularization.clip_grad_norm": "none"}
+    common["training.schedule"] = [{"kind": "constant", "epochs": "none"}]
+    trials = [make_trial(common | {"training.optimizer": sgd | {"lr": lr}}) for lr in (0.1, 0.05, 1e30)]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
+    with pytest.raises(TrainingError, match="train/loss became") as error:
+        alone(trials[2], tmp_path / "alone")
+    assert str(found[trials[2].id].error) == str(error.value)
+    assert_alike(trials[0], found[trials[0].id], tmp_path / "batch", tmp_path / "alone")
