@@ -104,7 +104,7 @@ def assemble(
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
         objective.to(precision.kept)
-    measures = build_measures(config["objective"], objective, data, device)
+    measures = build_measures(config["objective"], objective, data, logits.to(precision.kept))
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):
