@@ -1,13 +1,16 @@
 """The model of a spec and the data in; the model, tried on two samples, out."""
 
+import copy
 import inspect
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
@@ -45,6 +48,27 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
             raise
     _check_logits(logits, name, inputs, expected)
     return model, logits
+
+
+def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> None:
+    """Raise TrainingError `model-forward` where an epoch ends with one sample, and batch normalization, which
+    needs the variance of several, cannot do without more."""
+    train = data.splits["train"]
+    leaves_one = len(train) > 1 and len(train) % batch_size == 1 % batch_size
+    if not leaves_one or not any(isinstance(module, _BatchNorm) for module in model.modules()):
+        return
+    device = next(iter(model.state_dict().values())).device
+    try:
+        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            # A copy, for it would take the sample into its statistics.
+            copy.deepcopy(model).train()(torch.from_numpy(train.inputs[:1].copy()).to(device))
+    except Exception as error:
+        if "more than 1 value per channel" not in str(error):
+            return  # of that, training itself tells
+        fit = next(size for size in count(max(batch_size, 2)) if len(train) % size != 1)
+        left = f"{len(train):,} samples in batches of {batch_size} leave one for the last of an epoch"
+        message = f"batch normalization needs more than one sample, and {left}; write training.batch_size: {fit}"
+        raise TrainingError("model-forward", message) from error
 
 
 def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:

@@ -34,6 +34,13 @@ MODULE = '''
         def forward(self, x):
             return super().forward(x).flatten(1)
 
+    def normed(*, images=False):
+        if images:
+            features = [nn.Unflatten(1, (1, 8)), nn.BatchNorm2d(1), nn.Flatten()]
+        else:
+            features = [nn.Flatten(), nn.BatchNorm1d(64)]
+        return nn.Sequential(*features, nn.Dropout(0.1), nn.Linear(64, 10))
+
     class WantsMany:
         """The number of predictions."""
         higher_is_better = True
@@ -286,3 +293,19 @@ def test_facts_hold_in_components_of_ones_own_where_they_are_asked_for():
     }  # fmt: skip
     with pytest.raises(DataError, match=r"objective\.metrics\.1\.num_classes is 4, but the data has 3"):
         infer_facts({"kind": "own_parts:Share", "num_classes": 4}, facts, "objective.metrics.1")
+
+
+@pytest.mark.parametrize("batch_size", [1, 109])
+def test_batch_normalization_of_one_sample_is_told_before_the_first_step(make_trial, run_trial, tmp_path, batch_size):
+    """655 samples are 6 times 109 and one."""
+    settings = {"model": {"kind": "own_parts:normed"}, "training.batch_size": batch_size}
+    with pytest.raises(TrainingError, match=r"655 samples in batches of .* leave one .*batch_size: (4|110)$") as caught:
+        run_trial(make_trial(PLAIN | settings), tmp_path / "trial")
+    assert caught.value.code == "model-forward"
+    assert not (tmp_path / "trial" / "metrics.jsonl").exists()
+
+
+def test_batch_normalization_of_one_image_has_its_pixels(make_trial, run_trial, tmp_path):
+    settings = {"model": {"kind": "own_parts:normed", "images": True}, "training.batch_size": 109}
+    records, _ = run_trial(make_trial(PLAIN | settings), tmp_path / "trial")
+    assert records
