@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from craftc.compiler.passes.pack import FindingOf
+from craftc.compiler.passes.pack import MOST_BATCH, FindingOf
 from craftc.schemas.plan import Plan, Trial
 
 UNKNOWN = "batched if a measurement shows it faster"
@@ -56,7 +56,11 @@ def _group(number: int, trainings: list[Trial], plan: Plan, finding_of: FindingO
     together = [training for training in trainings if jobs[training.job] > 1]
     first = (together or trainings)[0]
     assert first.job is not None
-    finding = finding_of(first, plan.jobs[first.job].resources)
+    resources = plan.jobs[first.job].resources
+    finding = finding_of(first, resources)
+    if finding is not None and finding.leaves_open(min(jobs[first.job], MOST_BATCH["gpu" if resources.gpu else "cpu"])):
+        # Of fewer than are together now: it is found out again.
+        finding = None
     if finding is not None and finding.best_size(len(trainings)) == 1:
         return Group(number, len(trainings), 1, because=finding.because)
     if not together:

@@ -134,7 +134,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
                 stack.enter_context(_sigterm_as_interrupt())
                 terminal = stack.enter_context(output_to(folder.log))
                 observers = _observers(compiled, store, folder, terminal)
-                backend = _backend(backend_name, address)
+                backend = _backend(backend_name, address, folder)
                 outcome = execute(
                     compiled.plan,
                     store=store,
@@ -179,14 +179,14 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     return SearchContext(folder.database, proposer)
 
 
-def _backend(name: BackendName, address: str | None) -> "Backend":
+def _backend(name: BackendName, address: str | None, folder: "RunFolder") -> "Backend":
     if name is BackendName.INLINE:
         from craftc.runtime.inline_backend import InlineBackend
 
         return InlineBackend()
     from craftc.runtime.ray_backend import RayBackend
 
-    return RayBackend(address)
+    return RayBackend(address, log=folder.log)
 
 
 def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal") -> "list[Observer]":

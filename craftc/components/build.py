@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -84,8 +85,9 @@ def _num_taken(group: str, parameters: Mapping[str, inspect.Parameter]) -> int:
     return max(num_positional, 1) if group == "optimizers" else num_positional
 
 
+@lru_cache(maxsize=256)
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
-    """Of a class or function; none where it does not tell."""
+    """Of a class or function; none where it does not tell. Kept, since a job builds the same for each of its trials."""
     try:
         return inspect.signature(target, eval_str=True).parameters
     except Exception:

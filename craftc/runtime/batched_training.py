@@ -23,6 +23,16 @@ def groups(companies: Sequence[Sequence[Trial]]) -> list[list[list[Trial]]]:
     return list(found.values())
 
 
+def is_too_little(companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
+    """Whether trials of a group are too short for a batch, as far as that is known before they are begun."""
+    if finding_file(store, companies[0][0], device=device, cpus=cpus).read() is not None:
+        return False
+    # Lazily: torch takes 2 s to import.
+    from craftc.training.batched.train import has_too_little
+
+    return has_too_little(companies, device=device, prepared=store.prepared)
+
+
 def train_group(
     companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: "Decide"
 ) -> Iterator[Event | Lost | str]:

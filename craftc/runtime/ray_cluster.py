@@ -5,8 +5,8 @@ import socket
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +23,29 @@ OBJECT_STORE_BYTES = 80 * 2**20
 
 CONNECT_TIMEOUT_S = 10.0
 
+Services = Callable[[], AbstractContextManager[None]]
+"""Within it, `ray.init` starts the processes that are wanted."""
+
 
 @contextmanager
-def connected_ray(address: str | None, *, shared: Path, runtime_env: dict[str, Any] | None = None) -> Iterator[Path]:
-    """A private Ray, whose processes and files are gone afterwards, or a connection to the one at `address`, whose
-    workers get the `runtime_env`.
+def private_ray(services: Services) -> Iterator[Path]:
+    """A Ray for this run alone, whose processes and files are gone afterwards.
 
-    Yields a folder for Tune's own files, which every machine sees: for a cluster, one in `shared`. It is gone
-    afterwards too. The caller's SIGTERM handler stays. Raises BackendError.
+    Yields a folder for Tune's own files. The caller's SIGTERM handler stays. Raises BackendError.
     """
-    if address is None:
-        with _private_folder() as folder, _started(folder):
-            yield folder / "tune"
-    else:
-        with _attached(address, runtime_env), _folder_in(shared) as folder:
-            yield folder
+    with _private_folder() as folder, _started(folder, services):
+        yield folder / "tune"
+
+
+@contextmanager
+def joined_ray(address: str, *, shared: Path, runtime_env: dict[str, Any] | None = None) -> Iterator[Path]:
+    """A connection to the Ray at `address`, whose workers get the `runtime_env`.
+
+    Yields a folder for Tune's own files in `shared`, which every machine sees. It is gone afterwards. The caller's
+    SIGTERM handler stays. Raises BackendError.
+    """
+    with _attached(address, runtime_env), _folder_in(shared) as folder:
+        yield folder
 
 
 def check_placement(requests: Sequence[JobResources]) -> None:
@@ -85,15 +93,17 @@ def _describe(nodes: Sequence[Mapping[str, float]]) -> str:
 
 
 @contextmanager
-def _started(folder: Path) -> Iterator[None]:
+def _started(folder: Path, services: Services) -> Iterator[None]:
     try:
         # "local" says that no other cluster will do, whatever RAY_ADDRESS or a file of `ray start` name.
-        with _sigterm_handler_kept():
+        with _sigterm_handler_kept(), services():
             ray.init(
                 address="local",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=str(folder),
+                # What would give the workers another environment than this one's.
+                _skip_env_hook=True,
             )
     except (OSError, RuntimeError, ValueError) as error:
         raise BackendError("cluster-not-started", f"Ray did not start: {error}") from error

@@ -9,6 +9,12 @@ VARIABLES = {
     # Read when Ray is imported. A thread of Tune that is still about after a shutdown would otherwise start a new Ray.
     "RAY_ENABLE_AUTO_CONNECT": "0",
     "TUNE_DISABLE_AUTO_INIT": "1",
+    # The raylet tries once, and then again after this long, to reach a server that it is just starting: a second.
+    "RAY_raylet_client_connect_timeout_milliseconds": "50",
+    "RAY_raylet_client_num_connect_attempts": "200",
+    # Workers that wait for the first jobs would end after a second, when the CPUs are reserved for those, and others be
+    # started in their place.
+    "RAY_idle_worker_killing_time_threshold_ms": "60000",
     # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # What Tune would set for its own processes only, see prestarted_workers.

@@ -19,6 +19,7 @@ from craftc.runtime.job_source import Work
 from craftc.runtime.own_code import make_importable
 from craftc.runtime.ray_cluster import worker_bundle
 from craftc.runtime.ray_study import reporter_to
+from craftc.runtime.redirect import print_to
 from craftc.runtime.run_work import Run, run_work
 from craftc.runtime.store import Store
 from craftc.schemas.plan import JobResources
@@ -38,13 +39,15 @@ class JobSetting:
     """What all jobs of a run are given.
 
     `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
-    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`.
+    that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`:
+    the file to which its process appends what it prints; None where Ray passes that on.
     """
 
     store: str
     scratch: str
     study: str | None = None
     import_folders: tuple[str, ...] = ()
+    log: str | None = None
 
 
 def job_config(work: Work, setting: JobSetting) -> dict[str, Any]:
@@ -67,6 +70,8 @@ class RayJob(tune.Trainable):
         content = json.loads(config["job"])
         work = Work.model_validate(content["work"])
         setting = JobSetting(**content["setting"])
+        if setting.log is not None:
+            print_to(Path(setting.log))
         make_importable(setting.import_folders)
         store = Store(Path(setting.store))
         report = reporter_to(setting.study) if work.point is not None and setting.study is not None else None
@@ -91,7 +96,8 @@ class RayJob(tune.Trainable):
 
 def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
     if resources.workers == 1:
-        return partial(run_job, store=store, device=pick_device(resources.gpu), cpus=resources.cpu)
+        device = pick_device(resources.gpu)
+        return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
     # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
     from craftc.runtime.ray_team import team_events
 
@@ -107,11 +113,12 @@ def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
 class EventPump:
     """Runs a generator of events in a thread of its own, so that a long epoch holds up nobody who asks.
 
-    What the generator raises, `take` raises.
+    What the generator raises, `take` raises, once all events before are taken.
     """
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._queue: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._pump, args=(events,), daemon=True)
         self._thread.start()
@@ -120,7 +127,7 @@ class EventPump:
         """The events since the last call, and whether they were the last. Waits for some, but not for long."""
         taken: list[Event] = []
         deadline = time.monotonic() + FIRST_EVENT_TIMEOUT_S
-        while (timeout_s := deadline - time.monotonic()) > 0:
+        while self._error is None and (timeout_s := deadline - time.monotonic()) > 0:
             try:
                 item = self._queue.get(timeout=timeout_s)
             except queue.Empty:
@@ -128,10 +135,13 @@ class EventPump:
             if item is None:
                 return taken, True
             if isinstance(item, BaseException):
-                raise RuntimeError(f"the job ended by {type(item).__name__}: {item}") from item
+                self._error = item
+                break
             if not taken:
                 deadline = time.monotonic() + MORE_EVENTS_TIMEOUT_S
             taken.append(item)
+        if self._error is not None and not taken:
+            raise RuntimeError(f"the job ended by {type(self._error).__name__}: {self._error}") from self._error
         return taken, False
 
     def stop(self) -> None:

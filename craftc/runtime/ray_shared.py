@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from craftc.runtime.backend import BackendError
 
 PROBE_TIMEOUT_S = 60.0
-NEEDED = ("pydantic", "numpy", "torch", "torchmetrics", "filelock")
+NEEDED = ("pydantic", "numpy", "torch", "filelock")
 """What a job imports."""
 
 

@@ -35,6 +35,15 @@ def output_to(log: Path) -> Iterator[Terminal]:
         yield Terminal(stdout, stderr)
 
 
+def print_to(log: Path) -> None:
+    """Append to `log` from now on what this process, and what it starts, writes to file descriptors 1 and 2."""
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+        _flush(stream)
+        os.dup2(target, descriptor)
+    os.close(target)
+
+
 @contextmanager
 def _kept(stream: TextIO, descriptor: int) -> Iterator[TextIO]:
     """A stream to where `stream` goes now, that stays when `descriptor` is redirected."""

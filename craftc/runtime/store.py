@@ -1,6 +1,5 @@
 """The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from craftc.runtime.file_digests import FileDigests
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.atomic_file import write_together, write_unflushed
+from craftc.training.atomic_file import write_unflushed
 from craftc.training.history import read_history
+from craftc.training.outbox import Outbox
 
 ASKED_ONE_BY_ONE = 1_000
 
@@ -101,14 +102,15 @@ class Store:
         """
         content = {"trial": trial.id, "seed": trial.seed, **trial.config}
         self.folder(trial.id).mkdir(parents=True, exist_ok=True)
-        write_unflushed(self.folder(trial.id) / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+        write_unflushed(self.folder(trial.id) / "config.json", to_json(content, indent=2) + b"\n")
 
-    def write_result(self, result: Result) -> None:
-        """Write `result.json`; from then on the trial is finished."""
+    def write_result(self, result: Result, outbox: Outbox | None = None) -> None:
+        """Write `result.json`; from then on the trial is finished. With an `outbox`, it may wait there."""
         self.folder(result.trial).mkdir(parents=True, exist_ok=True)
         content = (result.model_dump_json(indent=2) + "\n").encode()
         config = self.folder(result.trial) / "config.json"
-        write_together([(self._result_path(result.trial), content)], flush=[config] if config.exists() else [])
+        files = [(self._result_path(result.trial), content)]
+        (outbox or Outbox()).add(files, flush=[config] if config.exists() else [])
 
     @contextmanager
     def lock(self, trial_id: str, *, timeout_s: float = -1) -> Iterator[None]:
@@ -123,7 +125,8 @@ class Store:
         folder = self.root / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            lock = FileLock(folder / trial_id, timeout=timeout_s)
+            # Of no thread: whoever tells of the end of a job lets go of its trials.
+            lock = FileLock(folder / trial_id, timeout=timeout_s, thread_local=False)
             lock.acquire()
         except Timeout:
             raise TimeoutError(f"trial {trial_id[:12]} is being trained by another process") from None

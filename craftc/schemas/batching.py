@@ -26,6 +26,10 @@ class BatchFinding(Frozen):
         """How many times the steps a second of training one after another. `size` is not above the largest measured."""
         return size * self.seconds[1] / self._seconds(size)
 
+    def leaves_open(self, size: int) -> bool:
+        """Whether so many at a time, of which more than were ever measured would fit, may be better than what was."""
+        return self.because is None and self.most is None and bool(self.seconds) and max(self.seconds) < size
+
     def best_size(self, num_trainings: int) -> int:
         """How many of so many are best trained at a time: 1 where a batch is not possible, or not worth it."""
         if self.because is not None or not self.seconds:

@@ -4,8 +4,12 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 MOST_FLUSHED = 32
 """Files that the disk is asked for at a time."""
@@ -56,8 +60,11 @@ def write_together(files: Sequence[tuple[Path, bytes | memoryview]], flush: Sequ
         _flush_all([*(file.fileno() for file, _ in new), *(file.fileno() for file in others)])
         for (_, temporary), (path, _) in zip(new, files, strict=True):
             os.replace(temporary, path)
-    for folder in dict.fromkeys(path.parent for path, _ in files):
-        _flush_folder(folder)
+    with ExitStack() as stack:
+        folders = [os.open(folder, os.O_RDONLY) for folder in dict.fromkeys(path.parent for path, _ in files)]
+        for descriptor in folders:
+            stack.callback(os.close, descriptor)
+        _flush_all(folders)
 
 
 @contextmanager
@@ -76,12 +83,17 @@ def _temporary(path: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _flush_all(descriptors: Sequence[int]) -> None:
     if len(descriptors) == 1:
         os.fsync(descriptors[0])
-        return
+    else:
+        list(_threads(os.getpid()).map(os.fsync, descriptors))
+
+
+@cache
+def _threads(pid: int) -> "ThreadPoolExecutor":
+    """Kept for the next files, in each process its own: to start a thread takes as long as to write a small file."""
     # Lazily, for what only reads.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(min(len(descriptors), MOST_FLUSHED)) as threads:
-        list(threads.map(os.fsync, descriptors))
+    return ThreadPoolExecutor(MOST_FLUSHED, thread_name_prefix="craftc-flush")
 
 
 def link_atomically(source: Path, path: Path) -> None:

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 EVALUATION_NUMBERS = 2**20
 """Input numbers in a batch of evaluation: 16,384 digits, or 7 colour images of 224 x 224 pixels."""
 NUMBERS_PER_PREDICTION = 64
-"""What a prediction counts for at least: a token is one number, but a model makes many of it, and a logit for each
-token of the vocabulary. 16,384 tokens are a batch."""
+"""What a prediction counts for at least, and otherwise what it has logits: a token is one number, but a model makes
+many of it. 16,384 tokens are a batch, and 20 where each is one of 50,000."""
 
 
 RESIDENT_SHARE = 1 / 3
@@ -32,12 +32,13 @@ RESIDENT_SHARE = 1 / 3
 @dataclass(frozen=True)
 class DeviceSplit:
     """`x` float32 (N, *shape) and `y` int64 (N,), or both int64 (N, T), on one device; batches in `dtype` are sent to
-    another where that is `sent_to`."""
+    another where that is `sent_to`. Of `num_classes` each prediction is one."""
 
     x: Tensor
     y: Tensor
     sent_to: torch.device | None = None
     dtype: torch.dtype | None = None
+    num_classes: int = 0
 
     def __len__(self) -> int:
         return len(self.y)
@@ -55,6 +56,7 @@ def to_device(
     dtype: torch.dtype = torch.float32,
     *,
     resident_bytes: float | None = None,
+    num_classes: int = 0,
 ) -> dict[str, DeviceSplit]:
     """Every split that fits into `resident_bytes` of the device, one after another; None: into a share of what is free.
     The others stay where they are, and are streamed.
@@ -70,9 +72,9 @@ def to_device(
         num_bytes = x.numel() * kept.itemsize + y.nbytes
         if num_bytes <= room:
             room -= num_bytes
-            found[name] = DeviceSplit(x.to(device, kept), y.to(device))
+            found[name] = DeviceSplit(x.to(device, kept), y.to(device), num_classes=num_classes)
         else:
-            found[name] = DeviceSplit(x, y, device, kept)
+            found[name] = DeviceSplit(x, y, device, kept, num_classes)
             size = f"{num_bytes / 2**20:,.0f} MiB"
             log.info("%s, %s, does not fit beside what else %s holds and is streamed", name, size, device)
     return found
@@ -123,12 +125,12 @@ def _streamed(split: DeviceSplit, batches: Sequence[Tensor]) -> Iterator[tuple[T
 
 def numbers_per_sample(split: DeviceSplit) -> int:
     """What a sample counts for where batches are to be as large as memory, or a cache, has room for."""
-    return max(split.x[0].numel(), split.y[0].numel() * NUMBERS_PER_PREDICTION)
+    return max(split.x[0].numel(), split.y[0].numel() * max(NUMBERS_PER_PREDICTION, split.num_classes))
 
 
 def evaluation_batches(split: DeviceSplit, train_batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch."""
     size = max(EVALUATION_NUMBERS // numbers_per_sample(split), train_batch_size)
     for x, y in zip(torch.split(split.x, size), torch.split(split.y, size), strict=True):
-        # A model that works in place on its input must not change the data that other trials share.
-        yield split.batch(x.clone(), y)
+        # A model or an objective that works in place on what it is given must not change the data that trials share.
+        yield split.batch(x.clone(), y.clone())

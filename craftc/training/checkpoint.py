@@ -19,6 +19,7 @@ from craftc.training.assemble import Parts
 from craftc.training.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.errors import TrainingError
 from craftc.training.member import Member
+from craftc.training.outbox import Outbox
 from craftc.training.packing import packed, unpacked
 from craftc.training.progress import Progress
 
@@ -47,11 +48,11 @@ class State:
     parts: Parts
 
 
-def save(states: Sequence[State], *, flush: Sequence[Path] = ()) -> None:
+def save(states: Sequence[State], *, flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
     """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
-    the disk before."""
+    the disk before. With an `outbox`, what can wait waits there."""
     lasts = [_last(state.members, state.parts) for state in states]
-    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush)
+    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, outbox)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:
@@ -136,7 +137,7 @@ def settle_last(folder: Path) -> None:
     write_atomically(_sidecar(path), _digest_lines(path, [hashlib.sha256(path.read_bytes()).hexdigest()]))
 
 
-def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> None:
+def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
     files: list[tuple[Path, bytes | memoryview]] = []
     links: list[tuple[Path, Path, str]] = []
     for checkpoint in checkpoints:
@@ -148,7 +149,10 @@ def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = ()) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         files += [_announcement(path, [digest]), (path, content)]
         links += [(path, other, digest) for other in others]
-    write_together(files, flush)
+    outbox = outbox or Outbox()
+    outbox.add(files, flush)
+    if links:
+        outbox.put()
     for path, other, digest in links:
         _link(path, other, [digest])
 

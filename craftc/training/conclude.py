@@ -16,6 +16,10 @@ from craftc.training.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.member import TRAINED, Member
 from craftc.training.share_out import TEST
 
+_LATEST_OF_NOTHING: list[tuple[NDArray[Any], tuple[object, ...], Metrics]] = []
+"""What the predictor that knows class frequencies alone came to, with those frequencies and what was measured: the
+trials of a job mostly have the same, and of a short trial it is a tenth."""
+
 
 class Examiner:
     """Measures the weights of an epoch on test once, for whichever trials ask; `keeps` the weights of the parts as
@@ -99,6 +103,31 @@ class Examiner:
     def _of_nothing(self) -> Metrics:
         """The metrics of a predictor that knows the class frequencies of train alone."""
         if self._trivial is None:
-            counts = torch.from_numpy(self._class_counts)
-            self._trivial = evaluate_trivial(self._parts, self._splits, counts, batch_size=self._batch_size)
+            self._trivial = self._known_of_nothing() or self._measured_of_nothing()
         return self._trivial
+
+    def _measured_of_nothing(self) -> Metrics:
+        counts = torch.from_numpy(self._class_counts)
+        measured = evaluate_trivial(self._parts, self._splits, counts, batch_size=self._batch_size)
+        if self._is_built_in:
+            _LATEST_OF_NOTHING[:] = [(self._class_counts, self._what_is_measured, measured)]
+        return measured
+
+    def _known_of_nothing(self) -> Metrics | None:
+        """What the latest trial came to, where this one has its data and is measured as it was."""
+        for counts, measured, known in _LATEST_OF_NOTHING:
+            if counts is self._class_counts and measured == self._what_is_measured and self._is_built_in:
+                return known
+        return None
+
+    @property
+    def _what_is_measured(self) -> tuple[object, ...]:
+        parts = self._parts
+        how = (parts.device, parts.precision.kept, parts.deterministic, parts.team.size, self._batch_size)
+        return *parts.measures.identities.items(), *self._splits, *how
+
+    @property
+    def _is_built_in(self) -> bool:
+        """Of what is a user's own nobody knows what else it depends on."""
+        measuring = (self._parts.objective, *self._parts.measures.metrics.values())
+        return all(type(each).__module__.startswith("craftc.") for each in measuring)

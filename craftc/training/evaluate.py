@@ -58,7 +58,7 @@ def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: 
     for metric in metrics.values():
         metric.reset()
     sums: list[Tensor] = []
-    with torch.inference_mode():
+    with torch.no_grad():
         for x_B, y_B in evaluation_batches(split, batch_size):
             logits = parts.team.whole(parts.precision.logits(model, parts.team.part(x_B)), len(x_B))
             sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))

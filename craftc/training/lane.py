@@ -15,6 +15,7 @@ from craftc.training.errors import TrainingError
 from craftc.training.evaluate import evaluate_splits
 from craftc.training.history import append_record
 from craftc.training.member import Member
+from craftc.training.outbox import Outbox
 from craftc.training.share_out import TEST
 
 
@@ -41,7 +42,8 @@ Told = Begun | EpochRecord | Result | Failed
 class Lane:
     """One training. `members` are the trials that are read off it and have not ended; the parts hold its state.
 
-    `train` is what steps take their batches of; `execution` is how it was trained so far.
+    `train` is what steps take their batches of; `execution` is how it was trained so far. What it writes may wait in
+    the `outbox`.
     """
 
     members: list[Member]
@@ -51,6 +53,7 @@ class Lane:
     examiner: Examiner
     batch_size: int
     execution: Execution = field(default_factory=Execution)
+    outbox: Outbox = field(default_factory=Outbox)
 
     @property
     def trial(self) -> Trial:
@@ -101,11 +104,11 @@ class Lane:
         return kept, [item for item in going if isinstance(item, Failed)]
 
     def after(self, record: EpochRecord) -> Iterator[EpochRecord | Failed]:
-        """Take in an epoch, and tell of it once it is on disk."""
+        """Take in an epoch, and tell of it once it is on disk, or waits for that."""
         kept, failed = self.take(record)
         yield from failed
         if self.parts.team.is_first and kept:
-            save_lanes([(self, kept)])
+            save_lanes([(self, kept)], self.outbox)
         yield from kept
 
     def ended(self) -> Iterator[Result | Failed]:
@@ -120,6 +123,9 @@ class Lane:
 
     def _conclude(self, member: Member) -> Result | Failed:
         try:
+            if not member.progress.is_best:
+                # Its best weights are read.
+                self.outbox.put()
             result = self.examiner.conclude(member)
             how = {"batched": self.execution.batched, "alone_because": self.execution.alone_because}
             return result.model_copy(update={"execution": result.execution.model_copy(update=how)})
@@ -140,7 +146,7 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
         return Failed(member.trial.id, error)
 
 
-def save_lanes(taken: Sequence[tuple[Lane, Sequence[EpochRecord]]]) -> None:
+def save_lanes(taken: Sequence[tuple[Lane, Sequence[EpochRecord]]], outbox: Outbox | None = None) -> None:
     """Put an epoch of several trainings on the disk, each with the records of its members. Lines, last, best: a kill
     between two of them leaves what `find_starts` can mend."""
     lines = [
@@ -151,4 +157,4 @@ def save_lanes(taken: Sequence[tuple[Lane, Sequence[EpochRecord]]]) -> None:
     states = [
         State(lane.members, [member for member in lane.members if member.keeps_best], lane.parts) for lane, _ in taken
     ]
-    save(states, flush=lines)
+    save(states, flush=lines, outbox=outbox)

@@ -10,6 +10,7 @@ from torch import nn
 from craftc.components.build import build
 from craftc.training.errors import TrainingError
 from craftc.training.named import described, named
+from craftc.training.postponed_compiler import postpone_compiler
 
 CODE = "optimizer-not-buildable"
 
@@ -17,6 +18,7 @@ CODE = "optimizer-not-buildable"
 def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim.Optimizer:
     """Raises TrainingError `optimizer-not-buildable`."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    postpone_compiler()
     with named("optimizer", code=CODE):
         optimizer = build("optimizers", setting, trainable)
     name = f"optimizer {setting['kind']}"

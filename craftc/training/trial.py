@@ -18,6 +18,7 @@ from craftc.training.conclude import Examiner
 from craftc.training.frozen_features import prepare_inputs, trained_part
 from craftc.training.lane import Begun, Failed, Lane, Told
 from craftc.training.member import Member, unite
+from craftc.training.outbox import Outbox
 from craftc.training.precision import kept_type
 from craftc.training.prepare import PreparedData
 from craftc.training.resume import Start, find_starts, go_on
@@ -37,12 +38,13 @@ def train_trial(
     prepared: Path | None = None,
     execution: Execution = ALONE,
     resident_bytes: float | None = None,
+    outbox: Outbox | None = None,
 ) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
-    A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, and returns
-    the Result. Closing it leaves the trial resumable. On the CPU, with the same number of threads, a resumed trial
-    equals a straight one bit by bit. Raises DataError and TrainingError.
+    A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
+    the `outbox`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number of
+    threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
@@ -51,7 +53,13 @@ def train_trial(
     """
     members = [Member(trial, folder)]
     training = train_together(
-        members, device=device, team=team, prepared=prepared, execution=execution, resident_bytes=resident_bytes
+        members,
+        device=device,
+        team=team,
+        prepared=prepared,
+        execution=execution,
+        resident_bytes=resident_bytes,
+        outbox=outbox,
     )
     with closing(training) as told:
         for item in told:
@@ -72,6 +80,7 @@ def train_together(
     prepared: Path | None = None,
     execution: Execution = ALONE,
     resident_bytes: float | None = None,
+    outbox: Outbox | None = None,
 ) -> Generator[Told, None, None]:
     """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
 
@@ -87,6 +96,7 @@ def train_together(
     while starts:
         lane = open_lane(starts.pop(0), ground, team)
         lane.execution = execution
+        lane.outbox = outbox or lane.outbox
         yield from lane.begun()
         yield from lane.ended()
         while lane.members:
@@ -121,7 +131,7 @@ def lay_ground(
     if on.type == "cuda":
         _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
+    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
     train = splits["train"]
     if data.augmented is not None:
         train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]

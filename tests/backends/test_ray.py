@@ -30,6 +30,15 @@ def kill_workers(folder: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def programs(folder: Path) -> str:
+    """The command lines of the processes that have files below `folder`."""
+    lines = []
+    for pid in holders(folder):
+        with contextlib.suppress(OSError):
+            lines.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return "\n".join(lines)
+
+
 def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_path, home):
     first, endless, behind, last = make_trial(0), make_trial(1, endless=True), make_trial(2), make_trial(3)
     store = Store(tmp_path / "store")
@@ -39,6 +48,11 @@ def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_p
         num_starts += isinstance(event, TrialStarted) and event.trial == endless.id
         if isinstance(event, EpochEnded) and event.record.trial == endless.id and event.record.epoch > 1:
             kill_workers(home.path)
+        elif isinstance(event, EpochEnded) and event.record.trial == first.id:
+            # Of Ray's own programs, only what a run needs.
+            running = programs(home.path)
+            assert ("raylet" in running, "ray::RayJob" in running) == (True, True)
+            assert not any(name in running for name in ("autoscaler", "dashboard/", "runtime_env/agent", "Agent"))
 
     of_first = [event for event in told if isinstance(event, TrialFinished) and event.result.trial == first.id]
     assert [event.reused for event in of_first] == [False]

@@ -103,13 +103,15 @@ def _batch_jobs(plan: Plan, slots: int, resources: JobResources, finding_of: Fin
             continue
         found = finding_of(trainings[names[0]][0], resources)
         usual = MOST_BATCH["gpu" if resources.gpu > 0 else "cpu"]
-        size = usual if found is None else found.best_size(-(-len(names) // slots))
+        per_slot = -(-len(names) // slots)
+        is_open = found is None or found.leaves_open(min(usual, per_slot))
+        size = usual if found is None or is_open else found.best_size(per_slot)
         if size == 1:
             continue
         num_jobs = -(-len(names) // (size * WAITING * slots)) * slots
         dealt = _dealt({name: _num_epochs(trainings[name]) for name in names}, num_jobs, size * WAITING)
         for job in dealt.values():
-            job.is_batched = found is not None
+            job.is_batched = not is_open
         job_of |= dealt
     return job_of
 

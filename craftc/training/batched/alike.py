@@ -109,7 +109,7 @@ def _same(one: Any, other: Any) -> bool:
 def try_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> str | None:
     """Take two steps with each training alone and with all of them as one, and compare; why it is no use, or None.
 
-    The trainings stay as they are.
+    The trainings stay as they are. Raises NothingToSeeError.
     """
     copies, again = [copy_of(each) for each in parts], [copy_of(each) for each in parts]
     num_each = min(batch_size, len(train) // len(parts))
@@ -167,8 +167,9 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
     gradients: list[Tensor] = []
     for step in range(NUM_STEPS):
         steps = [step] * len(parts)
-        augmented = batch.augmented(x_KB.clone(), steps)
         with refused(batch):
+            batch.doing = "augmentation"
+            augmented = batch.augmented(x_KB.clone(), steps)
             (loss_K, weight_K), gradient = batch.gradient(augmented, y_KB, steps)
         losses.append(loss_K / weight_K)
         gradients = gradients or [column.clone() for column in batch.stack.views(gradient)]
@@ -211,9 +212,15 @@ def _told(error: Exception) -> str:
     return short or f"{type(error).__name__}: {shorten(text, 160, placeholder=' ...')}"
 
 
+class NothingToSeeError(Exception):
+    """The trainings diverge within the steps that would show whether they can be one."""
+
+
 def _apart(alone: _Trace, together: _Trace, copies: Sequence[Parts], again: Sequence[Parts]) -> str | None:
-    """Where the two ways differ by more than rounding."""
+    """Where the two ways differ by more than rounding. Raises NothingToSeeError."""
     dtype = alone.gradients[0].dtype
+    if not alone.losses.isfinite().all():
+        raise NothingToSeeError
     if not torch.allclose(alone.losses, together.losses, rtol=LOSS_TOLERANCE[dtype], atol=0.0):
         return "model: as one of several its losses are others"
     # A gradient that is zero but for rounding is known no better than to the rounding of the others.

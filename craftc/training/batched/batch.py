@@ -4,7 +4,6 @@ K: trainings, B: samples of a batch, N: trainable numbers of one model.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,10 @@ from craftc.training.batches import DeviceSplit, num_batches
 from craftc.training.draws import Counted, Rate, Run
 from craftc.training.errors import TrainingError, require_finite
 from craftc.training.objective import sum_and_weight
-from craftc.training.random import epoch_order, step_key
+from craftc.training.random import Use, epoch_order, step_key
+
+KEYS_AT_ONCE = 256
+"""Steps whose keys are worked out together."""
 
 
 class UnbatchableError(Exception):
@@ -39,6 +41,8 @@ class Batch:
         norms = [float("inf") if each.clip_grad_norm is None else each.clip_grad_norm for each in parts]
         self._norms_K = None if min(norms) == float("inf") else self._tensor(norms)
         self._runs: dict[tuple[int, ...], list[Run]] = {}
+        self._first_step = self._num_steps = 0
+        self._keys_of: dict[tuple[Use, int], Tensor] = {}
         self._decays = [0.0 if each.ema_decay is None else each.ema_decay for each in parts]
 
     def _tensor(self, values: Sequence[float]) -> Tensor:
@@ -65,6 +69,8 @@ class Batch:
     def begin_epoch(self, first_steps: Sequence[int], num_steps: int) -> list[list[float]]:
         """Before `num_steps` steps: their learning rates, for each step those of all trainings."""
         each = list(zip(self.parts, first_steps, strict=True))
+        self._first_step, self._num_steps = first_steps[0], num_steps
+        self._keys_of.clear()
         lrs = [[parts.schedule.lr(parts.base_lrs[0], first + i) for parts, first in each] for i in range(num_steps)]
         self.optimizer.plan(lrs)
         self._num_averaged = [0 if parts.ema is None else int(parts.ema.n_averaged) for parts in self.parts]
@@ -170,10 +176,17 @@ class Batch:
         each = zip(self.parts, x_KB, steps, strict=True)
         return torch.stack([parts.augmentations(x_B, seed=parts.seed, step=step) for parts, x_B, step in each])
 
-    def _keys(self, use: Any, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Of each training's step, (K, 1) each."""
-        keys = [step_key(parts.seed, use, step) for parts, step in zip(self.parts, steps, strict=True)]
-        both = torch.tensor(keys, dtype=torch.int32, device=self.stack.weights.device)
+    def _keys(self, use: Use, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Of each training's step, (K, 1) each. Sent to the device for many steps at once, since it is waited for."""
+        block, index = divmod(steps[0] - self._first_step, KEYS_AT_ONCE)
+        if (use, block) not in self._keys_of:
+            self._keys_of = {known: keys for known, keys in self._keys_of.items() if known[0] != use}
+            keys = [
+                [step_key(parts.seed, use, step + more) for parts, step in zip(self.parts, steps, strict=True)]
+                for more in range(-index, min(KEYS_AT_ONCE - index, self._num_steps - block * KEYS_AT_ONCE - index))
+            ]
+            self._keys_of[use, block] = torch.tensor(keys, dtype=torch.int32, device=self.stack.weights.device)
+        both = self._keys_of[use, block][index]
         return both[:, :1], both[:, 1:]
 
     def end_epoch(self, num_steps: int) -> None:

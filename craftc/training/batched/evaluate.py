@@ -79,7 +79,7 @@ class Evaluator:
             return None
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> bool:
     """Run the models of `rows` alone and as one, and compare; whether there were numbers to compare. Raises
     UnbatchableError."""
@@ -96,7 +96,7 @@ def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> bool:
     return bool(together.isfinite().all())
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def logits_of(batch: Batch, rows: range, x_N: Tensor) -> Tensor:
     """What the models of `rows`, with the weights that are judged, make of a split: (len(rows), N, ...)."""
     stack, template = batch.stack, batch.template

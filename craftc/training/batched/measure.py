@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from craftc.schemas.batching import BatchFinding
 from craftc.training.assemble import Parts
 from craftc.training.batched.alike import copy_of, try_out, unlike
 from craftc.training.batched.batch import Batch, gathered
@@ -40,22 +39,23 @@ def why_not(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> s
     return unlike(parts) or try_out(parts[:2], train, batch_size=batch_size)
 
 
-def find_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> BatchFinding:
-    """Try and measure, with copies: the trainings stay as they are."""
-    reason = why_not(parts, train, batch_size=batch_size)
-    if reason is not None:
-        return BatchFinding(because=reason)
+def room_for(parts: Parts, train: DeviceSplit, *, batch_size: int) -> tuple[int, int]:
+    """How many trainings like this one the device has room for, and the bytes that each takes."""
+    training_bytes = _training_bytes(parts, train, batch_size)
+    return max(1, int(MEMORY_SHARE * _free_bytes(parts.device) / max(training_bytes, 1))), training_bytes
+
+
+def measured(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> dict[int, float]:
+    """The seconds of a step by how many take it at once, of copies: the trainings stay as they are."""
     device = parts[0].device
-    training_bytes = _training_bytes(parts[0], train, batch_size)
-    fitting = max(1, int(MEMORY_SHARE * _free_bytes(device) / max(training_bytes, 1)))
     steps: dict[int, Callable[[], object]] = {}
-    for size in sizes(min(len(parts), fitting), device):
+    for size in sizes(len(parts), device):
         steps[size] = step_of([copy_of(each) for each in parts[:size]], train, batch_size)
     seconds = dict.fromkeys(steps, float("inf"))
     for _ in range(NUM_ROUNDS):
         for size, step in steps.items():
             seconds[size] = min(seconds[size], _timed(step, device))
-    return BatchFinding(seconds=seconds, training_bytes=training_bytes, most=fitting if fitting < len(parts) else None)
+    return seconds
 
 
 def step_of(parts: Sequence[Parts], train: DeviceSplit, batch_size: int) -> Callable[[], object]:

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from craftc.schemas.batching import BatchFinding
+from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics
-from craftc.training.batched.alike import unlike
+from craftc.training.batched.alike import NothingToSeeError, unlike
 from craftc.training.batched.batch import Batch
 from craftc.training.batched.evaluate import Evaluator
-from craftc.training.batched.measure import find_out, is_worthwhile, sizes, why_not
+from craftc.training.batched.measure import is_worthwhile, measured, room_for, sizes, why_not
 from craftc.training.batches import num_batches
 from craftc.training.errors import TrainingError
 from craftc.training.lane import Failed, Lane, Told, save_lanes, seen
@@ -62,7 +63,7 @@ def train_batched(
     lanes: list[Lane] = []
     try:
         finding = _finding(queue, lanes, findings)
-    except _TooLittleError:
+    except (_TooLittleError, NothingToSeeError):
         return
     size = finding.best_size(len(companies))
     if size == 1:
@@ -72,6 +73,17 @@ def train_batched(
     yield from run.go(lanes)
 
 
+def has_too_little(companies: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
+    """Whether all of a group is less than repays to find out how it is best trained. Raises what `lay_ground` does."""
+    ground = lay_ground(companies[0][0], device, prepared)
+    steps = sum(
+        max(trial.epochs for trial in company)
+        * num_batches(len(ground.train), company[0].config["training"]["batch_size"])
+        for company in companies
+    )
+    return not is_worthwhile(len(companies), steps, ground.device)
+
+
 class _TooLittleError(Exception):
     """There is too little to train."""
 
@@ -79,6 +91,10 @@ class _TooLittleError(Exception):
 def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFinding:
     """What is known, or found out now; opens trainings, in `lanes`, for that."""
     ground, num_trainings, known = queue.ground, len(queue), findings.known
+    wanted, is_worth_it = max(sizes(num_trainings, ground.device)), queue.is_worthwhile()
+    if known is not None and known.leaves_open(wanted) and is_worth_it:
+        # It was measured with fewer.
+        known = None
     if known is not None and (size := known.best_size(num_trainings)) == 1:
         return known
     if known is not None:
@@ -87,16 +103,30 @@ def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFin
         # Tried again, since what was known may have been so of other code.
         reason = why_not([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
         return known if reason is None else BatchFinding(because=_spelt_out(reason, lanes[0]))
-    if not is_worthwhile(num_trainings, queue.num_steps(), ground.device):
+    if not is_worth_it:
         raise _TooLittleError
-    queue.fill(lanes, max(sizes(num_trainings, ground.device)))
-    if len(lanes) < 2:
-        raise _TooLittleError
-    finding = find_out([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
-    if finding.because is not None:
-        finding = BatchFinding(because=_spelt_out(finding.because, lanes[0]))
+    finding = _found_out(queue, lanes, wanted)
     findings.keep(finding)
     return finding
+
+
+def _found_out(queue: "_Queue", lanes: list[Lane], wanted: int) -> BatchFinding:
+    """Try two trainings, then measure as many of the `wanted` as the device has room for."""
+    train = queue.ground.train
+    queue.fill(lanes, 2)
+    if len(lanes) < 2:
+        raise _TooLittleError
+    batch_size = lanes[0].batch_size
+    reason = why_not([lane.parts for lane in lanes], train, batch_size=batch_size)
+    if reason is None:
+        fitting, training_bytes = room_for(lanes[0].parts, train, batch_size=batch_size)
+        queue.fill(lanes, min(fitting, wanted))
+        parts = [lane.parts for lane in lanes]
+        reason = unlike(parts)
+    if reason is not None:
+        return BatchFinding(because=_spelt_out(reason, lanes[0]))
+    seconds = measured(parts[:fitting], train, batch_size=batch_size)
+    return BatchFinding(seconds=seconds, training_bytes=training_bytes, most=fitting if fitting < wanted else None)
 
 
 def _spelt_out(reason: str, lane: Lane) -> str:
@@ -122,6 +152,10 @@ class _Queue:
         trials = [company[0].trial for company in self._waiting if not isinstance(company, Start)]
         num_samples = len(self.ground.train)
         return sum(trial.epochs * num_batches(num_samples, trial.config["training"]["batch_size"]) for trial in trials)
+
+    def is_worthwhile(self) -> bool:
+        """Whether that repays a measurement."""
+        return is_worthwhile(len(self), self.num_steps(), self.ground.device)
 
     def fill(self, lanes: list[Lane], size: int) -> list[Lane]:
         """Open trainings until there are `size`; those that are new. One that cannot be opened is left."""
@@ -155,8 +189,11 @@ class _Run:
 
     def go(self, lanes: list[Lane]) -> Iterator[Told | Dropped | str]:
         """Until nobody is left. Of `lanes`, which are open, those beyond the batch's size wait for their turn."""
-        later = deque(lanes[self._size :])
-        yield from self._enter(lanes[: self._size])
+        entering, later = lanes[: self._size], deque(lanes[self._size :])
+        # The caller's list would hold every training to the end.
+        lanes.clear()
+        yield from self._enter(entering)
+        del entering
         while self._lanes:
             try:
                 yield from self._epoch()

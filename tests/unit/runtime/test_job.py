@@ -9,7 +9,10 @@ import threading
 
 import pytest
 
+from craftc.runtime import job
+from craftc.runtime.backend import BackendError
 from craftc.runtime.job import run_job
+from craftc.runtime.ray_job import EventPump
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
@@ -204,3 +207,94 @@ def test_two_runs_train_a_trial_once(store):
     second.join(timeout=20)
     assert kinds == ["finished"]
     assert len(store.history(trial.id)) == 2
+
+
+def test_what_short_trials_write_waits_for_others_and_is_told_when_it_is_there(store, tmp_path):
+    trials = [make_trial(seed) for seed in range(3)]
+    seconds = {"record": {"seconds"}, "result": {"seconds"}}
+    straight = [event.model_dump(exclude=seconds) for event in run(trials, store)]
+    waiting, told = Store(tmp_path / "waiting"), []
+    for event in run_job(trials, store=waiting, device="cpu", cpus=1, delay_s=60):
+        # Only that the first begins has nothing to wait for.
+        assert not told or all(waiting.is_finished(trial.id) for trial in trials)
+        told.append(event.model_dump(exclude=seconds))
+    assert told == straight
+    for trial in trials:
+        assert sorted(path.name for path in store.folder(trial.id).rglob("*")) == sorted(
+            path.name for path in waiting.folder(trial.id).rglob("*")
+        )
+        with waiting.lock(trial.id, timeout_s=0):
+            pass
+
+
+def test_a_kill_while_files_wait_loses_nothing(store, tmp_path):
+    trials = [make_trial(seed, training={"epochs": 40}) for seed in range(2)]
+    script = (
+        "import json, os, pathlib, sys\n"
+        "from craftc.runtime import job\n"
+        "from craftc.runtime.store import Store\n"
+        "from craftc.schemas.plan import Trial\n"
+        "from craftc.training import lane\n"
+        "store = Store(pathlib.Path(sys.argv[1]))\n"
+        "trials = [Trial.model_validate(trial) for trial in json.loads(sys.argv[2])]\n"
+        "saved = lane.save_lanes\n"
+        "def save_lanes(taken, outbox):\n"
+        "    saved(taken, outbox)\n"
+        "    if taken[0][0].trial.id == trials[1].id and taken[0][1][0].epoch == 5:\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "lane.save_lanes = save_lanes\n"
+        "for event in job.run_job(trials, store=store, device='cpu', cpus=1, delay_s=60):\n"
+        "    print(event.type)\n"
+    )
+    plain = json.dumps([trial.model_dump(mode="json") for trial in trials])
+    command = [sys.executable, "-u", "-c", script, str(store.root), plain]
+    killed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (killed.returncode, killed.stdout) == (-9, "started\n"), killed.stderr
+    assert not any(store.is_finished(trial.id) for trial in trials)
+    run(trials, store)
+    straight = Store(tmp_path / "straight")
+    run(trials, straight)
+    for trial in trials:
+        records = [[record.metrics for record in each.history(trial.id)] for each in (store, straight)]
+        assert records[0] == records[1]
+        assert store.result(trial.id).best == straight.result(trial.id).best
+
+
+def test_a_disk_that_takes_nothing_fails_the_trials_that_wait(store, monkeypatch):
+    trials = [make_trial(seed) for seed in range(2)]
+
+    def full(files, flush=()):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("craftc.training.outbox.write_together", full)
+    events = list(run_job(trials, store=store, device="cpu", cpus=1, delay_s=60))
+    assert [event.trial for event in events if isinstance(event, TrialFailed)] == [trial.id for trial in trials]
+    assert not any(isinstance(event, TrialFinished | EpochEnded) for event in events)
+    assert "No space left on device" in events[-1].message
+
+
+def test_behind_a_trial_that_took_the_device_away_nothing_is_begun(store, monkeypatch):
+    bad, good = make_trial(model={"num_classes": 3}), make_trial(seed=1)
+    # What a GPU says after an index that was out of bounds, which only one can say.
+    monkeypatch.setattr(job, "_loss_of", lambda device: "device-side assert triggered")
+    told, events = [], run_job([bad, good], store=store, device="cpu", cpus=1, delay_s=60)
+    with pytest.raises(BackendError, match="cpu cannot be used by this process any more: device-side") as caught:
+        told.extend(events)
+    assert caught.value.code == "device-lost"
+    assert isinstance(told[-1], TrialFailed)
+    assert {event.trial for event in told} == {bad.id}
+    monkeypatch.undo()
+    assert isinstance(run([good], store)[-1], TrialFinished)
+
+
+def test_what_happened_before_a_job_broke_is_told():
+    def events():
+        yield TrialStarted(trial="a", epoch=0)
+        raise SystemExit(3)
+
+    pump = EventPump(events())
+    told, over = pump.take()
+    assert told == [TrialStarted(trial="a", epoch=0)]
+    assert not over
+    with pytest.raises(RuntimeError, match="the job ended by SystemExit: 3"):
+        pump.take()

@@ -76,6 +76,39 @@ def test_a_model_that_works_in_place_on_its_input_changes_no_data(parts_of, tmp_
         assert torch.equal(again[name].x, x)
 
 
+CACHES = """
+import torch
+
+class Caches(torch.nn.Linear):
+    def __init__(self, *, num_classes: int):
+        super().__init__(64, num_classes)
+        self.scale = torch.ones(0)
+
+    def forward(self, x):
+        if len(self.scale) < len(x):
+            self.scale = torch.ones(len(x), 1)
+        return super().forward(x.flatten(1)) * self.scale[:len(x)]
+"""
+
+
+def test_what_a_model_keeps_of_an_evaluation_it_can_train_with(parts_of, tmp_path, monkeypatch):
+    (tmp_path / "caches.py").write_text(CACHES)
+    monkeypatch.syspath_prepend(tmp_path)
+    parts, splits = parts_of(PLAIN_SGD | {"model": {"kind": "caches:Caches", "num_classes": "infer"}})
+    for epoch in (1, 2):
+        evaluate_splits(parts, splits, ["valid"], epoch=epoch, batch_size=64)
+        train_epoch(parts, splits["train"], epoch=epoch, first_step=0, batch_size=64)
+
+
+def test_predictions_of_many_classes_are_evaluated_few_at_once():
+    def sizes(num_classes):
+        y = torch.zeros(40, 1024, dtype=torch.long)
+        return [len(y_B) for _, y_B in evaluation_batches(DeviceSplit(y, y, num_classes=num_classes), 1)]
+
+    assert sizes(65) == [15, 15, 10]
+    assert sizes(512) == [2] * 20
+
+
 @pytest.mark.parametrize("max_norm", [0.01, 100.0])
 def test_gradients_are_clipped_as_torch_clips_them(max_norm):
     generator = torch.Generator().manual_seed(0)

@@ -325,6 +325,26 @@ def test_what_is_measured_is_kept_and_decides(make_trial: MakeTrial, tmp_path: P
         assert {item.execution.batched for item in ends(told).values()} == {size}
 
 
+@pytest.mark.usefixtures("_own_parts")
+def test_what_was_measured_of_few_does_not_bound_many(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials, kept = [make_trial(seed=seed) for seed in range(6)], []
+    few = BatchFinding(seconds={1: 1.0, 3: 1.5})
+    told_of(trials, tmp_path / "batch", few, keep=kept.append)
+    assert [sorted(finding.seconds) for finding in kept] == [[1, 4, 6]]
+    # Where memory was the bound, or as many were measured, it stands.
+    for known in (few.model_copy(update={"most": 3}), BatchFinding(seconds={1: 1.0, 6: 2.0})):
+        told_of(trials, tmp_path / str(known.most), known, keep=lambda finding: pytest.fail("measured"))
+
+
+@pytest.mark.usefixtures("_own_parts")
+def test_trainings_that_diverge_at_once_prove_nothing(make_trial: MakeTrial, tmp_path: Path) -> None:
+    sgd = {"kind": "sgd", "lr": 1e30, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
+    settings = {"training.optimizer": sgd, "regularization.clip_grad_norm": "none"}
+    constant = {"training.schedule": [{"kind": "constant"}]}
+    trials = [make_trial(settings | constant, seed=seed) for seed in range(3)]
+    assert told_of(trials, tmp_path / "batch", None, keep=lambda finding: pytest.fail("kept")) == []
+
+
 def test_too_little_to_train_is_not_measured(make_trial: MakeTrial, tmp_path: Path) -> None:
     trials = [make_trial(seed=seed) for seed in range(4)]
     assert told_of(trials, tmp_path / "batch", None, keep=lambda finding: pytest.fail("measured")) == []
