@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
 
     console = Console(file=sys.stdout, highlight=False, markup=False)
     print_plan(plan, outlook, console, every_variant=every_variant)
-    click.echo(describe(plan, outlook))
+    click.echo(describe(plan, outlook.done, len(outlook.orphaned)))
     unshared = [plan.unshared] if plan.unshared else []
     for line in unshared + group_lines(outlook.groups) + estimate_lines(outlook.forecast):
         click.echo(line)
@@ -104,7 +105,7 @@ def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
     shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "group"}
     estimate: dict[str, Any] = {
         "new_trials": len(_new(plan)) + num_searched(plan),
-        "epochs": _num_epochs(plan, outlook),
+        "epochs": _num_epochs(plan, outlook.done if outlook else {}),
     }
     known = {}
     if outlook is not None:
@@ -134,10 +135,9 @@ def _new(plan: Plan) -> list[Trial]:
     return [trial for trial in plan.trials if trial.status == "new"]
 
 
-def _num_epochs(plan: Plan, outlook: "Outlook | None") -> int:
+def _num_epochs(plan: Plan, done: Mapping[str, int]) -> int:
     """The most epochs that the new trials can still take, as far as the search leaves their number alone; those of a
     shared training once. Early stopping and pruning may end them sooner."""
-    done = outlook.done if outlook else {}
     left = (max(0, trial.epochs - done.get(trial.id, 0)) for trial in _new(plan) if trial.shares is None)
     return sum(left) + sum(
         plan.search.trials * trial.epochs
@@ -158,21 +158,21 @@ def num_shared(plan: Plan) -> int:
     return sum(trial.shares is not None for trial in plan.trials)
 
 
-def describe(plan: Plan, outlook: "Outlook | None" = None) -> str:
-    """The plan in one line."""
+def describe(plan: Plan, done: Mapping[str, int], num_orphaned: int = 0) -> str:
+    """The plan in one line; `done` are the epochs that unfinished trials have behind them."""
     new = _new(plan)
     parts = [f"{len(new):,} new"]
-    if outlook and outlook.done:
-        parts.append(f"{len(outlook.done):,} of them begun before")
+    if done:
+        parts.append(f"{len(done):,} of them begun before")
     if shared := num_shared(plan):
         parts.append(f"{shared:,} of them shared")
     parts.append(f"{len(plan.trials) - len(new):,} reused")
     if plan.folded:
         parts.append(f"{plan.folded:,} folded into them")
-    if outlook and outlook.orphaned:
-        parts.append(f"{len(outlook.orphaned):,} orphaned")
+    if num_orphaned:
+        parts.append(f"{num_orphaned:,} orphaned")
     is_work = new or plan.search is not None
-    epochs = count(_num_epochs(plan, outlook), "epoch")
+    epochs = count(_num_epochs(plan, done), "epoch")
     work = f"; {count(len(plan.jobs), 'job')}, at most {epochs}" if is_work else ""
     return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{_describe_search(plan)}{work}"
 

@@ -133,7 +133,7 @@ def outcome_line(tally: Tally, event: TrialFinished | TrialFailed | TrialPruned)
         return f"{tally.name(event.trial)}: failed: {event.message}"
     result = event.result
     epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
-    reused = ", trained by another run" if event.reused else f" in {clock(result.seconds)}"
+    reused = ", trained before" if event.reused else f" in {clock(result.seconds)}"
     return f"{tally.name(result.trial)}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
 
 

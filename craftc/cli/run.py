@@ -66,6 +66,9 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         raise click.BadParameter(
             f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
         )
+    from craftc.runtime.past_trials import epochs_done
+    from craftc.runtime.store import Store
+
     is_here = address is None and backend is BackendName.RAY
     compiled = compile_file(
         spec,
@@ -73,7 +76,8 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         machine=this_machine() if is_here else None,
         concurrent=1 if backend is BackendName.INLINE else None,
     )
-    click.echo(describe(compiled.plan), err=True)
+    new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
+    click.echo(describe(compiled.plan, epochs_done(Store(runs_dir / "store"), new)), err=True)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)
     if exit_code:

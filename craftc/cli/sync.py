@@ -25,6 +25,7 @@ def sync(run: str, runs_dir: Path) -> None:
     from craftc.runtime.run_folder import RunFolder, find_run
     from craftc.runtime.store import Store
     from craftc.runtime.wandb_mode import has_api_key
+    from craftc.runtime.wandb_record import read_record
     from craftc.runtime.wandb_sync import SyncError, sync_run
 
     try:
@@ -32,7 +33,8 @@ def sync(run: str, runs_dir: Path) -> None:
     except FileNotFoundError as error:
         click.echo(str(error), err=True)
         raise Exit(2) from None
-    if not has_api_key(os.environ):
+    # What kept nothing needs no key to be told so.
+    if read_record(folder.path) is not None and not has_api_key(os.environ):
         click.echo("error[wandb-no-key]: there is no W&B API key: set WANDB_API_KEY or run `wandb login`", err=True)
         raise Exit(1)
     try:

@@ -31,6 +31,11 @@ UNFIT_FOR_TEXT = {
     "metrics": {"auroc"},
 }
 """Beside what needs images."""
+COMPUTES_ACROSS = {
+    "per_line": "subtracts from each row the mean",
+    "per_dataset": "takes one mean and one scale",
+}
+"""Normalizers for which the numbers of a sample are all of one kind, and what they do with them."""
 SOURCE: Path = ("data", "source")
 SOURCE_KIND: Path = (*SOURCE, "kind")
 LAYOUT: Path = ("data", "layout")
@@ -81,6 +86,18 @@ def unfit_for_text(checked: Checked) -> Iterator[Problem]:
         path = LAYOUT
         hint = "leave it out: a sample of text is a row of tokens"
         yield Problem("unfit-for-text", path, message, hint, reads=(path, SOURCE_KIND))
+
+
+def columns_mixed(checked: Checked) -> Iterator[Problem]:
+    """The columns of a table are seldom of one unit, so that one scale for all of them drowns some."""
+    data = checked.spec.data
+    source, kind = data.source.kind, data.normalize.kind
+    if GIVES.get(source) == "a table" and kind in COMPUTES_ACROSS:
+        message = f"{kind} {COMPUTES_ACROSS[kind]} of all columns that {source} gives, whatever they measure"
+        hint = "per_feature scales each by itself; this is right where all have one unit"
+        path: Path = ("data", "normalize")
+        reads = ((*path, "kind"), SOURCE_KIND)
+        yield Problem("columns-mixed", path, message, hint, severity="warning", reads=reads)
 
 
 Named = tuple[str, Path, str]
@@ -166,6 +183,7 @@ DATA_RULES: tuple[Rule, ...] = (
     channels_of_a_table,
     needs_text,
     unfit_for_text,
+    columns_mixed,
     known_facts,
     batch_too_large,
 )

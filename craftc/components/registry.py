@@ -14,6 +14,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "none": "craftc.components.normalizers.numeric:Identity",
         "per_line": "craftc.components.normalizers.numeric:PerLine",
         "per_dataset": "craftc.components.normalizers.numeric:PerDataset",
+        "per_feature": "craftc.components.normalizers.numeric:PerFeature",
     },
     "augmentations": {
         "horizontal_flip": "craftc.components.augmentations.flips:HorizontalFlip",

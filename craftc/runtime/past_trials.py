@@ -36,7 +36,10 @@ def epochs_done(store: Store, trials: Iterable[str]) -> dict[str, int]:
     done: dict[str, int] = {}
     for trial in trials:
         if trial in begun and (store.folder(trial) / "checkpoints" / "last.pt").is_file():
-            history = store.history(trial)
+            try:
+                history = store.history(trial)
+            except (ValueError, KeyError, TypeError):
+                continue  # damaged, as a run will tell
             if history:
                 done[trial] = history[-1].epoch
     return done

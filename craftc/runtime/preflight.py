@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -80,7 +80,7 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
-    return [*_beyond_linting(config, data), *_missing_classes(data)]
+    return [*_beyond_linting(config, data), *_missing_classes(data, config["data"]["splits"]["stratify"])]
 
 
 def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
@@ -112,17 +112,29 @@ def _named(config: dict[str, Any]) -> Iterator[Named]:
         yield "metrics", ("objective", "metrics", index, "kind"), metric["kind"]
 
 
-def _missing_classes(data: PreparedData) -> list[DataProblem]:
+def _missing_classes(data: PreparedData, is_stratified: bool) -> list[DataProblem]:
     from craftc.training.prepare import missing_classes
 
-    hint = "metrics averaged over classes leave them out there; enlarge the split or stratify"
     return [
         DataProblem(
             "class-missing-from-split",
             ("data", "splits", split),
             f"the split {split} has no sample of {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}",
-            hint,
+            f"metrics averaged over classes leave them out there; {_mend(data, names, is_stratified)}",
             "warning",
         )
         for split, names in missing_classes(data).items()
     ]
+
+
+def _mend(data: PreparedData, missing: Sequence[str], is_stratified: bool) -> str:
+    """What would bring the classes into the split."""
+    num_samples = {
+        name: sum(int((split.targets == data.class_names.index(name)).sum()) for split in data.splits.values())
+        for name in missing
+    }
+    rarest = min(missing, key=num_samples.__getitem__)
+    if (num_rarest := num_samples[rarest]) < len(data.splits):
+        many = f"{num_rarest} sample{'' if num_rarest == 1 else 's'}"
+        return f"{rarest} has {many} for {len(data.splits)} splits: add some, or leave the class out"
+    return f"{'' if is_stratified else 'stratify, '}enlarge the split, or leave the class out"

@@ -113,7 +113,7 @@ def _remove_prepared(path: Path, fingerprint: str) -> str | None:
 
 
 def _remove_checkpoints(trial: Path, which: Literal["last", "all"]) -> str | None:
-    if not (trial / "result.json").is_file():
+    if not Store(trial.parent).is_finished(trial.name):
         return "it is not finished any more"
     if which == "last" and not _is_whole(trial / CHECKPOINTS / "best.pt"):
         return "its best.pt is missing or damaged, so last.pt is its last good checkpoint"

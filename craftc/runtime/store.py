@@ -35,8 +35,9 @@ class StoreError(Exception):
 class Store:
     """A folder `<root>/<fingerprint>/` per trial, shared by all runs.
 
-    A trial is finished when its `result.json` exists, which is written last and atomically. Every method may be
-    called by several processes at once; only the holder of a trial's lock writes.
+    A trial is finished when its `result.json` exists, which is written last and atomically, and can be read: with a
+    damaged one it goes on from its checkpoint, if it has any. Every method may be called by several processes at once;
+    only the holder of a trial's lock writes.
     """
 
     root: Path
@@ -51,11 +52,12 @@ class Store:
         return self.root / trial_id
 
     def is_finished(self, trial_id: str) -> bool:
-        """Whether the trial's result is here."""
-        return self._result_path(trial_id).is_file()
+        """Whether the trial's result is here, and no damaged one."""
+        return self._is_finished(trial_id, lambda damaged: None)
 
-    def finished_of_many(self) -> Callable[[str], bool]:
-        """`is_finished` for the trials of a plan, as the store is now.
+    def finished_of_many(self, tell: Callable[[str], None] = lambda damaged: None) -> Callable[[str], bool]:
+        """`is_finished` for the trials of a plan, as the store is now; `tell` is given what is wrong with each damaged
+        result.
 
         Past the first few the store is listed once: a network's file system takes a millisecond to say of each trial
         that it is not there.
@@ -68,7 +70,7 @@ class Store:
             num_asked += 1
             if listed is None and num_asked > ASKED_ONE_BY_ONE:
                 listed = set(os.listdir(self.root)) if self.root.is_dir() else set()
-            return (listed is None or trial_id in listed) and self.is_finished(trial_id)
+            return (listed is None or trial_id in listed) and self._is_finished(trial_id, tell)
 
         return is_finished
 
@@ -81,11 +83,13 @@ class Store:
         path = self._result_path(trial_id)
         try:
             return Result.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise KeyError(trial_id) from None
         except ValidationError as error:
-            message = f"{path} is no result ({error.error_count()} problems); delete it to train the trial again"
-            raise StoreError("result-unreadable", message) from error
+            reason = " ".join(error.errors()[0]["msg"].split())
+            raise StoreError("result-unreadable", f"{path} is no result: {reason}") from error
+        except OSError as error:
+            raise StoreError("result-unreadable", f"{path} cannot be read: {error.strerror or error}") from error
 
     def history(self, trial_id: str) -> list[EpochRecord]:
         """The epochs recorded so far, in order; empty for a trial never begun."""
@@ -130,6 +134,16 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def _is_finished(self, trial_id: str, tell: Callable[[str], None]) -> bool:
+        try:
+            self.result(trial_id)
+        except KeyError:
+            return False
+        except StoreError as error:
+            tell(error.message)
+            return False
+        return True
 
     def _result_path(self, trial_id: str) -> Path:
         return self.folder(trial_id) / "result.json"

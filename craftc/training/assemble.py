@@ -16,7 +16,7 @@ from craftc.training.compiling import Compilation, Compiling, build_compiling
 from craftc.training.draws import Draws, count_draws
 from craftc.training.loss import Loss
 from craftc.training.measures import Measures, build_measures
-from craftc.training.model import build_model
+from craftc.training.model import build_model, check_last_batch
 from craftc.training.named import named
 from craftc.training.objective import build_objective
 from craftc.training.optimizer import build_optimizer
@@ -96,6 +96,7 @@ def assemble(
     config = trial.config
     seed_everything(key(trial.seed, "init"), device)
     model, logits = build_model(infer_facts(config["model"], data.facts), data, device)
+    check_last_batch(model, data, config["training"]["batch_size"])
     draws = count_draws(model)
     model.to(device)
     objective = build_objective(config["objective"], data, logits, device)
@@ -104,7 +105,7 @@ def assemble(
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
         objective.to(precision.kept)
-    measures = build_measures(config["objective"], objective, data, device)
+    measures = build_measures(config["objective"], objective, data, logits.to(precision.kept))
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with named("schedule", code="schedule-not-buildable"):

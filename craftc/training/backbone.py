@@ -129,17 +129,41 @@ def read_weights(path: Path, digest: str | None) -> State:
         raise _unreadable(path, f"cannot be read: {error.strerror or error}") from None
     if digest is not None and f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
         raise _unreadable(path, "has changed since the run was planned; start the run again")
+    _check_whole(path, content)
     try:
         loaded: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # of any kind, as the bytes have it
         hint = "save it by torch.save(model.state_dict(), path)"
-        raise _unreadable(path, f"holds no weights: {str(error).splitlines()[0][:120]}; {hint}") from error
+        raise _unreadable(path, f"holds no weights: {_reason(content, error)}; {hint}") from error
     state = loaded["model"] if isinstance(loaded, dict) and {"format", "trial", "model"} <= loaded.keys() else loaded
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise _unreadable(path, f"holds {described(loaded)}; expected a state_dict: names, and a tensor for each")
     return state
+
+
+def _check_whole(path: Path, content: bytes) -> None:
+    """Raise where a checkpoint does not have the SHA-256 that craftc wrote beside it."""
+    try:
+        written = path.with_name(f"{path.name}.sha256").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return
+    if hashlib.sha256(content).hexdigest() not in written:
+        folder = path.parent.parent
+        mend = (
+            f"to train its trial again, delete {folder} and run its spec" if path.parent.name == "checkpoints" else ""
+        )
+        raise _unreadable(path, f"is damaged: it has not the SHA-256 of {path.name}.sha256; {mend or 'copy it again'}")
+
+
+def _reason(content: bytes, error: Exception) -> str:
+    """What torch says of a file, without what it recommends."""
+    if isinstance(error, pickle.UnpicklingError):
+        said = " ".join(str(error).split())
+        return said.partition("WeightsUnpickler error: ")[2].partition(". ")[0][:120] or "it is no pickle of tensors"
+    is_archive = content.startswith(b"PK\x03\x04")
+    return "it is broken off or damaged" if is_archive else "it is no file of torch.save's"
 
 
 def _num_classes(model: nn.Module, state: State, wrong: int) -> int | None:

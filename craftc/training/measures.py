@@ -1,5 +1,6 @@
 """What is measured in every split beside the objective: the metrics of the spec, and what defines each."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +12,8 @@ from torchmetrics import Metric
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own, short_name
 from craftc.training.errors import TrainingError
-from craftc.training.named import described, named
+from craftc.training.named import GUIDE, described, named
+from craftc.training.objective import predictions
 from craftc.training.prepare import PreparedData, infer_facts
 
 
@@ -40,12 +42,11 @@ class Measures:
     identities: dict[str, str]
 
 
-def build_measures(
-    setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, device: torch.device
-) -> Measures:
-    """From the section `objective`; a metric of the user's own is named without its module.
+def build_measures(setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, logits: Tensor) -> Measures:
+    """From the section `objective`, on the device of `logits`, those of the first samples of train; a metric of the
+    user's own is tried on them, and named without its module.
 
-    Raises DataError and TrainingError `metrics-not-buildable`.
+    Raises DataError, TrainingError `metrics-not-buildable` and `metric-failed`.
     """
     num_classes = len(data.class_names)
     metrics: dict[str, Measure] = {}
@@ -54,7 +55,9 @@ def build_measures(
     for index, written in enumerate(setting["metrics"]):
         name = short_name(written["kind"])
         inferred = infer_facts(written, data.facts, f"objective.metrics.{index}")
-        metrics[name] = _build(inferred, num_classes, device)
+        metrics[name] = _build(inferred, num_classes, logits.device)
+        if is_own(written["kind"]):
+            _try(name, metrics[name], logits, torch.from_numpy(data.splits["train"].targets[: len(logits)]))
         identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {num_classes} classes"))
     return Measures(metrics, identities)
 
@@ -63,11 +66,35 @@ def computed(name: str, metric: Measure) -> float:
     """The metric's number. Raises TrainingError `metric-failed`."""
     with named(f"metric {name}", code="metric-failed"):
         value = metric.compute()
+    return _number(name, value)
+
+
+def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
         message = f"metric {name} computed {described(value)}; expected one number"
         raise TrainingError("metric-failed", message) from None
+
+
+def _try(name: str, metric: Measure, logits: Tensor, targets: Tensor) -> None:
+    """Raise where it does not take such logits and targets, or does not make one number of them.
+
+    To compute, it may need more samples than these; what it says of few is then nothing against it.
+    """
+    logits_MC, targets_M = predictions(logits, targets.to(logits.device))
+    on = f"metric {name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
+    with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
+        with named(on, code="metric-failed", hint=GUIDE):
+            metric.reset()
+            metric.update(logits_MC, targets_M)
+        try:
+            value = metric.compute()
+        except Exception:
+            value = None
+    if value is not None:
+        _number(name, value)
+    metric.reset()
 
 
 def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device) -> Measure:

@@ -83,9 +83,10 @@ def test_offline_and_then_synced(tmp_path, server):
     assert server.num_requests == before
     latest = max((tmp_path / "runs" / "tiny").iterdir())
     assert len(list((latest / "tensorboard").glob("*/seed*/events.out.tfevents.*"))) == 4
-    nothing = craftc(tmp_path, "sync", f"tiny/{latest.name}", **key)
-    assert nothing.returncode == 2
-    assert "error[wandb-nothing-kept]" in nothing.stderr
+    for environment in (key, {}):
+        nothing = craftc(tmp_path, "sync", f"tiny/{latest.name}", **environment)
+        assert nothing.returncode == 2
+        assert "error[wandb-nothing-kept]" in nothing.stderr
     assert sorted(at.name for at in tmp_path.iterdir() if not at.name.startswith(".")) == ["runs", "tiny.yaml"]
 
 

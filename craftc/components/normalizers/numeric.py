@@ -59,6 +59,31 @@ class PerDataset:
         return ((x.astype(np.float64) - mean) / scale).astype(np.float32)
 
 
+class PerFeature:
+    """Each number of a sample by the mean and the standard deviation that this number has over the train split.
+
+    For a table that is each column by itself, whatever its unit; for an image each pixel. What is constant in the train
+    split becomes 0.
+    """
+
+    def __init__(self) -> None:
+        self._means_and_scales: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    def fit(self, x_train: Inputs) -> None:
+        """Take the means and the deviations, each (*shape), from the train split, (N, *shape)."""
+        deviations = x_train.std(axis=0, dtype=np.float64)
+        # Nothing is known of the scale of what is constant: divided by infinity, it is 0 in every split.
+        scales = np.where(deviations >= _LEAST_CONTRAST, deviations, np.inf)
+        self._means_and_scales = x_train.mean(axis=0, dtype=np.float64), scales
+
+    def __call__(self, x: Inputs) -> Inputs:
+        """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
+        if self._means_and_scales is None:
+            raise RuntimeError("per_feature was used before it was fitted")
+        means, scales = self._means_and_scales
+        return ((x.astype(np.float64) - means) / scales).astype(np.float32)
+
+
 def _scale(deviation: float) -> float:
     return deviation if deviation >= _LEAST_CONTRAST else 1.0
 

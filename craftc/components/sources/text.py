@@ -8,6 +8,7 @@ from annotated_types import Len
 from craftc.compiler import shipped_text
 from craftc.components.bounds import PositiveInt
 from craftc.components.errors import DataError
+from craftc.components.sources.encoding import not_utf8
 from craftc.components.sources.tokens import Tokens, characters
 
 _DOCS_MIN_COUNT = 5
@@ -32,9 +33,7 @@ def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: Posit
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"{path} is no UTF-8: byte {error.start:,} (from 0) is {error.object[error.start]:#04x}"
-        hint = f"convert it: iconv -f ISO-8859-1 -t UTF-8 {Path(path).name}, if that is what it is"
-        raise DataError("data-unreadable", message, hint, "data.source.path") from error
+        raise not_utf8(Path(path), error, f"byte {error.start:,} (from 0)") from error
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise DataError("data-unreadable", message, "check the path", "data.source.path") from error

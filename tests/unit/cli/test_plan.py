@@ -234,3 +234,16 @@ def test_many_fates_are_grouped_by_their_mark(here: Path) -> None:
     done = {trial.id: i for i, trial in enumerate(trials)}
     few = grouped(plan_rows(many, Outlook(done, (), Forecast())))
     assert (few[0].mark, few[0].fate) == (">", "go on from their last epoch")
+
+
+def test_a_damaged_result_is_told_and_its_trial_is_new(here: Path) -> None:
+    (here / "spec.yaml").write_text(SPEC)
+    trials = compiled(SPEC).trials
+    finish(*trials)
+    file = Path("runs/store") / trials[0].id / "result.json"
+    file.write_bytes(file.read_bytes()[:20])
+    result = runner.invoke(app, ["plan", "spec.yaml"])
+    assert result.exit_code == 0
+    assert result.stderr.startswith(f"warning[result-unreadable]: {file} is no result: ")
+    assert result.stderr.count("\n") == 1
+    assert f"{len(trials)} trials: 1 new, {len(trials) - 1} reused" in result.stdout

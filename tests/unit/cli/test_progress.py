@@ -71,7 +71,7 @@ def test_plain_lines() -> None:
     assert lines[0] == "run n/20260101_000000: 3 trials to train"
     assert lines[1].startswith("[1/3] [v]0[/] seed 0: 4 of 4 epochs in 1:02, best 3: test/accuracy 0.8750 (at most ")
     assert lines[2].startswith("[2/3] [v]1[/] seed 1: failed: the loss is not finite")
-    assert lines[3] == "[3/3] [v]2[/] seed 2: 4 of 4 epochs, trained by another run, best 3: test/accuracy 0.8750"
+    assert lines[3] == "[3/3] [v]2[/] seed 2: 4 of 4 epochs, trained before, best 3: test/accuracy 0.8750"
     assert lines[4] == "warning: W&B is away"
 
 

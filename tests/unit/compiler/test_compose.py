@@ -161,6 +161,7 @@ def test_paths_of_data_start_from_the_file_that_says_them(write: Write, tmp_path
     write("shared/data/a.csv", "x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(40)))
     write("shared/b.csv", "x,y\n" + "".join(f"{i % 5},{i % 2}\n" for i in range(40)))
     text = BASE.replace("source: digits", "source: {kind: csv, path: data/a.csv, target: y}")
+    text = text.replace("per_line", "per_feature")
     write("shared/base.yaml", text + "  zip: {data.source.path: [b.csv]}\n")
     path = write("specs/spec.yaml", "craftc: 1\nname: own\nextends: ../shared/base.yaml\n")
     compiled = compile_spec(path.read_text(), str(path), built_in_catalogue())

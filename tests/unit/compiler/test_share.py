@@ -134,7 +134,7 @@ def test_a_training_by_several_workers_is_not_shared_and_the_plan_says_so() -> N
 
 def test_the_plan_in_a_line_counts_a_shared_epoch_once() -> None:
     plan = plan_of(varied({"training.epochs": [2, 5, 10], "evaluation.select": SELECTIONS}))
-    assert describe(plan) == (
+    assert describe(plan, {}) == (
         "9 trials: 9 new, 8 of them shared, 0 reused, 1 folded into them; 1 job, at most 10 epochs"
     )
 

@@ -192,23 +192,46 @@ def test_csv(tmp_path: Path) -> None:
     ("text", "args", "part"),
     [
         ("a,y\n1,0\nx,1\n", {}, 'row 2 below the header, column "a": "x" is not a finite number'),
-        ("a,y\n1,0\n,1\n", {}, 'row 2 below the header, column "a": ""'),
+        ("a,y\n1,0\n,1\n", {}, 'row 2 below the header, column "a": not a finite number, as it is empty or'),
         ("a,y\nNaN,0\n", {}, 'row 1 below the header, column "a": "NaN"'),
         ("a,y\n1e999,0\n", {}, "1e999"),
         ("a,y\n1e39,0\n", {}, "1e39"),
-        ("a,y\n1,0\n2\n", {}, 'row 2 below the header, column "y": "" is no label'),
+        (
+            "a,y\n1,0\n2,\n",
+            {},
+            'column "y": no label, as it is empty or its row ends before it',
+        ),
+        ("a,b,y\n1,x,0\nx,x,0\n", {}, '"x" is not a finite number; so are 2 more cells'),
+        ("a,y\n1,0\n2\n3\n", {}, "its row ends before it; so is 1 more cell"),
+        (",a,y\n0,1,0\n", {}, "column 1 of 3 has no name"),
+        ("a, ,y,\n0,1,0,1\n", {}, "column 2 of 4 has no name"),
+        ("Unnamed: 0,a,y\n0,1,0\n", {}, 'column 1 of 3, "Unnamed: 0", has no name'),
+        (",a,y\n0,1,0\n", {"features": [""]}, 'no column ""'),
         ("a,y\n1,0\n", {"features": ["b"]}, 'no column "b"'),
         ("a,y\n1,0\n", {"target": "z"}, 'no column "z"'),
         ("a,a,y\n1,1,0\n", {}, 'two columns "a"'),
         ("a,y\n", {}, "no row"),
         ("y\n1\n", {}, "no column beside the target"),
         ("a,y\n1,0\n", {"features": ["a", "y"]}, "is the target and one of the features"),
-        ("", {}, "cannot be read as CSV"),
+        ("", {}, "table.csv is empty"),
         ("a,y\n1,2,3,4\n", {}, "cannot be read as CSV"),
     ],
 )
 def test_csv_that_is_no_use(tmp_path: Path, text: str, args: dict[str, Any], part: str) -> None:
     assert part in failure("csv", path=table(tmp_path, text), **{"target": "y", **args}).message
+
+
+def test_csv_whose_other_columns_are_named(tmp_path: Path) -> None:
+    file = table(tmp_path, ",a,y,\n0,1,b,\n1,2,c\n")
+    assert source("csv", path=file, target="y", features=["a"]).inputs.tolist() == [[1], [2]]
+
+
+def test_csv_that_is_no_utf8(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_bytes("Säure,y\n1,0\n".encode("latin-1"))
+    error = failure("csv", path=file, target="y")
+    assert "a byte is 0xe4" in error.message
+    assert "iconv -f ISO-8859-1 -t UTF-8 table.csv" in error.hint
 
 
 def test_a_missing_csv_file(tmp_path: Path) -> None:

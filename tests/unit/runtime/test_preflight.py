@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
@@ -75,3 +76,22 @@ def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
     assert [(p.code, p.path) for p in preflight(plan)] == [("needs-text", ("objective", "metrics", 0))]
+
+
+@pytest.mark.parametrize(
+    ("splits", "num_rare", "mend"),
+    [
+        ("train: 0.4, valid: 0.3, test: 0.3", 1, "rare has 1 sample for 3 splits: add some, or leave the class out"),
+        ("train: 0.9, valid: 0.05, test: 0.05", 4, "enlarge the split, or leave the class out"),
+        ("train: 0.9, valid: 0.05, test: 0.05, stratify: false", 4, "stratify, enlarge the split, or leave"),
+    ],
+)
+def test_what_would_bring_a_class_into_each_split(tmp_path: Path, splits: str, num_rare: int, mend: str) -> None:
+    targets = np.array(["a", "b"] * 30 + ["rare"] * num_rare)
+    np.savez(tmp_path / "data.npz", inputs=np.ones((len(targets), 3), np.float32), targets=targets)
+    spec = SPEC.replace("train: 0.5, valid: 0.5", splits).replace("[horizontal_flip]", "[]")
+    plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
+    assert plan is not None
+    hints = [problem.hint for problem in preflight(plan) if problem.code == "class-missing-from-split"]
+    assert hints
+    assert all(hint and f"there; {mend}" in hint for hint in hints)

@@ -22,6 +22,8 @@ from craftc.runtime.choose_removals import Wish, choose_removals
 from craftc.runtime.read_contents import read_contents
 from craftc.runtime.references import References
 from craftc.runtime.remove import remove
+from craftc.runtime.store import Store
+from craftc.schemas.result import Result
 
 IDS = [f"{number:064x}" for number in range(1, 7)]
 RUN = "20260101_00000{}"
@@ -38,7 +40,10 @@ def write_trial(store: Path, trial: str, *, finished: bool, num_files: int = 0) 
     for number in range(num_files):
         (store / trial / f"{number}.npy").write_bytes(b"x")
     if finished:
-        (store / trial / "result.json").write_text("{}")
+        Store(store).write_result(Result(
+            trial=trial, best_epoch=1, epochs_trained=1, epochs_planned=1, steps=1, best={}, last={}, trivial={},
+            identities={}, num_parameters=1, split_sizes={}, seconds=0.1, device="cpu", craftc_version="0",
+        ))  # fmt: skip
 
 
 def in_plan(run: Path, trials: set[str]) -> None:

@@ -51,12 +51,19 @@ def test_an_unfinished_trial_has_no_result(store):
     assert store.history(ID) == []
 
 
-def test_a_damaged_result_is_told_apart_from_none(store):
+@pytest.mark.parametrize("content", ["", '{"trial": ', "{}", "null"])
+def test_a_damaged_result_is_told_apart_from_none_and_finishes_nothing(store, content):
     store.write_result(RESULT)
-    (store.folder(ID) / "result.json").write_text('{"trial": ')
-    with pytest.raises(StoreError, match="delete it to train the trial again") as caught:
+    (store.folder(ID) / "result.json").write_text(content)
+    with pytest.raises(StoreError, match="is no result: ") as caught:
         store.result(ID)
     assert caught.value.code == "result-unreadable"
+    told = []
+    is_finished = store.finished_of_many(told.append)
+    assert not store.is_finished(ID)
+    assert not is_finished(ID)
+    assert not is_finished("b" * 64)
+    assert told == [caught.value.message]
 
 
 def test_a_write_that_fails_leaves_the_old_result(store, monkeypatch):

@@ -298,6 +298,14 @@ def test_a_layer_that_gives_no_features(probe: Callable[..., Trial], tmp_path: P
 def write(path: Path, what: str, state: dict[str, Any]) -> None:
     if what == "garbage":
         path.write_bytes(b"no weights at all")
+    elif what == "empty":
+        path.touch()
+    elif what == "broken off":
+        torch.save(state, path)
+        path.write_bytes(path.read_bytes()[:-100])
+    elif what == "damaged":
+        torch.save(state, path)
+        path.with_name("other.pt.sha256").write_text(f"{'0' * 64}  other.pt\n")
     elif what == "a module":
         torch.save(nn.Linear(1, 1), path)
     elif what == "a list":
@@ -315,7 +323,10 @@ def write(path: Path, what: str, state: dict[str, Any]) -> None:
     [
         ("nothing", "cannot be read: No such file"),
         ("garbage", r"holds no weights.*save it by torch\.save\(model\.state_dict\(\)"),
-        ("a module", "holds no weights"),
+        ("empty", "holds no weights: it is no file of torch.save's"),
+        ("broken off", "holds no weights: it is broken off or damaged; save it"),
+        ("damaged", r"is damaged: it has not the SHA-256 of other\.pt\.sha256; copy it again"),
+        ("a module", "holds no weights: Unsupported global: .*Linear"),
         ("a list", "expected a state_dict"),
         ("missing", r"it lacks norm\.bias, norm\.weight; write the backbone"),
         ("too many", r"the backbone has no extra\.0, extra\.1, extra\.2 and 2 more"),

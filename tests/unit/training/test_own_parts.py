@@ -27,6 +27,39 @@ MODULE = '''
         def forward(self, x):
             return super().forward(x.flatten(1)), None
 
+    class Convolution(nn.Conv2d):
+        def __init__(self):
+            super().__init__(1, 10, 8)
+
+        def forward(self, x):
+            return super().forward(x).flatten(1)
+
+    def normed(*, images=False):
+        if images:
+            features = [nn.Unflatten(1, (1, 8)), nn.BatchNorm2d(1), nn.Flatten()]
+        else:
+            features = [nn.Flatten(), nn.BatchNorm1d(64)]
+        return nn.Sequential(*features, nn.Dropout(0.1), nn.Linear(64, 10))
+
+    class WantsMany:
+        """The number of predictions."""
+        higher_is_better = True
+
+        def reset(self):
+            self.num = 0
+
+        def update(self, logits, targets):
+            self.num += len(targets)
+
+        def compute(self):
+            if self.num < 3:
+                raise ValueError("too few")
+            return self.num
+
+    class NoneOfFew(WantsMany):
+        def compute(self):
+            return None if self.num < 3 else self.num
+
     def no_module():
         return 3
 
@@ -179,6 +212,10 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
         ({"model": {"kind": "own_parts:no_module"}}, "model-not-buildable", "gave an int; expected a torch.nn.Module"),
         ({"model": {"kind": "torch.nn:Conv2d", "in_channels": 3, "out_channels": 1, "kernel_size": 2}},
          "model-forward", r"for images with a channel axis, \(2, 1, 8, 8\), write data.layout: channels"),
+        ({"model": {"kind": "own_parts:Convolution"}}, "model-forward",
+         r"it takes \(2, 1, 8, 8\): write data.layout: channels"),
+        ({"model": {"kind": "torch.nn:Linear", "in_features": 64, "out_features": 10}}, "model-forward",
+         r"it takes \(2, 64\): write data.layout: flat"),
         ({"objective": {"kind": "own_parts:loss_function", "metrics": []}}, "objective-not-buildable",
          "gave a float; expected a torch.nn.Module"),
         ({"objective": {"kind": "torch.nn:CrossEntropyLoss", "reduction": "none", "metrics": []}}, "objective-failed",
@@ -191,7 +228,9 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
                                  "average": "none"}]},
          "metric-failed", r"metric MulticlassF1Score computed a Tensor of shape \(10,\); expected one number"),
         ({"objective.metrics": [{"kind": "torchmetrics.regression:PearsonCorrCoef"}]}, "metric-failed",
-         "metric PearsonCorrCoef: "),
+         r"metric PearsonCorrCoef on logits \(2, 10\) and targets \(2,\): "),
+        ({"objective.metrics": [{"kind": "torchmetrics.classification:BinaryAccuracy"}]}, "metric-failed",
+         r"metric BinaryAccuracy on logits \(2, 10\) and targets \(2,\): .* docs/own_code.md"),
         ({"training.optimizer": {"kind": "torch.optim:LBFGS"}}, "optimizer-not-buildable", "its step needs a closure"),
         ({"training.optimizer": {"kind": "own_parts:NotAnOptimizer"}}, "optimizer-not-buildable",
          "gave a NotAnOptimizer; expected a torch.optim.Optimizer"),
@@ -207,13 +246,18 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
          r"torch.nn:Linear on inputs \(2, 8, 8\): RuntimeError"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_told_before_or_in_the_first_epoch(
-    make_trial, run_trial, tmp_path, settings, code, message
-):
+def test_what_does_not_fit_is_told_before_the_first_step(make_trial, run_trial, tmp_path, settings, code, message):
     with pytest.raises(TrainingError, match=message) as caught:
         run_trial(make_trial(settings), tmp_path / "trial")
     assert caught.value.code == code
     assert "\n" not in caught.value.message
+    assert not (tmp_path / "trial" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", ["WantsMany", "NoneOfFew"])
+def test_a_metric_that_needs_more_than_two_samples_is_not_refused(make_trial, run_trial, tmp_path, kind):
+    records, _ = run_trial(make_trial(PLAIN | {"objective.metrics": [{"kind": f"own_parts:{kind}"}]}), tmp_path / "own")
+    assert records[0].metrics[f"valid/{kind}"] > 2
 
 
 @pytest.mark.parametrize(
@@ -249,3 +293,19 @@ def test_facts_hold_in_components_of_ones_own_where_they_are_asked_for():
     }  # fmt: skip
     with pytest.raises(DataError, match=r"objective\.metrics\.1\.num_classes is 4, but the data has 3"):
         infer_facts({"kind": "own_parts:Share", "num_classes": 4}, facts, "objective.metrics.1")
+
+
+@pytest.mark.parametrize("batch_size", [1, 109])
+def test_batch_normalization_of_one_sample_is_told_before_the_first_step(make_trial, run_trial, tmp_path, batch_size):
+    """655 samples are 6 times 109 and one."""
+    settings = {"model": {"kind": "own_parts:normed"}, "training.batch_size": batch_size}
+    with pytest.raises(TrainingError, match=r"655 samples in batches of .* leave one .*batch_size: (4|110)$") as caught:
+        run_trial(make_trial(PLAIN | settings), tmp_path / "trial")
+    assert caught.value.code == "model-forward"
+    assert not (tmp_path / "trial" / "metrics.jsonl").exists()
+
+
+def test_batch_normalization_of_one_image_has_its_pixels(make_trial, run_trial, tmp_path):
+    settings = {"model": {"kind": "own_parts:normed", "images": True}, "training.batch_size": 109}
+    records, _ = run_trial(make_trial(PLAIN | settings), tmp_path / "trial")
+    assert records
