@@ -84,7 +84,7 @@ def _try(name: str, metric: Measure, logits: Tensor, targets: Tensor) -> None:
     """
     logits_MC, targets_M = predictions(logits, targets.to(logits.device))
     on = f"metric {name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
-    with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
         with named(on, code="metric-failed", hint=GUIDE):
             metric.reset()
             metric.update(logits_MC, targets_M)
