@@ -6,7 +6,7 @@ from pydantic import Field
 
 from craftc.schemas.frozen import Frozen
 
-LEAST_GAIN = 1.1
+LEAST_GAIN = 1.25
 """How many times as many steps a second a batch must take for it to be worth other roundings."""
 
 

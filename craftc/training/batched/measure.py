@@ -17,7 +17,7 @@ SIZES = {"cpu": (1, 4, 16), "cuda": (1, 4, 16, 64)}
 """How many trainings a step is measured with."""
 NUM_ROUNDS, NUM_WARM, NUM_TIMED = 2, 2, 3
 LEAST_REPAID = 20
-"""How many times the steps of the measurement must be left to train: a gain of 1.1, the least, repays it twice."""
+"""How many times the steps of the measurement must be left to train: a gain of 1.25, the least, repays it 4 times."""
 MEMORY_SHARE = 0.5
 """Of the memory that is free."""
 
