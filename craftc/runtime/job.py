@@ -72,7 +72,7 @@ def run_job(
             held.append(event)
             lost = _loss_of(device) if isinstance(event, TrialFailed) else None
             if lost is not None:
-                outbox.put()
+                _try_to_put(outbox)
             if outbox.is_empty:
                 yield from held
                 held.clear()
@@ -190,8 +190,9 @@ def _run_group(
 def _is_too_little(companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
     try:
         return is_too_little(companies, store, device, cpus)
-    except Exception:
+    except Exception as error:
         # Of its data, above all: each trial tells of that itself.
+        log.info("a group is not tried as a batch: %s: %s", type(error).__name__, error)
         return True
 
 
