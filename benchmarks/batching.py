@@ -41,9 +41,9 @@ def steps_of(name: str, num_trials: int, device: str) -> Callable[[], object]:
     from craftc.compiler.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
     from craftc.training.batched.measure import step_of
-    from craftc.training.member import Member
-    from craftc.training.resume import Start
-    from craftc.training.trial import lay_ground, open_lane
+    from craftc.training.loop.trial import lay_ground, open_lane
+    from craftc.training.state.member import Member
+    from craftc.training.state.resume import Start
 
     regularization = {"weight_decay": 0.05, "clip_grad_norm": 1.0}
     spec = {

@@ -22,7 +22,7 @@ from craftc.components.metrics.classification import Accuracy, BalancedAccuracy
 from craftc.components.models.linear import Linear
 from craftc.components.models.mlp import MLP
 from craftc.components.models.scanline_vit import ScanlineViT
-from craftc.training.prepare import prepare
+from craftc.training.data.prepare import prepare
 
 Split = tuple[Tensor, Tensor]
 """Inputs (N, H, W) and class numbers (N,)."""

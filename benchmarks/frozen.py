@@ -19,7 +19,7 @@ from craftc.runtime.job import run_job
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, TrialFinished
-from craftc.training import frozen_features
+from craftc.training.frozen import frozen_features
 
 VIT = {"kind": "scanline_vit", "d_model": 64, "num_layers": 4, "num_heads": 4, "d_ffn": 128}
 CHANGES_NOTHING = {"kind": "gaussian_noise", "std": 1.0, "p": 0.0}

@@ -81,9 +81,9 @@ def craftc(size: Size) -> Iterator[Trained]:
     import torch
 
     from craftc.training.assemble import assemble
-    from craftc.training.batches import num_batches, to_device
-    from craftc.training.epoch import train_epoch
-    from craftc.training.prepare import prepare
+    from craftc.training.data.batches import num_batches, to_device
+    from craftc.training.data.prepare import prepare
+    from craftc.training.loop.epoch import train_epoch
 
     trial, device = size.trial(), torch.device(size.device)
     data = prepare(trial.config["data"])

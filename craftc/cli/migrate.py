@@ -102,7 +102,7 @@ def _take_up(
 
 
 def _write(file: _File) -> None:
-    from craftc.training.atomic_file import write_atomically
+    from craftc.training.foundation.atomic_file import write_atomically
 
     # Not a link to it: that would become a file of its own.
     path = file.path.resolve()

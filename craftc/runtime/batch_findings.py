@@ -19,7 +19,7 @@ from craftc.compiler.passes.pack import FindingOf
 from craftc.runtime.store import Store
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import JobResources, Trial
-from craftc.training.atomic_file import write_atomically
+from craftc.training.foundation.atomic_file import write_atomically
 
 FOLDER = "batching"
 """In the store. What is removed there is found out again."""

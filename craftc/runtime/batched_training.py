@@ -44,8 +44,8 @@ def train_group(
     import torch
 
     from craftc.training.batched.train import Dropped, Findings, train_batched
-    from craftc.training.lane import Begun, Failed
-    from craftc.training.member import Member
+    from craftc.training.loop.lane import Begun, Failed
+    from craftc.training.state.member import Member
 
     torch.set_num_threads(cpus)
     trials = {trial.id: trial for company in companies for trial in company}

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from craftc.schemas.frozen import Frozen
-from craftc.training.atomic_file import write_atomically
+from craftc.training.foundation.atomic_file import write_atomically
 
 FILE = "driver.json"
 SUBMISSION_VARIABLE = "CRAFTC_SUBMISSION"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.fingerprint import hash_file
-from craftc.training.atomic_file import write_atomically
+from craftc.training.foundation.atomic_file import write_atomically
 
 FORMAT = 1
 YOUNG_S = 2.0

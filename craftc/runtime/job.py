@@ -23,11 +23,11 @@ from craftc.schemas.result import (
     TrialPruned,
     TrialStarted,
 )
-from craftc.training.errors import TrainingError
-from craftc.training.outbox import Outbox
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.state.outbox import Outbox
 
 if TYPE_CHECKING:
-    from craftc.training.team import Team
+    from craftc.training.parts.team import Team
 
 log = logging.getLogger(__name__)
 
@@ -335,8 +335,8 @@ def train(
     # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
     import torch
 
-    from craftc.training.team import SOLO
-    from craftc.training.trial import num_epochs_trained, train_trial
+    from craftc.training.loop.trial import num_epochs_trained, train_trial
+    from craftc.training.parts.team import SOLO
 
     team = team or SOLO
     torch.set_num_threads(cpus)

@@ -15,7 +15,7 @@ from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 
 if TYPE_CHECKING:
-    from craftc.training.prepare import PreparedData
+    from craftc.training.data.prepare import PreparedData
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
 def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.prepare import backbone_facts, infer_facts, prepare
-    from craftc.training.prepared_files import shelf_of
+    from craftc.training.data.prepare import backbone_facts, infer_facts, prepare
+    from craftc.training.data.prepared_files import shelf_of
 
     config = trial.config
     try:
@@ -113,7 +113,7 @@ def _named(config: dict[str, Any]) -> Iterator[Named]:
 
 
 def _missing_classes(data: PreparedData, is_stratified: bool) -> list[DataProblem]:
-    from craftc.training.prepare import missing_classes
+    from craftc.training.data.prepare import missing_classes
 
     return [
         DataProblem(

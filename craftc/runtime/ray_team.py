@@ -126,7 +126,7 @@ def _work(config: dict[str, Any]) -> None:
     import torch
 
     from craftc.runtime.team_job import run_share
-    from craftc.training.team import Team
+    from craftc.training.parts.team import Team
 
     context = ray.train.get_context()
     resources = JobResources.model_validate(config["resources"])

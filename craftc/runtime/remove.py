@@ -123,7 +123,7 @@ def _remove_checkpoints(trial: Path, which: Literal["last", "all"]) -> str | Non
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Whether a checkpoint has a digest that stands beside it, as `training/checkpoint.py` writes both."""
+    """Whether a checkpoint has a digest that stands beside it, as `training/state/checkpoint.py` writes both."""
     try:
         with checkpoint.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
 from craftc.schemas.search import SearchSummary
-from craftc.training.atomic_file import open_atomically, write_atomically
+from craftc.training.foundation.atomic_file import open_atomically, write_atomically
 
 MOST_NAMED = 5
 RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")

@@ -35,8 +35,8 @@ def train_company(
     # Lazily: torch takes 2 s to import.
     import torch
 
-    from craftc.training.member import Member
-    from craftc.training.trial import Begun, Failed, train_together
+    from craftc.training.loop.trial import Begun, Failed, train_together
+    from craftc.training.state.member import Member
 
     torch.set_num_threads(cpus)
     for trial in trials:

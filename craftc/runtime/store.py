@@ -12,9 +12,9 @@ from pydantic_core import to_json
 from craftc.runtime.file_digests import FileDigests
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.atomic_file import write_unflushed
-from craftc.training.history import read_history
-from craftc.training.outbox import Outbox
+from craftc.training.foundation.atomic_file import write_unflushed
+from craftc.training.state.history import read_history
+from craftc.training.state.outbox import Outbox
 
 ASKED_ONE_BY_ONE = 1_000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from craftc.schemas.submission import Submission
-from craftc.training.atomic_file import write_atomically
+from craftc.training.foundation.atomic_file import write_atomically
 
 FOLDER = "submissions"
 

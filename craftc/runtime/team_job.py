@@ -6,8 +6,8 @@ from craftc.runtime.job import Decide, end_in_store, failure, train
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event
-from craftc.training.team import Team
-from craftc.training.trial import train_trial
+from craftc.training.loop.trial import train_trial
+from craftc.training.parts.team import Team
 
 
 def run_share(

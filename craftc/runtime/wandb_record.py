@@ -10,7 +10,7 @@ from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
 from craftc.schemas.section import as_tree, read_section
 from craftc.schemas.spec import Wandb
-from craftc.training.atomic_file import write_atomically
+from craftc.training.foundation.atomic_file import write_atomically
 
 FILE_NAME = "wandb.json"
 

@@ -23,7 +23,7 @@ from craftc.runtime.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFinished, TrialStarted
 from craftc.schemas.spec import Spec
-from craftc.training.history import append_record
+from craftc.training.state.history import append_record
 
 KEY = "0123456789abcdef" * 2 + "01234567"
 ENTITY = "lab"

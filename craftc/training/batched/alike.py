@@ -18,9 +18,9 @@ from craftc.training.assemble import Parts
 from craftc.training.batched.batch import Batch, UnbatchableError, gathered
 from craftc.training.batched.optimizer import unfit
 from craftc.training.batched.stack import places_of
-from craftc.training.batches import DeviceSplit
-from craftc.training.draws import Counted
-from craftc.training.step import train_step
+from craftc.training.data.batches import DeviceSplit
+from craftc.training.loop.step import train_step
+from craftc.training.parts.draws import Counted
 
 NUM_STEPS = 2
 LOSS_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}

@@ -13,11 +13,11 @@ from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batched.optimizer import stack_optimizers
 from craftc.training.batched.stack import Stack, Template
-from craftc.training.batches import DeviceSplit, num_batches
-from craftc.training.draws import Counted, Rate, Run
-from craftc.training.errors import TrainingError, require_finite
-from craftc.training.objective import sum_and_weight
-from craftc.training.random import Use, epoch_order, step_key
+from craftc.training.data.batches import DeviceSplit, num_batches
+from craftc.training.foundation.errors import TrainingError, require_finite
+from craftc.training.foundation.random import Use, epoch_order, step_key
+from craftc.training.parts.draws import Counted, Rate, Run
+from craftc.training.parts.objective import sum_and_weight
 
 KEYS_AT_ONCE = 256
 """Steps whose keys are worked out together."""

@@ -13,8 +13,8 @@ from torch.func import vmap
 from craftc.schemas.result import Metrics
 from craftc.training.batched.alike import LOSS_TOLERANCE, refused
 from craftc.training.batched.batch import Batch, UnbatchableError
-from craftc.training.batches import DeviceSplit, numbers_per_sample
-from craftc.training.evaluate import Predictor, evaluate_splits
+from craftc.training.data.batches import DeviceSplit, numbers_per_sample
+from craftc.training.loop.evaluate import Predictor, evaluate_splits
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from craftc.training.assemble import Parts
 from craftc.training.batched.alike import copy_of, try_out, unlike
 from craftc.training.batched.batch import Batch, gathered
-from craftc.training.batches import DeviceSplit
-from craftc.training.step import train_step
+from craftc.training.data.batches import DeviceSplit
+from craftc.training.loop.step import train_step
 
 SIZES = {"cpu": (1, 4, 16), "cuda": (1, 4, 16, 64)}
 """How many trainings a step is measured with."""

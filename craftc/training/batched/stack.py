@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
 from craftc.training.batched.layers import quicken
-from craftc.training.draws import Counted
+from craftc.training.parts.draws import Counted
 
 Place = tuple[dict[str, Any], str]
 """A module's own dictionary of parameters or buffers, and the tensor's name in it."""

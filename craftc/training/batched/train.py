@@ -16,12 +16,12 @@ from craftc.training.batched.alike import NothingToSeeError, unlike
 from craftc.training.batched.batch import Batch
 from craftc.training.batched.evaluate import Evaluator
 from craftc.training.batched.measure import is_worthwhile, measured, room_for, sizes, why_not
-from craftc.training.batches import num_batches
-from craftc.training.errors import TrainingError
-from craftc.training.lane import Failed, Lane, Told, save_lanes, seen
-from craftc.training.member import Member
-from craftc.training.resume import Start, find_starts
-from craftc.training.trial import Ground, lay_ground, open_lane
+from craftc.training.data.batches import num_batches
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.lane import Failed, Lane, Told, save_lanes, seen
+from craftc.training.loop.trial import Ground, lay_ground, open_lane
+from craftc.training.state.member import Member
+from craftc.training.state.resume import Start, find_starts
 
 log = logging.getLogger(__name__)
 

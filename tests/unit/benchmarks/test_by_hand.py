@@ -10,7 +10,7 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import assemble
-from craftc.training.prepare import prepare
+from craftc.training.data.prepare import prepare
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from craftc.runtime.store import Store
 from craftc.schemas.forecast import Forecast
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.history import append_record
+from craftc.training.state.history import append_record
 
 SPEC = """craftc: 1
 name: example

@@ -9,7 +9,7 @@ from craftc.components.build import build
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
 from craftc.schemas.catalogue import FROZEN_BACKBONE
-from craftc.training.prepare import infer_facts, prepare
+from craftc.training.data.prepare import infer_facts, prepare
 
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
 ARGUMENTS = {"gaussian_noise": {"std": 0.1}}

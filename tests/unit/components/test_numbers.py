@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from craftc.components.numbers import GOLDEN, Key, Numbers, hashed, walk
-from craftc.training.random import step_key
+from craftc.training.foundation.random import step_key
 
 CPU = torch.device("cpu")
 NUM = 200_000

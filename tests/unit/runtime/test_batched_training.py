@@ -164,7 +164,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed
 from craftc.training.batched import train as _
 from craftc.training.assemble import assemble
-from craftc.training.prepare import prepare
+from craftc.training.data.prepare import prepare
 
 torch.set_num_threads(1)
 trials = [Trial.model_validate(trial) for trial in json.loads(sys.argv[1])]

@@ -12,7 +12,7 @@ from craftc.runtime.dimension import Dimension
 from craftc.runtime.plan_study import record_plan
 from craftc.runtime.store import Store
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.history import append_record
+from craftc.training.state.history import append_record
 
 SPEC = """\
 craftc: 1

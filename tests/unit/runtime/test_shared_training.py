@@ -191,9 +191,9 @@ from craftc.runtime.job import run_job
 from craftc.runtime.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed
-from craftc.training import trial as _
+from craftc.training.loop import trial as _
 from craftc.training.assemble import assemble
-from craftc.training.prepare import prepare
+from craftc.training.data.prepare import prepare
 
 torch.set_num_threads(1)
 trials = [Trial.model_validate(trial) for trial in json.loads(sys.argv[1])]

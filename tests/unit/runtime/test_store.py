@@ -10,7 +10,7 @@ import pytest
 from craftc.runtime.store import Store, StoreError
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.history import append_record
+from craftc.training.state.history import append_record
 
 ID = "a" * 64
 TRIAL = Trial(id=ID, variant="base", seed=3, config={"model": {"kind": "mlp"}})

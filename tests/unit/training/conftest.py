@@ -12,7 +12,7 @@ import torch
 
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.trial import train_trial
+from craftc.training.loop.trial import train_trial
 
 BASE: dict[str, Any] = {
     "data": {

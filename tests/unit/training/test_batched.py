@@ -14,14 +14,14 @@ from craftc.training.assemble import Parts
 from craftc.training.batched.alike import copy_of, try_out, unlike
 from craftc.training.batched.batch import Batch, gathered
 from craftc.training.batched.evaluate import Evaluator
-from craftc.training.batches import DeviceSplit
-from craftc.training.evaluate import evaluate_splits
-from craftc.training.lane import Lane
-from craftc.training.member import Member
-from craftc.training.random import epoch_order
-from craftc.training.resume import Start
-from craftc.training.step import train_step
-from craftc.training.trial import lay_ground, open_lane
+from craftc.training.data.batches import DeviceSplit
+from craftc.training.foundation.random import epoch_order
+from craftc.training.loop.evaluate import evaluate_splits
+from craftc.training.loop.lane import Lane
+from craftc.training.loop.step import train_step
+from craftc.training.loop.trial import lay_ground, open_lane
+from craftc.training.state.member import Member
+from craftc.training.state.resume import Start
 
 MakeTrial = Callable[..., Trial]
 NUM_STEPS = 50

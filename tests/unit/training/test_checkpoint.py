@@ -7,10 +7,10 @@ import os
 import pytest
 import torch
 
-from craftc.training import checkpoint
-from craftc.training.errors import TrainingError
-from craftc.training.packing import packed, unpacked
-from craftc.training.trial import num_epochs_trained, train_trial
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.trial import num_epochs_trained, train_trial
+from craftc.training.state import checkpoint
+from craftc.training.state.packing import packed, unpacked
 
 FEW = {"training.epochs": 2}
 # The first epoch is the best, so that best.pt and last.pt are of different epochs.

@@ -9,10 +9,10 @@ from dataclasses import asdict
 import pytest
 from torch._dynamo.utils import counters
 
-from craftc.training import compiling
-from craftc.training.compile_finding import FOLDER, CompileFinding
-from craftc.training.errors import TrainingError
-from craftc.training.trial import train_trial
+from craftc.training.compiling import compiling
+from craftc.training.compiling.compile_finding import FOLDER, CompileFinding
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.trial import train_trial
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
 

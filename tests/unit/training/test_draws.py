@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.checkpoint import checkpoint
 
-from craftc.training import draws as drawing
-from craftc.training.draws import Draws, count_draws
-from craftc.training.errors import TrainingError
-from craftc.training.random import step_key
-from craftc.training.team import Team
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.random import step_key
+from craftc.training.parts import draws as drawing
+from craftc.training.parts.draws import Draws, count_draws
+from craftc.training.parts.team import Team
 
 SHAPE = (64, 40, 50)
 NUM = math.prod(SHAPE)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from craftc.training.best import Best, select
-from craftc.training.early_stopping import is_stopped, watch
+from craftc.training.foundation.best import Best, select
+from craftc.training.state.early_stopping import is_stopped, watch
 
 
 def stopped_after(values, *, mode="min", patience=2, min_delta=0.0):

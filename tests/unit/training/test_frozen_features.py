@@ -15,13 +15,14 @@ from torch import nn
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.schemas.plan import Stages, Trial
-from craftc.training import frozen_features, prepared_files
-from craftc.training.backbone import Backbone, build_backbone
-from craftc.training.checkpoint import best_path, last_path
-from craftc.training.errors import TrainingError
-from craftc.training.frozen_features import prepare_inputs
-from craftc.training.prepare import prepare
-from craftc.training.trial import train_trial
+from craftc.training.data import prepared_files
+from craftc.training.data.prepare import prepare
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.frozen import frozen_features
+from craftc.training.frozen.backbone import Backbone, build_backbone
+from craftc.training.frozen.frozen_features import prepare_inputs
+from craftc.training.loop.trial import train_trial
+from craftc.training.state.checkpoint import best_path, last_path
 
 MakeTrial = Callable[..., Trial]
 RunTrial = Callable[..., Any]
@@ -117,7 +118,7 @@ def test_a_head_on_kept_features_is_the_head_trained_through_the_backbone(
     probe: Callable[..., Trial], vit: Any, run_trial: RunTrial, tmp_path: Path
 ) -> None:
     """Against a loop that computes the features of each batch anew, with the same first weights and order."""
-    from craftc.training.random import epoch_order, key, seed_everything
+    from craftc.training.foundation.random import epoch_order, key, seed_everything
 
     settings: dict[str, Any] = {
         "objective.class_weights": "none",

@@ -11,7 +11,7 @@ HEAVY = ("pandas", "ray", "sklearn", "sympy", "torch._dynamo.eval_frame")
 TRAIN = """\
 import json, pathlib, sys
 from craftc.schemas.plan import Trial
-from craftc.training.trial import train_trial
+from craftc.training.loop.trial import train_trial
 
 trial = Trial.model_validate_json(sys.argv[1])
 list(train_trial(trial, folder=pathlib.Path(sys.argv[2]), device="cpu"))
@@ -20,7 +20,7 @@ print(json.dumps([name for name in sys.argv[3:] if name in sys.modules]))
 COMPILE = """\
 import sys
 import torch
-from craftc.training.optimizer import build_optimizer
+from craftc.training.parts.optimizer import build_optimizer
 
 layer = torch.nn.Linear(2, 1)
 optimizer = build_optimizer({"kind": "adamw", "lr": 0.1, "weight_decay": 0.0}, layer)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from craftc.components.errors import DataError
-from craftc.training.layout import laid_out
-from craftc.training.prepare import prepare
+from craftc.training.data.layout import laid_out
+from craftc.training.data.prepare import prepare
 
 TABLE, GREY, COLOUR = (np.arange(n, dtype=np.float32) for n in (2 * 6, 2 * 3 * 4, 2 * 3 * 4 * 5))
 TABLE, GREY, COLOUR = TABLE.reshape(2, 6), GREY.reshape(2, 3, 4), COLOUR.reshape(2, 3, 4, 5)

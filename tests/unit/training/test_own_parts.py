@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from craftc.components.errors import DataError
-from craftc.training.augmentations import build_augmentations
-from craftc.training.errors import TrainingError
-from craftc.training.prepare import infer_facts
+from craftc.training.data.prepare import infer_facts
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.parts.augmentations import build_augmentations
 
 MODULE = '''
     import random

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from craftc.training.errors import TrainingError
-from craftc.training.trial import train_trial
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.trial import train_trial
 
 SHORT = {"training.epochs": 2}
 VIT = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from craftc.components.errors import DataError
-from craftc.training.prepare import infer_facts, prepare
+from craftc.training.data.prepare import infer_facts, prepare
 
 SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0}
 
@@ -106,7 +106,7 @@ def test_a_number_that_contradicts_the_data_is_refused(argument, message):
 def test_preparing_needs_no_torch(digits_config):
     script = (
         "import sys, json\n"
-        "from craftc.training.prepare import prepare\n"
+        "from craftc.training.data.prepare import prepare\n"
         "prepare(json.loads(sys.argv[1]))\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from craftc.components.errors import DataError
-from craftc.training import prepared_files
-from craftc.training.batches import to_device
-from craftc.training.prepare import PreparedData, _prepare, prepare
-from craftc.training.prepared_files import Shelf, take
+from craftc.training.data import prepared_files
+from craftc.training.data.batches import to_device
+from craftc.training.data.prepare import PreparedData, _prepare, prepare
+from craftc.training.data.prepared_files import Shelf, take
 
 DATA: dict[str, Any] = {
     "source": {"kind": "arrays", "path": "", "inputs": "inputs", "targets": "targets"},

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from craftc.training.random import key
-from craftc.training.trial import num_epochs_trained, train_trial
+from craftc.training.foundation.random import key
+from craftc.training.loop.trial import num_epochs_trained, train_trial
 
 # All that has state: dropout, augmentation, EMA, Adam's moments, a plateau that reduces, early stopping that counts.
 STATEFUL = {
@@ -59,7 +59,7 @@ def test_another_process_gives_the_same_numbers(make_trial, run_trial, tmp_path)
     script = (
         "import sys, json, pathlib, torch\n"
         "from craftc.schemas.plan import Trial\n"
-        "from craftc.training.trial import train_trial\n"
+        "from craftc.training.loop.trial import train_trial\n"
         "torch.set_num_threads(1)\n"
         "trial = Trial.model_validate_json(sys.argv[1])\n"
         "records = train_trial(trial, folder=pathlib.Path(sys.argv[2]), device='cpu')\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from craftc.training.schedule import build_schedule
+from craftc.training.parts.schedule import build_schedule
 
 WARMUP = {"kind": "linear_warmup", "epochs": 2, "start_lr": 0.0}
 

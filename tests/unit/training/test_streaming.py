@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from craftc.training.batched.train import Findings, train_batched
-from craftc.training.batches import evaluation_batches, to_device, train_batches
-from craftc.training.member import Member
-from craftc.training.prepare import prepare
-from craftc.training.random import epoch_order
-from craftc.training.trial import lay_ground, train_trial
+from craftc.training.data.batches import evaluation_batches, to_device, train_batches
+from craftc.training.data.prepare import prepare
+from craftc.training.foundation.random import epoch_order
+from craftc.training.loop.trial import lay_ground, train_trial
+from craftc.training.state.member import Member
 
 CPU = torch.device("cpu")
 

@@ -10,10 +10,10 @@ import torch
 
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training import checkpoint
-from craftc.training.history import read_history
-from craftc.training.member import Member
-from craftc.training.trial import Begun, Failed, train_together
+from craftc.training.loop.trial import Begun, Failed, train_together
+from craftc.training.state import checkpoint
+from craftc.training.state.history import read_history
+from craftc.training.state.member import Member
 
 MakeTrial = Callable[..., Trial]
 # All that has state: dropout, augmentation, EMA, Adam's moments, class weights, a plateau that reduces.

@@ -12,11 +12,11 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.batched import measure
 from craftc.training.batched.train import Dropped, Findings, train_batched
-from craftc.training.errors import TrainingError
-from craftc.training.history import read_history
-from craftc.training.lane import Begun, Failed
-from craftc.training.member import Member
-from craftc.training.trial import train_trial
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.lane import Begun, Failed
+from craftc.training.loop.trial import train_trial
+from craftc.training.state.history import read_history
+from craftc.training.state.member import Member
 
 MakeTrial = Callable[..., Trial]
 STOPPED = {"metric": "valid/accuracy", "mode": "max", "patience": 1, "min_delta": 1.0}

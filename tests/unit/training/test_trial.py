@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from craftc.training.errors import TrainingError
-from craftc.training.prepare import prepare
+from craftc.training.data.prepare import prepare
+from craftc.training.foundation.errors import TrainingError
 
 METRICS = ["accuracy", "balanced_accuracy", "auroc"]
 

@@ -1,0 +1,159 @@
+"""A loss as it stands in, the same compiled by torch out; the training is as before.
+
+B: samples of a batch.
+"""
+
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from craftc.training.foundation.random import key, seed_torch, step_key
+from craftc.training.parts.draws import Draws
+from craftc.training.parts.loss import Loss, LossFunction
+
+MAX_CHARACTERS = 240
+"""Of what torch says, whose first lines are put into one."""
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+class NotCompilableError(Exception):
+    """The step cannot be compiled; the message is a sentence about why."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What forward and backward of a step change or need beside the batch."""
+
+    modules: tuple[nn.Module, ...]
+    draws: Draws
+    device: torch.device
+    seed: int
+
+    def __call__(self, function: LossFunction, x_B: Tensor, y_B: Tensor, step: int) -> None:
+        """Forward and backward of a step."""
+        seed_torch(key(self.seed, "forward", step), self.device)
+        self.draws.begin(step_key(self.seed, "forward", step), x_B.shape)
+        try:
+            # A copy: the step is still to be taken on the batch, and the model may work in place on it.
+            loss, weight = function(x_B.clone(), y_B)
+            (loss / weight).backward()  # type: ignore[no-untyped-call]
+        finally:
+            self.draws.end()
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Buffers, gradients and random numbers are afterwards what they were; a step seeds torch's own."""
+        buffers = [
+            (owner, name, buffer, buffer.clone())
+            for module in self.modules
+            for owner in module.modules()
+            for name, buffer in owner._buffers.items()
+            if buffer is not None
+        ]
+        states = random.getstate(), np.random.get_state()
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            for owner, name, buffer, kept in buffers:
+                buffer.copy_(kept)
+                # A model may have put another tensor in its place.
+                owner._buffers[name] = buffer
+            for module in self.modules:
+                module.zero_grad()
+
+
+def compile_loss(
+    loss: Loss,
+    rehearsal: Rehearsal,
+    x_B: Tensor,
+    y_B: Tensor,
+    step: int,
+    kernels: Path | None,
+    refuse: Callable[[str], None],
+) -> LossFunction:
+    """The loss of batches of this shape, compiled, by the batch of a step; `kernels` keeps what is compiled.
+
+    `refuse` is told why, should it turn out later that this needs another compilation; the loss is then computed as it
+    stands. Raises NotCompilableError, and what the model raises as it stands.
+    """
+    with rehearsal.undone():
+        # Before the first step nobody knows yet what dropout will draw.
+        rehearsal(loss.as_it_stands, x_B, y_B, step)
+    import torch._dynamo
+    from torch._inductor import config
+
+    # What was compiled for a trial before is of no use any more.
+    torch._dynamo.reset()
+    compiled = torch.compile(  # type: ignore[call-overload]
+        loss.as_it_stands,
+        fullgraph=True,
+        dynamic=False,
+        recompile_limit=1,
+        isolate_recompiles=True,
+        # What a model draws from the global generators is the same compiled.
+        options={"fallback_random": True},
+    )
+    threads = config.patch(compile_threads=torch.get_num_threads())
+    with rehearsal.undone(), _kept_in(kernels), threads, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            # The second time shows whether it has to be compiled again for every step.
+            rehearsal(compiled, x_B, y_B, step)
+            rehearsal(compiled, x_B, y_B, step + 1)
+        except Exception as error:
+            raise NotCompilableError(_reason(error)) from error
+    return _guarded(loss, compiled, refuse)
+
+
+def _guarded(loss: Loss, compiled: LossFunction, refuse: Callable[[str], None]) -> LossFunction:
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
+        try:
+            return compiled(x_B, y_B)
+        except FailOnRecompileLimitHit as error:
+            # Raised before anything is computed.
+            refuse(_reason(error))
+            return loss.as_it_stands(x_B, y_B)
+
+    return computed
+
+
+@contextmanager
+def _kept_in(folder: Path | None) -> Iterator[None]:
+    """What is compiled within is kept there, unless the environment names another folder."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    # Torch itself puts its own choice there.
+    if folder is None or os.environ.get(CACHE_VARIABLE) not in (None, default_cache_dir()):
+        yield
+        return
+    os.environ[CACHE_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(CACHE_VARIABLE, None)
+
+
+def _reason(error: Exception) -> str:
+    from torch._dynamo.exc import FailOnRecompileLimitHit
+
+    if isinstance(error, FailOnRecompileLimitHit):
+        return "the model or the objective changes from step to step what a compiled step takes as given"
+    # What follows is advice for torch's own developers.
+    lines = [line.strip() for line in str(error).split("\n\n")[0].splitlines()]
+    told = [line for line in lines if line and not line.startswith("Hint:")]
+    said = " ".join(told).replace("Explanation: ", "")
+    said = shorten(f"{type(error).__name__}: {said}", MAX_CHARACTERS, placeholder=" ...")
+    return f"torch cannot compile the step: {said}"

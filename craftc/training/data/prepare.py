@@ -1,0 +1,234 @@
+"""The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craftc.compiler.signature import DATA_FACTS
+from craftc.components.build import build
+from craftc.components.errors import DataError
+from craftc.components.own_line import told
+from craftc.components.sources.load import load_samples
+from craftc.schemas.catalogue import is_own
+from craftc.training.data.layout import laid_out
+from craftc.training.data.prepared_files import Content, Shelf, take
+from craftc.training.data.share_out import share_out
+
+MAX_CACHED = 4
+"""Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
+
+
+BACKBONE = "model.backbone"
+"""Where a spec has the model whose features a head is trained on."""
+
+Inputs = NDArray[np.float32] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split, never written to: `inputs` float32 (N, *shape), normalized, and `targets` int64 (N,), their
+    classes; or `inputs` int64 (N, T), tokens, and `targets` int64 (N, T), the token after each."""
+
+    inputs: Inputs
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """All splits, train first and test last.
+
+    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take. `augmented` is None
+    where augmentations work on what a model is given.
+    """
+
+    splits: dict[str, Split]
+    class_names: tuple[str, ...]
+    class_counts: NDArray[np.int64]
+    facts: dict[str, int]
+    augmented: "Augmented | None" = None
+
+    @property
+    def train(self) -> Split:
+        """What steps take their batches of."""
+        return self.splits["train"] if self.augmented is None else self.augmented.train
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """The train split as augmentations are to have it, and what makes a model's inputs (B, ...) of a batch of it."""
+
+    train: Split
+    features: Callable[[Any], Any]
+
+
+def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
+    """Load, split, check, and normalize by what the train split alone shows.
+
+    The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates.
+    With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
+    """
+    settings = {name: value for name, value in data_config.items() if name != "augment"}
+    stamps = file_stamps(settings["source"])
+    # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
+    return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None) -> PreparedData:
+    settings = json.loads(settings_json)
+    if shelf is None:
+        return _make(settings)
+    return unpacked(*take(shelf, stamps, lambda: packed(_make(settings))))
+
+
+def packed(data: PreparedData) -> Content:
+    """As arrays, and what else there is to know of them."""
+    arrays: dict[str, NDArray[Any]] = {"class_counts": data.class_counts}
+    # By number: a split may have a name that no file can have.
+    for index, split in enumerate(data.splits.values()):
+        arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
+    return arrays, {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
+
+
+def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
+    """The reverse of `packed`."""
+    splits = {
+        name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
+    }
+    return PreparedData(splits, tuple(about["class_names"]), arrays["class_counts"], dict(about["facts"]))
+
+
+def _make(settings: Mapping[str, Any]) -> PreparedData:
+    shared = share_out(load_samples(settings["source"]), settings["splits"])
+    layout = settings.get("layout", "source")
+    if shared.inputs["train"].dtype == np.int64:
+        _check_left_alone(settings["normalize"], layout)
+        inputs: Mapping[str, Inputs] = shared.inputs
+    else:
+        normalized = _normalized(settings["normalize"], shared.inputs)
+        inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
+    splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
+    facts = facts_of(splits["train"], len(shared.class_names))
+    return PreparedData(splits, shared.class_names, shared.class_counts, facts)
+
+
+def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:
+    """Raise where the numbers of tokens, which are names, would be computed with."""
+    for place, value, none in (("normalize", normalize["kind"], "none"), ("layout", layout, "source")):
+        if value != none:
+            message = f"data.{place} is {value}, but the data is text, whose tokens are no quantities"
+            raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
+
+
+def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    """Every split's inputs as the normalizer, fitted on train, returns them."""
+
+    def run() -> dict[str, NDArray[np.float32]]:
+        normalize = build("normalizers", setting)
+        normalize.fit(inputs["train"])
+        return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
+
+    if not is_own(setting["kind"]):
+        return run()
+    hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
+    try:
+        normalized = run()
+    except Exception as error:
+        raise DataError("normalizer-failed", f"{setting['kind']}: {told(error)}", hint, "data.normalize") from error
+    for name, x in normalized.items():
+        if x.ndim < 2 or len(x) != len(inputs[name]) or not np.isfinite(x).all():
+            what = f"turned {name}, {inputs[name].shape}, into {x.shape}"
+            what += "" if np.isfinite(x).all() else " with NaN or infinity in it"
+            raise DataError("normalizer-failed", f"{setting['kind']} {what}", hint, "data.normalize")
+    return normalized
+
+
+def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
+    """Split to the names of the classes that it has no sample of; splits that have all are left out.
+
+    Of text, none: that a rare character is missing from some stretch says nothing against it.
+    """
+    if "vocabulary_size" in data.facts:
+        return {}
+    missing = {
+        split: tuple(np.array(data.class_names)[np.bincount(part.targets, minlength=len(data.class_names)) == 0])
+        for split, part in data.splits.items()
+    }
+    return {split: tuple(map(str, names)) for split, names in missing.items() if names}
+
+
+def infer_facts(
+    component: Mapping[str, Any], facts: Mapping[str, int], place: str = "model", *, reserved: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A component's arguments with each `infer` replaced by the data's own number, those `reserved` left out.
+
+    A number is held to the data; in a component of the user's own `num_classes` alone, since the other names may mean
+    something else there. Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no
+    such number.
+    """
+    filled = {name: value for name, value in component.items() if name not in reserved}
+    for name, value in list(filled.items()):
+        if value == "infer" and name in DATA_FACTS:
+            filled[name] = _fact(name, facts, place)
+        elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
+            raise DataError(
+                "data-mismatch",
+                f"{place}.{name} is {value}, but the data has {facts[name]}",
+                f"write {name}: infer, or {name}: {facts[name]}",
+                f"{place}.{name}",
+            )
+    return filled
+
+
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
+    """The backbone's arguments with each `infer` replaced; it may tell apart other classes than those of the data.
+
+    Raises DataError `data-mismatch`.
+    """
+    classes = setting.get("num_classes")
+    own = {"num_classes": classes} if isinstance(classes, int) else {}
+    return infer_facts(setting, {**facts, **own}, BACKBONE)
+
+
+def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
+    if name in facts:
+        return facts[name]
+    raise DataError(
+        "data-mismatch",
+        f"{place}.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
+        f"give {place}.{name} a number",
+        f"{place}.{name}",
+    )
+
+
+def facts_of(train: Split, num_classes: int) -> dict[str, int]:
+    """Lines are rows; the channels of an image stand side by side in a line. The classes of text are its tokens."""
+    shape = train.inputs.shape[1:]
+    if train.targets.ndim > 1:
+        return {"num_classes": num_classes, "vocabulary_size": num_classes, "context_length": shape[-1]}
+    facts = {"num_classes": num_classes, "num_features": int(np.prod(shape))}
+    if len(shape) >= 2:
+        facts["num_lines"] = shape[-2]
+        facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
+    return facts
+
+
+def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Size and date of every file that the source names, so that changed files are read again."""
+    paths = [Path(value) for value in source.values() if isinstance(value, str) and Path(value).is_absolute()]
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    stats = [(file, file.stat()) for file in files if file.exists()]
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def _listed(facts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in facts.items())

@@ -1,0 +1,173 @@
+"""Prepared data as files that every process of a machine maps into its memory: made once, verified on every reading.
+
+`<store>/prepared/<fingerprint of the prepare stage>/` holds an .npy file for each array, and `manifest.json`, which
+says what belongs to it. A folder that is not whole, or not of the files that the source names now, is made again.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import craftc
+from craftc.schemas.plan import Trial
+from craftc.training.foundation.atomic_file import write_atomically
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+WORTH_S = 0.1
+"""Data that is made faster than this, its imports included, is made by each process, and no array is written. To read
+the digits from files takes 15 ms, to make them 1 to 3 s, most of it to import scikit-learn."""
+
+Content = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
+"""Arrays by name, and what else there is to know of them, as JSON."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the prepared data of one fingerprint belongs: `<root>/<fingerprint>/`."""
+
+    root: Path
+    fingerprint: str
+
+    @property
+    def folder(self) -> Path:
+        """Of this data."""
+        return self.root / self.fingerprint
+
+
+def shelf_of(trial: Trial, prepared: Path | None) -> Shelf | None:
+    """Where the trial's data belongs in the folder `prepared`; None where it has no stages, or there is no folder."""
+    return None if prepared is None or trial.stages is None else Shelf(prepared, trial.stages.prepare)
+
+
+def features_shelf_of(trial: Trial, prepared: Path | None) -> Shelf | None:
+    """Where the features of the trial's frozen backbone belong, beside the data that they are of."""
+    features = trial.stages.features if trial.stages else None
+    return None if prepared is None or features is None else Shelf(prepared, features)
+
+
+class _UnusableError(Exception):
+    """What is on the shelf is not what it should be."""
+
+
+def take(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
+    """What is on the shelf; made by `make` where there is nothing, and put there for others if that took long.
+
+    `stamps`, as JSON, tell what it was made of and by from what has changed since. Arrays that come from the shelf are
+    mapped: all processes have them in memory once, and a write would stay in the process. What `make` raises passes
+    through.
+    """
+    if not shelf.folder.exists():
+        return _made(shelf, stamps, make)
+    try:
+        found = _read(shelf, stamps)
+    except _UnusableError as problem:
+        log.warning("prepared data in %s is made again: %s", shelf.folder, problem)
+        return _made(shelf, stamps, make)
+    return make() if found is None else found
+
+
+def _made(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
+    """Make it, unless another process does so meanwhile."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_lock(shelf))
+        except OSError as error:
+            # Whether the folder can be written to matters elsewhere; data can be made without it.
+            log.warning("prepared data is kept by this process alone: %s", error)
+            return make()
+        try:
+            found = _read(shelf, stamps)
+        except _UnusableError:
+            return _make_and_keep(shelf, stamps, make)
+    return make() if found is None else found
+
+
+@contextmanager
+def _lock(shelf: Shelf) -> Iterator[None]:
+    # Lazily, for there is nothing to lock where everything is there.
+    from filelock import FileLock
+
+    shelf.root.mkdir(parents=True, exist_ok=True)
+    with FileLock(shelf.root / f".{shelf.fingerprint}.lock"):
+        yield
+
+
+def _make_and_keep(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
+    start = time.perf_counter()
+    arrays, about = make()
+    is_worth_it = time.perf_counter() - start >= WORTH_S
+    try:
+        _write(shelf, stamps, arrays if is_worth_it else {}, about if is_worth_it else None)
+    except OSError as error:
+        log.warning("prepared data is kept by this process alone: %s", error)
+    return arrays, about
+
+
+def _read(shelf: Shelf, stamps: Any) -> Content | None:
+    """What is on the shelf; None where a note says that it is not worth keeping. Raises _UnusableError."""
+    try:
+        manifest = json.loads((shelf.folder / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        raise _UnusableError(f"{MANIFEST} cannot be read") from error
+    if manifest["craftc_version"] != craftc.__version__:
+        raise _UnusableError(f"it is of craftc {manifest['craftc_version']}")
+    if manifest["stamps"] != json.loads(json.dumps(stamps)):
+        raise _UnusableError("what it was made of has changed")
+    if manifest["about"] is None:
+        return None
+    arrays = {name: _map(shelf.folder / f"{name}.npy", digest) for name, digest in manifest["arrays"].items()}
+    return arrays, manifest["about"]
+
+
+def _map(path: Path, digest: str) -> NDArray[Any]:
+    try:
+        # Copy on write: torch takes no array that is read-only, and pages that nobody writes to stay shared.
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _UnusableError(f"{path.name} cannot be read") from error
+    if _digest(array) != digest:
+        raise _UnusableError(f"{path.name} does not have the SHA-256 in {MANIFEST}")
+    return array
+
+
+def _write(shelf: Shelf, stamps: Any, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any] | None) -> None:
+    """Put a whole folder in the place of what there was."""
+    with tempfile.TemporaryDirectory(dir=shelf.root, prefix=f".{shelf.fingerprint}.", ignore_cleanup_errors=True) as t:
+        new = Path(t) / "new"
+        new.mkdir()
+        for name, array in arrays.items():
+            with open(new / f"{name}.npy", "wb") as file:
+                np.save(file, array, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+        manifest = {
+            "craftc_version": craftc.__version__,
+            "stamps": stamps,
+            "about": about,
+            "arrays": {name: _digest(array) for name, array in arrays.items()},
+        }
+        write_atomically(new / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
+        if shelf.folder.exists():
+            # Who has it mapped keeps what is mapped.
+            os.rename(shelf.folder, Path(t) / "old")
+        os.rename(new, shelf.folder)
+
+
+def _digest(array: NDArray[Any]) -> str:
+    """SHA-256 of type, shape and numbers."""
+    total = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    total.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+    return total.hexdigest()

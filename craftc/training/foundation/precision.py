@@ -1,0 +1,54 @@
+"""`training.precision` in; in which types a training computes, out.
+
+float32 is what everything is kept in. bf16 and fp16 have the model's forward and backward compute large products in 16
+bits (torch's autocast), while weights, their average, the optimizer and the objective stay in float32. float64 keeps
+and computes all of it in 64 bits: slow, and for checking what is rounding and what is not.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from craftc.training.foundation.errors import TrainingError
+
+LOWERED = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """`kept` is the type of weights and inputs, `lowered` that of large products where it is another. `scaler` keeps
+    gradients in the range of fp16."""
+
+    kept: torch.dtype = torch.float32
+    lowered: torch.dtype | None = None
+    scaler: GradScaler | None = None
+
+    def logits(self, model: Any, x: Tensor) -> Tensor:
+        """What the model makes of a batch, in the type that is kept."""
+        if self.lowered is None:
+            plain: Tensor = model(x)
+            return plain
+        with torch.autocast(x.device.type, self.lowered):
+            logits: Tensor = model(x)
+        return logits.to(self.kept)
+
+
+FLOAT32 = Precision()
+
+
+def kept_type(training: dict[str, Any]) -> torch.dtype:
+    """Of weights and inputs, by the section `training`."""
+    return torch.float64 if training.get("precision") == "float64" else torch.float32
+
+
+def build_precision(training: dict[str, Any], device: torch.device) -> Precision:
+    """From the section `training`. Raises TrainingError `precision-not-supported`."""
+    name = training.get("precision", "float32")
+    if device.type == "mps" and name == "float64":
+        message = f"training.precision is {name}, which {device} does not compute in"
+        raise TrainingError("precision-not-supported", message)
+    scaler = GradScaler(device.type) if name == "fp16" else None
+    return Precision(kept_type(training), LOWERED.get(name), scaler)

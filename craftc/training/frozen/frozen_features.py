@@ -1,0 +1,118 @@
+"""A trial in, what its model is trained on out: its data, or the features that a frozen backbone computes of them.
+
+Features are float32 whatever the precision of training; they are computed on the trial's device, split by split.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from craftc.compiler.weights import DIGEST
+from craftc.schemas.catalogue import FROZEN_BACKBONE
+from craftc.schemas.plan import Trial
+from craftc.training.data.batches import EVALUATION_NUMBERS
+from craftc.training.data.prepare import (
+    MAX_CACHED,
+    Augmented,
+    PreparedData,
+    Split,
+    facts_of,
+    file_stamps,
+    infer_facts,
+    packed,
+    prepare,
+    unpacked,
+)
+from craftc.training.data.prepared_files import Shelf, features_shelf_of, shelf_of, take
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.frozen.backbone import Backbone, build_backbone
+
+
+def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = None) -> PreparedData:
+    """What the trial's model, or the head of its frozen backbone, is trained on; see `prepare`.
+
+    With augmentation the backbone is in what is returned, for batches that are not known yet. Raises DataError and
+    TrainingError.
+    """
+    data, model = trial.config["data"], trial.config["model"]
+    if model["kind"] != FROZEN_BACKBONE:
+        return prepare(data, shelf_of(trial, prepared))
+    raw = shelf_of(trial, prepared)
+    seed = trial.seed if model["weights"] == "random" else 0
+    settings = {name: value for name, value in data.items() if name != "augment"}
+    backbone = {name: value for name, value in model.items() if name != "head"}
+    stamps = (device.type, _weights_stamp(model), *file_stamps(data["source"]))
+    asked = json.dumps([settings, backbone, seed], sort_keys=True)
+    found = _features(asked, stamps, str(device), raw, features_shelf_of(trial, prepared))
+    infer_facts(model["head"], found.facts, "model.head")
+    if not data["augment"]:
+        return found
+    samples = prepare(data, raw)
+    features = build_backbone(backbone | {"head": model["head"]}, samples, seed, device)
+    return PreparedData(
+        found.splits, found.class_names, found.class_counts, found.facts, Augmented(samples.splits["train"], features)
+    )
+
+
+def trained_part(trial: Trial) -> Trial:
+    """The trial with the model that is trained as its model: of a frozen backbone, the head."""
+    model = trial.config["model"]
+    if model["kind"] != FROZEN_BACKBONE:
+        return trial
+    return trial.model_copy(update={"config": trial.config | {"model": model["head"]}})
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _features(asked: str, stamps: tuple[Any, ...], device: str, raw: Shelf | None, shelf: Shelf | None) -> PreparedData:
+    """The latest stay in memory: the trials of a process that differ in the head alone have one array."""
+    settings, backbone, seed = json.loads(asked)
+
+    def make() -> PreparedData:
+        data = prepare(settings, raw)
+        model = {**backbone, "head": {}}
+        return _of_all(data, build_backbone(model, data, seed, torch.device(device)), torch.device(device))
+
+    return make() if shelf is None else unpacked(*take(shelf, stamps, lambda: packed(make())))
+
+
+def _of_all(data: PreparedData, backbone: Backbone, device: torch.device) -> PreparedData:
+    splits = {
+        name: Split(_of_split(split.inputs, backbone, device, name), split.targets)
+        for name, split in data.splits.items()
+    }
+    facts = facts_of(splits["train"], len(data.class_names))
+    return PreparedData(splits, data.class_names, data.class_counts, facts)
+
+
+def _of_split(inputs: NDArray[Any], backbone: Backbone, device: torch.device, name: str) -> NDArray[np.float32]:
+    size = max(EVALUATION_NUMBERS // max(inputs[0].size, 1), 1)
+    features: NDArray[np.float32] | None = None
+    for start in range(0, len(inputs), size):
+        # A copy: a backbone that works in place on its input must not change the data that other trials share.
+        batch = torch.from_numpy(inputs[start : start + size].copy()).to(device)
+        found = backbone(batch).cpu().numpy()
+        if features is None:
+            features = np.empty((len(inputs), *found.shape[1:]), dtype=np.float32)
+        features[start : start + size] = found
+    assert features is not None
+    if not np.isfinite(features).all():
+        raise TrainingError("features-unusable", f"model.features: those of {name} have NaN or infinity among them")
+    return features
+
+
+def _weights_stamp(model: dict[str, Any]) -> str:
+    """The digest of the file that was planned with; without a plan, its size and date."""
+    if model["weights"] == "random" or DIGEST in model:
+        return str(model.get(DIGEST, ""))
+    path = Path(model["weights"])
+    return f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else ""
+
+
+def forget() -> None:
+    """As in a process that has computed no features yet."""
+    _features.cache_clear()

@@ -1,0 +1,133 @@
+"""Trials whose training is over in, their Results out: the one place that looks at test."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+import craftc
+from craftc.schemas.result import Execution, Metrics, Result
+from craftc.training.assemble import Parts
+from craftc.training.data.batches import DeviceSplit
+from craftc.training.data.share_out import TEST
+from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
+from craftc.training.state.checkpoint import load_best
+from craftc.training.state.member import TRAINED, Member
+
+_LATEST_OF_NOTHING: list[tuple[NDArray[Any], tuple[object, ...], Metrics]] = []
+"""What the predictor that knows class frequencies alone came to, with those frequencies and what was measured: the
+trials of a job mostly have the same, and of a short trial it is a tenth."""
+
+
+class Examiner:
+    """Measures the weights of an epoch on test once, for whichever trials ask; `keeps` the weights of the parts as
+    they are, for trials that go on."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        splits: dict[str, DeviceSplit],
+        class_counts: NDArray[Any],
+        *,
+        batch_size: int,
+        keeps: bool,
+    ) -> None:
+        self._parts, self._splits, self._class_counts = parts, splits, class_counts
+        self._batch_size, self._keeps = batch_size, keeps
+        self._tested: dict[int, Metrics] = {}
+        self._trivial: Metrics | None = None
+
+    def conclude(self, member: Member) -> Result:
+        """Its Result. Raises TrainingError `checkpoint-corrupt` and `nan-loss`."""
+        parts, progress, config = self._parts, member.progress, member.trial.config
+        last = best = self._with_test(member, progress.metrics, progress.epoch)
+        if not progress.is_best:
+            best = self._with_test(member, progress.best_metrics, progress.selected.epoch, lambda: self._best(member))
+        identities = parts.measures.identities
+        return Result(
+            trial=member.trial.id,
+            best_epoch=progress.selected.epoch,
+            epochs_trained=progress.epoch,
+            epochs_planned=config["training"]["epochs"],
+            steps=progress.step,
+            best=best,
+            last=last,
+            trivial=member.own(self._of_nothing()),
+            identities={name: identities[name] for name in ("loss", *member.names)},
+            num_parameters=parts.num_parameters,
+            split_sizes={name: len(split) for name, split in self._splits.items()},
+            seconds=progress.seconds,
+            device=str(parts.device),
+            craftc_version=craftc.__version__,
+            execution=Execution(
+                precision=config["training"].get("precision", "float32"),
+                compiled=parts.compilation.is_compiled,
+                uncompiled_because=parts.compilation.because,
+            ),
+        )
+
+    def _with_test(
+        self, member: Member, metrics: Metrics, epoch: int, weights: Callable[[], Mapping[str, Any]] | None = None
+    ) -> Metrics:
+        """The metrics of an epoch with those of test; `weights` are its own where the parts have others."""
+        if epoch not in self._tested:
+            self._tested[epoch] = self._test(epoch, weights)
+        held = {name: value for name, value in metrics.items() if name not in TRAINED}
+        return member.own(held | self._tested[epoch])
+
+    def _test(self, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
+        model = self._parts.evaluated
+        kept = copy.deepcopy(model.state_dict()) if self._keeps else None
+        if weights is not None:
+            model.load_state_dict(weights())
+        tested = [name for name in self._splits if name == TEST]
+        try:
+            return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, batch_size=self._batch_size)
+        finally:
+            if kept is not None:
+                model.load_state_dict(kept)
+
+    def _best(self, member: Member) -> Mapping[str, Any]:
+        parts = self._parts
+        # What is shared with other workers must not be on a device of this one.
+        device = parts.device if parts.team.size == 1 else torch.device("cpu")
+        weights = (
+            load_best(member.folder, member.trial, device, epoch=member.progress.selected.epoch)
+            if parts.team.is_first
+            else {}
+        )
+        return parts.team.share(weights)
+
+    def _of_nothing(self) -> Metrics:
+        """The metrics of a predictor that knows the class frequencies of train alone."""
+        if self._trivial is None:
+            self._trivial = self._known_of_nothing() or self._measured_of_nothing()
+        return self._trivial
+
+    def _measured_of_nothing(self) -> Metrics:
+        counts = torch.from_numpy(self._class_counts)
+        measured = evaluate_trivial(self._parts, self._splits, counts, batch_size=self._batch_size)
+        if self._is_built_in:
+            _LATEST_OF_NOTHING[:] = [(self._class_counts, self._what_is_measured, measured)]
+        return measured
+
+    def _known_of_nothing(self) -> Metrics | None:
+        """What the latest trial came to, where this one has its data and is measured as it was."""
+        for counts, measured, known in _LATEST_OF_NOTHING:
+            if counts is self._class_counts and measured == self._what_is_measured and self._is_built_in:
+                return known
+        return None
+
+    @property
+    def _what_is_measured(self) -> tuple[object, ...]:
+        parts = self._parts
+        how = (parts.device, parts.precision.kept, parts.deterministic, parts.team.size, self._batch_size)
+        return *parts.measures.identities.items(), *self._splits, *how
+
+    @property
+    def _is_built_in(self) -> bool:
+        """Of what is a user's own nobody knows what else it depends on."""
+        measuring = (self._parts.objective, *self._parts.measures.metrics.values())
+        return all(type(each).__module__.startswith("craftc.") for each in measuring)

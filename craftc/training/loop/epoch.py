@@ -1,0 +1,54 @@
+"""One pass over the train split: its order in, changed weights and the mean objective out."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from craftc.schemas.result import Metrics
+from craftc.training.assemble import Parts
+from craftc.training.data.batches import DeviceSplit, train_batches
+from craftc.training.foundation.determinism import deterministic
+from craftc.training.foundation.errors import require_finite
+from craftc.training.foundation.random import epoch_order, key, seed_everything
+from craftc.training.loop.step import train_step
+
+STEPS_BETWEEN_SUMS = 256
+"""Losses of so many steps are added up at once: two additions at every step take 5 us."""
+
+
+def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int) -> Metrics:
+    """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0).
+
+    Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
+    `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
+    """
+    seed_everything(key(parts.seed, "epoch", epoch), parts.device)
+    parts.model.train()
+    parts.objective.train()
+    # float32 sums of many steps would lose digits; MPS has nothing better.
+    precision = torch.float32 if parts.device.type == "mps" else torch.float64
+    totals = torch.zeros(2, dtype=precision, device=parts.device)
+    losses: list[tuple[Tensor, Tensor]] = []
+    lr = 0.0
+    order = epoch_order(parts.seed, epoch, len(train))
+    with deterministic(parts.deterministic):
+        for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
+            take = partial(train_step, parts, x_B, y_B, step)
+            if parts.compilation.is_settled:
+                loss_sum, weight_sum, lr = take()
+            else:
+                given_B = x_B if parts.features is None else parts.features(x_B)
+                loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
+            losses.append((loss_sum, weight_sum))
+            if len(losses) == STEPS_BETWEEN_SUMS:
+                totals += _summed(losses, precision)
+                losses.clear()
+    loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
+    require_finite(loss, f"the training loss became {loss}", epoch)
+    return {"train/objective": loss / weight, "train/lr": lr}
+
+
+def _summed(losses: Sequence[tuple[Tensor, Tensor]], precision: torch.dtype) -> Tensor:
+    return torch.stack([value for pair in losses for value in pair]).view(-1, 2).to(precision).sum(0)

@@ -1,0 +1,87 @@
+"""A model and a split in, the loss and every metric out.
+
+B: samples of a batch, M: its predictions, one or several of each sample, C: classes.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from craftc.schemas.result import Metrics
+from craftc.training.assemble import Parts
+from craftc.training.data.batches import DeviceSplit, evaluation_batches
+from craftc.training.foundation.determinism import deterministic
+from craftc.training.foundation.errors import require_finite
+from craftc.training.foundation.named import named
+from craftc.training.foundation.random import key, seed_everything
+from craftc.training.parts.measures import computed
+from craftc.training.parts.objective import predictions, sum_and_weight
+
+Predictor = Callable[[Tensor], Tensor]
+"""The logits of a batch of inputs."""
+
+
+def evaluate_splits(
+    parts: Parts,
+    splits: dict[str, DeviceSplit],
+    names: Iterable[str],
+    *,
+    epoch: int,
+    batch_size: int,
+    model: Predictor | None = None,
+) -> Metrics:
+    """`<split>/loss` and `<split>/<metric>` of the named splits with the weights that are judged; `model` stands for
+    those where what they predict is known. Raises TrainingError `nan-loss` and `metric-failed`."""
+    if model is None:
+        model = parts.evaluated.eval()
+    values: Metrics = {}
+    for name in names:
+        seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
+        with deterministic(parts.deterministic):
+            found = evaluate(parts, model, splits[name], batch_size=batch_size)
+        require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
+        values |= {f"{name}/{metric}": value for metric, value in found.items()}
+    return values
+
+
+def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: int) -> Metrics:
+    """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
+
+    The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
+    the team runs the model on its part of each batch; the logits are then put together, and every worker measures
+    all of them, so that any metric is exact.
+    """
+    parts.objective.eval()
+    metrics = parts.measures.metrics
+    for metric in metrics.values():
+        metric.reset()
+    sums: list[Tensor] = []
+    with torch.no_grad():
+        for x_B, y_B in evaluation_batches(split, batch_size):
+            logits = parts.team.whole(parts.precision.logits(model, parts.team.part(x_B)), len(x_B))
+            sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
+            logits_MC, y_M = predictions(logits, y_B)
+            for name, metric in metrics.items():
+                with named(f"metric {name}", code="metric-failed"):
+                    metric.update(logits_MC, y_M)
+        loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
+        values = {name: computed(name, metric) for name, metric in metrics.items()}
+    computable = {name: value for name, value in values.items() if math.isfinite(value)}
+    return {"loss": loss_sum / weight_sum, **computable}
+
+
+def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts: Tensor, *, batch_size: int) -> Metrics:
+    """Every split's metrics of a predictor that knows the class frequencies (C,) of train and nothing else."""
+    logits_C = (class_counts / class_counts.sum()).log().to(parts.device, parts.precision.kept)
+    values: Metrics = {}
+    for name, split in splits.items():
+        found = evaluate(parts, _constant(logits_C, split.y.shape[1:]), split, batch_size=batch_size)
+        values |= {f"{name}/{metric}": value for metric, value in found.items()}
+    return values
+
+
+def _constant(logits_C: Tensor, per_sample: Sequence[int]) -> Predictor:
+    """A predictor that gives the same logits for every target of every sample."""
+    return lambda x_B: logits_C.expand(len(x_B), *per_sample, -1)

@@ -1,0 +1,165 @@
+"""Trials of the same steps in, their epochs one by one and their results out; what was interrupted goes on where it
+stopped."""
+
+import gc
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Execution, Result
+from craftc.training.assemble import assemble
+from craftc.training.compiling.compile_finding import folder_beside
+from craftc.training.data.batches import DeviceSplit, num_batches, to_device
+from craftc.training.data.prepare import PreparedData
+from craftc.training.foundation.precision import kept_type
+from craftc.training.frozen.frozen_features import prepare_inputs, trained_part
+from craftc.training.loop.conclude import Examiner
+from craftc.training.loop.lane import Begun, Failed, Lane, Told
+from craftc.training.parts.team import SOLO, Team
+from craftc.training.state.member import Member, unite
+from craftc.training.state.outbox import Outbox
+from craftc.training.state.resume import Start, find_starts, go_on
+
+__all__ = ["Begun", "Failed", "Told", "num_epochs_trained", "train_together", "train_trial"]
+
+ALONE = Execution()
+
+
+def train_trial(
+    trial: Trial,
+    *,
+    folder: Path,
+    device: str,
+    team: Team = SOLO,
+    prepared: Path | None = None,
+    execution: Execution = ALONE,
+    resident_bytes: float | None = None,
+    outbox: Outbox | None = None,
+) -> Generator[EpochRecord, None, Result]:
+    """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
+
+    A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
+    the `outbox`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number of
+    threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
+
+    Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
+    writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
+    global generators. `execution` is what the result says of how it was trained. Splits beyond `resident_bytes` are
+    streamed to the device, which changes no number; None: what the device has room for.
+    """
+    members = [Member(trial, folder)]
+    training = train_together(
+        members,
+        device=device,
+        team=team,
+        prepared=prepared,
+        execution=execution,
+        resident_bytes=resident_bytes,
+        outbox=outbox,
+    )
+    with closing(training) as told:
+        for item in told:
+            if isinstance(item, EpochRecord):
+                yield item
+            elif isinstance(item, Failed):
+                raise item.error
+            elif isinstance(item, Result):
+                return item
+    raise AssertionError("a trial ends in a result or an error")
+
+
+def train_together(
+    members: Sequence[Member],
+    *,
+    device: str,
+    team: Team = SOLO,
+    prepared: Path | None = None,
+    execution: Execution = ALONE,
+    resident_bytes: float | None = None,
+    outbox: Outbox | None = None,
+) -> Generator[Told, None, None]:
+    """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
+
+    Yields what `train_trial` would yield, return or raise for each of them, in the order in which it happens, and ends
+    when all have ended. On the CPU, with the same number of threads, every number is bit by bit that of the trial
+    trained alone. Members that are not equally far, after an interruption, are trained in turn.
+    Raises what concerns all that have not ended.
+    """
+    ground = lay_ground(members[0].trial, device, prepared, resident_bytes=resident_bytes)
+    # What several ask for, or is shared with other workers, must not fill a device or be on one of this worker.
+    loading = ground.device if team.size == len(members) == 1 else torch.device("cpu")
+    starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
+    while starts:
+        lane = open_lane(starts.pop(0), ground, team)
+        lane.execution = execution
+        lane.outbox = outbox or lane.outbox
+        yield from lane.begun()
+        yield from lane.ended()
+        while lane.members:
+            # Shared, so that every worker decides on the same digits.
+            record = team.share(lane.train_epoch())
+            yield from lane.after(record)
+            yield from lane.ended()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What trainings on the same data and device have in common. `train` is what steps take their batches of: that of
+    `splits`, but for a frozen backbone that computes the features of each batch. Steps that are compiled are kept in
+    `compiled`."""
+
+    data: PreparedData
+    splits: dict[str, DeviceSplit]
+    train: DeviceSplit
+    device: torch.device
+    compiled: Path | None = None
+
+
+def lay_ground(
+    trial: Trial, device: str, prepared: Path | None = None, *, resident_bytes: float | None = None
+) -> Ground:
+    """The data of a trial, or what a frozen backbone makes of them, on the device; see `to_device` for what does not
+    fit there.
+
+    Raises DataError and TrainingError.
+    """
+    on, kept = torch.device(device), kept_type(trial.config["training"])
+    if on.type == "cuda":
+        _clear_gpu()
+    data = prepare_inputs(trial, on, prepared)
+    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
+    train = splits["train"]
+    if data.augmented is not None:
+        train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]
+    return Ground(data, splits, train, on, folder_beside(prepared))
+
+
+def _clear_gpu() -> None:
+    """Have memory that trainings before have left be free, and float32 mean 32 bits for convolutions too."""
+    # Some of it is held in cycles: a compiled step, a traceback.
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:
+    """The training of trials that are equally far, as it stood behind their last epoch. Raises what `assemble` does."""
+    united = trained_part(unite([member.trial for member in start.members]))
+    batch_size = united.config["training"]["batch_size"]
+    steps_per_epoch = num_batches(len(ground.train), batch_size)
+    parts = assemble(united, ground.data, ground.device, steps_per_epoch, team, ground.compiled)
+    go_on(start, parts)
+    start.state = None
+    keeps, counts = len(start.members) > 1, ground.data.class_counts
+    examiner = Examiner(parts, ground.splits, counts, batch_size=batch_size, keeps=keeps)
+    return Lane(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
+
+
+def num_epochs_trained(trial: Trial, folder: Path) -> int:
+    """Epochs behind which `train_trial` will go on; 0 for a new trial, and for one whose checkpoint is damaged."""
+    [start] = find_starts([Member(trial, folder)], torch.device("cpu"))
+    return start.members[0].progress.epoch

@@ -1,0 +1,298 @@
+"""A model in, the same model out whose dropout draws numbers that depend on the trial, the step and the place alone.
+
+The number that decides on a value is a hash of the step's key, of the module's number in the model, of which of its
+calls in the step it is, and of the value's place in the tensor. A trial's numbers are thus the same alone, among the K
+of a batch, and on several workers, where each draws those of its own part.
+
+M: pairs of decisions in a step, K: trials of a batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from craftc.components.numbers import Key, hashed, walk
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.random import step_key
+
+MOST_AT_ONCE = 2**24
+"""Decisions of a step that are drawn at once and kept as factors until its backward is over, with what is hashed for
+them kept for good: 6 bytes each. Those of a larger step are drawn where they are used, and keep one byte each."""
+
+Place = tuple[int, int, int, int]
+"""Module, call, first decision and number of decisions of one use of dropout."""
+
+Rate = tuple[float, float] | tuple[Tensor, Tensor]
+"""The threshold that 16 random bits, as a number with a sign, have to reach for a value to be kept, and what is kept is
+scaled by. Of K trials, two tensors (K, 1)."""
+
+Run = tuple[int, int, Rate]
+"""From a place in the block to before another, and the rate there."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each use of dropout finds its decisions in the one block that is drawn for a step: `counters` (M,) int32,
+    by place the first of its decisions, and by module the stretches of the block that are its own."""
+
+    counters: Tensor
+    starts: dict[Place, int]
+    stretches: tuple[tuple[int, int, int], ...]
+
+    def block(self, key: Key) -> Tensor:
+        """The step's random bits, (2 * M,) int16, or (K, 2 * M) for the keys of K trials."""
+        return hashed(self.counters, key).view(torch.int16)
+
+    def runs(self, rates: Mapping[int, Rate]) -> list[Run]:
+        """The stretches of the block that have a rate, neighbours of one rate as one; `rates` are by module."""
+        runs: list[Run] = []
+        for module, start, stop in self.stretches:
+            rate = rates[module]
+            # Tensors are compared by who they are.
+            if runs and (runs[-1][2] is rate or (isinstance(rate[0], float) and runs[-1][2] == rate)):
+                start = runs.pop()[0]
+            runs.append((start, stop, rate))
+        return runs
+
+    def factors(self, key: Key, runs: Sequence[Run]) -> Tensor:
+        """What every value is multiplied by, 0 or its scale: float32 in the shape of `block`."""
+        block = self.block(key)
+        for start, stop, (threshold, _) in runs:
+            # In place, since a comparison that gives bool takes nine times as long.
+            block[..., start:stop].ge_(threshold)
+        factors = block.float()
+        for start, stop, (_, scale) in runs:
+            factors[..., start:stop].mul_(scale)
+        return factors
+
+
+class Draws:
+    """What the dropout modules of one model draw from. A step is between `begin` and `end`."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._rates: dict[int, Rate] = {}
+        self._runs: dict[tuple[int, ...], list[Run]] = {}
+        self.block: Tensor | None = None
+        self._key: Key | None = None
+        self._layouts: dict[tuple[int, ...], Layout] = {}
+        self._starts: dict[Place, int] = {}
+        self._shape: tuple[int, ...] = ()
+        self._calls: dict[int, int] = {}
+        self._taken: list[Place] = []
+        self._device = torch.device("cpu")
+
+    def set_rate(self, module: int, rate: Rate) -> None:
+        """From the next step on, the module of that number drops values at this rate."""
+        self._rates[module] = rate
+        self._runs.clear()
+
+    def layout(self, shape: Sequence[int], *, first_sample: int = 0) -> Layout | None:
+        """That of a step on inputs of this shape, once there was one."""
+        return self._layouts.get((*shape, first_sample))
+
+    def begin(self, key: Key, shape: Sequence[int], *, first_sample: int = 0, block: Tensor | None = None) -> None:
+        """A step on inputs of `shape` (P, ...), which are samples of the batch from `first_sample` on.
+
+        `block` is what the layout gives for the key, `block` or `factors`, where that has been worked out already.
+        """
+        self._key, self._shape, self.is_open = key, (*shape, first_sample), True
+        self._calls.clear()
+        self._taken.clear()
+        layout = self._layouts.get(self._shape)
+        self._starts = {} if layout is None else layout.starts
+        self.block = block
+        if layout is not None and block is None:
+            if self._shape not in self._runs:
+                self._runs[self._shape] = layout.runs(self._rates)
+            self.block = layout.factors(key, self._runs[self._shape])
+
+    def end(self) -> None:
+        """Forward and backward are over: what is drawn now belongs to no step."""
+        num_taken = sum(num for *_, num in self._taken)
+        if self._taken and self._shape not in self._layouts and num_taken <= MOST_AT_ONCE:
+            self._layouts[self._shape] = _layout(self._taken, self._device)
+        self.block, self._key, self.is_open = None, None, False
+
+    def drop(self, module: int, x: Tensor, shape: torch.Size, threshold: Tensor, scale: Tensor) -> Tensor:
+        """`x` with values zeroed and the others scaled, as one use of dropout has it; `shape` is that of its decisions,
+        to which those of x broadcast."""
+        num = shape.numel()
+        place = (module, self._call(module), self._first(shape, num), num)
+        start = self._starts.get(place)
+        if start is not None and self.block is not None:
+            found = self.block[start : start + num].view(shape)
+            if found.dtype == torch.float32:
+                return (x * found).to(x.dtype)
+        else:
+            assert self._key is not None
+            counters, skipped = _counters(place, x.device)
+            found = hashed(counters, self._key).view(torch.int16)[skipped : skipped + num].view(shape)
+            self._taken.append(place)
+            self._device = x.device
+        # Whether a value is kept is all that is held for backward. The scale itself, rounded to the 8 or 11 bits of a
+        # lower precision, would be off by up to 0.4%.
+        kept = x * (found >= threshold)
+        return (kept.to(torch.promote_types(x.dtype, torch.float32)) * scale).to(x.dtype)
+
+    def _call(self, module: int) -> int:
+        """The number of this call of the module in the step."""
+        calls = self._calls.get(module, 0)
+        if not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1:
+            # Activation checkpointing computes the forward again within the backward, and must see the same numbers.
+            if calls > 1:
+                message = f"dropout module {module} is used {calls} times in a step, and checkpointed"
+                raise TrainingError("model-forward", f"{message}; give each use a module of its own")
+            return 0
+        self._calls[module] = calls + 1
+        return calls
+
+    def _first(self, x_shape: torch.Size, num: int) -> int:
+        """The number of the first decision: those before are of the samples of other workers.
+
+        A tensor is one of samples if an axis of it is as long as they are many, or the first a multiple of that: the
+        samples may lie beside their lines in one axis.
+        """
+        num_samples, first_sample = self._shape[0], self._shape[-1]
+        if first_sample == 0 or not (num_samples in x_shape or x_shape[0] % num_samples == 0):
+            return 0
+        return first_sample * (num // num_samples)
+
+
+class Counted(nn.Module):
+    """What torch's dropout modules become: the same, but for where their numbers come from.
+
+    `p` counts in steps of 1/65,536, and what is kept is scaled by just that. Threshold and scale are buffers, so that
+    those of K models can be stacked; a state_dict has nothing of them.
+    """
+
+    module: int
+    draws: Draws
+    threshold: Tensor
+    scale: Tensor
+    num_channel_axes: int | None = None
+    """Of a module that zeroes channels: the axes of a lone sample (C, ...); 0 where there are batches only."""
+
+    @property
+    def p(self) -> float:
+        """The probability that a value is zeroed, as it was given."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = p
+        threshold, scale = self._rate()
+        before = self._buffers.get("scale")
+        device = None if before is None else before.device
+        # int32, which gloo can send; beside an int16 tensor a scalar counts as one.
+        counts = torch.tensor(int(threshold), dtype=torch.int32, device=device)
+        self.register_buffer("threshold", counts, persistent=False)
+        self.register_buffer("scale", torch.tensor(scale, device=device), persistent=False)
+        if "draws" in vars(self):
+            self.draws.set_rate(self.module, (threshold, scale))
+
+    def _rate(self) -> tuple[float, float]:
+        num_dropped = 0 if self._p <= 0 else min(max(round(self._p * 65536), 1), 65535)
+        return float(num_dropped - 32768), 0.0 if self._p >= 1 else 65536 / (65536 - num_dropped)
+
+    def drawing(self, draws: Draws, module: int) -> None:
+        """Have it draw as the module of that number."""
+        self.draws, self.module = draws, module
+        draws.set_rate(module, self._rate())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean over draws is `x`. In eval mode, and where p is 0, `x` itself."""
+        if not self.training or self._p == 0.0:
+            return x
+        if not self.draws.is_open:
+            # Outside of a step, as in an evaluation of the user's own: torch's numbers, seeded for that use.
+            plain: Tensor = super().forward(x)
+            return plain
+        # Not as attributes, which nn.Module takes 0.5 us to find.
+        threshold, scale = self._buffers["threshold"], self._buffers["scale"]
+        assert threshold is not None
+        assert scale is not None
+        return self.draws.drop(self.module, x, self._decided(x), threshold, scale)
+
+    def _decided(self, x: Tensor) -> torch.Size:
+        if self.num_channel_axes is None:
+            return x.shape
+        num_kept = 1 if x.dim() == self.num_channel_axes else 2
+        return torch.Size([*x.shape[:num_kept], *[1] * (x.dim() - num_kept)])
+
+
+class Dropout(Counted, nn.Dropout):
+    """One decision for each value."""
+
+
+class Dropout1d(Counted, nn.Dropout1d):
+    """One decision for each channel of (N, C, L) or (C, L)."""
+
+    num_channel_axes = 2
+
+
+class Dropout2d(Counted, nn.Dropout2d):
+    """One decision for each channel of (N, C, H, W), and as in torch of (N, C, L)."""
+
+    num_channel_axes = 0
+
+
+class Dropout3d(Counted, nn.Dropout3d):
+    """One decision for each channel of (N, C, D, H, W) or (C, D, H, W)."""
+
+    num_channel_axes = 4
+
+
+COUNTED: dict[type[nn.Module], type[Counted]] = {
+    nn.Dropout: Dropout,
+    nn.Dropout1d: Dropout1d,
+    nn.Dropout2d: Dropout2d,
+    nn.Dropout3d: Dropout3d,
+}
+
+
+def count_draws(model: nn.Module) -> Draws:
+    """Have every dropout module of the model draw counted numbers, in training; what it is to draw from.
+
+    The modules are the same objects as before, wherever the model knows them from. A subclass of the user's own may do
+    anything, and stays as it is.
+    """
+    draws = Draws()
+    for number, module in enumerate(list(model.modules())):
+        counted = COUNTED.get(type(module))
+        if counted is not None:
+            p = vars(module).pop("p")
+            module.__class__ = counted
+            module.p = p
+        if isinstance(module, Counted):
+            module.drawing(draws, number)
+    return draws
+
+
+@lru_cache(maxsize=4096)
+def _module_key(module: int, call: int) -> tuple[int, int]:
+    return step_key(module, "dropout", call)
+
+
+def _counters(place: Place, device: torch.device) -> tuple[Tensor, int]:
+    """What is hashed for the decisions of a place, two of them for each; and how many come before the first."""
+    module, call, first, num = place
+    pairs = walk(first // 2, (first + num + 1) // 2 - first // 2, device)
+    return hashed(pairs, _module_key(module, call)), first % 2
+
+
+def _layout(taken: Sequence[Place], device: torch.device) -> Layout:
+    starts: dict[Place, int] = {}
+    pieces: list[Tensor] = []
+    stretches: list[tuple[int, int, int]] = []
+    num = 0
+    for place in taken:
+        counters, skipped = _counters(place, device)
+        starts[place] = num + skipped
+        pieces.append(counters)
+        stretches.append((place[0], num, num + 2 * len(counters)))
+        num += 2 * len(counters)
+    return Layout(torch.cat(pieces), starts, tuple(stretches))

@@ -1,0 +1,70 @@
+"""The objective of a spec in; what a batch's loss adds up from, whichever of the accepted forms it returns, out.
+
+B: samples of a batch, T: tokens of a sample, M: predictions of a batch (B, or B * T), C: classes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from craftc.components.build import build
+from craftc.schemas.catalogue import is_own
+from craftc.training.data.prepare import PreparedData, infer_facts
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.named import GUIDE, described, named
+
+
+def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device) -> nn.Module:
+    """The objective on the device. One of the user's own is tried on the logits of the first samples of train.
+
+    Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.
+    """
+    name = f"objective {setting['kind']}"
+    setting = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
+    with named("objective", code="objective-not-buildable"):
+        objective = build("objectives", setting, torch.from_numpy(data.class_counts))
+        if isinstance(objective, nn.Module):
+            objective = objective.to(device)
+    if not isinstance(objective, nn.Module):
+        message = f"{name} gave {described(objective)}; expected a torch.nn.Module"
+        raise TrainingError("objective-not-buildable", message)
+    if is_own(setting["kind"]):
+        targets = torch.from_numpy(data.splits["train"].targets[: len(logits)]).to(device)
+        logits_MC, targets_M = predictions(logits, targets)
+        on = f"{name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
+        with named(on, code="objective-failed", hint=GUIDE):
+            _check_loss(objective(logits_MC, targets_M), name)
+    return objective
+
+
+def predictions(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What objectives and metrics are given, one row for each prediction: (M, C) and (M,).
+
+    Of (B, C) and (B,) that is themselves; of (B, T, C) and (B, T) every token's, in their order.
+    """
+    return logits.flatten(0, -2), targets.flatten()
+
+
+def sum_and_weight(objective: nn.Module, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss of a batch as (sum, weight), two scalars whose ratio is its mean, and which add up over batches.
+
+    An objective that returns one number gives the mean over the batch's predictions; the sum, where it says so by
+    torch's `reduction`. Each prediction then weighs 1.
+    """
+    loss = objective(*predictions(logits, targets))
+    if not isinstance(loss, Tensor):
+        loss_sum, weight_sum = loss
+        return loss_sum, weight_sum
+    num_predictions = loss.new_full((), targets.numel())
+    is_sum = getattr(objective, "reduction", "mean") == "sum"
+    return (loss.reshape(()) if is_sum else loss.reshape(()) * num_predictions), num_predictions
+
+
+def _check_loss(loss: Any, name: str) -> None:
+    parts = loss if isinstance(loss, tuple) and len(loss) == 2 else (loss,)
+    if all(isinstance(part, Tensor) and part.numel() == 1 and part.is_floating_point() for part in parts):
+        return
+    message = f"{name} returned {described(loss)}; expected the batch's mean loss, or (loss_sum, weight_sum)"
+    raise TrainingError("objective-failed", f"{message}; {GUIDE}")

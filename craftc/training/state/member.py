@@ -1,0 +1,69 @@
+"""The trials that are trained together: what they measure between them, and what each of them sees of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from craftc.schemas.catalogue import short_name
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Metrics
+from craftc.training.state.progress import Progress
+
+TRAINED = ("train/objective", "train/lr")
+"""What every trial records beside its metrics."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial, the folder of its files, and how far it is. Its record is that of a trial trained alone."""
+
+    trial: Trial
+    folder: Path
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its training has ended, while that of others may go on."""
+        return self.progress.is_over(self.trial)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the latest epoch's weights are to be kept as its best."""
+        # Without selection the last epoch is the best, and is saved as such when it is known to be the last.
+        return self.progress.is_best and (self.is_over or self.trial.config["evaluation"]["select"] != "none")
+
+    def sees(self, record: EpochRecord) -> EpochRecord:
+        """Its own record of an epoch that all were trained."""
+        return record.model_copy(update={"trial": self.trial.id, "metrics": self.own(record.metrics)})
+
+    def after(self, own: EpochRecord) -> "Member":
+        """With one more epoch of its own. Raises TrainingError `metric-not-recorded`."""
+        return replace(self, progress=self.progress.after(own, self.trial))
+
+    def own(self, metrics: Metrics) -> Metrics:
+        """Those of all values that it measures, split by split in the order of its metrics."""
+        places = {name: place for place, name in enumerate(("objective", "lr", "loss", *self.names))}
+        splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
+        mine = [name for name in metrics if name.partition("/")[2] in places]
+
+        def place(name: str) -> tuple[int, int]:
+            split, _, metric = name.partition("/")
+            return splits.index(split), places[metric]
+
+        return {name: metrics[name] for name in sorted(mine, key=place)}
+
+    @property
+    def names(self) -> list[str]:
+        """Of its metrics, without their splits and without the loss."""
+        return [short_name(metric["kind"]) for metric in self.trial.config["objective"]["metrics"]]
+
+
+def unite(trials: Sequence[Trial]) -> Trial:
+    """A trial of the same steps that measures what any of the trials does, for as long as the longest."""
+    first = trials[0]
+    metrics = {metric["kind"]: metric for trial in trials for metric in trial.config["objective"]["metrics"]}
+    config = first.config | {
+        "objective": first.config["objective"] | {"metrics": list(metrics.values())},
+        "training": first.config["training"] | {"epochs": max(trial.epochs for trial in trials)},
+    }
+    return first.model_copy(update={"config": config})

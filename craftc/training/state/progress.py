@@ -1,0 +1,61 @@
+"""How far a trial is: all its state that is not a tensor, as a value."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Metrics
+from craftc.training.foundation.best import Best, select
+from craftc.training.state.early_stopping import is_stopped, watch
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After `epoch` epochs and `step` steps. `selected` and `watched` are the bests of selection and early stopping;
+    `metrics` are those of the latest epoch, `best_metrics` those of the selected one."""
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    selected: Best = field(default_factory=Best)
+    watched: Best = field(default_factory=Best)
+    metrics: Metrics = field(default_factory=dict)
+    best_metrics: Metrics = field(default_factory=dict)
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the latest epoch is the selected one."""
+        return self.selected.epoch == self.epoch
+
+    def after(self, record: EpochRecord, trial: Trial) -> "Progress":
+        """With one more epoch. Raises TrainingError where a metric that decides something was not recorded."""
+        selected = select(self.selected, trial.config["evaluation"]["select"], record.metrics, record.epoch)
+        return replace(
+            self,
+            epoch=record.epoch,
+            step=record.step,
+            seconds=self.seconds + record.seconds,
+            selected=selected,
+            watched=watch(self.watched, _early_stopping(trial), record.metrics, record.epoch),
+            metrics=record.metrics,
+            best_metrics=record.metrics if selected.epoch == record.epoch else self.best_metrics,
+        )
+
+    def is_over(self, trial: Trial) -> bool:
+        """Whether training ends here, planned or early."""
+        return self.epoch >= trial.config["training"]["epochs"] or is_stopped(
+            self.watched, _early_stopping(trial), self.epoch
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> "Progress":
+        """The reverse of `state_dict`."""
+        return cls(**{**state, "selected": Best(**state["selected"]), "watched": Best(**state["watched"])})
+
+
+def _early_stopping(trial: Trial) -> Any:
+    return trial.config["training"]["early_stopping"]

@@ -1,0 +1,130 @@
+"""Trials with their folders in; how far each is, and the state that it goes on from, out."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from craftc.training.assemble import Parts
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.state.checkpoint import (
+    last_path,
+    lend_last,
+    load_best,
+    progress_in,
+    read_last,
+    restore,
+    save_best,
+    settle_last,
+)
+from craftc.training.state.history import cut_history
+from craftc.training.state.member import Member
+
+log = logging.getLogger(__name__)
+
+State = dict[str, Any]
+
+
+@dataclass
+class Start:
+    """Members of one epoch, and the state behind it, as read from the folder of `owner`; None before the first.
+
+    The files of those `behind` are of an earlier epoch.
+    """
+
+    members: list[Member] = field(default_factory=list)
+    state: State | None = None
+    owner: Member | None = None
+    behind: list[Member] = field(default_factory=list)
+
+
+def find_starts(members: Sequence[Member], device: torch.device) -> list[Start]:
+    """The members by how far they are, the furthest first; states are loaded onto `device`.
+
+    A member goes on from the latest state that it is part of: a kill may have come when the state of an epoch was in
+    the folder of one member and not yet in the others'.
+    """
+    faults: dict[str, str] = {}
+    states = _read_states(members, device, faults)
+    starts: dict[int, Start] = {}
+    for member in members:
+        own = states.get(member.trial.id)
+        others = [found for found in states.values() if found is not own]
+        # Its own first: of equals, max takes the first.
+        usable = [found for found in [own, *others] if found and _is_usable(found[1], member, device, faults)]
+        owner, state = max(usable, key=lambda found: _epoch(found[1], member), default=(None, None))
+        if state is None and member.trial.id in faults:
+            # A damaged checkpoint is as good as none: training from the start always gives the right result.
+            log.warning("trial %s starts again from its first epoch: %s", member.trial.id[:12], faults[member.trial.id])
+        progress = member.progress if state is None else progress_in(state, member.trial) or member.progress
+        start = starts.setdefault(progress.epoch, Start())
+        if start.state is None:
+            start.owner, start.state = owner, state
+        start.members.append(replace(member, progress=progress))
+        if state is not None and (own is None or state is not own[1]):
+            start.behind.append(start.members[-1])
+    return [starts[epoch] for epoch in sorted(starts, reverse=True)]
+
+
+def go_on(start: Start, parts: Parts) -> None:
+    """Put the state into the parts, and bring the members' files to its epoch."""
+    if start.state is not None:
+        restore(start.state, parts)
+    if not parts.team.is_first:
+        return
+    for member in start.members:
+        cut_history(member.folder, member.progress.epoch)
+    if start.state is None or start.owner is None:
+        return
+    for member in start.behind:
+        lend_last(start.owner.folder, member.folder)
+    for member in start.members:
+        settle_last(member.folder)
+    save_best([member for member in start.members if member.progress.is_best], parts)
+
+
+def _read_states(
+    members: Sequence[Member], device: torch.device, faults: dict[str, str]
+) -> dict[str, tuple[Member, State]]:
+    """What each member's own folder holds, and whose folder it was read from: a file of several names is read once.
+
+    Adds to `faults` what is wrong with a member's checkpoint.
+    """
+    files: dict[tuple[int, int], tuple[Member, State]] = {}
+    states: dict[str, tuple[Member, State]] = {}
+    for member in members:
+        member.folder.mkdir(parents=True, exist_ok=True)
+        path = last_path(member.folder)
+        if not path.exists():
+            continue
+        file = (path.stat().st_dev, path.stat().st_ino)
+        try:
+            if file not in files:
+                files[file] = member, read_last(member.folder, member.trial, device)
+            states[member.trial.id] = files[file]
+        except TrainingError as error:
+            faults[member.trial.id] = error.message
+    return states
+
+
+def _is_usable(state: State, member: Member, device: torch.device, faults: dict[str, str]) -> bool:
+    """Whether the member can go on from the state: it is part of it, and the best weights that it counts on are here.
+
+    Those of an epoch that is both best and last are in the state, whether or not best.pt was still written.
+    """
+    progress = progress_in(state, member.trial)
+    if progress is None or progress.is_best:
+        return progress is not None
+    try:
+        load_best(member.folder, member.trial, device, epoch=progress.selected.epoch)
+    except TrainingError as error:
+        faults[member.trial.id] = error.message
+        return False
+    return True
+
+
+def _epoch(state: State, member: Member) -> int:
+    progress = progress_in(state, member.trial)
+    return 0 if progress is None else progress.epoch
