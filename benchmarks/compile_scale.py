@@ -101,7 +101,7 @@ def measure(shape: str, size: int, *, write: bool) -> dict[str, Any]:
 
 def written(plan: Any) -> dict[str, Any]:
     """What writing and reading `plan.json` takes."""
-    from craftc.runtime.run_folder import create_run
+    from craftc.runtime.store.run_folder import create_run
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()

@@ -14,8 +14,8 @@ from craftc.cli.read_spec import read_spec
 from craftc.schemas.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
-    from craftc.runtime.choose_removals import Wish
-    from craftc.runtime.read_contents import Shelf
+    from craftc.runtime.cleaning.choose_removals import Wish
+    from craftc.runtime.cleaning.read_contents import Shelf
     from craftc.schemas.store_contents import Cleaning, Removal
 
 _SPEC = re.compile(r"""^(craftc|"craftc"|'craftc'|\{.*craftc.*)\s*:""", re.MULTILINE)
@@ -73,8 +73,8 @@ def clean(
     Example: `craftc clean --orphaned --older-than 30d --dry-run`
     """
     from craftc.cli.clean_output import print_contents, print_planned
-    from craftc.runtime.choose_removals import Wish, choose_removals, freed
-    from craftc.runtime.read_contents import read_contents
+    from craftc.runtime.cleaning.choose_removals import Wish, choose_removals, freed
+    from craftc.runtime.cleaning.read_contents import read_contents
     from craftc.schemas.store_contents import Cleaning
 
     if older_than is not None and not (orphaned or checkpoints or runs or prepared or compiled):
@@ -115,8 +115,8 @@ def clean(
 def _carry_out(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish", *, dry_run: bool, yes: bool) -> "Cleaning":
     """Ask, then remove; what came of it."""
     from craftc.cli.clean_output import describe_planned, describe_removed
-    from craftc.runtime.choose_removals import spared_runs
-    from craftc.runtime.remove import NOT_ENDED
+    from craftc.runtime.cleaning.choose_removals import spared_runs
+    from craftc.runtime.cleaning.remove import NOT_ENDED
 
     for run in spared_runs(shelf, wish):
         click.echo(f"{run.experiment}/{run.name} stays: {NOT_ENDED[run.life]}", err=True)
@@ -137,7 +137,7 @@ def _carry_out(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish", *, dry_run: b
 
 def _remove(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish") -> "Cleaning":
     from craftc.cli.clean_output import describe_removed
-    from craftc.runtime.remove import remove
+    from craftc.runtime.cleaning.remove import remove
     from craftc.schemas.store_contents import Skipped
 
     removed: list[Removal] = []

@@ -6,7 +6,7 @@ from collections import Counter
 import click
 
 from craftc.cli.show_diagnostics import count
-from craftc.runtime.disk_usage import size_text
+from craftc.runtime.cleaning.disk_usage import size_text
 from craftc.schemas.store_contents import Cleaning, Contents, TrialTotals
 
 MOST_LINES = 30

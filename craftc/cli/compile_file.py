@@ -24,7 +24,7 @@ from craftc.schemas.plan import Plan
 from craftc.schemas.spec import Spec
 
 if TYPE_CHECKING:
-    from craftc.runtime.file_digests import FileDigests
+    from craftc.runtime.store.file_digests import FileDigests
 
 MAX_DAMAGED = 5
 """Results of which a warning tells one by one."""
@@ -57,9 +57,9 @@ def compile_file(
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         fail([text], {})
-    from craftc.runtime.batch_findings import findings_in
-    from craftc.runtime.store import Store
-    from craftc.runtime.trained import trained_trials
+    from craftc.runtime.store.batch_findings import findings_in
+    from craftc.runtime.store.store import Store
+    from craftc.runtime.store.trained import trained_trials
 
     store = Store(runs_dir / "store")
     digests, trained = store.file_digests(), trained_trials(store)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import click
 from click.exceptions import Exit
 
-from craftc.runtime.backend import BackendError
+from craftc.runtime.jobs.backend import BackendError
 
 
 @contextmanager

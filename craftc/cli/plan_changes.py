@@ -5,7 +5,7 @@ from typing import Any
 
 from craftc.compiler.difference import differences
 from craftc.compiler.fingerprint import own_kinds
-from craftc.runtime.last_run import LastTrial
+from craftc.runtime.store.last_run import LastTrial
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import format_path
 from craftc.schemas.plan import Plan

@@ -35,7 +35,7 @@ def report(run: str, format: Format, runs_dir: Path) -> None:
     from craftc.report.conclude import conclude
     from craftc.report.read_run import RunUnreadableError, read_run
     from craftc.report.read_search import read_search
-    from craftc.runtime.run_folder import find_run
+    from craftc.runtime.store.run_folder import find_run
 
     try:
         folder = find_run(run, runs_dir)

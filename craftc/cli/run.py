@@ -22,12 +22,12 @@ from craftc.compiler.complete import complete
 from craftc.compiler.write_spec import as_yaml
 
 if TYPE_CHECKING:
-    from craftc.runtime.backend import Backend
-    from craftc.runtime.observer import Observer
-    from craftc.runtime.redirect import Terminal
-    from craftc.runtime.run_folder import RunFolder
-    from craftc.runtime.search_source import SearchContext
-    from craftc.runtime.store import Store
+    from craftc.runtime.jobs.backend import Backend
+    from craftc.runtime.observers.observer import Observer
+    from craftc.runtime.search.search_source import SearchContext
+    from craftc.runtime.store.run_folder import RunFolder
+    from craftc.runtime.store.store import Store
+    from craftc.runtime.work.redirect import Terminal
 
 INTERRUPTED = 130
 SOME_FAILED = 3
@@ -66,8 +66,8 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         raise click.BadParameter(
             f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
         )
-    from craftc.runtime.past_trials import epochs_done
-    from craftc.runtime.store import Store
+    from craftc.runtime.store.past_trials import epochs_done
+    from craftc.runtime.store.store import Store
 
     is_here = address is None and backend is BackendName.RAY
     compiled = compile_file(
@@ -89,7 +89,7 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     if not compiled.plan.jobs:
         return
     from craftc.runtime.preflight import preflight
-    from craftc.runtime.store import Store
+    from craftc.runtime.store.store import Store
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
     problems = preflight(compiled.plan, Store(runs_dir / "store").prepared)
@@ -108,12 +108,12 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
     from craftc.report.conclude import conclude
     from craftc.report.read_run import read_run
     from craftc.report.read_search import read_search
-    from craftc.runtime.backend import BackendError
-    from craftc.runtime.driver import write_driver
     from craftc.runtime.execute import execute, write_studies
-    from craftc.runtime.redirect import output_to
-    from craftc.runtime.run_folder import create_run
-    from craftc.runtime.store import Store
+    from craftc.runtime.jobs.backend import BackendError
+    from craftc.runtime.store.driver import write_driver
+    from craftc.runtime.store.run_folder import create_run
+    from craftc.runtime.store.store import Store
+    from craftc.runtime.work.redirect import output_to
 
     store = Store(runs_dir / "store")
     try:
@@ -173,7 +173,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     if compiled.plan.search is None:
         return None
     from craftc.compiler.propose import Proposer
-    from craftc.runtime.search_source import SearchContext
+    from craftc.runtime.search.search_source import SearchContext
 
     proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
     return SearchContext(folder.database, proposer)
@@ -184,7 +184,7 @@ def _backend(name: BackendName, address: str | None, folder: "RunFolder") -> "Ba
         from craftc.runtime.inline_backend import InlineBackend
 
         return InlineBackend()
-    from craftc.runtime.ray_backend import RayBackend
+    from craftc.runtime.on_ray.ray_backend import RayBackend
 
     return RayBackend(address, log=folder.log)
 

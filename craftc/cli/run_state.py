@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from craftc.report.budget import find_budget, read_budget
 from craftc.report.read_run import RunUnreadableError, read_run
-from craftc.runtime.backend import BackendError
-from craftc.runtime.driver import Driver, is_alive, is_here, read_driver
-from craftc.runtime.run_folder import runs_of
-from craftc.runtime.submissions import read_submissions
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.store.driver import Driver, is_alive, is_here, read_driver
+from craftc.runtime.store.run_folder import runs_of
+from craftc.runtime.submitting.submissions import read_submissions
 from craftc.schemas.submission import Submission
 
 if TYPE_CHECKING:
-    from craftc.runtime.ray_jobs import JobServer
+    from craftc.runtime.submitting.ray_jobs import JobServer
 
 UNREACHABLE = "unreachable"
 
@@ -44,7 +44,7 @@ class Clusters:
         """The state in a word, and why in a sentence where there is something to say."""
         try:
             if submission.cluster == "slurm":
-                from craftc.runtime.slurm import job_state
+                from craftc.runtime.submitting.slurm import job_state
 
                 return job_state(submission.job), ""
             state = self.server(submission).state(submission.job)
@@ -54,7 +54,7 @@ class Clusters:
 
     def server(self, submission: Submission) -> "JobServer":
         """The job server of a submission to Ray. Raises BackendError."""
-        from craftc.runtime.ray_jobs import JobServer
+        from craftc.runtime.submitting.ray_jobs import JobServer
 
         address = submission.address or "auto"
         known = self._servers.get(address)

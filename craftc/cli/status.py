@@ -8,8 +8,8 @@ from click.exceptions import Exit
 
 from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters, RunState, all_runs, run_state, submission_states
-from craftc.runtime.run_folder import find_run
-from craftc.runtime.submissions import find_submission
+from craftc.runtime.store.run_folder import find_run
+from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission
 
 

@@ -11,10 +11,10 @@ from click.exceptions import Exit
 from craftc.cli.fail_with import plain_failures
 from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters
-from craftc.runtime.backend import BackendError
-from craftc.runtime.driver import Driver, is_alive, is_here, read_driver
-from craftc.runtime.run_folder import find_run
-from craftc.runtime.submissions import find_submission
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.store.driver import Driver, is_alive, is_here, read_driver
+from craftc.runtime.store.run_folder import find_run
+from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission
 
 STOP_TIMEOUT_S = 60.0
@@ -56,7 +56,7 @@ def _find(text: str, runs_dir: Path) -> tuple[Submission | None, Driver | None, 
 def _stop_submission(submission: Submission) -> bool:
     clusters = Clusters()
     if submission.cluster == "slurm":
-        from craftc.runtime.slurm import cancel
+        from craftc.runtime.submitting.slurm import cancel
 
         was_running = cancel(submission.job)
     else:

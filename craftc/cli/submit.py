@@ -15,14 +15,14 @@ from craftc.cli.show_diagnostics import count
 from craftc.compiler.analyse import Analysis
 from craftc.compiler.import_path import project_root
 from craftc.compiler.pipeline import data_files
-from craftc.runtime.backend import BackendError
-from craftc.runtime.project import Packed, pack
-from craftc.runtime.submissions import find_submission, write_submission
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.submitting.submissions import find_submission, write_submission
+from craftc.runtime.work.project import Packed, pack
 from craftc.schemas.spec import Spec
 from craftc.schemas.submission import Submission
 
 if TYPE_CHECKING:
-    from craftc.runtime.ray_jobs import JobServer
+    from craftc.runtime.submitting.ray_jobs import JobServer
 
 
 @command()
@@ -66,7 +66,7 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
     _check_all_travels(path, analysis, packed)
     for link in packed.skipped:
         click.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
-    from craftc.runtime.ray_jobs import JobServer, submission_id
+    from craftc.runtime.submitting.ray_jobs import JobServer, submission_id
 
     server = JobServer(address)
     name = submission_id(analysed.name, packed, str(runs_dir))
@@ -110,7 +110,7 @@ def _follow(server: "JobServer", job: str) -> None:
 
 
 def _to_slurm(path: Path, runs_dir: Path, dry_run: bool) -> None:
-    from craftc.runtime.slurm import batch_script, has_sbatch, sbatch
+    from craftc.runtime.submitting.slurm import batch_script, has_sbatch, sbatch
 
     (analysed, _), root = analyse_file(path), project_root(path)
     spec = path.resolve().relative_to(root).as_posix()

@@ -21,12 +21,12 @@ def sync(run: str, runs_dir: Path) -> None:
 
     Example: `craftc sync vit-ablation`
     """
-    from craftc.runtime.redirect import output_to
-    from craftc.runtime.run_folder import RunFolder, find_run
-    from craftc.runtime.store import Store
-    from craftc.runtime.wandb_mode import has_api_key
-    from craftc.runtime.wandb_record import read_record
-    from craftc.runtime.wandb_sync import SyncError, sync_run
+    from craftc.runtime.observers.wandb_mode import has_api_key
+    from craftc.runtime.observers.wandb_record import read_record
+    from craftc.runtime.observers.wandb_sync import SyncError, sync_run
+    from craftc.runtime.store.run_folder import RunFolder, find_run
+    from craftc.runtime.store.store import Store
+    from craftc.runtime.work.redirect import output_to
 
     try:
         folder = RunFolder(find_run(run, runs_dir))

@@ -10,29 +10,29 @@ from craftc.cli.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
 
 if TYPE_CHECKING:
-    from craftc.runtime.observer import Observer, Warn
-    from craftc.runtime.run_folder import RunFolder
-    from craftc.runtime.store import Store
+    from craftc.runtime.observers.observer import Observer, Warn
+    from craftc.runtime.store.run_folder import RunFolder
+    from craftc.runtime.store.store import Store
 
 
 def trackers(
     compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: "Warn", *, with_wandb: bool = True
 ) -> "list[Observer]":
     """The trackers that the spec asks for, each shielded: what it raises is a warning."""
-    from craftc.runtime.background import InBackground
-    from craftc.runtime.factors import factors_of
+    from craftc.runtime.observers.background import InBackground
+    from craftc.runtime.observers.factors import factors_of
 
     asked_for: list[Observer] = []
     asked = compiled.spec.report
     factors = factors_of(compiled.spec, compiled.plan)
     if asked.tensorboard:
-        from craftc.runtime.tensorboard_writer import TensorboardWriter
+        from craftc.runtime.observers.tensorboard_writer import TensorboardWriter
 
         writer = TensorboardWriter(store=store, folder=folder.path / "tensorboard", factors=factors)
         asked_for.append(InBackground(writer, name="TensorBoard", warn=warn))
     if asked.wandb is not None and with_wandb:
-        from craftc.runtime.wandb_mode import resolve_mode
-        from craftc.runtime.wandb_tracker import WandbTracker
+        from craftc.runtime.observers.wandb_mode import resolve_mode
+        from craftc.runtime.observers.wandb_tracker import WandbTracker
 
         mode = resolve_mode(asked.wandb.mode, os.environ, warn)
         if mode != "disabled":
@@ -45,8 +45,8 @@ def trackers(
 
 def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") -> None:
     """A run that trains nothing writes its TensorBoard files, and a W&B sweep where its trials were in none before."""
-    from craftc.runtime.redirect import output_to
-    from craftc.runtime.wandb_record import in_earlier_sweep
+    from craftc.runtime.observers.wandb_record import in_earlier_sweep
+    from craftc.runtime.work.redirect import output_to
 
     asked = compiled.spec.report
     new_sweep = asked.wandb is not None and asked.wandb.sweep and not in_earlier_sweep(compiled.plan, folder.path)
@@ -64,7 +64,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
 
 def tell_of_wandb(folder: "RunFolder") -> None:
     """Say where the sweep is, and how to upload what W&B does not have."""
-    from craftc.runtime.wandb_record import read_record
+    from craftc.runtime.observers.wandb_record import read_record
 
     record = read_record(folder.path)
     if record is None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from craftc.runtime.backend import Backend
-from craftc.runtime.observer import Observer
-from craftc.runtime.plan_study import record_plan
-from craftc.runtime.run_folder import RunFolder
-from craftc.runtime.search_source import SearchContext
-from craftc.runtime.store import Store
+from craftc.runtime.jobs.backend import Backend
+from craftc.runtime.observers.observer import Observer
+from craftc.runtime.search.plan_study import record_plan
+from craftc.runtime.search.search_source import SearchContext
+from craftc.runtime.store.run_folder import RunFolder
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned
 
@@ -29,7 +29,7 @@ def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
         return  # nothing to tell: a search that was ended before it began
     if plan.search is not None:
         # Lazily: Optuna and its database layer take half a second to import.
-        from craftc.runtime.study import summarise
+        from craftc.runtime.search.study import summarise
 
         run_folder.write_search(summarise(run_folder.database, plan))
     record_plan(run_folder.database, plan, store)

@@ -3,14 +3,14 @@
 from collections.abc import Generator
 from functools import partial
 
-from craftc.runtime.backend import BackendError, pick_device
-from craftc.runtime.budget import within_budget
-from craftc.runtime.job import run_job
-from craftc.runtime.job_source import JobSource, PlanSource, Point, Work
-from craftc.runtime.own_code import make_importable
-from craftc.runtime.run_work import Report, run_work
-from craftc.runtime.search_source import SearchContext, SearchSource
-from craftc.runtime.store import Store
+from craftc.runtime.jobs.backend import BackendError, pick_device
+from craftc.runtime.jobs.budget import within_budget
+from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, Work
+from craftc.runtime.search.search_source import SearchContext, SearchSource
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
+from craftc.runtime.work.own_code import make_importable
+from craftc.runtime.work.run_work import Report, run_work
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event, TrialProposed
 
@@ -51,7 +51,7 @@ def _open(plan: Plan, store: Store, search: SearchContext | None) -> tuple[JobSo
     if plan.search is None or search is None:
         return PlanSource(plan), None
     # Lazily: Optuna and its database layer take a second to import.
-    from craftc.runtime.study import OptunaStudies
+    from craftc.runtime.search.study import OptunaStudies
 
     studies = OptunaStudies(search.database, plan.name, plan.search)
 

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.data_checks import Named, with_text, without_images, without_text
-from craftc.runtime.own_code import cannot_import, make_importable, own_kinds
+from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial

@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
 
 

@@ -8,18 +8,18 @@ import sys
 import pytest
 
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.run_folder import RunFolder, create_run
-from craftc.runtime.store import Store
+from craftc.runtime.store.run_folder import RunFolder, create_run
+from craftc.runtime.store.store import Store
 
 DRIVER = """
 import sys
 from pathlib import Path
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.ray_backend import RayBackend
-from craftc.runtime.redirect import output_to
-from craftc.runtime.run_folder import RunFolder
-from craftc.runtime.store import Store
+from craftc.runtime.on_ray.ray_backend import RayBackend
+from craftc.runtime.work.redirect import output_to
+from craftc.runtime.store.run_folder import RunFolder
+from craftc.runtime.store.store import Store
 
 class Lines:
     def __init__(self, stream): self.stream = stream

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.backend import BackendError, PlacementError
-from craftc.runtime.ray_backend import RayBackend
-from craftc.runtime.ray_sweeper import holders
-from craftc.runtime.store import Store
+from craftc.runtime.jobs.backend import BackendError, PlacementError
+from craftc.runtime.on_ray.ray_backend import RayBackend
+from craftc.runtime.on_ray.ray_sweeper import holders
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
 
 pytestmark = pytest.mark.ray

@@ -9,9 +9,9 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.propose import Proposer
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.search_source import SearchContext
-from craftc.runtime.store import Store
-from craftc.runtime.study import summarise
+from craftc.runtime.search.search_source import SearchContext
+from craftc.runtime.search.study import summarise
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
 
 SPEC = """\

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.slurm import Asked, asked_of_slurm, batch_script
+from craftc.runtime.submitting.slurm import Asked, asked_of_slurm, batch_script
 from craftc.schemas.spec import Resources
 
 SPEC = """\

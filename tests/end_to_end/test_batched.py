@@ -9,8 +9,8 @@ from typing import Any
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.batch_findings import finding_file
-from craftc.runtime.store import Store
+from craftc.runtime.store.batch_findings import finding_file
+from craftc.runtime.store.store import Store
 from craftc.schemas.batching import BatchFinding
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from craftc.cli.main import app
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded
 
 SPEC = """\

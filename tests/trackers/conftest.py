@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.factors import Factors, factors_of
-from craftc.runtime.run_folder import RunFolder, create_run
-from craftc.runtime.store import Store
+from craftc.runtime.observers.factors import Factors, factors_of
+from craftc.runtime.store.run_folder import RunFolder, create_run
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFinished, TrialStarted
 from craftc.schemas.spec import Spec
@@ -382,7 +382,7 @@ def make_run(tmp_path: Path) -> MakeRun:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less patience with a server, for tests of one that does not answer."""
-    monkeypatch.setattr("craftc.runtime.wandb_client.INIT_TIMEOUT_S", 2.0)
-    monkeypatch.setattr("craftc.runtime.wandb_client.FINISH_TIMEOUT_S", 2.0)
-    monkeypatch.setattr("craftc.runtime.wandb_client.QUERY_TIMEOUT_S", 2)
-    monkeypatch.setattr("craftc.runtime.wandb_tracker.CONFIRM_EVERY_S", 0.1)
+    monkeypatch.setattr("craftc.runtime.observers.wandb_client.INIT_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("craftc.runtime.observers.wandb_client.FINISH_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("craftc.runtime.observers.wandb_client.QUERY_TIMEOUT_S", 2)
+    monkeypatch.setattr("craftc.runtime.observers.wandb_tracker.CONFIRM_EVERY_S", 0.1)

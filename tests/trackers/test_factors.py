@@ -3,8 +3,8 @@
 import pytest
 from pydantic import TypeAdapter
 
-from craftc.runtime.factors import Axis, Choices, Factors, Interval, as_scalar
-from craftc.runtime.wandb_sweep import parameter, parameter_name, sweep_config
+from craftc.runtime.observers.factors import Axis, Choices, Factors, Interval, as_scalar
+from craftc.runtime.observers.wandb_sweep import parameter, parameter_name, sweep_config
 
 AXIS: TypeAdapter[Axis] = TypeAdapter(Axis)
 

@@ -10,7 +10,7 @@ from tensorboard.context import RequestContext
 from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 
-from craftc.runtime.tensorboard_writer import TensorboardWriter, folder_of
+from craftc.runtime.observers.tensorboard_writer import TensorboardWriter, folder_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from craftc.runtime.background import InBackground
-from craftc.runtime.wandb_record import read_record
-from craftc.runtime.wandb_sync import SyncError, sync_run
-from craftc.runtime.wandb_tracker import WandbTracker
+from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.wandb_record import read_record
+from craftc.runtime.observers.wandb_sync import SyncError, sync_run
+from craftc.runtime.observers.wandb_tracker import WandbTracker
 from craftc.schemas.result import TrialFailed, TrialFinished
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.run_folder import RunFolder
-from craftc.runtime.store import Store
-from craftc.runtime.wandb_record import RecordFile, read_record
-from craftc.runtime.wandb_sync import sync_run
-from craftc.runtime.wandb_tracker import WandbTracker
+from craftc.runtime.observers.wandb_record import RecordFile, read_record
+from craftc.runtime.observers.wandb_sync import sync_run
+from craftc.runtime.observers.wandb_tracker import WandbTracker
+from craftc.runtime.store.run_folder import RunFolder
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import TrialFinished
 
 
@@ -158,7 +158,7 @@ def test_an_upload_that_stalls_is_given_up_and_taken_up_again(server, make_run, 
     tell_offline(told, num_told=6)
     server.hangs = True
     with monkeypatch.context() as impatient:
-        impatient.setattr("craftc.runtime.wandb_client.STALL_TIMEOUT_S", 2.0)
+        impatient.setattr("craftc.runtime.observers.wandb_client.STALL_TIMEOUT_S", 2.0)
         with pytest.raises(Exception, match=re.escape("did not take 6 of 6 runs")):
             sync_run(told.folder, told.store, warn=pytest.fail)
     server.release()
@@ -167,7 +167,7 @@ def test_an_upload_that_stalls_is_given_up_and_taken_up_again(server, make_run, 
 
 
 def test_the_journal_of_a_killed_run_is_read_up_to_its_torn_line(make_run):
-    from craftc.runtime.wandb_sync import journal_events
+    from craftc.runtime.observers.wandb_sync import journal_events
 
     told = make_run()
     events = [told.train(trial.id)[-1] for trial in told.plan.trials[:2]]

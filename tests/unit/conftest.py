@@ -9,12 +9,12 @@ import pytest
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.propose import Proposer
-from craftc.runtime.driver import write_driver
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.run_folder import create_run
-from craftc.runtime.search_source import SearchContext
-from craftc.runtime.store import Store
+from craftc.runtime.search.search_source import SearchContext
+from craftc.runtime.store.driver import write_driver
+from craftc.runtime.store.run_folder import create_run
+from craftc.runtime.store.store import Store
 
 TINY = """\
 craftc: 1

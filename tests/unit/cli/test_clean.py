@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from craftc.cli.main import app
-from craftc.runtime.run_folder import runs_of
-from craftc.runtime.store import Store
+from craftc.runtime.store.run_folder import runs_of
+from craftc.runtime.store.store import Store
 
 runner = CliRunner()
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from craftc.cli.main import app
-from craftc.runtime.run_folder import runs_of
+from craftc.runtime.store.run_folder import runs_of
 
 runner = CliRunner()
 
@@ -121,7 +121,7 @@ def test_data_of_other_content_is_said_to_differ_where_no_field_does(here: Path,
     store = Path("runs")
     from craftc.compiler.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
-    from craftc.runtime.run_folder import create_run
+    from craftc.runtime.store.run_folder import create_run
 
     text = Path("csv.yaml").read_text()
     plan = compile_spec(text, "csv.yaml", built_in_catalogue()).plan

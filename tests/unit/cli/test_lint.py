@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from craftc.cli.main import app
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.run_folder import create_run
+from craftc.runtime.store.run_folder import create_run
 
 ROOT = Path(__file__).parents[3]
 RIGHT = """craftc: 1

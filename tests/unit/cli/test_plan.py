@@ -13,9 +13,9 @@ from craftc.cli.outlook import Outlook
 from craftc.cli.plan_rows import MOST_ROWS, grouped, plan_rows
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.last_run import LastTrial
-from craftc.runtime.run_folder import create_run
-from craftc.runtime.store import Store
+from craftc.runtime.store.last_run import LastTrial
+from craftc.runtime.store.run_folder import create_run
+from craftc.runtime.store.store import Store
 from craftc.schemas.forecast import Forecast
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import EpochRecord, Result

@@ -16,8 +16,8 @@ from craftc.compiler.complete import complete
 from craftc.compiler.parse import parse
 from craftc.compiler.pipeline import Analysis, compile_spec
 from craftc.compiler.write_spec import as_json, as_yaml, flow
-from craftc.runtime.store import Store
-from craftc.runtime.trained import trained_trials
+from craftc.runtime.store.store import Store
+from craftc.runtime.store.trained import trained_trials
 from craftc.schemas.plan import Plan
 
 ROOT = Path(__file__).parents[3]

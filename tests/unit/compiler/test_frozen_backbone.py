@@ -12,8 +12,8 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.passes.verify import verify_placed
 from craftc.compiler.pipeline import Compiled, compile_spec
 from craftc.compiler.propose import Proposer
-from craftc.runtime.store import Store
-from craftc.runtime.trained import trained_trials
+from craftc.runtime.store.store import Store
+from craftc.runtime.store.trained import trained_trials
 
 SPEC: dict[str, Any] = {
     "craftc": 1,

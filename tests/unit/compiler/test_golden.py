@@ -10,8 +10,8 @@ from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.passes.verify import verify_placed
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.render import render_text
-from craftc.runtime.store import Store
-from craftc.runtime.trained import trained_trials
+from craftc.runtime.store.store import Store
+from craftc.runtime.store.trained import trained_trials
 from craftc.schemas.forecast import Machine
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFinished
 

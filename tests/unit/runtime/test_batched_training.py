@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from craftc.runtime.batch_findings import finding_file, findings_in
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.store.batch_findings import finding_file, findings_in
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import EpochEnded, TrialFinished, TrialPruned
@@ -156,9 +156,9 @@ from pathlib import Path
 
 import torch
 
-from craftc.runtime.batch_findings import finding_file
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.store.batch_findings import finding_file
+from craftc.runtime.work.job import run_job
+from craftc.runtime.store.store import Store
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed

@@ -2,8 +2,8 @@
 
 import pytest
 
-from craftc.runtime.budget import BudgetSource, within_budget
-from craftc.runtime.job_source import Left, PlanSource, Work
+from craftc.runtime.jobs.budget import BudgetSource, within_budget
+from craftc.runtime.jobs.job_source import Left, PlanSource, Work
 from craftc.schemas.plan import Headline, Job, JobResources, Plan, Trial
 from craftc.schemas.result import BudgetSpent, EpochEnded, EpochRecord, TrialFailed, TrialStarted
 

@@ -3,8 +3,8 @@
 import pytest
 
 from craftc.runtime.execute import execute
-from craftc.runtime.run_folder import RunFolder
-from craftc.runtime.store import Store
+from craftc.runtime.store.run_folder import RunFolder
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Plan
 from craftc.schemas.result import EpochEnded, EpochRecord, Result, TrialFailed, TrialFinished, TrialStarted
 

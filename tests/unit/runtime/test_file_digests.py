@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from craftc.compiler.fingerprint import content_digest
-from craftc.runtime.file_digests import FileDigests
+from craftc.runtime.store.file_digests import FileDigests
 
 
 def later() -> float:
@@ -36,7 +36,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(path)
         return hash_file(path)
 
-    monkeypatch.setattr("craftc.runtime.file_digests.hash_file", count)
+    monkeypatch.setattr("craftc.runtime.store.file_digests.hash_file", count)
     return paths
 
 
@@ -88,7 +88,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(
         path.write_bytes(b"longer than before")
         return found
 
-    monkeypatch.setattr("craftc.runtime.file_digests.hash_file", slow)
+    monkeypatch.setattr("craftc.runtime.store.file_digests.hash_file", slow)
     digests = FileDigests(tmp_path / "digests.json", now=later)
     digests(file)
     monkeypatch.undo()

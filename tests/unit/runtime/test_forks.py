@@ -9,8 +9,8 @@ import torch
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFinished
 

@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
-from craftc.runtime import job
-from craftc.runtime.backend import BackendError
-from craftc.runtime.job import run_job
-from craftc.runtime.ray_job import EventPump
-from craftc.runtime.store import Store
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.on_ray.ray_job import EventPump
+from craftc.runtime.store.store import Store
+from craftc.runtime.work import job
+from craftc.runtime.work.job import run_job
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
 
@@ -89,8 +89,8 @@ def test_finished_trials_need_no_torch(store):
     run([trial], store)
     script = (
         "import sys, pathlib\n"
-        "from craftc.runtime.job import run_job\n"
-        "from craftc.runtime.store import Store\n"
+        "from craftc.runtime.work.job import run_job\n"
+        "from craftc.runtime.store.store import Store\n"
         "from craftc.schemas.plan import Trial\n"
         "store = Store(pathlib.Path(sys.argv[1]))\n"
         "trials = [Trial.model_validate_json(sys.argv[2])]\n"
@@ -232,7 +232,7 @@ def test_a_kill_while_files_wait_loses_nothing(store, tmp_path):
     script = (
         "import json, os, pathlib, sys\n"
         "from craftc.runtime import job\n"
-        "from craftc.runtime.store import Store\n"
+        "from craftc.runtime.store.store import Store\n"
         "from craftc.schemas.plan import Trial\n"
         "from craftc.training import lane\n"
         "store = Store(pathlib.Path(sys.argv[1]))\n"

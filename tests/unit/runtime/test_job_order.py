@@ -10,7 +10,7 @@ import pytest
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Job, Plan
 from craftc.schemas.result import TrialFinished
 

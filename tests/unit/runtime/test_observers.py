@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from craftc.runtime.background import InBackground
-from craftc.runtime.observer import Shielded
+from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.observer import Shielded
 from craftc.schemas.plan import Headline, Plan
 from craftc.schemas.result import TrialStarted
 

@@ -7,10 +7,10 @@ import pytest
 
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime import study_file
-from craftc.runtime.dimension import Dimension
-from craftc.runtime.plan_study import record_plan
-from craftc.runtime.store import Store
+from craftc.runtime.search import study_file
+from craftc.runtime.search.dimension import Dimension
+from craftc.runtime.search.plan_study import record_plan
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.state.history import append_record
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from craftc.compiler.import_path import project_root
-from craftc.runtime.backend import BackendError
-from craftc.runtime.project import digest, pack, stage
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.work.project import digest, pack, stage
 
 
 def write(root: Path, *names: str, text: str = "x") -> None:

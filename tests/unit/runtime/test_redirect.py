@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from craftc.runtime.redirect import output_to
+from craftc.runtime.work.redirect import output_to
 
 EVERYTHING = """
 import ctypes, logging, os, subprocess, sys, warnings
 from pathlib import Path
-from craftc.runtime.redirect import output_to
+from craftc.runtime.work.redirect import output_to
 print("before")
 try:
     with output_to(Path(sys.argv[1])) as terminal:

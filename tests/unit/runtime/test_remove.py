@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from craftc.runtime.choose_removals import Wish, choose_removals
-from craftc.runtime.read_contents import read_contents
-from craftc.runtime.references import References
-from craftc.runtime.remove import remove
-from craftc.runtime.store import Store
+from craftc.runtime.cleaning.choose_removals import Wish, choose_removals
+from craftc.runtime.cleaning.read_contents import read_contents
+from craftc.runtime.cleaning.references import References
+from craftc.runtime.cleaning.remove import remove
+from craftc.runtime.store.store import Store
 from craftc.schemas.result import Result
 
 IDS = [f"{number:064x}" for number in range(1, 7)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.run_folder import RUN_NAME, RunFolder, create_run, find_run
+from craftc.runtime.store.run_folder import RUN_NAME, RunFolder, create_run, find_run
 from craftc.schemas.plan import Headline, Plan
 from craftc.schemas.result import TrialFailed
 

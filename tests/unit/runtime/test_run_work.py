@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from craftc.runtime.job import run_job
-from craftc.runtime.job_source import Point, Work
-from craftc.runtime.run_work import run_work
-from craftc.runtime.store import Store
+from craftc.runtime.jobs.job_source import Point, Work
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
+from craftc.runtime.work.run_work import run_work
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import TrialFailed, TrialFinished, TrialPruned, TrialStarted
 

@@ -3,7 +3,7 @@
 from craftc.compiler.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.propose import Proposer
-from craftc.runtime.factors import Choices, Interval, factors_of
+from craftc.runtime.observers.factors import Choices, Interval, factors_of
 
 SPEC = """\
 craftc: 1

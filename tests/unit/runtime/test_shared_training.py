@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import run_job
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, Event, TrialFinished
 
@@ -187,8 +187,8 @@ from pathlib import Path
 
 import torch
 
-from craftc.runtime.job import run_job
-from craftc.runtime.store import Store
+from craftc.runtime.work.job import run_job
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed
 from craftc.training.loop import trial as _

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from craftc.runtime.store import Store, StoreError
+from craftc.runtime.store.store import Store, StoreError
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.state.history import append_record
@@ -82,7 +82,7 @@ def test_a_write_that_fails_leaves_the_old_result(store, monkeypatch):
 def test_a_writer_that_is_killed_leaves_no_half_result(store):
     script = (
         "import os, sys, pathlib\n"
-        "from craftc.runtime.store import Store\n"
+        "from craftc.runtime.store.store import Store\n"
         "from craftc.schemas.result import Result\n"
         "os.replace = lambda *_: os._exit(9)\n"
         "Store(pathlib.Path(sys.argv[1])).write_result(Result.model_validate_json(sys.argv[2]))\n"
@@ -121,7 +121,7 @@ def test_a_lock_keeps_others_out_until_it_is_released(store):
 def test_a_lock_dies_with_its_process(store):
     script = (
         "import sys, time, pathlib\n"
-        "from craftc.runtime.store import Store\n"
+        "from craftc.runtime.store.store import Store\n"
         "with Store(pathlib.Path(sys.argv[1])).lock(sys.argv[2]):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
@@ -142,7 +142,7 @@ def test_a_lock_dies_with_its_process(store):
 
 def test_the_store_is_light_to_import():
     script = (
-        "import sys, craftc.runtime.store, craftc.runtime.job\n"
+        "import sys, craftc.runtime.store.store, craftc.runtime.work.job\n"
         "assert not {'torch', 'ray', 'numpy', 'wandb'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from craftc.runtime.study import OptunaStudies
+from craftc.runtime.search.study import OptunaStudies
 from craftc.schemas.plan import SearchPlan
 
 SPACE = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from craftc.runtime.wandb_mode import resolve_mode
+from craftc.runtime.observers.wandb_mode import resolve_mode
 
 KEY = {"WANDB_API_KEY": "0" * 40}
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.background import InBackground
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.run_folder import create_run
-from craftc.runtime.store import Store
-from craftc.runtime.wandb_contents import flatten
-from craftc.runtime.wandb_tracker import WandbTracker
+from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.wandb_contents import flatten
+from craftc.runtime.observers.wandb_tracker import WandbTracker
+from craftc.runtime.store.run_folder import create_run
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Job, Plan, Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialStarted
 from craftc.schemas.spec import Wandb
@@ -272,8 +272,8 @@ def test_a_project_that_wandb_refuses_is_one_warning(tmp_path):
 
 def test_nothing_imports_wandb_before_a_trial_starts(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from craftc.runtime.wandb_tracker import WandbTracker\n"
-        "from craftc.runtime.store import Store; from craftc.schemas.spec import Wandb\n"
+        "import sys; from pathlib import Path; from craftc.runtime.observers.wandb_tracker import WandbTracker\n"
+        "from craftc.runtime.store.store import Store; from craftc.schemas.spec import Wandb\n"
         "t = WandbTracker(Wandb(project='p'), mode='offline', store=Store(Path('s')), folder=Path('.')); t.close()\n"
         "assert 'wandb' not in sys.modules"
     )

@@ -1,0 +1,49 @@
+"""A user's own code in; what makes every machine of a Ray cluster able to import it out."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from craftc.runtime.work.project import pack_folder, stage
+
+JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set by Ray for a submitted job: what it was submitted with."""
+
+
+@dataclass(frozen=True)
+class SentCode:
+    """`import_folders` as the workers find them, relative to their working folder; `runtime_env` for `ray.init`."""
+
+    import_folders: tuple[str, ...] = ()
+    runtime_env: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def sent_code(folders: Sequence[str], runs_dir: Path) -> Iterator[SentCode]:
+    """Pack the project of the first of the folders, in which the others are, for the workers to unpack and run in.
+
+    What travels is what `craftc submit` sends; in a submitted job it has been sent already. Ray is to be connected
+    while this is open. Raises BackendError where the project is too large.
+    """
+    if not folders:
+        yield SentCode()
+        return
+    root = Path(folders[0])
+    relative = tuple(os.path.relpath(folder, root) for folder in folders)
+    if _is_sent(root):
+        yield SentCode(relative)
+        return
+    with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
+        stage(pack_folder(root, runs_dir), Path(folder))
+        yield SentCode(relative, {"working_dir": folder})
+
+
+def _is_sent(root: Path) -> bool:
+    """Whether this process is a submitted job that runs in that folder."""
+    job: Any = json.loads(os.environ.get(JOB_CONFIG_VARIABLE) or "{}")
+    return "working_dir" in (job.get("runtime_env") or {}) and Path.cwd().resolve() == root.resolve()

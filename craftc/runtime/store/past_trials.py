@@ -1,0 +1,77 @@
+"""The store in; what it holds of a plan's trials and of their like, without reading all of it, out."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from craftc.runtime.store.store import Store
+from craftc.schemas.forecast import PastTrial
+from craftc.schemas.result import Result
+
+MOST_READ = 200
+"""Trials whose files are opened: half of them the plan's own, the others the newest of the store."""
+
+
+def read_past(store: Store, reused: Sequence[str]) -> list[PastTrial]:
+    """Some finished trials, newest first but those of `reused` before all others."""
+    own = list(reused[: MOST_READ // 2])
+    known = set(own)
+    others = (trial for trial in _newest_first(store.root) if trial not in known)
+    found: list[PastTrial] = []
+    for trial in _chain(own, others):
+        if len(found) == MOST_READ:
+            break
+        past = _read(store.folder(trial))
+        if past is not None:
+            found.append(past)
+    return found
+
+
+def epochs_done(store: Store, trials: Iterable[str]) -> dict[str, int]:
+    """How many epochs each unfinished trial has behind it; those that were never begun are left out."""
+    begun = {entry.name for entry in _entries(store.root)}
+    done: dict[str, int] = {}
+    for trial in trials:
+        if trial in begun and (store.folder(trial) / "checkpoints" / "last.pt").is_file():
+            try:
+                history = store.history(trial)
+            except (ValueError, KeyError, TypeError):
+                continue  # damaged, as a run will tell
+            if history:
+                done[trial] = history[-1].epoch
+    return done
+
+
+def _chain(own: Sequence[str], others: Iterator[str]) -> Iterator[str]:
+    yield from own
+    yield from others
+
+
+def _newest_first(root: Path) -> list[str]:
+    finished: list[tuple[float, str]] = []
+    for entry in _entries(root):
+        try:
+            finished.append((os.stat(os.path.join(entry.path, "result.json")).st_mtime, entry.name))
+        except OSError:
+            continue  # not finished
+    return [name for _, name in sorted(finished, reverse=True)]
+
+
+def _entries(root: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(root) as entries:
+            return [entry for entry in entries if len(entry.name) == 64]
+    except OSError:
+        return []  # no store yet
+
+
+def _read(folder: Path) -> PastTrial | None:
+    """None for what is damaged or gone: an estimate does without."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        return PastTrial(config=config, result=Result.model_validate_json((folder / "result.json").read_bytes()))
+    except (OSError, ValueError, ValidationError):
+        return None

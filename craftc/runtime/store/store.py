@@ -1,0 +1,149 @@
+"""The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from craftc.runtime.store.file_digests import FileDigests
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochRecord, Result
+from craftc.training.foundation.atomic_file import write_unflushed
+from craftc.training.state.history import read_history
+from craftc.training.state.outbox import Outbox
+
+ASKED_ONE_BY_ONE = 1_000
+
+
+class StoreError(Exception):
+    """Something in the store cannot be read. `code` is permanent: `result-unreadable`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type["StoreError"], tuple[str, str]]:
+        return StoreError, (self.code, self.message)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder `<root>/<fingerprint>/` per trial, shared by all runs.
+
+    A trial is finished when its `result.json` exists, which is written last and atomically, and can be read: with a
+    damaged one it goes on from its checkpoint, if it has any. Every method may be called by several processes at once;
+    only the holder of a trial's lock writes.
+    """
+
+    root: Path
+
+    @property
+    def prepared(self) -> Path:
+        """Where prepared data is kept for all processes; what is removed there is made again."""
+        return self.root / "prepared"
+
+    def folder(self, trial_id: str) -> Path:
+        """Where the trial's files are. Need not exist yet."""
+        return self.root / trial_id
+
+    def is_finished(self, trial_id: str) -> bool:
+        """Whether the trial's result is here, and no damaged one."""
+        return self._is_finished(trial_id, lambda damaged: None)
+
+    def finished_of_many(self, tell: Callable[[str], None] = lambda damaged: None) -> Callable[[str], bool]:
+        """`is_finished` for the trials of a plan, as the store is now; `tell` is given what is wrong with each damaged
+        result.
+
+        Past the first few the store is listed once: a network's file system takes a millisecond to say of each trial
+        that it is not there.
+        """
+        num_asked = 0
+        listed: set[str] | None = None
+
+        def is_finished(trial_id: str) -> bool:
+            nonlocal num_asked, listed
+            num_asked += 1
+            if listed is None and num_asked > ASKED_ONE_BY_ONE:
+                listed = set(os.listdir(self.root)) if self.root.is_dir() else set()
+            return (listed is None or trial_id in listed) and self._is_finished(trial_id, tell)
+
+        return is_finished
+
+    def file_digests(self) -> FileDigests:
+        """The digests of data files, those kept here known."""
+        return FileDigests(self.root / "digests.json")
+
+    def result(self, trial_id: str) -> Result:
+        """The result of a finished trial. Raises KeyError for an unfinished one, StoreError for a damaged file."""
+        path = self._result_path(trial_id)
+        try:
+            return Result.model_validate_json(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(trial_id) from None
+        except ValidationError as error:
+            reason = " ".join(error.errors()[0]["msg"].split())
+            raise StoreError("result-unreadable", f"{path} is no result: {reason}") from error
+        except OSError as error:
+            raise StoreError("result-unreadable", f"{path} cannot be read: {error.strerror or error}") from error
+
+    def history(self, trial_id: str) -> list[EpochRecord]:
+        """The epochs recorded so far, in order; empty for a trial never begun."""
+        return read_history(self.folder(trial_id))
+
+    def write_config(self, trial: Trial) -> None:
+        """Write `config.json`: all that decides the trial's result. Creates the trial's folder.
+
+        It is flushed to the disk with the result, for until then it is written again whenever the trial is taken up.
+        """
+        content = {"trial": trial.id, "seed": trial.seed, **trial.config}
+        self.folder(trial.id).mkdir(parents=True, exist_ok=True)
+        write_unflushed(self.folder(trial.id) / "config.json", to_json(content, indent=2) + b"\n")
+
+    def write_result(self, result: Result, outbox: Outbox | None = None) -> None:
+        """Write `result.json`; from then on the trial is finished. With an `outbox`, it may wait there."""
+        self.folder(result.trial).mkdir(parents=True, exist_ok=True)
+        content = (result.model_dump_json(indent=2) + "\n").encode()
+        config = self.folder(result.trial) / "config.json"
+        files = [(self._result_path(result.trial), content)]
+        (outbox or Outbox()).add(files, flush=[config] if config.exists() else [])
+
+    @contextmanager
+    def lock(self, trial_id: str, *, timeout_s: float = -1) -> Iterator[None]:
+        """Hold the trial, so that no other process trains it. Waits `timeout_s` seconds, for ever below 0.
+
+        The lock ends with the process that holds it, however that ends. Raises TimeoutError.
+        """
+        # Lazily, since what only reads results does not need it.
+        from filelock import FileLock, Timeout
+
+        # Beside the trials' folders: a lock inside one would vanish with the folder while it is held.
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # Of no thread: whoever tells of the end of a job lets go of its trials.
+            lock = FileLock(folder / trial_id, timeout=timeout_s, thread_local=False)
+            lock.acquire()
+        except Timeout:
+            raise TimeoutError(f"trial {trial_id[:12]} is being trained by another process") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _is_finished(self, trial_id: str, tell: Callable[[str], None]) -> bool:
+        try:
+            self.result(trial_id)
+        except KeyError:
+            return False
+        except StoreError as error:
+            tell(error.message)
+            return False
+        return True
+
+    def _result_path(self, trial_id: str) -> Path:
+        return self.folder(trial_id) / "result.json"
