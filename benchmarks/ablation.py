@@ -83,7 +83,7 @@ def trials_as_written(written: dict[str, Any], path: str = "ablation.yaml") -> l
     Code of one's own is looked for beside `path`.
     """
     from craftc.compiler import pipeline
-    from craftc.compiler.catalogue import built_in_catalogue
+    from craftc.compiler.language.catalogue import built_in_catalogue
 
     folds, pipeline.fold = pipeline.fold, unfolded
     compiled = pipeline.compile_spec(json.dumps(written), path, built_in_catalogue())

@@ -75,7 +75,7 @@ def in_own_process(shape: str, size: int, *, write: bool) -> dict[str, Any]:
 
 def measure(shape: str, size: int, *, write: bool) -> dict[str, Any]:
     """Compile once to get everything imported, then the spec of that many trials."""
-    from craftc.compiler.catalogue import built_in_catalogue
+    from craftc.compiler.language.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
 
     catalogue = built_in_catalogue()

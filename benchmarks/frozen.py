@@ -13,7 +13,7 @@ from typing import Any
 
 from side_by_side import Numbers, argument_parser, compare, fix_threads, timed, with_rounds, write
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import run_job

@@ -47,7 +47,7 @@ class Size:
 
     def trial(self) -> Any:
         """The trial that craftc trains, whose configuration the others take."""
-        from craftc.compiler.catalogue import built_in_catalogue
+        from craftc.compiler.language.catalogue import built_in_catalogue
         from craftc.compiler.pipeline import compile_spec
 
         share = self.num_train / NUM_IMAGES[self.source]

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.component_fields import component_fields
-from craftc.compiler.editor_schema import published_schemas
-from craftc.compiler.explanations import Explanation, codes, explain
-from craftc.compiler.field_words import yaml_value
-from craftc.compiler.json_schema import json_schema, schema_at
-from craftc.compiler.value_type import describe
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.editor_schema import published_schemas
+from craftc.compiler.language.field_words import yaml_value
+from craftc.compiler.language.json_schema import json_schema, schema_at
+from craftc.compiler.language.value_type import describe
+from craftc.compiler.render.explanations import Explanation, codes, explain
 from craftc.schemas.catalogue import Catalogue, ComponentEntry, Group, Parameter
 
 ROOT = Path(__file__).parents[1]

@@ -13,11 +13,11 @@ from click.exceptions import Exit
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.analyse import Analysis, analyse
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.document import Document
-from craftc.compiler.import_path import import_folders
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.weights import Trained
+from craftc.compiler.planning.identity.weights import Trained
+from craftc.compiler.reading.document import Document
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan

@@ -6,8 +6,8 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.parameters import command
-from craftc.compiler.explanations import codes, source
-from craftc.compiler.problem import did_you_mean
+from craftc.compiler.reading.problem import did_you_mean
+from craftc.compiler.render.explanations import codes, source
 
 
 @command()

@@ -12,11 +12,11 @@ from click.exceptions import Exit
 from craftc.cli.parameters import PATH, command, option
 from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import count, show_diagnostics
-from craftc.compiler.migrate import Migrated
-from craftc.compiler.migrate import migrate as migrate_text
-from craftc.compiler.migrations import MIGRATIONS
-from craftc.compiler.migrations.migration import Migration
 from craftc.compiler.pipeline import named_files
+from craftc.compiler.versions.migrate import Migrated
+from craftc.compiler.versions.migrate import migrate as migrate_text
+from craftc.compiler.versions.migration import Migration
+from craftc.compiler.versions.migrations import MIGRATIONS
 from craftc.schemas.diagnostic import Diagnostic
 
 _MARK = "\ufeff"

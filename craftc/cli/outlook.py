@@ -7,7 +7,7 @@ from pathlib import Path
 from craftc.cli.machine import this_machine
 from craftc.cli.plan_batches import Group, groups_of
 from craftc.cli.plan_changes import replacements
-from craftc.compiler.forecast import forecast
+from craftc.compiler.planning.forecast import forecast
 from craftc.runtime.store.batch_findings import findings_in
 from craftc.runtime.store.last_run import LastTrial, read_last_run
 from craftc.runtime.store.past_trials import epochs_done, read_past

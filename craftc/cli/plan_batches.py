@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from craftc.compiler.passes.pack import MOST_BATCH, FindingOf
+from craftc.compiler.planning.passes.pack import MOST_BATCH, FindingOf
 from craftc.schemas.plan import Plan, Trial
 
 UNKNOWN = "batched if a measurement shows it faster"

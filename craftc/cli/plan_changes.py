@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from craftc.compiler.difference import differences
-from craftc.compiler.fingerprint import own_kinds
+from craftc.compiler.planning.identity.fingerprint import own_kinds
+from craftc.compiler.reading.difference import differences
 from craftc.runtime.store.last_run import LastTrial
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import format_path

@@ -9,8 +9,8 @@ from click.exceptions import Exit
 from craftc.cli.compile_file import compile_file
 from craftc.cli.read_spec import read_spec
 from craftc.compiler.analyse import analyse
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.recorded_metrics import selection
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.recorded_metrics import selection
 from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search

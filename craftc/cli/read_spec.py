@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from craftc.compiler.parse import MAX_BYTES
+from craftc.compiler.reading.parse import MAX_BYTES
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 

@@ -18,13 +18,13 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.complete import complete
-from craftc.compiler.write_spec import as_yaml
+from craftc.compiler.resolved.complete import complete
+from craftc.compiler.resolved.write_spec import as_yaml
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
+    from craftc.runtime.jobs.job_source import SearchContext
     from craftc.runtime.observers.observer import Observer
-    from craftc.runtime.search.search_source import SearchContext
     from craftc.runtime.store.run_folder import RunFolder
     from craftc.runtime.store.store import Store
     from craftc.runtime.work.redirect import Terminal
@@ -173,7 +173,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     if compiled.plan.search is None:
         return None
     from craftc.compiler.propose import Proposer
-    from craftc.runtime.search.search_source import SearchContext
+    from craftc.runtime.jobs.job_source import SearchContext
 
     proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
     return SearchContext(folder.database, proposer)

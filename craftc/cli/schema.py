@@ -10,14 +10,14 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.parameters import OneOf, command, option
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.problem import did_you_mean, one_of
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.reading.problem import did_you_mean, one_of
 from craftc.schemas.catalogue import ComponentEntry, Group
 from craftc.schemas.diagnostic import parse_path
 
 if TYPE_CHECKING:
-    from craftc.compiler.component_fields import ComponentField
-    from craftc.compiler.field_docs import FieldDocs
+    from craftc.compiler.language.component_fields import ComponentField
+    from craftc.compiler.language.field_docs import FieldDocs
 
 
 class Format(StrEnum):
@@ -44,8 +44,8 @@ def schema(path: str | None, kind: str | None, format: Format | None) -> None:
 
     Example: `craftc schema model --kind scanline_vit`
     """
-    from craftc.compiler.field_docs import UnknownPathError, component_docs, field_docs
-    from craftc.compiler.json_schema import entry_schema, json_schema, schema_at
+    from craftc.compiler.language.field_docs import UnknownPathError, component_docs, field_docs
+    from craftc.compiler.language.json_schema import entry_schema, json_schema, schema_at
 
     as_json = format is Format.JSON or (format is None and path is None and kind is None)
     language = json_schema(built_in_catalogue())
@@ -63,7 +63,7 @@ def schema(path: str | None, kind: str | None, format: Format | None) -> None:
     if not as_json:
         _print(docs)
     elif path is None:
-        from craftc.compiler.editor_schema import experiment_schema
+        from craftc.compiler.language.editor_schema import experiment_schema
 
         _print(experiment_schema(built_in_catalogue()))
     else:
@@ -75,10 +75,10 @@ def _component(path: str | None, kind: str) -> tuple["ComponentField", Component
 
     Raises UnknownPathError.
     """
-    from craftc.compiler.component_fields import component_fields
-    from craftc.compiler.field_docs import UnknownPathError, component_of
-    from craftc.compiler.import_path import import_folders
-    from craftc.compiler.signature import TargetError, read_component
+    from craftc.compiler.language.component_fields import component_fields
+    from craftc.compiler.language.field_docs import UnknownPathError, component_of
+    from craftc.compiler.own_code.import_path import import_folders
+    from craftc.compiler.own_code.signature import TargetError, read_component
 
     catalogue = built_in_catalogue()
     named, argument = path.removesuffix(".kind") if path is not None else None, None

@@ -13,7 +13,7 @@ from craftc.cli.fail_with import plain_failures
 from craftc.cli.parameters import PATH, command, option
 from craftc.cli.show_diagnostics import count
 from craftc.compiler.analyse import Analysis
-from craftc.compiler.import_path import project_root
+from craftc.compiler.own_code.import_path import project_root
 from craftc.compiler.pipeline import data_files
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.submitting.submissions import find_submission, write_submission

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from craftc.compiler.checks import Checked, check
-from craftc.compiler.compose import compose
-from craftc.compiler.designs import is_searched
-from craftc.compiler.document import Document
-from craftc.compiler.environment import substitute
-from craftc.compiler.expand import ResolvedVariant, expand, untainted
-from craftc.compiler.file_kind import FileKind, file_kind
-from craftc.compiler.own_components import with_own
-from craftc.compiler.parse import parse
-from craftc.compiler.part import as_search, part_problems
-from craftc.compiler.probe import probe
-from craftc.compiler.problem import MAX_TOLD, Problem, show, too_many_mistakes
-from craftc.compiler.rebase import rebase
-from craftc.compiler.resolve import resolve
-from craftc.compiler.rules import DESIGN_RULES, EXPERIMENT_RULES
-from craftc.compiler.validate import Validated, validate
-from craftc.compiler.version import check_version
+from craftc.compiler.checking.part import as_search, part_problems
+from craftc.compiler.checking.resolve import resolve
+from craftc.compiler.checking.rules.rule import Checked, check
+from craftc.compiler.checking.rules.rules import DESIGN_RULES, EXPERIMENT_RULES
+from craftc.compiler.checking.validate import Validated, validate
+from craftc.compiler.composing.compose import compose
+from craftc.compiler.composing.environment import substitute
+from craftc.compiler.composing.file_kind import FileKind, file_kind
+from craftc.compiler.composing.rebase import rebase
+from craftc.compiler.own_code.own_components import with_own
+from craftc.compiler.reading.document import Document
+from craftc.compiler.reading.parse import parse
+from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
+from craftc.compiler.variants.designs import is_searched
+from craftc.compiler.variants.expand import ResolvedVariant, expand, untainted
+from craftc.compiler.variants.probe import probe
+from craftc.compiler.versions.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import Spec

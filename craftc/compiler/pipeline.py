@@ -11,39 +11,39 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.analyse import NO_ENVIRONMENT, Analysis, analyse, by_position
-from craftc.compiler.blame import blame
-from craftc.compiler.checks import Checked
-from craftc.compiler.code_identity import CodeIdentity
-from craftc.compiler.compose import compose
-from craftc.compiler.designs import BASE, FULL
-from craftc.compiler.expand import ResolvedVariant
-from craftc.compiler.fingerprint import Decisive, FileDigest, fingerprint, hash_file
-from craftc.compiler.headline import headline
-from craftc.compiler.identify import Identify
-from craftc.compiler.import_path import import_folders
-from craftc.compiler.lower import path_arguments
-from craftc.compiler.parse import parse
-from craftc.compiler.passes.batch import batch
-from craftc.compiler.passes.fold import fold
-from craftc.compiler.passes.pack import FindingOf, job_resources, nothing_known, pack
-from craftc.compiler.passes.place import num_slots, place
-from craftc.compiler.passes.reuse import reuse
-from craftc.compiler.passes.search import factors, plan_search
-from craftc.compiler.passes.share import share
-from craftc.compiler.placeable import check_placeable
-from craftc.compiler.problem import Problem
-from craftc.compiler.recall import Recalled
-from craftc.compiler.stages import stages
-from craftc.compiler.tree import look_up
-from craftc.compiler.watched import VARIED, plain
-from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store
+from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.composing.compose import compose
+from craftc.compiler.language.headline import headline
+from craftc.compiler.own_code.code_identity import CodeIdentity
+from craftc.compiler.own_code.import_path import import_folders
+from craftc.compiler.planning.identity.fingerprint import Decisive, FileDigest, fingerprint, hash_file
+from craftc.compiler.planning.identity.identify import Identify
+from craftc.compiler.planning.identity.lower import path_arguments
+from craftc.compiler.planning.identity.stages import stages
+from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
+from craftc.compiler.planning.passes.batch import batch
+from craftc.compiler.planning.passes.fold import fold
+from craftc.compiler.planning.passes.pack import FindingOf, job_resources, nothing_known, pack
+from craftc.compiler.planning.passes.place import num_slots, place
+from craftc.compiler.planning.passes.reuse import reuse
+from craftc.compiler.planning.passes.search import factors, plan_search
+from craftc.compiler.planning.passes.share import share
+from craftc.compiler.planning.placeable import check_placeable
+from craftc.compiler.reading.parse import parse
+from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree import look_up
+from craftc.compiler.variants.blame import blame
+from craftc.compiler.variants.designs import BASE, FULL
+from craftc.compiler.variants.expand import ResolvedVariant
+from craftc.compiler.variants.recall import Recalled
+from craftc.compiler.variants.watched import plain
 from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import SECTIONS, Spec
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
     assert analysis.base is not None
     found: dict[str, None] = {}
-    files = [Recalled(partial(_files, name)) for name in VARIED]
+    files = [Recalled(partial(_files, name)) for name in SECTIONS]
     for variant in analysis.variants:
         found |= dict.fromkeys(path for section in files for path in section(variant.source))
     return tuple(found)

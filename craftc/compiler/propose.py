@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.analyse import Analysis
-from craftc.compiler.code_identity import CodeIdentity
-from craftc.compiler.document import SPACE
-from craftc.compiler.expand import ResolvedVariant, resolve_variant
-from craftc.compiler.fingerprint import FileDigest, content_digest, decisive, hash_file
-from craftc.compiler.headline_checks import headline_rules
-from craftc.compiler.import_path import import_folders
-from craftc.compiler.leave_out import Filters
-from craftc.compiler.lower import lower, note_digests, path_arguments
+from craftc.compiler.checking.rules.headline_checks import headline_rules
+from craftc.compiler.checking.rules.rules import EXPERIMENT_RULES
+from craftc.compiler.own_code.code_identity import CodeIdentity
+from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.pipeline import make_trial, seeds
-from craftc.compiler.rules import EXPERIMENT_RULES
-from craftc.compiler.tree import look_up
-from craftc.compiler.variant import Setting, Variant
-from craftc.compiler.weights import Trained, WeightsError, contradictions, no_store, of_trial
+from craftc.compiler.planning.identity.fingerprint import FileDigest, content_digest, decisive, hash_file
+from craftc.compiler.planning.identity.lower import lower, note_digests, path_arguments
+from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store, of_trial
+from craftc.compiler.reading.document import SPACE
+from craftc.compiler.reading.tree import look_up
+from craftc.compiler.variants.expand import ResolvedVariant, resolve_variant
+from craftc.compiler.variants.leave_out import Filters
+from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.catalogue import TRIAL
 from craftc.schemas.plan import Trial
 

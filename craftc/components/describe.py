@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.signature import read_component
+from craftc.compiler.own_code.signature import read_component
 from craftc.components.registry import REGISTRY
 from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
 
-CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "catalogue.json"
+CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "language" / "catalogue.json"
 
 
 def describe() -> Catalogue:

@@ -5,9 +5,9 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from craftc.runtime.jobs.backend import Backend
+from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.observers.observer import Observer
 from craftc.runtime.search.plan_study import record_plan
-from craftc.runtime.search.search_source import SearchContext
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan

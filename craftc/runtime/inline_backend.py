@@ -5,12 +5,13 @@ from functools import partial
 
 from craftc.runtime.jobs.backend import BackendError, pick_device
 from craftc.runtime.jobs.budget import within_budget
-from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, Work
-from craftc.runtime.search.search_source import SearchContext, SearchSource
+from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, SearchContext, Work
+from craftc.runtime.jobs.reporter import Report
+from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import run_job
 from craftc.runtime.work.own_code import make_importable
-from craftc.runtime.work.run_work import Report, run_work
+from craftc.runtime.work.run_work import run_work
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event, TrialProposed
 

@@ -1,11 +1,12 @@
 """The spec: what the user wrote, validated, every default filled in.
 
 A field that names components carries a `ComponentGroup` in its metadata; the arguments beside `kind` are checked
-against the catalogue by `compiler/validate.py`, which also fills in their defaults.
+against the catalogue by `compiler/checking/validate.py`, which also fills in their defaults.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
+from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import EmptiedByNone, Field, Section, SwitchedOffByNone
 
 T = TypeVar("T")
@@ -385,3 +386,17 @@ class Spec(Section):
     search: OrNone[Search] = Field(None, description="Looks for better values than these.")
     resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
     report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")
+
+
+REGULARIZED: dict[str, Path] = {
+    "dropout": ("model",),
+    "weight_decay": ("training", "optimizer"),
+    "label_smoothing": ("objective",),
+}
+"""Keys of `regularization` that are handed to an argument of the same name, and whose."""
+
+SECTIONS: dict[str, type[Section]] = {
+    name: cast("type[Section]", Spec.fields[name].annotation)
+    for name in ("data", "model", "objective", "regularization", "training", "evaluation")
+}
+"""The sections that decide a result, and their classes; an ablation varies nothing else."""

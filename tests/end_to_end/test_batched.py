@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.batch_findings import finding_file
 from craftc.runtime.store.store import Store

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from craftc.cli.main import app
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.store.store import Store

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.observers.factors import Factors, factors_of
 from craftc.runtime.store.run_folder import RunFolder, create_run

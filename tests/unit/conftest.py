@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.propose import Proposer
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.search.search_source import SearchContext
+from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.store.driver import write_driver
 from craftc.runtime.store.run_folder import create_run
 from craftc.runtime.store.store import Store

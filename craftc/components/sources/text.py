@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Len
 
-from craftc.compiler import shipped_text
+from craftc.compiler.planning.identity import shipped_text
 from craftc.components.bounds import PositiveInt
 from craftc.components.errors import DataError
 from craftc.components.sources.encoding import not_utf8

@@ -8,7 +8,7 @@ from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
 
 if TYPE_CHECKING:
-    from craftc.runtime.search.search_source import SearchContext
+    from craftc.runtime.jobs.job_source import SearchContext
     from craftc.runtime.store.store import Store
 
 

@@ -1,10 +1,12 @@
 """Where a backend's jobs come from, one by one: the plan, or a search that decides on the next by what it was told."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
+from craftc.compiler.propose import Proposal
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event
@@ -98,3 +100,15 @@ def works_of(plan: Plan) -> list[Work]:
         Work(trials=tuple(plan.trial(trial_id) for trial_id in job.trials), resources=job.resources)
         for job in plan.jobs
     ]
+
+
+Propose = Callable[[str, Mapping[str, Any], int], Proposal]
+"""A variant, the values of its searched paths and the point's number to the point's trials."""
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What a backend needs of a search beside the plan: the file of its studies, and the compiler."""
+
+    database: Path
+    propose: Propose

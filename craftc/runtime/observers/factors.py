@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from craftc.compiler.tree import look_up
+from craftc.compiler.reading.tree import look_up
 from craftc.schemas.diagnostic import parse_path
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import Plan, Trial

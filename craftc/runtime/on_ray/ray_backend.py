@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from craftc.runtime.jobs.backend import absolute
 from craftc.runtime.jobs.budget import within_budget
-from craftc.runtime.jobs.job_source import PlanSource
+from craftc.runtime.jobs.job_source import PlanSource, SearchContext
 from craftc.runtime.on_ray.ray_environment import ray_environment
 from craftc.runtime.on_ray.ray_project import JOB_CONFIG_VARIABLE, sent_code
 from craftc.runtime.on_ray.ray_token import show_token
-from craftc.runtime.search.search_source import SearchContext, SearchSource
+from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import JobResources, Plan
 from craftc.schemas.result import Event

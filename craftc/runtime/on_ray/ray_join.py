@@ -1,4 +1,4 @@
-"""`python -m craftc.runtime.on_ray.ray_join ADDRESS NODES`: waits until that many machines have joined a Ray cluster."""
+"""`python -m craftc.runtime.on_ray.ray_join ADDRESS NODES`: waits until so many machines joined a cluster."""
 
 import logging
 import sys

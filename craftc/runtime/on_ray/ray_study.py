@@ -10,7 +10,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from craftc.runtime.jobs.job_source import Point
-from craftc.runtime.work.run_work import Report
+from craftc.runtime.jobs.reporter import Report
 from craftc.schemas.plan import Plan
 
 

@@ -17,10 +17,11 @@ from ray.exceptions import RayActorError
 from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 from ray.util.queue import Empty, Queue
 
+from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.ray_cluster import worker_bundle
 from craftc.runtime.on_ray.ray_gang import ENVIRONMENT, GangTrainer
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import Decide, reuse
+from craftc.runtime.work.job import reuse
 from craftc.runtime.work.own_code import make_importable
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialPruned

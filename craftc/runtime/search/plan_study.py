@@ -4,17 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from craftc.runtime.search.dimension import Dimension, label_of
-from craftc.runtime.search.study_file import FinishedPoint, PlanStudy, add_points, is_known, recorded
+from craftc.runtime.search.study_file import FinishedPoint, PlanStudy, add_points, is_known, recorded, study_name
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
 
 MAX_CHOICES = 100
 """Every point holds every choice of its factors: a factor of more values, all numbers, is stored as their range."""
-
-
-def study_name(experiment: str, variant: str) -> str:
-    """Unique within a run, and told apart from other runs' where a dashboard shows several."""
-    return f"{experiment}/{variant}"
 
 
 def record_plan(database: Path, plan: Plan, store: Store) -> None:

@@ -1,24 +1,19 @@
 """A search as a source of jobs: the plan's own first, then what the study proposes and the compiler accepts."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, Protocol
 
-from craftc.compiler.propose import Proposal
-from craftc.runtime.jobs.job_source import WAIT, Left, Point, Work, works_of
+from craftc.runtime.jobs.job_source import WAIT, Left, Point, Propose, Work, works_of
+from craftc.runtime.jobs.reporter import Reporter
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.run_work import Reporter
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 from craftc.schemas.result import Event, Result, TrialFailed, TrialFinished, TrialPruned
 
 MAX_INFEASIBLE_PER_TRIAL = 20
 """How many proposals may be refused for each that is asked for, before a study is given up."""
-
-Propose = Callable[[str, Mapping[str, Any], int], Proposal]
-"""A variant, the values of its searched paths and the point's number to the point's trials."""
 
 
 class Studies(Protocol):
@@ -39,14 +34,6 @@ class Studies(Protocol):
     def tell(self, study: str, number: int, state: str, value: float | None, reason: str) -> None:
         """The end of a point: `finished`, `pruned`, `failed` or `infeasible`."""
         ...
-
-
-@dataclass(frozen=True)
-class SearchContext:
-    """What a backend needs of a search beside the plan: the file of its studies, and the compiler."""
-
-    database: Path
-    propose: Propose
 
 
 @dataclass

@@ -13,8 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from craftc.components.build import build
 from craftc.runtime.search.dimension import Dimension
-from craftc.runtime.search.plan_study import study_name
-from craftc.runtime.search.study_file import LOCK_TIMEOUT_S, FinishedPoint, PlanStudy
+from craftc.runtime.search.study_file import LOCK_TIMEOUT_S, FinishedPoint, PlanStudy, study_name
 from craftc.schemas.plan import Plan, SearchPlan
 from craftc.schemas.search import PointState, SearchPoint, SearchSummary, StudySummary
 

@@ -184,3 +184,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def study_name(experiment: str, variant: str) -> str:
+    """Unique within a run, and told apart from other runs' where a dashboard shows several."""
+    return f"{experiment}/{variant}"

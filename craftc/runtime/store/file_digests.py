@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.fingerprint import hash_file
+from craftc.compiler.planning.identity.fingerprint import hash_file
 from craftc.training.foundation.atomic_file import write_atomically
 
 FORMAT = 1

@@ -131,7 +131,7 @@ def _what_there_is(text: str, runs_dir: Path) -> str:
 
 def _name_in(spec: Path) -> str | None:
     """What a spec calls itself; None where that cannot be read."""
-    from craftc.compiler.parse import parse  # no other use of a run's folder reads YAML
+    from craftc.compiler.reading.parse import parse  # no other use of a run's folder reads YAML
 
     try:
         document, _ = parse(spec.read_text(encoding="utf-8"), str(spec))

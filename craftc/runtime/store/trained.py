@@ -6,8 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
-from craftc.compiler.problem import show
-from craftc.compiler.weights import Trained, TrainedTrial, WeightsError
+from craftc.compiler.planning.identity.weights import Trained, TrainedTrial, WeightsError
+from craftc.compiler.reading.problem import show
 from craftc.runtime.store.store import Store
 
 _ID = re.compile(r"[0-9a-f]{64}")

@@ -11,7 +11,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, TrialFinished, TrialPruned, TrialStarted
 
 if TYPE_CHECKING:
-    from craftc.runtime.work.job import Decide
+    from craftc.runtime.jobs.decide import Decide
 
 
 def groups(companies: Sequence[Sequence[Trial]]) -> list[list[list[Trial]]]:

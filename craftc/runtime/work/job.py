@@ -2,13 +2,14 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from craftc.components.errors import DataError
 from craftc.components.own_line import own_line
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.jobs.decide import Decide, go_on
 from craftc.runtime.store.store import Store, StoreError
 from craftc.runtime.work.batched_training import groups, is_too_little, train_group
 from craftc.runtime.work.shared_training import Lost, companies, train_company
@@ -32,14 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ALONE = Execution()
-
-Decide = Callable[[EpochRecord], bool]
-"""Asked after each epoch of a trial, in order: whether to go on."""
-
-
-def go_on(record: EpochRecord) -> bool:
-    """Stops nothing."""
-    return True
 
 
 def run_job(

@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path as File
 from typing import Any
 
-from craftc.compiler.import_path import search_path
+from craftc.compiler.own_code.import_path import search_path
 from craftc.components.build import load_component
 from craftc.components.own_line import told
 from craftc.schemas.catalogue import is_own

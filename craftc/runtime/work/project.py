@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from craftc.compiler.import_path import ROOT_MARK, project_root
+from craftc.compiler.own_code.import_path import ROOT_MARK, project_root
 from craftc.runtime.jobs.backend import BackendError
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import Decide, end_in_store, failure, train
+from craftc.runtime.work.job import end_in_store, failure, train
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event
 from craftc.training.loop.trial import train_trial

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 import craftc
-from craftc.compiler.fingerprint import hash_file, own_kinds, sha256_of
-from craftc.compiler.likeness import likenesses
+from craftc.compiler.planning.identity.fingerprint import hash_file, own_kinds, sha256_of
+from craftc.compiler.planning.likeness import likenesses
 from craftc.training.foundation.atomic_file import write_atomically
 
 FOLDER = "compiled"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.signature import DATA_FACTS
+from craftc.compiler.own_code.signature import DATA_FACTS
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.own_line import told

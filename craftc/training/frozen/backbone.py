@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from craftc.compiler.nearest import nearest
+from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
 from craftc.components.models.frozen_backbone import FrozenBackbone
 from craftc.training.data.prepare import BACKBONE, PreparedData, backbone_facts

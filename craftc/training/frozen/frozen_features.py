@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from craftc.compiler.weights import DIGEST
+from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.plan import Trial
 from craftc.training.data.batches import EVALUATION_NUMBERS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import assemble

@@ -230,7 +230,7 @@ print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
 
 
 def test_lint_imports_no_display() -> None:
-    needless = ("rich", "craftc.runtime.store.store", "craftc.compiler.json_schema")
+    needless = ("rich", "craftc.runtime.store.store", "craftc.compiler.language.json_schema")
     code = f"""
 import sys
 from craftc.cli.main import app

@@ -119,7 +119,7 @@ def test_data_of_other_content_is_said_to_differ_where_no_field_does(here: Path,
         tiny.replace("{source: digits}", "{source: {kind: csv, path: table.csv, target: label}}")
     )
     store = Path("runs")
-    from craftc.compiler.catalogue import built_in_catalogue
+    from craftc.compiler.language.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
     from craftc.runtime.store.run_folder import create_run
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from craftc.cli.main import app
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.run_folder import create_run
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from craftc.cli.main import app
 from craftc.cli.outlook import Outlook
 from craftc.cli.plan_rows import MOST_ROWS, grouped, plan_rows
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.last_run import LastTrial
 from craftc.runtime.store.run_folder import create_run

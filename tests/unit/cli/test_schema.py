@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from craftc.cli.main import app
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.component_fields import component_fields
-from craftc.compiler.editor_schema import published_schemas
-from craftc.compiler.field_docs import component_docs, field_docs
-from craftc.compiler.json_schema import json_schema
-from craftc.compiler.parse import parse
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.editor_schema import published_schemas
+from craftc.compiler.language.field_docs import component_docs, field_docs
+from craftc.compiler.language.json_schema import json_schema
+from craftc.compiler.reading.parse import parse
 from craftc.schemas.diagnostic import format_path
 
 runner = CliRunner()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec
 
 SECTIONS = {

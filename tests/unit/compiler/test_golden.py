@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from craftc.cli.plan import plan_json
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.passes.verify import verify_placed
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.render import render_text
+from craftc.compiler.planning.passes.verify import verify_placed
+from craftc.compiler.render.render import render_text
 from craftc.runtime.store.store import Store
 from craftc.runtime.store.trained import trained_trials
 from craftc.schemas.forecast import Machine

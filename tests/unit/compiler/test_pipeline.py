@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.fingerprint import Decisive, content_digest, fingerprint
-from craftc.compiler.passes.fold import fold
-from craftc.compiler.passes.pack import pack
-from craftc.compiler.passes.reuse import reuse
-from craftc.compiler.passes.verify import verify
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec
+from craftc.compiler.planning.identity.fingerprint import Decisive, content_digest, fingerprint
+from craftc.compiler.planning.passes.fold import fold
+from craftc.compiler.planning.passes.pack import pack
+from craftc.compiler.planning.passes.reuse import reuse
+from craftc.compiler.planning.passes.verify import verify
 from craftc.schemas.plan import Headline, JobResources, Plan, Trial
 
 Compile = Callable[[str], Compiled]
@@ -144,7 +144,7 @@ def test_fingerprints_are_equal_where_the_json_is(one: Any, other: Any, seed: in
 
 def test_the_same_plan_in_another_process() -> None:
     code = (
-        "from pathlib import Path; from craftc.compiler.catalogue import built_in_catalogue as c;"
+        "from pathlib import Path; from craftc.compiler.language.catalogue import built_in_catalogue as c;"
         "from craftc.compiler.pipeline import compile_spec as f;"
         "p = 'specs/vit_ablation.yaml'; print(f(Path(p).read_text(), p, c()).plan.model_dump_json())"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.compiler.propose import Proposer
 
@@ -85,7 +85,7 @@ def test_a_plan_is_the_same_bytes_in_another_process() -> None:
     text = SPEC.format(d_model=32, dropout=0.1, lr="1e-3") + SEARCH
     script = (
         "import sys\n"
-        "from craftc.compiler.catalogue import built_in_catalogue\n"
+        "from craftc.compiler.language.catalogue import built_in_catalogue\n"
         "from craftc.compiler.pipeline import compile_spec\n"
         "sys.stdout.write(compile_spec(sys.stdin.read(), 's.yaml', built_in_catalogue()).plan.model_dump_json())\n"
     )

@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.expression import parse_expression
-from craftc.compiler.lower import SECTIONS as DECIDE
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.expression import parse_expression
 from craftc.compiler.pipeline import analyse, compile_spec
-from craftc.compiler.tree import set_path
+from craftc.compiler.reading.tree import set_path
 from craftc.schemas.catalogue import ComponentEntry
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import as_tree
+from craftc.schemas.spec import SECTIONS as DECIDE
 
 CATALOGUE = built_in_catalogue()
 DRAW_SLOWLY = settings(

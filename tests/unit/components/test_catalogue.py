@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from craftc.compiler.catalogue import read_catalogue
+from craftc.compiler.language.catalogue import read_catalogue
 from craftc.components import describe
 from craftc.components.build import build, load_component
 from craftc.components.registry import REGISTRY

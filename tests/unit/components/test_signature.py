@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from craftc.compiler.signature import TargetError, read_component
+from craftc.compiler.own_code.signature import TargetError, read_component
 from craftc.schemas.catalogue import ComponentEntry
 
 Write = Callable[..., Path]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.compiler.shipped_text import digest, python_docs
+from craftc.compiler.planning.identity.shipped_text import digest, python_docs
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.sources.tokens import Tokens

@@ -11,13 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from craftc.compiler.catalogue import built_in_catalogue
-from craftc.compiler.explanations import codes, explain
-from craftc.compiler.file_kind import file_kind
-from craftc.compiler.json_schema import json_schema, schema_at
-from craftc.compiler.parse import parse
+from craftc.compiler.composing.file_kind import file_kind
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.json_schema import json_schema, schema_at
 from craftc.compiler.pipeline import analyse
-from craftc.compiler.tree import look_up
+from craftc.compiler.reading.parse import parse
+from craftc.compiler.reading.tree import look_up
+from craftc.compiler.render.explanations import codes, explain
 from craftc.schemas.diagnostic import Diagnostic, parse_path
 
 ROOT = Path(__file__).parents[3]

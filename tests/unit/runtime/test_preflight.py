@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from craftc.compiler.catalogue import built_in_catalogue
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.preflight import preflight
 

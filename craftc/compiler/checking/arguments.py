@@ -1,0 +1,179 @@
+"""A component's mapping and the catalogue in; its arguments checked, defaults filled in, and what does not fit out."""
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from craftc.compiler.checking.misfits import by_place, inner_type, unknown_key, wrong_value
+from craftc.compiler.language.component_fields import ComponentPlace
+from craftc.compiler.language.value_type import Nested, checker, describe, group_of, is_component, options
+from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.tree import copy_tree
+from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
+from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.fit import Misfit
+
+
+def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem]:
+    """Check a component's arguments, drop the mistaken ones from its mapping and fill in defaults.
+
+    What stands in an argument's place as a component is checked alike.
+    """
+    kind = place.value.get("kind")
+    if not isinstance(kind, str):
+        return []
+    entry = catalogue.find(place.group, kind)
+    if entry is None:
+        return [_unknown_kind(place, kind, catalogue)]
+    problems = []
+    unchecked = []
+    for name in [key for key in place.value if key != "kind" and key not in place.reserved]:
+        found = _check_argument(place, entry, name, catalogue)
+        problems += found
+        if len(problems) > MAX_TOLD:
+            return problems
+        if any(problem.severity == "error" for problem in found):
+            del place.value[name]
+        elif entry.parameter(name) is None:
+            unchecked.append(name)
+    notes = [_unchecked(place, entry, unchecked)] if unchecked else []
+    return problems + _missing(place, entry, catalogue, problems, unchecked) + notes
+
+
+def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Problem:
+    path = (*place.path, "kind")
+    unreadable = catalogue.unreadable.get((place.group, kind))
+    if unreadable is not None:
+        return Problem(unreadable.code, path, unreadable.message, unreadable.hint, related=unreadable.related)
+    if is_own(kind):
+        return Problem("unknown-component", path, f"{show(kind)} is not of the form package.module:Name")
+    known = catalogue.kinds(place.group)
+    module, dot, name = kind.rpartition(".")
+    own = f'one of your own is written "{module}:{name}"' if dot and module and name else None
+    hint = own or did_you_mean(kind, known) or f"known are {one_of(known)}"
+    return Problem("unknown-kind", path, f"{show(kind)} is not a kind of {format_path(place.path)}", hint)
+
+
+def _missing(
+    place: ComponentPlace, entry: ComponentEntry, catalogue: Catalogue, problems: list[Problem], unchecked: list[str]
+) -> list[Problem]:
+    """Fill in the defaults of what is not written; what must be written and is not."""
+    missing: list[Problem] = []
+    for parameter in entry.parameters:
+        if parameter.name in place.value or parameter.name == ANY_OTHER:
+            continue
+        path = (*place.path, parameter.name)
+        if not parameter.required:
+            if not parameter.computed:
+                place.value[parameter.name] = copy_tree(parameter.default)
+                missing += _fill_default(place, parameter, catalogue)
+        elif not any(problem.path[: len(path)] == path for problem in problems):
+            message = f'"{format_path(place.path)}" needs "{parameter.name}"'
+            near = nearest(parameter.name, unchecked)
+            hint = (
+                f"{entry.kind} takes {describe(parameter.type)} there"
+                if near is None
+                else f'is "{near}" meant to be it?'
+            )
+            missing.append(Problem("missing-key", path, message, hint, related=entry.definition(parameter.name)))
+    return missing
+
+
+def _fill_default(place: ComponentPlace, parameter: Parameter, catalogue: Catalogue) -> list[Problem]:
+    """A component that is a default has defaults of its own."""
+    value = place.value[parameter.name]
+    group = group_of(parameter.type) if isinstance(value, dict) else None
+    if group is None:
+        return []
+    return check_component(ComponentPlace((*place.path, parameter.name), group, frozenset(), value), catalogue)
+
+
+def _unchecked(place: ComponentPlace, entry: ComponentEntry, names: list[str]) -> Problem:
+    """A note on all that `**kwargs` takes."""
+    is_one = len(names) == 1
+    given = one_of([show(name) for name in names]).replace(" or ", " and ")
+    message = f"{entry.kind} takes any further argument, so {given} {'is' if is_one else 'are'} not checked"
+    known = [parameter.name for parameter in entry.parameters if parameter.name not in place.value]
+    near = next((near for name in names if (near := nearest(name, known))), None)
+    hint = f'is "{near}" meant?' if near else None
+    path = (*place.path, names[0])
+    return Problem("unchecked-argument", path, message, hint, True, "note", related=entry.definition())
+
+
+def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, catalogue: Catalogue) -> list[Problem]:
+    """Check one argument and put its validated value in place; what of it does not fit."""
+    path = (*place.path, name)
+    parameter = entry.parameter(name) or entry.parameter(ANY_OTHER)
+    if parameter is None or name == ANY_OTHER:
+        known = [p.name for p in entry.parameters if p.name != ANY_OTHER] + sorted(place.reserved)
+        problem = unknown_key(path, known, f"{entry.kind} takes {one_of(known)}", catalogue)
+        return [replace(problem, related=entry.definition())]
+    problems: list[Problem] = []
+    value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
+    misfits: list[Misfit] = []
+    fitted = checker(parameter.type)(value, (), misfits)
+    for inner, found in islice(by_place(misfits).items(), MAX_TOLD + 1):
+        problem = _misfit((*path, *inner), found, inner_type(parameter.type, inner))
+        problems.append(replace(problem, related=entry.definition(name)))
+    if not misfits:
+        place.value[name] = _unwrap(fitted)
+    return problems
+
+
+def _misfit(path: Path, found: list[Misfit], expected: dict[str, Any]) -> Problem:
+    value = found[0].value
+    if isinstance(value, Nested):
+        message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
+        return Problem("wrong-type", path, message)
+    problem = wrong_value(path, _unwrap(value), expected, {misfit.kind for misfit in found})
+    if isinstance(value, str) and any(is_component(part) for part in options(expected)):
+        group = group_of(expected)
+        if is_own(value) or group is not None:
+            return replace(problem, hint=f"write {{kind: {value}}}")
+    if value == "none" and {"type": "null"} in options(expected):
+        return replace(problem, hint="write null, which is Python's None")
+    return problem
+
+
+def _wrap(value: Any, path: Path, expected: dict[str, Any], catalogue: Catalogue, problems: list[Problem]) -> Any:
+    """The value with each component in it checked, and marked as one.
+
+    A mapping with a `kind` of another form is refused, unless a mapping is wanted there: then it is one.
+    """
+    group = group_of(expected)
+    if group is not None and isinstance(value, dict) and isinstance(value.get("kind"), str):
+        problems += check_component(ComponentPlace(path, group, frozenset(), value), catalogue)
+        return Nested(value)
+    if isinstance(value, dict):
+        kind = value.get("kind")
+        if is_nested(value):
+            problems += check_component(ComponentPlace(path, NESTED, frozenset(), value), catalogue)
+            return Nested(value)
+        takes_mapping = any(part.get("type") == "object" and not is_component(part) for part in options(expected))
+        if isinstance(kind, str) and not takes_mapping and _may_be_component(expected):
+            message = f"{show(kind)} is not a kind of {format_path(path)}"
+            hint = "a component in an argument's place is named package.module:Name"
+            problems.append(Problem("unknown-kind", (*path, "kind"), message, hint))
+            return Nested(value)
+        inner = _ANY_MAPPING if takes_mapping else inner_type(expected, ("",))
+        return {key: _wrap(item, (*path, key), inner, catalogue, problems) for key, item in value.items()}
+    if isinstance(value, list):
+        inner = inner_type(expected, (0,))
+        return [_wrap(item, (*path, index), inner, catalogue, problems) for index, item in enumerate(value)]
+    return value
+
+
+_ANY_MAPPING: dict[str, Any] = {"type": "object"}
+
+
+def _may_be_component(expected: dict[str, Any]) -> bool:
+    return any(part == {} or is_component(part) for part in options(expected))
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, Nested):
+        return value.value
+    if isinstance(value, dict):
+        return {key: _unwrap(item) for key, item in value.items()}
+    return [_unwrap(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,42 @@
+"""A tree as written to a tree in which every component is a mapping and default components are spelled out."""
+
+from collections.abc import Container
+from typing import Any
+
+from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.reading.tree import copy_tree
+from craftc.schemas.section import REQUIRED, Section, as_tree
+
+
+def resolve(tree: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the tree with `adamw` written as `{kind: adamw}` wherever a component is named.
+
+    A field whose default is a component gets it, so that what is checked, varied and fingerprinted is complete.
+    What does not fit is left as it is, for `validate` to tell.
+    """
+    resolved: dict[str, Any] = copy_tree(tree)
+    resolve_sections(resolved, {str(field.path[0]) for field in component_fields()})
+    return resolved
+
+
+def resolve_sections(tree: dict[str, Any], names: Container[object]) -> None:
+    """The same of some sections, in place."""
+    for field in component_fields():
+        section: Any = tree if field.path[0] in names else None
+        for part in field.path[:-1]:
+            section = section.get(part) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            _resolve_field(section, str(field.path[-1]), field)
+
+
+def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:
+    if name not in section:
+        default = field.field.make_default()
+        if isinstance(default, Section):
+            section[name] = as_tree(default)
+        elif default is not REQUIRED:
+            section[name] = [as_tree(component) for component in default]
+    elif isinstance(section[name], str) and not field.many:
+        section[name] = {"kind": section[name]}
+    elif isinstance(section[name], list) and field.many:
+        section[name] = [{"kind": item} if isinstance(item, str) else item for item in section[name]]

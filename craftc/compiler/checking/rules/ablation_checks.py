@@ -1,0 +1,152 @@
+"""Rules of an ablation: one function and one code each. Every function yields what breaks its rule."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.reading.problem import Problem, all_of, one_of, show
+from craftc.compiler.reading.tree import hashable, look_up, written_at
+from craftc.schemas.diagnostic import Path, parse_path
+
+
+def design_without_features(checked: Checked) -> Iterator[Problem]:
+    """A design of features has features; one_at_a_time is one of a grid too."""
+    ablation = checked.spec.ablation
+    varies_grid = bool(ablation.grid) and "one_at_a_time" in ablation.design
+    if "design" in written_at(checked.written, ("ablation",)) and not ablation.features and not varies_grid:
+        message = "design says how features are combined, and there are none"
+        yield Problem("no-effect", ("ablation", "design"), message, "name features, or remove it", True, "warning")
+
+
+def product_of_one(checked: Checked) -> Iterator[Problem]:
+    """A product has something to multiply."""
+    ablation = checked.spec.ablation
+    parts = [name for name in ("features", "grid", "zip") if getattr(ablation, name)]
+    if ablation.combine == "product" and len(parts) < 2:
+        message = f"a product takes two of features, grid and zip, and there is {one_of(parts)}"
+        yield Problem("no-effect", ("ablation", "combine"), message, "remove it", True, "warning")
+
+
+def crossed_factor_twice(checked: Checked) -> Iterator[Problem]:
+    """In a product, a feature does not set what the grid or the zip varies: one of the two would be lost."""
+    ablation = checked.spec.ablation
+    for name, settings in ablation.features.items() if ablation.combine == "product" else ():
+        for path in settings:
+            for axes in ("grid", "zip"):
+                if path in getattr(ablation, axes):
+                    message = f'"{path}" is varied by {axes} too, and combine: product takes both together'
+                    place = ("ablation", "features", name, path)
+                    yield Problem("factor-twice", place, message, "take combine: union", at_key=True)
+
+
+def zip_length(checked: Checked) -> Iterator[Problem]:
+    """What is taken in step is equally long."""
+    lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
+    if len(set(lengths.values())) > 1:
+        told = all_of(f"{path} has {length}" for path, length in lengths.items())
+        message = f"the lists are taken in step and differ in length: {told}"
+        yield Problem("zip-length", ("ablation", "zip"), message)
+
+
+def factor_twice(checked: Checked) -> Iterator[Problem]:
+    """A path is varied by grid or by zip, not by both."""
+    ablation = checked.spec.ablation
+    for path in ablation.zip:
+        if path in ablation.grid:
+            message = f'"{path}" is varied by grid too'
+            yield Problem("factor-twice", ("ablation", "zip", path), message, "keep one of the two", at_key=True)
+
+
+def feature_conflict(checked: Checked) -> Iterator[Problem]:
+    """Features that are off together agree on what they set; `add_one` and `full_factorial` switch several off."""
+    ablation = checked.spec.ablation
+    together = next((name for name in ("add_one", "full_factorial") if name in ablation.design), None)
+    set_by: dict[str, tuple[str, Any]] = {}
+    for name, settings in ablation.features.items() if together else ():
+        for path, value in settings.items():
+            first, other = set_by.setdefault(path, (name, value))
+            if other != value:
+                message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
+                yield Problem("feature-conflict", ("ablation", "features", name, path), message)
+
+
+def duplicate_seed(checked: Checked) -> Iterator[Problem]:
+    """A seed is listed once."""
+    seeds = checked.spec.ablation.seeds
+    seen: set[int] = set()
+    for index, seed in enumerate(seeds if isinstance(seeds, tuple) else ()):
+        if seed in seen:
+            yield Problem("duplicate-seed", ("ablation", "seeds", index), f"the seed {seed} is listed twice")
+        seen.add(seed)
+
+
+def bad_expression(checked: Checked) -> Iterator[Problem]:
+    """A rule of `require` can be read and computed for the spec as written."""
+    for index, text in enumerate(checked.spec.ablation.require):
+        path: Path = ("ablation", "require", index)
+        try:
+            parse_expression(text).evaluate(checked.tree)
+        except ExpressionError as error:
+            yield Problem("bad-expression", path, f"{show(text)} {error}", within=error.within)
+
+
+def requirement(checked: Checked) -> Iterator[Problem]:
+    """The spec as written meets its own `require`; a variant that does not is left out."""
+    for index, text in enumerate(checked.spec.ablation.require):
+        try:
+            met = parse_expression(text).evaluate(checked.tree)
+        except ExpressionError:
+            continue
+        if not met:
+            path: Path = ("ablation", "require", index)
+            message = f"the spec as written does not meet {show(text)}, and every variant is compared with it"
+            yield Problem("requirement-unmet", path, message)
+
+
+def feature_off_already(checked: Checked) -> Iterator[Problem]:
+    """Switching a feature off changes something."""
+    for name, settings in checked.spec.ablation.features.items():
+        if all(_has(checked.tree, path, value) for path, value in settings.items()):
+            message = f'"{name}" is off in the spec as written: switching it off changes nothing'
+            yield _idle_feature(name, message, "give the spec what the feature is, or remove it")
+
+
+def features_alike(checked: Checked) -> Iterator[Problem]:
+    """No two features are switched off by the same settings."""
+    seen: dict[Hashable, str] = {}
+    for name, settings in checked.spec.ablation.features.items():
+        first = seen.setdefault(hashable(settings), name)
+        if first != name:
+            yield _idle_feature(
+                name, f'"{name}" is switched off by what switches "{first}" off', "remove one of the two"
+            )
+
+
+def _idle_feature(name: str, message: str, hint: str) -> Problem:
+    reads: tuple[Path, ...] = (("ablation", "features", name),)
+    return Problem("no-effect", ("ablation", "features", name), message, hint, True, "warning", reads)
+
+
+def _has(tree: dict[str, Any], path: str, value: Any) -> bool:
+    try:
+        found = look_up(tree, parse_path(path))
+    except KeyError:
+        return False
+    return bool(found == value and isinstance(found, bool) == isinstance(value, bool)) or found == {"kind": value}
+
+
+ABLATION_RULES: tuple[Rule, ...] = (
+    design_without_features,
+    product_of_one,
+    zip_length,
+    factor_twice,
+    crossed_factor_twice,
+    feature_conflict,
+    duplicate_seed,
+    feature_off_already,
+    features_alike,
+    bad_expression,
+    requirement,
+)
+"""What the ablation itself has to keep; asked once, of the spec as written."""

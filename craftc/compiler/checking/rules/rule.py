@@ -1,0 +1,28 @@
+"""What a rule between fields is asked of, and what it answers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from craftc.compiler.reading.problem import MAX_TOLD, Problem
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.spec import Spec
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the rules look at: the spec, the same as plain values, and the tree as written, components spelled out."""
+
+    spec: Spec
+    tree: dict[str, Any]
+    written: dict[str, Any]
+    catalogue: Catalogue
+
+
+Rule = Callable[[Checked], Iterator[Problem]]
+
+
+def check(checked: Checked, rules: tuple[Rule, ...]) -> list[Problem]:
+    """Every broken rule, in the order of the rules."""
+    return [problem for rule in rules for problem in islice(rule(checked), MAX_TOLD + 1)]

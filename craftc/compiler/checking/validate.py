@@ -1,0 +1,92 @@
+"""A resolved tree to a Spec, or every key and value that does not fit.
+
+Two vocabularies are checked alike: the sections, by the annotations of `schemas/spec.py`, and the arguments of
+components, by their catalogue entries. What is mistaken is then mended, by dropping it or by a placeholder, so that
+the rules between fields can still be checked; `tainted` names what was mended.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from craftc.compiler.checking.arguments import check_component
+from craftc.compiler.checking.mend import mend_all
+from craftc.compiler.checking.misfits import empty_value, section_problems
+from craftc.compiler.language.component_fields import component_places
+from craftc.compiler.language.spec_places import component_field
+from craftc.compiler.reading.problem import MAX_TOLD, Problem
+from craftc.compiler.reading.tree import Touching, copy_tree
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.fit import Misfit
+from craftc.schemas.section import as_tree, fit_section
+from craftc.schemas.spec import Spec
+
+_MAX_MENDS = 8
+
+
+@dataclass(frozen=True)
+class Validated:
+    """`spec` is mended where there are problems, and None where it could not be; `tree` holds its plain values.
+
+    `filled` is what `spec` was made of: what was written, with the defaults of components alone.
+    """
+
+    spec: Spec | None
+    tree: dict[str, Any]
+    problems: list[Problem]
+    tainted: frozenset[Path]
+    filled: dict[str, Any] = field(default_factory=dict)
+
+
+def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
+    """Check a resolved tree against the language and the catalogue, filling in every default."""
+    tree = copy_tree(resolved)
+    problems: list[Problem] = []
+    for place in component_places(tree):
+        problems += check_component(place, catalogue)
+        if len(problems) > MAX_TOLD:
+            return Validated(None, tree, problems, frozenset())
+    mended: list[Path] = []
+    for _ in range(_MAX_MENDS):
+        spec, found = _validate_sections(tree, catalogue)
+        if spec is not None:
+            told = _without_meant(problems)
+            mistakes = [problem for problem in problems if problem.severity != "note"]
+            tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
+            return Validated(spec, as_tree(spec), told, frozenset(tainted.union(mended)), tree)
+        # What an earlier mend left behind is no mistake of the user's.
+        left_behind = Touching(mended)
+        problems += [p for p in found if p.path not in left_behind]
+        if len(problems) > MAX_TOLD:
+            break
+        mended += mend_all(tree, found)
+    return Validated(None, tree, _without_meant(problems), frozenset())
+
+
+def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec | None, list[Problem]]:
+    """The spec, or what keeps the tree from being one."""
+    misfits: list[Misfit] = []
+    spec: Spec = fit_section(Spec)(tree, (), misfits)
+    found = section_problems(misfits, tree, catalogue)
+    told = {problem.path for problem in found}
+    # What is None where nothing is written is not so by being written as nothing: that is a slip.
+    found += [empty_value(path) for path in islice(empty_places(tree), MAX_TOLD + 1) if path not in told]
+    return (None, found) if found else (spec, [])
+
+
+def empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
+    """Where a section has a key without a value; what an ablation sets is looked at in its variants."""
+    for key, value in tree.items():
+        path = (*prefix, key)
+        if value is None:
+            yield path
+        elif isinstance(value, dict) and path != ("ablation",) and component_field(path) is None:
+            yield from empty_places(value, path)
+
+
+def _without_meant(problems: list[Problem]) -> list[Problem]:
+    """Without the missing keys that stand there under a name just beside their own."""
+    meant = {path for problem in problems if problem.code == "unknown-key" for path in problem.reads}
+    return [problem for problem in problems if problem.code != "missing-key" or problem.path not in meant]

@@ -1,0 +1,174 @@
+"""A name in a file to the tree of the file that it means, read once; or a mistake where it is named."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from craftc.compiler.composing.file_kind import FileKind, file_kind
+from craftc.compiler.reading.document import Document, Node, included_by, range_of
+from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.parse import MAX_BYTES, parse
+from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.versions.version import check_version
+from craftc.schemas.diagnostic import Diagnostic, Range, format_path
+
+MAX_FILES = 64
+"""That one spec may be made of."""
+FOLDER = "search_spaces"
+SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass
+class IncludedFiles:
+    """What has been read for one spec: texts and trees by file name, mistakes, and where each file is named."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    trees: dict[str, Node | None] = field(default_factory=dict)
+    included: dict[str, Range] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def report(self, problem: Problem, node: Node) -> None:
+        """Tell a mistake at the node that makes it, and who included that node's file."""
+        self.diagnostics.append(
+            Diagnostic(
+                code=problem.code,
+                message=problem.message,
+                hint=problem.hint,
+                path=format_path(problem.path),
+                range=node.range,
+                related=included_by(node.filename, self.included),
+            )
+        )
+
+    def read(self, filename: str, named: Node, problem: Problem, expected: Sequence[FileKind]) -> Node | None:
+        """The tree of a file, a mapping of a kind that is expected; None where it has been told why not.
+
+        `problem` says by its code and path how a file is told that cannot be read.
+        """
+        if filename not in self.trees:
+            self.trees[filename] = self._parse(filename, named, problem)
+        tree = self.trees[filename]
+        kind = None if tree is None else file_kind(tree)
+        if kind is not None and kind not in expected:
+            message = f"{filename} is a {kind}; expected a {one_of(expected)}"
+            hint = "a search space is named by search.use" if kind == "search space" else "specs are named by extends"
+            self.report(Problem("wrong-file-kind", problem.path, message, hint), named)
+            return None
+        return tree
+
+    def _parse(self, filename: str, named: Node, problem: Problem) -> Node | None:
+        text = self._text(filename, named, problem)
+        if text is None:
+            return None
+        self.texts[filename] = text
+        self.included.setdefault(filename, range_of(named.filename, named.span))
+        document, diagnostics = _parse_once(text, filename) if len(text) <= _SHORT else parse(text, filename)
+        chain = included_by(filename, self.included)
+        self.diagnostics += [found._replace(related=(*found.related, *chain)) for found in diagnostics]
+        if document is None:
+            return None
+        if not isinstance(document.root.value, dict):
+            message = f"an included file is a mapping, not {show(document.root.plain())}"
+            self.report(Problem("wrong-type", (), message), document.root)
+            return None
+        version = document.root.entry("craftc")
+        if version is not None and type(version.value) is not int:
+            # The including file's own version would take its place unseen.
+            message = f'"craftc" is {show(version.plain())}; expected a whole number'
+            self.report(Problem("wrong-type", ("craftc",), message), version)
+        refusal = None if version is None else check_version(replace(document, included=self.included))
+        if refusal is not None:
+            self.diagnostics.append(refusal)
+            return None
+        return document.root
+
+    def _text(self, filename: str, named: Node, problem: Problem) -> str | None:
+        if len(self.trees) >= MAX_FILES:
+            message = f"the spec is made of more than {MAX_FILES} files"
+            self.report(Problem("too-many-files", problem.path, message), named)
+            return None
+        left = MAX_BYTES - sum(map(len, self.texts.values()))
+        try:
+            with open(filename, "rb") as file:
+                data = file.read(left + 1)
+            if len(data) > left:
+                message = f"the files that the spec includes are larger than {MAX_BYTES >> 20} MiB together"
+                self.report(Problem("too-many-files", problem.path, message), named)
+                return None
+            return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError:
+            reason = "not UTF-8 text"
+        except OSError as error:
+            reason = str(error.strerror)
+        self.report(Problem(problem.code, problem.path, f"cannot read {filename}: {reason}"), named)
+        return None
+
+
+_SHORT = 1 << 16
+"""Characters up to which a file's tree is kept for the next spec that includes it; trees take much more memory."""
+
+
+@lru_cache(maxsize=16)
+def _parse_once(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
+    """The specs of one folder share bases and search spaces. Neither the tree nor the list may be changed."""
+    return parse(text, filename)
+
+
+def beside(named: Node) -> str:
+    """The folder of the file in which a name stands: what relative paths there start from."""
+    return os.path.dirname(named.filename)
+
+
+def find_base(name: str, named: Node) -> str | Problem:
+    """The file that `extends` means: a path from the folder of the file that says it."""
+    filename = os.path.normpath(os.path.join(beside(named), name))
+    if os.path.isfile(filename):
+        return filename
+    return Problem("unknown-base", ("extends",), f"there is no file {filename}", _near_file(name, filename))
+
+
+def find_search_space(name: str, named: Node) -> str | Problem:
+    """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
+    place = ("search", "use")
+    if "/" in name or name.endswith(SUFFIXES):
+        filename = os.path.normpath(os.path.join(beside(named), name))
+        if os.path.isfile(filename):
+            return filename
+        message = f"there is no file {filename}"
+        return Problem("unknown-search-space", place, message, _near_file(name, filename))
+    folders = list(_folders(Path(beside(named))))
+    for folder in folders:
+        for suffix in SUFFIXES:
+            if (folder / f"{name}{suffix}").is_file():
+                return str(folder / f"{name}{suffix}")
+    if not folders:
+        message = f'there is no folder "{FOLDER}" in the spec\'s folder or above it to find {show(name)} in'
+        return Problem("unknown-search-space", place, message)
+    known = sorted(path.stem for folder in folders for path in folder.iterdir() if path.suffix in SUFFIXES)
+    hint = did_you_mean(name, known) or f"known are {one_of(known)}"
+    message = f'there is no "{name}{SUFFIXES[0]}" in {one_of(map(str, folders))}'
+    return Problem("unknown-search-space", place, message, hint)
+
+
+def _near_file(name: str, filename: str) -> str:
+    """The file beside that is most like the one missing, written as the name was."""
+    folder, own = os.path.split(filename)
+    try:
+        known = sorted(entry for entry in os.listdir(folder or ".") if entry.endswith(SUFFIXES))
+    except OSError:
+        known = []
+    near = nearest(os.path.splitext(own)[0], [os.path.splitext(entry)[0] for entry in known])
+    if near is None:
+        return "a path starts from the folder of the file that names it"
+    file = next(entry for entry in known if os.path.splitext(entry)[0] == near)
+    return f'did you mean "{os.path.join(os.path.dirname(name), file)}"?'
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Every `search_spaces` from the folder upwards, named as the folder is: relative where that is."""
+    for level in range(len(folder.resolve().parts)):
+        candidate = Path(os.path.normpath(folder.joinpath(*[os.pardir] * level, FOLDER)))
+        if candidate.is_dir():
+            yield candidate

@@ -1,0 +1,102 @@
+"""Two trees in, that of a base and that of the file that extends it; one tree out, every value with its own place.
+
+The rule: what the language calls by a key merges key by key, anything else is replaced whole. So two sections merge,
+and two components of one kind; scalars, lists, and components of different kinds do not. Where the keys are the
+user's (splits, features, factors, ranges), they merge as well, but each entry is replaced whole, and `none` takes
+away what the base has.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import get_origin
+
+from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.reading.document import Node
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section
+from craftc.schemas.spec import Component, Spec
+
+OWN = ("name", "description", "extends")
+"""What a file says of itself alone. `craftc` is its own too, but a base of another version must be told."""
+
+Entries = dict[str, tuple[Node, Node]]
+
+
+def extend(base: Node, over: Node) -> Node:
+    """A file's tree over that of its base. Both are mappings."""
+    assert isinstance(base.value, dict)
+    inherited = {key: entry for key, entry in base.value.items() if key not in OWN and not _is_version(key, entry)}
+    return _merge(_like(base, inherited), over, ())
+
+
+def merge_entries(base: Node, over: Node) -> Node:
+    """Two mappings whose keys are the user's: each entry is replaced whole, and `none` takes one away."""
+    return _merge_entries(base, over)
+
+
+@lru_cache(maxsize=1)
+def open_places() -> frozenset[Path]:
+    """The sections whose keys are the user's own."""
+
+    def walk(section: type[Section], prefix: Path) -> Iterator[Path]:
+        if section.open_to is not None and not issubclass(section, Component):
+            yield prefix
+        for name, field in section.fields.items():
+            if any(get_origin(part) is dict for part in field.parts):
+                yield (*prefix, name)
+            for inner in field.sections:
+                yield from walk(inner, (*prefix, name))
+
+    return frozenset(walk(Spec, ()))
+
+
+def _is_version(key: str, entry: tuple[Node, Node]) -> bool:
+    return key == "craftc" and entry[1].value == 1
+
+
+def _merge(base: Node, over: Node, path: Path) -> Node:
+    if path in open_places() and isinstance(base.value, dict) and isinstance(over.value, dict):
+        return _merge_entries(base, over)
+    reserved = _reserved(path)
+    if reserved is not None:
+        base, over = _spelled_out(base), _spelled_out(over)
+    if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
+        return over
+    kept = base.value
+    if _kind(base) is not None and _kind(over) not in (None, _kind(base)):
+        # Arguments of another kind would be mistakes; what belongs to the section stays.
+        kept = {key: entry for key, entry in kept.items() if key in (reserved or ())}
+    entries: Entries = {**kept, **over.value}
+    for key, (key_node, value) in over.value.items():
+        if key in kept:
+            entries[key] = (key_node, _merge(kept[key][1], value, (*path, key)))
+    return _like(over, entries)
+
+
+def _merge_entries(base: Node, over: Node) -> Node:
+    assert isinstance(base.value, dict)
+    assert isinstance(over.value, dict)
+    taken_away = {key for key, (_, value) in over.value.items() if value.value == "none" and key in base.value}
+    entries = {**base.value, **over.value}
+    return _like(over, {key: entry for key, entry in entries.items() if key not in taken_away})
+
+
+def _like(node: Node, entries: Entries) -> Node:
+    """A mapping of these entries at the place of another."""
+    size = 1 + sum(key.size + value.size for key, value in entries.values())
+    depth = 1 + max((value.depth for _, value in entries.values()), default=0)
+    return Node(entries, node.span, node.filename, size, depth)
+
+
+def _reserved(path: Path) -> frozenset[str] | None:
+    """The keys beside `kind` that belong to the section; None where no single component stands."""
+    return next((field.reserved for field in component_fields() if field.path == path and not field.many), None)
+
+
+def _spelled_out(node: Node) -> Node:
+    """`adamw` as `{kind: adamw}`."""
+    return _like(node, {"kind": (node, node)}) if isinstance(node.value, str) else node
+
+
+def _kind(node: Node) -> object:
+    return node.value["kind"][1].value if isinstance(node.value, dict) and "kind" in node.value else None

@@ -1,0 +1,107 @@
+"""Where in a spec components stand, read off the schema itself."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from craftc.compiler.language.value_type import group_of
+from craftc.schemas.catalogue import NESTED, Catalogue, is_nested
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, SectionField, is_section
+from craftc.schemas.spec import Component, ComponentGroup, Spec
+
+
+class ComponentField(NamedTuple):
+    """A field that names one component, or with `many` a list of them.
+
+    `reserved` are keys beside `kind` that belong to the section and not to the component.
+    """
+
+    path: Path
+    group: str
+    many: bool
+    reserved: frozenset[str]
+    field: SectionField
+
+
+class ComponentPlace(NamedTuple):
+    """A component that a tree holds: its place, its group, and the mapping itself."""
+
+    path: Path
+    group: str
+    reserved: frozenset[str]
+    value: dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def component_fields() -> tuple[ComponentField, ...]:
+    """Every field of the language that takes components, in the order of the schema."""
+    return tuple(_walk(Spec, ()))
+
+
+def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
+    for name, field in section.fields.items():
+        path = (*prefix, name)
+        group = next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
+        if group is not None:
+            many = not is_section(field.annotation)
+            component = Component if many else field.annotation
+            yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
+        for inner in field.sections:
+            yield from _walk(inner, path)
+
+
+def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
+    """Every component that stands in a tree as a mapping, or those of some fields."""
+    for path, group, many, reserved, _ in component_fields() if fields is None else fields:
+        value: Any = tree
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        if many and isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    yield ComponentPlace((*path, index), group, reserved, item)
+        elif not many and isinstance(value, dict):
+            yield ComponentPlace(path, group, reserved, value)
+
+
+def all_component_places(
+    tree: dict[str, Any], catalogue: Catalogue, fields: Iterable[ComponentField] | None = None
+) -> Iterator[ComponentPlace]:
+    """Every component of a tree, or of some fields, and those in the arguments of others."""
+    for place in component_places(tree, fields):
+        yield place
+        yield from _within(place, catalogue)
+
+
+def _within(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPlace]:
+    """The components in the arguments of one."""
+    collections = [
+        (name, value)
+        for name, value in place.value.items()
+        if isinstance(value, dict | list) and name not in place.reserved
+    ]
+    groups = argument_groups(place, catalogue) if collections else {}
+    for name, value in collections:
+        if isinstance(value, dict) and name in groups:
+            inner = ComponentPlace((*place.path, name), groups[name], frozenset(), value)
+            yield inner
+            yield from _within(inner, catalogue)
+        else:
+            yield from _nested_places((*place.path, name), value)
+
+
+def argument_groups(place: ComponentPlace, catalogue: Catalogue) -> dict[str, str]:
+    """The arguments of a component that take components of a group, and which."""
+    entry = catalogue.find(place.group, str(place.value.get("kind")))
+    found = ((parameter.name, group_of(parameter.type)) for parameter in (entry.parameters if entry else ()))
+    return {name: group for name, group in found if group is not None}
+
+
+def _nested_places(path: Path, value: Any) -> Iterator[ComponentPlace]:
+    if is_nested(value):
+        yield ComponentPlace(path, NESTED, frozenset(), value)
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(item, dict | list):
+            yield from _nested_places((*path, key), item)

@@ -1,0 +1,49 @@
+"""A field of the language's JSON Schema to words: what it takes and what holds where it is not written."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from craftc.compiler.language.value_type import describe
+from craftc.schemas.catalogue import Group
+
+GROUPS: tuple[str, ...] = get_args(Group)
+
+
+def target(fragment: Mapping[str, Any]) -> str | None:
+    """The definition that a field refers to."""
+    return str(fragment["$ref"]).rpartition("/")[2] if "$ref" in fragment else None
+
+
+def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+    """What a field takes: `a whole number >= 1`, `a component: adam, adamw, or your own as package.module:Name`."""
+    if "anyOf" in field:
+        return ", or ".join(dict.fromkeys(takes(schema, option) for option in field["anyOf"]))
+    name = target(field)
+    if name in GROUPS:
+        group = schema["$defs"][name]
+        own = ", or your own as package.module:Name" if any("pattern" in option for option in group["anyOf"]) else ""
+        return f"a component: {', '.join(kinds(group))}{own}"
+    if name is not None or ("properties" in field and "kind" not in field["properties"]):
+        return "a mapping"
+    if "$ref" in field.get("items", {}):
+        return f"a list, each {takes(schema, field['items'])}"
+    if isinstance(values := field.get("additionalProperties"), dict) and values:
+        return f"a mapping, each value {takes(schema, values)}"
+    pattern = f" matching {field['pattern']}" if "pattern" in field else ""
+    return describe(dict(field)) + pattern
+
+
+def kinds(group: Mapping[str, Any]) -> dict[str, str]:
+    """The built-in kinds of a group's definition, each with what it is."""
+    properties = [option["properties"]["kind"] for option in group["anyOf"] if "properties" in option]
+    return {kind["const"]: kind["description"] for kind in properties if "const" in kind}
+
+
+def yaml_value(value: Any) -> str:
+    """A value as a spec would say it, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {yaml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(yaml_value, value)) + "]"
+    return value or '""' if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,147 @@
+"""The language as a JSON Schema (draft 2020-12): sections by their annotations, components by the catalogue."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.section_schema import section_schema
+from craftc.schemas.catalogue import Catalogue, ComponentEntry
+from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.spec import Spec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_KEPT = ("description", "default", "minItems")
+OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
+"""A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
+BUILT_IN_ONLY = ("samplers", "pruners")
+"""Groups whose components the study makes itself."""
+
+
+def json_schema(catalogue: Catalogue) -> dict[str, Any]:
+    """The schema of a whole spec, any kind of a group being one option; `editor_schema.py` publishes it."""
+    schema = spec_schema()
+    definitions = schema["$defs"]
+    # From the end: a section that is a component too, objective, comes after the components within it.
+    for field in reversed(component_fields()):
+        properties = _properties(schema, field.path[:-1])
+        name = str(field.path[-1])
+        component = {"$ref": f"#/$defs/{field.group}"}
+        reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
+        definitions[field.group] = _group(catalogue, field.group, reserved)
+        kept = {key: value for key, value in properties[name].items() if key in _KEPT}
+        properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
+    for model in ("Component", "Objective"):
+        del definitions[model]
+    return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
+
+
+def spec_schema() -> dict[str, Any]:
+    """The schema of the sections, with any mapping that has a `kind` in the place of components."""
+    schema = section_schema(Spec)
+    # Not written, it is not off: the best epoch is then that of the least valid/loss.
+    del schema["$defs"]["Evaluation"]["properties"]["select"]["default"]
+    return schema
+
+
+def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The `properties` of the section at a path."""
+    section = schema
+    for part in path:
+        found = section["properties"][part]
+        # A section that can be switched off is one of two options.
+        section = _follow(schema, next((option for option in found.get("anyOf", []) if "$ref" in option), found))
+    properties: dict[str, Any] = section.get("properties", {})
+    return properties
+
+
+def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
+    """Any component of a group: by name alone where it needs no arguments, or as a mapping."""
+    entries = [entry for entry in catalogue.entries if entry.group == group]
+    by_name = [
+        {"const": entry.kind, "description": entry.summary}
+        for entry in entries
+        if not any(parameter.required for parameter in entry.parameters)
+    ]
+    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    if group in BUILT_IN_ONLY:
+        return {"anyOf": built_in}
+    named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
+    own = {
+        "type": "object",
+        "description": "Your own class or function; its signature says what it takes.",
+        "properties": {"kind": named, **reserved},
+        "required": ["kind"],
+    }
+    return {"anyOf": [*built_in, named, own]}
+
+
+def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
+    """An argument's type; one that takes a component of a group may refer to the group's definition."""
+    if (group := fragment.get("group")) is None:
+        return fragment
+    plain = {key: value for key, value in fragment.items() if key != "group"}
+    return {"$ref": f"#/$defs/{group}", "type": "object"} if refers else plain
+
+
+def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = True) -> dict[str, Any]:
+    properties: dict[str, Any] = {"kind": {"const": entry.kind, "description": entry.summary}}
+    for parameter in entry.parameters:
+        described = {"description": parameter.doc} if parameter.doc else {}
+        default = {} if parameter.default is None else {"default": parameter.default}
+        properties[parameter.name] = {**_type(parameter.type, refers=refers), **described, **default}
+    return {
+        "type": "object",
+        "description": entry.summary,
+        "properties": {**properties, **reserved},
+        "required": ["kind", *(p.name for p in entry.parameters if p.required)],
+        "additionalProperties": False,
+    }
+
+
+def entry_schema(entry: ComponentEntry) -> dict[str, Any]:
+    """The schema of one component by itself."""
+    return {"$schema": DIALECT, **_entry(entry, {}, refers=False)}
+
+
+def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The part of the schema for one field, with what it refers to. Raises KeyError where there is no such field."""
+    found = schema
+    for index, part in enumerate(path):
+        options = [_follow(schema, option) for option in found.get("anyOf", [found])]
+        fields = [field for option in options if (field := _field(option, part)) is not None]
+        if not fields:
+            raise KeyError(format_path(path[: index + 1]))
+        distinct = {json.dumps(field, sort_keys=True): field for field in fields}
+        found = _follow(schema, fields[0] if len(distinct) == 1 else {"anyOf": list(distinct.values())})
+    if not path:
+        return schema
+    definitions = _referred(schema, found)
+    return {"$schema": DIALECT, **found, **({"$defs": definitions} if definitions else {})}
+
+
+def _field(option: dict[str, Any], part: str | int) -> dict[str, Any] | None:
+    if isinstance(part, int):
+        return option.get("items")
+    found = option.get("properties", {}).get(part, option.get("additionalProperties"))
+    return found if isinstance(found, dict) else None
+
+
+def _referred(schema: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that a fragment refers to, and those that they refer to."""
+    reached: dict[str, Any] = {}
+    texts = [json.dumps(fragment)]
+    while texts:
+        for name in re.findall(r'"#/\$defs/(\w+)"', texts.pop()):
+            if name not in reached:
+                reached[name] = schema["$defs"][name]
+                texts.append(json.dumps(reached[name]))
+    return reached
+
+
+def _follow(schema: Mapping[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in fragment:
+        return fragment
+    target = schema["$defs"][fragment["$ref"].rsplit("/", 1)[-1]]
+    return {**target, **{key: value for key, value in fragment.items() if key != "$ref"}}

@@ -1,0 +1,67 @@
+"""A place of a spec to what the language says of it: its JSON Schema, its component, whether it must be given."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.schemas.diagnostic import Path
+
+
+@lru_cache(maxsize=1024)
+def component_field(path: Path) -> ComponentField | None:
+    """The field whose component, or list of them, stands at a path."""
+    for field in component_fields():
+        if path == field.path or (field.many and path[:-1] == field.path and isinstance(path[-1], int)):
+            return field
+    return None
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    from craftc.compiler.language.json_schema import spec_schema  # only where there is a mistake to describe
+
+    return spec_schema()
+
+
+@lru_cache(maxsize=1024)
+def fragment_at(path: Path) -> dict[str, Any]:
+    """The JSON Schema of the place at `path`, references followed; empty where the schema says nothing."""
+    schema = _schema()
+
+    def follow(fragment: dict[str, Any]) -> dict[str, Any]:
+        if "$ref" in fragment:
+            target = schema["$defs"][fragment["$ref"].rsplit("/", 1)[-1]]
+            fragment = {**target, **{key: value for key, value in fragment.items() if key != "$ref"}}
+        if "anyOf" in fragment:
+            fragment = {**fragment, "anyOf": [follow(part) for part in fragment["anyOf"]]}
+        return fragment
+
+    fragment = follow(schema)
+    for part in path:
+        options = fragment.get("anyOf", [fragment])
+        fragment = {}
+        for option in options:
+            found = (
+                option.get("items") if isinstance(part, int)
+                else option.get("properties", {}).get(part, option.get("additionalProperties"))
+            )  # fmt: skip
+            if isinstance(found, dict):
+                fragment = follow(found)
+                break
+    return fragment
+
+
+@lru_cache(maxsize=1)
+def required_paths() -> frozenset[Path]:
+    """Every path of the schema that must be given."""
+
+    def walk(fragment: dict[str, Any], prefix: Path) -> Iterable[Path]:
+        for name in fragment.get("required", []):
+            yield (*prefix, name)
+        for name in fragment.get("properties", {}):
+            inner = fragment_at((*prefix, name))
+            for option in inner.get("anyOf", [inner]):
+                yield from walk(option, (*prefix, name))
+
+    return frozenset(walk(fragment_at(()), ()))

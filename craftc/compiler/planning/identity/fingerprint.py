@@ -1,0 +1,88 @@
+"""A trial's identity: a hash of everything that can change its result, and of nothing else."""
+
+import errno
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from craftc.compiler.reading.tree import copy_tree, look_up, set_path
+from craftc.schemas.catalogue import is_own
+from craftc.schemas.diagnostic import Path as SpecPath
+
+SEMANTICS_VERSION = 3
+"""Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
+FileDigest = Callable[[Path], str]
+"""From a file to the hex SHA-256 of its bytes. Raises OSError."""
+
+
+@dataclass(frozen=True)
+class Decisive:
+    """A lowered configuration as far as it decides a result: `config` with the content of files in the place of their
+    paths, `code` with a digest of the source of each component of the user's own."""
+
+    config: dict[str, Any]
+    code: dict[str, str]
+
+
+def decisive(
+    config: dict[str, Any], paths: Sequence[SpecPath], digests: Mapping[str, str], code_digest: Callable[[str], str]
+) -> Decisive:
+    """What counts of a lowered configuration.
+
+    `paths` are the places that name files: what counts is the content found there (`digests`, by absolute path), not
+    where it lies. `code_digest` is asked for the source of each component of the user's own.
+    """
+    content = copy_tree(config)
+    for place in paths:
+        set_path(content, place, digests[look_up(content, place)])
+    return Decisive(content, {kind: code_digest(kind) for kind in sorted(set(own_kinds(config)))})
+
+
+def fingerprint(content: Decisive, seed: int) -> str:
+    """Hex SHA-256 over the canonical JSON of what decides a result, and the seed."""
+    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": content.config}
+    return sha256_of(identity | ({"code": content.code} if content.code else {}))
+
+
+def sha256_of(identity: dict[str, Any]) -> str:
+    """Hex SHA-256 over the canonical JSON of a value."""
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
+
+
+def own_kinds(value: Any) -> Iterator[str]:
+    """Every `kind` of a configuration that is a user's own."""
+    if isinstance(value, dict):
+        if isinstance(value.get("kind"), str) and is_own(value["kind"]):
+            yield value["kind"]
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from own_kinds(item)
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: sorted keys, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def hash_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(path: Path, file_digest: FileDigest = hash_file) -> str:
+    """`sha256:` and the hash of a file's bytes, or of a folder's relative names and bytes in sorted order.
+
+    `file_digest` may know a file's hash already. Raises OSError where something cannot be read.
+    """
+    if not path.is_dir():
+        if path.exists() and not path.is_file():  # a device or a pipe might never end
+            raise OSError(errno.EINVAL, "neither a file nor a folder")
+        return f"sha256:{file_digest(path)}"
+    total = hashlib.sha256()
+    for file_path in sorted(p for p in path.rglob("*") if p.is_file()):
+        total.update(f"{file_path.relative_to(path).as_posix()}\0{file_digest(file_path)}\n".encode())
+    return f"sha256:{total.hexdigest()}"

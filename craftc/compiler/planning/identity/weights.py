@@ -1,0 +1,89 @@
+"""What a spec writes for trained weights -> the file that holds them: a path, or `trial:ID` by what the store has."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.reading.problem import Problem, show
+from craftc.compiler.variants.watched import plain
+from craftc.schemas.catalogue import TRIAL
+from craftc.schemas.diagnostic import Path as SpecPath
+
+MODEL: SpecPath = ("model",)
+DIGEST = "weights_sha256"
+"""Stands beside a `weights` argument of a trial's configuration: of the file that was planned with."""
+ALIKE_IN_EVALUATION = {"kind", "dropout"}
+"""Of a model's arguments: the kind, which is told of by itself, and what evaluation makes no use of."""
+
+
+@dataclass(frozen=True)
+class TrainedTrial:
+    """A finished trial of the store: its best weights, and the model that they are of as its configuration has it."""
+
+    id: str
+    file: Path
+    model: dict[str, Any]
+
+
+class WeightsError(Exception):
+    """No trial that weights can be taken from. `code` is `weights-not-found` or `weights-unfinished`."""
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(code, message, hint)
+        self.code, self.message, self.hint = code, message, hint
+
+
+Trained = Callable[[str], TrainedTrial]
+"""From the beginning of a trial's id to the one finished trial that it is of. Raises WeightsError."""
+
+
+def no_store(beginning: str) -> TrainedTrial:
+    """Knows no trial."""
+    raise WeightsError("weights-not-found", f"no trial {show(beginning)}: there is no store", "name a file of weights")
+
+
+def of_trial(written: str, trained: Trained) -> TrainedTrial:
+    """The trial that `trial:ID` names. Raises WeightsError."""
+    return trained(written.removeprefix(TRIAL).strip())
+
+
+def contradictions(trained: Trained, variant: Checked) -> tuple[Problem, ...]:
+    """Where a backbone is another model than that of the trial whose weights it is to have.
+
+    Weights of one shape fit many models, and compute nonsense in all but their own. A file does not say what it is of.
+    """
+    model = plain(variant.tree["model"])
+    backbone, weights = model.get("backbone"), model.get("weights")
+    if not isinstance(backbone, dict) or not isinstance(weights, str) or not weights.startswith(TRIAL):
+        return ()
+    try:
+        trial = of_trial(weights, trained)
+    except WeightsError:
+        return ()
+    return tuple(_differences(backbone, trial))
+
+
+def _differences(backbone: dict[str, Any], trial: TrainedTrial) -> Iterator[Problem]:
+    place: SpecPath = (*MODEL, "backbone")
+    name = f"trial {trial.id[:12]}"
+    if trial.model.get("kind") != backbone["kind"]:
+        message = f"the backbone is {backbone['kind']}, and {name} trained {trial.model.get('kind')}"
+        yield Problem("weights-differ", (*place, "kind"), message, "its weights are those of its model alone")
+        return
+    for argument in sorted({*backbone, *trial.model} - ALIKE_IN_EVALUATION):
+        here, there = backbone.get(argument), trial.model.get(argument)
+        if here != there and "infer" not in (here, there):
+            message = f"the backbone's {argument} is {_shown(here)}, and that of {name} was {_shown(there)}"
+            yield Problem("weights-differ", (*place, argument), message, f"write {argument}: {_written(there)}")
+
+
+def _shown(value: Any) -> str:
+    return _written(value) if isinstance(value, list) else show(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return show(value) if isinstance(value, dict | bool) or value is None else str(value)

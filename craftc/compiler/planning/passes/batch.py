@@ -1,0 +1,71 @@
+"""New trials whose steps have the same shapes and do the same are told to be of one group."""
+
+from collections import Counter
+from typing import Any
+
+from craftc.compiler.language.component_fields import all_component_places
+from craftc.compiler.planning.identity.fingerprint import canonical_json
+from craftc.compiler.reading.tree import copy_tree
+from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue
+from craftc.schemas.plan import JobResources, Plan, Trial
+
+CARRIED = "per trial"
+"""Stands for a value that a batch holds one of for each trial."""
+
+
+def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
+    """Number the groups of new trials that could be trained as one batch; a trial alone is in none.
+
+    A training that several trials share counts once. One by several workers is not batched.
+    """
+    if resources.workers > 1:
+        return plan
+    steps: dict[str, str] = {}
+    of_training: dict[str, str] = {}
+    for trial in plan.trials:
+        if trial.status == "new" and trial.shares is None and is_batchable(trial.config):
+            # All seeds of a variant have one configuration.
+            if trial.variant not in steps:
+                steps[trial.variant] = canonical_json(step(trial.config, catalogue))
+            features = trial.stages.features if trial.stages else None
+            of_training[trial.id] = f"{steps[trial.variant]}{features or ''}"
+    sizes = Counter(of_training.values())
+    numbers: dict[str, int] = {}
+    trials: list[Trial] = []
+    for trial in plan.trials:
+        key = of_training.get(trial.shares or trial.id)
+        if key is not None and sizes[key] > 1:
+            trial = trial.model_copy(update={"group": numbers.setdefault(key, len(numbers))})
+        trials.append(trial)
+    return plan.model_copy(update={"trials": tuple(trials)})
+
+
+def is_batchable(config: dict[str, Any]) -> bool:
+    """Whether trainings of such steps may be one batch: their keys leave it open how steps are computed, since batches
+    are in full precision and made where measured times say so, and they are trained on the same data."""
+    training, model = config["training"], config["model"]
+    lowered = training.get("precision") in ("bf16", "fp16")
+    is_open = not lowered and training.get("compile") is not True and not training.get("deterministic")
+    # The features of a backbone that is drawn by the seed are other data.
+    return is_open and not (model["kind"] == FROZEN_BACKBONE and model["weights"] == "random")
+
+
+def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """What trials of one batch have in common: data, shapes and the operations of a step.
+
+    The learning rate of each step, when a training ends, and what is measured are settled outside of it, for each trial
+    on its own. Of a component, all arguments count but those that it marks as per trial.
+    """
+    common: dict[str, Any] = copy_tree({name: config[name] for name in ("data", "model", "objective")})
+    common["objective"].pop("metrics")
+    common["training"] = {"optimizer": dict(config["training"]["optimizer"])}
+    for place in list(all_component_places(common, catalogue)):
+        entry = catalogue.find(place.group, place.value["kind"])
+        for parameter in entry.parameters if entry else ():
+            if parameter.per_trial and parameter.name in place.value:
+                place.value[parameter.name] = CARRIED
+    common["training"]["batch_size"] = config["training"]["batch_size"]
+    common["precision"] = config["training"].get("precision")
+    # A clipping norm may be infinite; an average that some have and others have not is another operation.
+    common["has_ema"] = config["regularization"]["ema_decay"] != "none"
+    return common

@@ -1,0 +1,101 @@
+"""A mistake in a tree of plain values, before it is known where the text of that place stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from craftc.compiler.reading.document import Document
+from craftc.compiler.reading.nearest import nearest
+from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
+
+MAX_SHOWN = 60
+"""Characters of a user's text that a message repeats."""
+MAX_TOLD = 200
+"""Mistakes that are told of one spec; whoever has more mends those first. Of 1 MiB of them, all would take minutes."""
+MAX_MESSAGE = 600
+"""Characters of a message."""
+MAX_NAMES = 20
+"""Known names that a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake at `path`. `at_key` points at the key and not at its value.
+
+    `reads` are the other places that the rule looked at: where one of them is itself mistaken, the problem is
+    not worth telling. Of an unknown key, it is the key that was likely meant. `within`: the part of a text that is to
+    blame, as offsets, end exclusive.
+    """
+
+    code: str
+    path: Path
+    message: str
+    hint: str | None = None
+    at_key: bool = False
+    severity: Severity = "error"
+    reads: tuple[Path, ...] = ()
+    related: tuple[Related, ...] = ()
+    within: tuple[int, int] | None = None
+
+    def place(self, document: Document) -> Diagnostic:
+        """The same mistake where its text stands."""
+        return document.diagnose(
+            self.code,
+            self.path,
+            cut(self.message),
+            self.hint and cut(self.hint),
+            key=self.at_key,
+            severity=self.severity,
+            related=self.related,
+            within=self.within,
+        )
+
+
+def too_many_mistakes(where: Range) -> Diagnostic:
+    """Says that what else is wrong from this place on is not told."""
+    message = f"{MAX_TOLD} mistakes are told; there are more from here on"
+    return Diagnostic(severity="note", code="too-many-mistakes", message=message, hint="mend those first", range=where)
+
+
+def cut(text: str) -> str:
+    """A text short enough to be read: a message may hold what a user wrote, which may be all of a file."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 3]}..."
+
+
+def show(value: Any) -> str:
+    """A value as it would stand in YAML, short enough for a message."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value in ({}, [], ()):
+        return "an empty mapping" if isinstance(value, dict) else "an empty list"
+    if isinstance(value, dict):
+        return f"the mapping {{{', '.join(map(str, list(value)[:3]))}{', ...' if len(value) > 3 else ''}}}"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    if isinstance(value, str):
+        value = value.replace("\n", "\\n")
+        return f'"{value}"' if len(value) <= MAX_SHOWN else f'"{value[: MAX_SHOWN - 3]}..."'
+    return str(value)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A hint naming the nearest known name, or None where nothing is near."""
+    near = nearest(name, known)
+    return f'did you mean "{near}"?' if near else None
+
+
+def all_of(names: Iterable[str], by: str = ", ") -> str:
+    """Names for a message, one after another; of very many the first."""
+    listed = list(names)
+    more = f" and {len(listed) - MAX_NAMES} more" if len(listed) > MAX_NAMES else ""
+    return by.join(listed[:MAX_NAMES]) + more
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Names for a message: `a, b or c`; of very many the first."""
+    *most, last = list(names) or ["nothing"]
+    if len(most) > MAX_NAMES:
+        return f"{', '.join(most[:MAX_NAMES])} and {len(most) - MAX_NAMES + 1} more"
+    return f"{', '.join(most)} or {last}" if most else last

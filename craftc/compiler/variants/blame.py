@@ -1,0 +1,108 @@
+"""A mistake in a variant to the setting of the ablation that brings it about."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any
+
+from craftc.compiler.language.field_words import yaml_value
+from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree import look_up, touch
+from craftc.compiler.variants.variant import Setting, Variant
+from craftc.schemas.diagnostic import Path
+
+
+def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Problem:
+    """The problem at the setting of the ablation that brings it about: one that reaches its place and changes it.
+
+    The variant is named where that setting alone does not explain the problem.
+    """
+    if not variant.settings:
+        return problem
+    setting, place = _cause(problem, variant, base_tree)
+    if problem.code == "unknown-factor" or (problem.code == "unknown-key" and setting.target[: len(place)] == place):
+        message = problem.message if problem.code == "unknown-factor" else f'there is no "{setting.path}" to set'
+        key = tuple(part for part in setting.origin if not isinstance(part, int))
+        return Problem("unknown-factor", key, message, problem.hint, at_key=True, related=problem.related)
+    reached = place[: len(setting.target)] == setting.target
+    alone = reached and (not problem.reads or len(variant.settings) == 1)
+    return replace(
+        problem,
+        path=(*setting.origin, *place[len(setting.target) :]) if reached else setting.origin,
+        message=problem.message if alone else f'variant "{variant.name}": {problem.message}',
+        hint=_not_as_a_whole(problem, setting, base_tree) if reached else problem.hint,
+        at_key=problem.at_key and reached and len(place) > len(setting.target),
+        reads=(),
+    )
+
+
+def _not_as_a_whole(problem: Problem, setting: Setting, base_tree: dict[str, Any]) -> str | None:
+    """The problem's hint; of a key that is missing since its section is replaced, how to set one key of that alone."""
+    value, path = setting.value, setting.path
+    is_whole = setting.target == ("data", "splits")  # of which one fraction alone cannot be another
+    if problem.code != "missing-key" or not isinstance(value, dict) or not value or is_whole:
+        return problem.hint
+    try:
+        look_up(base_tree, problem.path)
+    except KeyError:
+        return problem.hint
+    while isinstance(value, dict) and value:
+        name, value = next(iter(value.items()))
+        path += f".{name}"
+    return f'this replaces all of "{setting.path}"; to set one key of it, write {path}: {yaml_value(value)}'
+
+
+def _cause(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> tuple[Setting, Path]:
+    """The setting that most likely brings a problem about, and which of the problem's places it reaches."""
+
+    def common(setting: Setting, place: Path) -> int:
+        pairs = zip(setting.target, place, strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(setting.target), len(place)))
+
+    def likeliness(pair: tuple[Setting, Path]) -> tuple[bool, bool, int]:
+        setting, place = pair
+        return touch(setting.target, place), _changes(setting, base_tree), common(setting, place)
+
+    places = (problem.path, *problem.reads)
+    return max(((setting, place) for setting in variant.settings for place in places), key=likeliness)
+
+
+def told_at(placed: Problem) -> Path:
+    """The place by which a problem is told once: what cannot be checked, however many values of a factor meet it; a key
+    that is missing beside what a factor sets, whatever its value."""
+    if placed.severity == "note":
+        return ()
+    if placed.code == "missing-key":
+        return tuple(part for part in placed.path if not isinstance(part, int))
+    return placed.path
+
+
+def lacking(problems: Iterable[Problem]) -> set[Path]:
+    """Where the spec as written may have nothing by mistake that a variant could set something in."""
+    return {problem.path for problem in problems if problem.code in ("missing-key", "empty-value", "wrong-type")}
+
+
+def follows(problem: Problem, variant: Variant, base_tree: dict[str, Any], mistakes: Collection[Path]) -> bool:
+    """Whether a problem is there because of a mistake of the spec as written, in what is around the place that the
+    variant sets, and not because of what it sets there. `mistakes` are the places that `lacking` tells."""
+    if not mistakes or not variant.settings:
+        return False
+    setting, place = _cause(problem, variant, base_tree)
+    around = [bad for bad in mistakes if len(bad) < len(setting.target) and setting.target[: len(bad)] == bad]
+    if problem.code == "unknown-factor":
+        return bool(around)
+    reached = place[: len(setting.target)] == setting.target
+    return not reached and any(place[: len(bad)] == bad for bad in around)
+
+
+def is_changed(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> bool:
+    """Whether the variant sets another value where a problem of the spec as written stands."""
+    places = (problem.path, *problem.reads)
+    reaching = [s for s in variant.settings if any(touch(s.target, place) for place in places)]
+    return any(_changes(setting, base_tree) for setting in reaching)
+
+
+def _changes(setting: Setting, tree: dict[str, Any]) -> bool:
+    try:
+        return bool(look_up(tree, setting.target) != setting.value)
+    except KeyError:
+        return True

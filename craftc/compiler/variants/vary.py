@@ -1,0 +1,91 @@
+"""A tree as written and the settings of a variant in; the tree as that variant would be written, and what of its
+settings there is nothing to set by."""
+
+from functools import lru_cache
+from typing import Any
+
+from craftc.compiler.reading.parse import MAX_DEPTH
+from craftc.compiler.reading.problem import Problem, did_you_mean, one_of
+from craftc.compiler.reading.tree import copy_tree, look_up, set_path
+from craftc.compiler.variants.variant import Setting, Variant
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, as_tree
+from craftc.schemas.spec import SECTIONS, Component, Spec
+
+
+def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
+    """Set what the variant sets, in place. `complete` is the spec with its defaults."""
+    # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
+    unsettable: list[Problem] = []
+    for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
+        problem = _not_settable(setting)
+        _write_defaults(written, setting.target, complete)
+        if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
+            problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
+        if problem is not None:
+            unsettable.append(problem)
+    return tuple(unsettable)
+
+
+def _write_defaults(written: dict[str, Any], target: Path, complete: dict[str, Any]) -> None:
+    """Write out what is left to its default as a whole where a path leads into it: a list, as in
+    `training.optimizer.betas.0`, or a section that needs some of its keys, as in `data.splits.seed`."""
+    for path, section in _whole_defaults().items():
+        if target[: len(path)] == path != target and not _is_there(written, path):
+            set_path(written, path, copy_tree(section))
+    for length in (i for i, part in enumerate(target) if isinstance(part, int)):
+        try:
+            default = look_up(complete, target[:length])
+        except KeyError:
+            return
+        if isinstance(default, list) and not _is_there(written, target[:length]):
+            set_path(written, target[:length], copy_tree(default))
+
+
+@lru_cache(maxsize=1)
+def _whole_defaults() -> dict[Path, dict[str, Any]]:
+    """Of what can be varied, the sections that need some of their keys where any is written, and can be left out."""
+    found: dict[Path, dict[str, Any]] = {}
+
+    def walk(section: type[Section], prefix: Path) -> None:
+        for name, field in section.fields.items():
+            if not prefix and name not in SECTIONS:
+                continue
+            inner = [each for each in field.sections if not issubclass(each, Component)]
+            default = None if field.is_required else field.make_default()
+            if isinstance(default, Section) and type(default) in inner and _needs_keys(default):
+                found[*prefix, name] = as_tree(default, given_only=True)
+            for each in inner:
+                walk(each, (*prefix, name))
+
+    walk(Spec, ())
+    return found
+
+
+def _needs_keys(section: Section) -> bool:
+    return any(key.is_required for key in section.fields.values())
+
+
+def _is_there(tree: dict[str, Any], path: Path) -> bool:
+    try:
+        look_up(tree, path)
+    except KeyError:
+        return False
+    return True
+
+
+def _not_settable(setting: Setting) -> Problem | None:
+    """Only what decides a result can be varied."""
+    section = setting.target[0]
+    if len(setting.target) > MAX_DEPTH:
+        message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
+        return Problem("unknown-factor", setting.target, message)
+    if section in SECTIONS:
+        return None
+    if section in Spec.fields:
+        message = f'"{setting.path}" cannot be varied: it makes no other experiment'
+        hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
+    else:
+        message = f'there is no "{setting.path}" to set'
+        hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
+    return Problem("unknown-factor", setting.target, message, hint)

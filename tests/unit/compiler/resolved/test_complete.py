@@ -1,0 +1,156 @@
+"""The complete spec: it plans to the same trials, wherever it is saved, and every value's origin is right."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftc.cli.plan import plan_json
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import Analysis, compile_spec
+from craftc.compiler.reading.parse import parse
+from craftc.compiler.resolved.complete import complete
+from craftc.compiler.resolved.write_spec import as_json, as_yaml, flow
+from craftc.runtime.store.store import Store
+from craftc.runtime.store.trained import trained_trials
+from craftc.schemas.plan import Plan
+
+ROOT = Path(__file__).parents[4]
+ENVIRONMENT = {"TEAM": "owls", "DATA": "tables"}
+SPECS = sorted([*(ROOT / "tests" / "golden" / "ok").glob("*.yaml"), *(ROOT / "specs").glob("*.yaml")])
+HEAD = """\
+craftc: 1
+name: example
+data: {source: digits}
+"""
+
+
+def compiled(path: Path) -> tuple[Analysis, Plan]:
+    text, trained = path.read_text(encoding="utf-8"), trained_trials(Store(ROOT / "tests" / "golden" / "store"))
+    found = compile_spec(text, str(path), built_in_catalogue(), environment=ENVIRONMENT, trained=trained)
+    assert found.diagnostics == ()
+    assert found.plan is not None
+    return found.analysis, found.plan
+
+
+def completed(path: Path, folder: Path) -> Path:
+    analysis, _ = compiled(path)
+    saved = folder / "elsewhere" / "saved.yaml"
+    if path.is_relative_to(folder):
+        saved.parent.mkdir()
+    else:  # code of the user's own is looked for from where the spec lies
+        shutil.copytree(path.parent, saved.parent)
+    saved.write_text(as_yaml(complete(analysis)), encoding="utf-8")
+    return saved
+
+
+def origins(text: str) -> dict[str, str]:
+    """The comment behind each key, by the key; the last of several."""
+    return dict(re.findall(r"^ *(?:- |# )?([\w.]+): .*?  # (.*)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_it_plans_to_the_same_trials_from_any_folder(path: Path, tmp_path: Path) -> None:
+    _, plan = compiled(path)
+    saved = completed(path, tmp_path)
+    assert not re.search(r"\$\{|^ *(extends|use):", saved.read_text(encoding="utf-8"), re.MULTILINE)
+    again, plan_again = compiled(saved)
+    assert plan_json(plan_again) == plan_json(plan)
+    # A complete spec says nothing by default but what cannot be written; completing it changes no value.
+    twice = as_json(complete(again))
+    assert twice["spec"] == as_json(complete(compiled(path)[0]))["spec"]
+    assert not [path for path, origin in twice["origins"].items() if origin["from"] == "default" and origin["written"]]
+
+
+HARD = [
+    # A default that is written must not clash with what `regularization` hands on, in the spec or in one variant.
+    "model: {kind: mlp}\nregularization: {dropout: 0.1}\n",
+    "model: {kind: mlp}\nablation: {grid: {regularization.dropout: [0.1]}}\n",
+    "model: {kind: mlp}\nablation: {features: {small: {model.kind: linear}}}\n",
+    "model: mlp\nablation: {features: {stop: {training.early_stopping.metric: valid/loss, "
+    "training.early_stopping.patience: 1}}}\n",
+    "model: mlp\nablation: {grid: {evaluation.select.metric: [valid/accuracy]}}\n",
+    "model: mlp\nevaluation: {select: none}\n",
+    "model: mlp\nablation: {grid: {model.dropout: [0.1, 0.2]}, design: [one_at_a_time]}\n",
+    "model: mlp\nablation: {grid: {model: [linear, {kind: mlp, dropout: 0.5}]}, exclude: [{model: linear}]}\n",
+    "model: mlp\nablation: {grid: {training.optimizer.kind: [sgd, adam]}}\n",
+    'model: mlp\ndescription: "a: \\"b\\" \\\\ # c\\n\\tü\\u2028\\x7f 日本 \U0001f600"\n',
+    "model: mlp\nreport: {wandb: {project: 'yes', entity: '1e3', mode: disabled}}\n",
+    'model: mlp\nablation: {features: {"- x: {#": {model.dropout: 0.5}, "null": {model.hidden: [8]}}}\n',
+]
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_what_is_hard_to_complete(text: str, tmp_path: Path) -> None:
+    rest = "objective: cross_entropy\ntraining: {epochs: 3, batch_size: 32, optimizer: adamw}\n"
+    path = tmp_path / "x.yaml"
+    path.write_text(HEAD + text + rest, encoding="utf-8")
+    _, plan = compiled(path)
+    _, again = compiled(completed(path, tmp_path))
+    assert plan_json(again) == plan_json(plan)
+
+
+def test_every_value_tells_its_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "tests" / "golden" / "ok")
+    analysis, _ = compiled(Path("composed.yaml"))
+    found = origins(as_yaml(complete(analysis)))
+    assert found["num_layers"] == "composed.yaml:4"
+    assert found["d_model"] == "bases/digits.yaml:3"
+    assert found["lr"] == "bases/tuned.yaml:2"
+    assert found["clip_grad_norm"] == "default"
+    assert found["model.d_ffn"] == "bases/widths.yaml:1"
+    assert found["project"] == "env TEAM, composed.yaml:15"
+    told = as_json(complete(analysis))
+    assert told["spec"]["report"]["wandb"]["project"] == "digits-owls"
+    assert told["origins"]["report.wandb.project"]["variables"] == ["TEAM"]
+    assert told["origins"]["objective.metrics.0.kind"]["range"]["start"] == {"line": 5, "column": 23}
+    assert told["origins"]["model.dropout"] == {"from": "default", "written": False, "value": 0.0}
+    assert "dropout" not in told["spec"]["model"]
+    assert told["included"]["bases/regularized.yaml"]["filename"] == "bases/tuned.yaml"
+    json.dumps(told)
+
+
+def test_paths_of_data_are_absolute(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "a.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(40)))
+    path = tmp_path / "x.yaml"
+    path.write_text(
+        "craftc: 1\nname: x\nmodel: mlp\nobjective: cross_entropy\n"
+        "training: {epochs: 3, batch_size: 8, optimizer: adamw}\n"
+        'data: {source: {kind: csv, path: "${env:DATA}/a.csv", target: y}}\n'
+        "ablation: {grid: {data.source.path: [./tables/../tables/a.csv]}}\n"
+    )
+    _, plan = compiled(path)
+    saved = completed(path, tmp_path)
+    assert [t.id for t in compiled(saved)[1].trials] == [t.id for t in plan.trials]
+    assert saved.read_text().count(str(tmp_path / "tables" / "a.csv")) == 2
+
+
+PLAIN: st.SearchStrategy[Any] = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+    | st.sampled_from(
+        ["null", "~", "no", "1", "0x1", ".inf", "a: b", "a #b", "- a", "<<", "a:b", "${x}", "---", "=", ""]
+    ),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", exclude_characters="\0")), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(PLAIN)
+def test_any_value_is_read_back_as_it_is(value: Any) -> None:
+    document, diagnostics = parse(f"value: {flow(value)}  # a comment\n", "x.yaml")
+    assert diagnostics == []
+    assert document is not None
+    found = document.root.plain()["value"]
+    assert found == value
+    assert repr(found) == repr(value)

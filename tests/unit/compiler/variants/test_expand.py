@@ -1,0 +1,330 @@
+"""Ablations to variants: designs, grid, zip, exclude, require, names, order, and mistakes at the ablation's place."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftc.compiler.pipeline import Compiled
+from craftc.compiler.variants.ablation_size import MAX_TRIALS
+from craftc.compiler.variants.designs import design, num_variants
+from craftc.compiler.variants.variant_names import number_name, short_names
+
+Compile = Callable[[str], Compiled]
+Told = Callable[[str], list[tuple[str, str]]]
+FEATURES = "features: {a: {training.epochs: 1}, b: {model.dropout: 0.5}, c: {data.normalize: per_line}}"
+
+
+def variants(compiled: Compiled) -> dict[str, dict[str, object]]:
+    assert compiled.diagnostics == ()
+    return {variant.name: variant.overrides for variant in compiled.analysis.variants}
+
+
+def test_leave_one_out_is_the_default_design(compiled: Compile) -> None:
+    assert variants(compiled(f"ablation: {{{FEATURES}}}")) == {
+        "full": {},
+        "-a": {"training.epochs": 1},
+        "-b": {"model.dropout": 0.5},
+        "-c": {"data.normalize": "per_line"},
+    }
+
+
+def test_add_one_switches_all_others_off(compiled: Compile) -> None:
+    found = variants(compiled(f"ablation: {{{FEATURES}, design: [add_one]}}"))
+    assert list(found) == ["full", "bare", "+a", "+b", "+c"]
+    assert found["bare"] == {"training.epochs": 1, "model.dropout": 0.5, "data.normalize": "per_line"}
+    assert found["+b"] == {"training.epochs": 1, "data.normalize": "per_line"}
+
+
+def test_order_is_baseline_designs_grid_zip(compiled: Compile) -> None:
+    in_step, product = (
+        "zip: {training.batch_size: [1, 2], model.dropout: [0.1, 0.2]}",
+        "grid: {model.activation: [relu, gelu]}",
+    )
+    text = f"ablation: {{{in_step}, {product}, {FEATURES}}}"
+    assert list(variants(compiled(text))) == [
+        "full",
+        "-a",
+        "-b",
+        "-c",
+        "activation=relu",
+        "activation=gelu",
+        "batch_size=1,dropout=0.1",
+        "batch_size=2,dropout=0.2",
+    ]
+
+
+def test_a_grid_is_the_product_in_the_order_written(compiled: Compile) -> None:
+    found = variants(compiled("ablation: {grid: {model.dropout: [0.1, 0.2], training.epochs: [1, 2]}}"))
+    assert list(found)[1:] == [f"dropout={d},epochs={e}" for d in (0.1, 0.2) for e in (1, 2)]
+
+
+def test_exclude_and_require_leave_out_but_never_the_baseline(compiled: Compile) -> None:
+    text = """ablation:
+  grid: {training.epochs: [1, 2, 5, 8], model.dropout: [0.0, 0.2]}
+  exclude: [{training.epochs: 1, model.dropout: 0.2}, {training.epochs: 2}, {model.kind: mlp, training.epochs: 5}]
+  require: ["training.epochs <= 5"]"""
+    assert list(variants(compiled(text))) == ["base", "epochs=1,dropout=0"]
+
+
+def test_exclude_by_the_kind_of_a_component(compiled: Compile) -> None:
+    text = "ablation: {grid: {model: [mlp, linear, scanline_vit]}, exclude: [{model: linear}]}"
+    assert list(variants(compiled(text))) == ["base", "model=mlp", "model=scanline_vit"]
+
+
+def test_an_exclude_that_excludes_nothing_is_a_warning(told: Told) -> None:
+    assert told("ablation: {grid: {training.epochs: [1, 2]}, exclude: [{training.epochs: 3}]}") == [
+        ("no-effect", "{training.epochs: 3}")
+    ]
+
+
+def test_names_are_short_and_unique(compiled: Compile) -> None:
+    long = "x" * 100
+    text = f"""data:
+  source: digits
+  augment: [{{kind: horizontal_flip, p: 0.1}}, {{kind: gaussian_noise, std: 0.1, p: 0.1}}]
+description: {long}
+ablation:
+  grid:
+    data.augment.0.p: [0.1]
+    data.augment.1.p: [0.2]
+    model: [{{kind: mlp, dropout: 0.1}}, {{kind: mlp, dropout: 0.2}}]
+    training.optimizer.lr: [0.12345678, 0.12345679, 1e-5]
+    objective.class_weights: [[{", ".join(["1.0"] * 10)}]]"""
+    names = list(variants(compiled(text)))
+    assert len(set(names)) == len(names) == 7
+    assert names[1].startswith(
+        "augment.0.p=0.1,augment.1.p=0.2,model=mlp(dropout=0.1),lr=0.12345678,class_weights=[1.0,"
+    )
+    assert max(map(len, names)) < 140
+
+
+def test_a_component_of_the_kind_that_is_written_is_named_by_its_arguments(compiled: Compile) -> None:
+    grid = "objective: [{kind: cross_entropy, label_smoothing: 0.1}], model: [{kind: linear}]"
+    names = list(variants(compiled(f"model: {{kind: mlp}}\nablation: {{grid: {{{grid}}}}}")))
+    assert names == ["base", "objective=cross_entropy(label_smoothing=0.1),model=linear"]
+
+
+def test_a_point_that_is_written_twice_is_told_at_the_second(told: Told) -> None:
+    text = "ablation: {grid: {model.activation: [relu, gelu, relu]}, zip: {model.dropout: [0.1, 0.2, 0.10]}}"
+    assert told(text) == [("duplicate-variant", "relu"), ("duplicate-variant", "0.10")]
+
+
+def test_different_points_whose_names_are_cut_to_the_same_are_numbered(compiled: Compile) -> None:
+    wide, wider = ([10] * 20 + [last] for last in (10, 20))
+    found = variants(compiled(f"ablation: {{grid: {{model.hidden: [{wide}, {wider}]}}}}"))
+    assert list(found)[1:] == [name := f"hidden={str(wide).replace(' ', '')[:37]}...", f"{name}#2"]
+
+
+def test_components_of_one_kind_are_named_by_their_arguments(compiled: Compile) -> None:
+    rates = "[sgd, {kind: adam, lr: 1e-3}, {kind: adam, lr: 1e-2, eps: 1e-8}]"
+    found = variants(compiled(f"ablation: {{grid: {{training.optimizer: {rates}}}}}"))
+    assert list(found)[1:] == ["optimizer=sgd", "optimizer=adam(lr=1e-3)", "optimizer=adam(lr=0.01,eps=1e-8)"]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_named_exactly_and_never_longer_than_python_does(value: float) -> None:
+    assert float(number_name(value)) == value
+    assert len(number_name(value)) <= len(repr(value))
+
+
+def test_full_factorial_is_every_combination(compiled: Compile) -> None:
+    found = variants(compiled(f"ablation: {{{FEATURES}, design: [full_factorial]}}"))
+    assert list(found) == ["full", "-a", "-b", "-c", "-a,-b", "-a,-c", "-b,-c", "bare"]
+    assert found["-a,-c"] == {"training.epochs": 1, "data.normalize": "per_line"}
+    assert list(variants(compiled("ablation: {features: {a: {training.epochs: 1}}, design: [full_factorial]}"))) == [
+        "full",
+        "-a",
+    ]
+
+
+def test_designs_that_meet_share_their_variants(compiled: Compile) -> None:
+    text = f"ablation: {{{FEATURES}, design: [add_one, full_factorial, leave_one_out]}}"
+    plan = compiled(text).plan
+    assert plan is not None
+    assert [trial.variant for trial in plan.trials] == ["full", "bare", "+a", "+b", "+c", "-a", "-b", "-c"]
+    assert {trial.variant: trial.aliases for trial in plan.trials}["+a"] == ("-b,-c",)
+
+
+def test_one_at_a_time_takes_each_value_of_a_grid_by_itself(compiled: Compile) -> None:
+    grid = "grid: {model.dropout: [0.1, 0.2], training.epochs: [1, 2]}"
+    assert list(variants(compiled(f"ablation: {{{grid}, design: [one_at_a_time]}}"))) == [
+        "base",
+        "dropout=0.1",
+        "dropout=0.2",
+        "epochs=1",
+        "epochs=2",
+    ]
+    both = variants(compiled(f"ablation: {{{grid}, {FEATURES}, design: [one_at_a_time]}}"))
+    assert list(both)[:5] == ["full", "-a", "-b", "-c", "dropout=0.1"]
+
+
+def test_a_product_takes_every_design_at_every_point(compiled: Compile) -> None:
+    text = """ablation:
+  features: {a: {data.normalize: per_line}}
+  grid: {training.epochs: [1, 2]}
+  zip: {training.batch_size: [1, 2], model.dropout: [0.1, 0.2]}
+  combine: product"""
+    found = variants(compiled(text))
+    points = [f"epochs={e},batch_size={b},dropout=0.{b}" for e in (1, 2) for b in (1, 2)]
+    assert list(found) == ["full", *points, *(f"-a,{point}" for point in points)]
+    assert found["-a,epochs=2,batch_size=1,dropout=0.1"] == {
+        "data.normalize": "per_line",
+        "training.epochs": 2,
+        "training.batch_size": 1,
+        "model.dropout": 0.1,
+    }
+
+
+@pytest.mark.parametrize("combine", ["union", "product"])
+@pytest.mark.parametrize("grid", ["", "grid: {training.batch_size: [1, 2, 3]}"])
+@pytest.mark.parametrize("features", ["", FEATURES])
+@pytest.mark.parametrize("name", ["leave_one_out", "add_one", "full_factorial", "one_at_a_time"])
+def test_variants_are_counted_before_they_are_made(
+    compiled: Compile, name: str, features: str, grid: str, combine: str
+) -> None:
+    text = ", ".join(filter(None, [features, grid, f"design: [{name}]", f"combine: {combine}"]))
+    spec = compiled(f"ablation: {{{text}}}").analysis.spec
+    assert spec is not None
+    made = len(design(spec.ablation, {}).variants)
+    # With nothing to cross, a product makes the baseline alone once more.
+    assert num_variants(spec.ablation) - made == (1 if combine == "product" and not grid else 0)
+
+
+def test_short_names_tell_paths_apart() -> None:
+    assert short_names({"a.b.c", "x.c", "y.0", "m.n"}) == {"a.b.c": "b.c", "x.c": "x.c", "y.0": "y.0", "m.n": "n"}
+
+
+def test_the_wider_path_is_set_first_whatever_the_order(compiled: Compile) -> None:
+    text = "ablation: {grid: {model.num_layers: [1, 2], model: [{kind: scanline_vit, d_model: 8}]}}"
+    found = compiled(text)
+    assert found.diagnostics == ()
+    assert [v.spec.model.args["num_layers"] for v in found.analysis.variants[1:]] == [1, 2]
+    assert [v.spec.model.args["d_model"] for v in found.analysis.variants[1:]] == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # a mistaken value is told where the ablation writes it
+        ("ablation: {grid: {training.epochs: [1, x, 0]}}", [("wrong-type", "x"), ("out-of-bounds", "0")]),
+        ("ablation: {features: {a: {model: {kind: mlp, hidden: wide}}}}", [("wrong-type", "wide")]),
+        (
+            "ablation: {grid: {model: [{kind: mlp, hiden: [3]}, 5, lstm]}}",
+            [("unknown-key", "hiden"), ("wrong-type", "5"), ("unknown-kind", "lstm")],
+        ),
+        ("ablation: {grid: {training.schedule: [[{kind: linear_warmup, epochs: x}, cosine]]}}", [("wrong-type", "x")]),
+        # a path that does not exist is told at its key, once
+        ("ablation: {grid: {training.epoch: [1, 2, 3]}}", [("unknown-factor", "training.epoch")]),
+        (
+            "ablation: {grid: {training.early_stoping.patience: [1]}}",
+            [("unknown-factor", "training.early_stoping.patience")],
+        ),
+        ("ablation: {grid: {training.schedule.4.epochs: [1]}}", [("unknown-factor", "training.schedule.4.epochs")]),
+        ("ablation: {grid: {'': [1], model..x: [1]}}", [("unknown-factor", "''"), ("unknown-factor", "model..x")]),
+        ("ablation: {features: {a: {data.source.path: x}}}", [("unknown-factor", "data.source.path")]),
+        ("ablation: {exclude: [{training.epoch: 1}]}", [("unknown-factor", "training.epoch")]),
+        # what makes no other experiment
+        ("ablation: {grid: {seed: [1, 2]}}", [("unknown-factor", "seed")]),
+        ("ablation: {grid: {resources.cpus: [1, 2]}}", [("unknown-factor", "resources.cpus")]),
+        ("ablation: {features: {a: {ablation.seeds: 3}}}", [("unknown-factor", "ablation.seeds")]),
+        # a rule that a variant breaks, at the setting that breaks it
+        ("model: scanline_vit\nablation: {grid: {model.num_heads: [4, 5]}}", [("constraint-broken", "5")]),
+        (
+            "ablation: {features: {a: {training.batch_size: 1, training.schedule: [{kind: cosine, epochs: 9}]}}}",
+            [("schedule-too-long", "9")],
+        ),
+        (
+            "model: {kind: mlp, hidden: [3]}\nablation: {features: {a: {training.epochs: 1, model.kind: linear}}}",
+            [("unknown-key", "linear")],
+        ),
+        (
+            "ablation: {features: {a: {training.epochs: 1, training.early_stopping.patience: 3}}}",
+            [("missing-key", "3")],
+        ),
+        (
+            "regularization: {dropout: 0.1}\nablation: {grid: {model: [mlp, linear]}}",
+            [("regularization-unsupported", "linear")],
+        ),
+        # what the spec as written has wrong is not told again
+        ("model: {kind: mlp, hidden: 3}\nablation: {grid: {training.epochs: [1, 2]}}", [("wrong-type", "3")]),
+        (
+            "model: {kind: mlp, dropout: 2}\nablation: {grid: {model.dropout: [0.1, 2]}}",
+            [("out-of-bounds", "2"), ("out-of-bounds", "2")],
+        ),
+        # a requirement that a variant does not even have the names for
+        (
+            "ablation: {grid: {model: [mlp, linear]}, require: ['model.dropout < 1']}",
+            [("bad-expression", "model.dropout")],
+        ),
+    ],
+)
+def test_a_mistake_in_a_variant_is_told_at_the_ablation(told: Told, text: str, expected: list[tuple[str, str]]) -> None:
+    assert told(text) == expected
+
+
+def test_the_variant_is_named_where_its_setting_alone_does_not_explain(messages: Callable[[str], str]) -> None:
+    text = "model: scanline_vit\nablation: {grid: {model.d_model: [12, 10], model.num_heads: [2, 3]}}"
+    assert (
+        'variant "d_model=10,num_heads=3": scanline_vit cannot be built with d_model = 10, num_heads = 3'
+        in messages(text)
+    )
+    assert "variant" not in messages("ablation: {grid: {training.epochs: [x]}}")
+
+
+def test_both_ends_of_too_many_trials(told: Told, messages: Callable[[str], str]) -> None:
+    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
+    axes = ", ".join(f"model.x{i}: [{', '.join(map(str, range(100)))}]" for i in range(30))
+    assert told(f"ablation: {{grid: {{{axes}}}}}") == [("too-many-trials", "ablation")]
+    assert f"at most {MAX_TRIALS:,}" in messages("ablation: {seeds: 1000001}")
+    features = ", ".join(f"f{i}: {{model.x{i}: 1}}" for i in range(10_000))
+    assert "more than 10^19 trials" in messages(f"ablation: {{features: {{{features}}}, design: [full_factorial]}}")
+
+
+@pytest.mark.timeout(30)
+def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
+    rates = ", ".join(f"{i}e-5" for i in range(1, 201))
+    dropouts = ", ".join(f"0.{i}" for i in range(10))
+    found = compiled(f"ablation: {{grid: {{training.optimizer.lr: [{rates}], model.dropout: [{dropouts}]}}}}")
+    assert found.plan is not None
+    assert len(found.plan.trials) + found.plan.folded == 2001
+
+
+def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Callable[[str], str]) -> None:
+    many = ", ".join(str(number) for number in range(1, 2501))
+    wide = ", ".join(["1"] * 1000)
+    text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many}]}}}}"
+    assert "2,501 variants of a spec with 1,02" in messages(text)
+    kinds = f"model.kind: [mlp, scanline_vit], model.dropout: [{', '.join(f'0.{i}' for i in range(1, 800))}]"
+    joint = f"ablation: {{grid: {{{kinds}, model.hidden: [{', '.join(f'[{i}]' for i in range(1, 60))}]}}}}"
+    assert told(joint) == [("too-many-trials", "ablation")]
+
+
+def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("craftc.compiler.variants.ablation_size.MAX_ALONE", 2000)
+    grid = "evaluation.select.metric: [valid/loss, valid/accuracy], evaluation.select.mode: [infer]"
+    grid += f", training.batch_size: [{', '.join(map(str, range(8, 58)))}]"
+    assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")
+
+
+def test_one_key_of_splits_that_are_left_to_their_default_can_be_varied(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {data.splits.seed: [0, 1]}}").analysis
+    assert [variant.spec.data.splits.seed for variant in found.variants] == [0, 0, 1]
+    assert {tuple(variant.spec.data.splits.fractions.items()) for variant in found.variants} == {
+        (("train", 0.6), ("valid", 0.2), ("test", 0.2))
+    }
+
+
+def test_a_path_leads_into_a_list_that_is_left_to_its_default(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {training.optimizer.betas.0: [0.8, 0.9]}}").analysis
+    assert found.diagnostics == ()
+    betas = [list(variant.spec.training.optimizer.args["betas"]) for variant in found.variants]
+    assert betas == [[0.9, 0.999], [0.8, 0.999], [0.9, 0.999]]
+
+
+def test_so_many_mistakes_are_told_and_the_rest_is_noted(compiled: Compile) -> None:
+    found = compiled("\n".join(f"k{number}: 1" for number in range(300))).diagnostics
+    assert len(found) == 201
+    assert (found[-1].code, found[-1].severity) == ("too-many-mistakes", "note")
+    assert found[-1].range.start.line == found[-2].range.start.line + 1
