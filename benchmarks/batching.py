@@ -40,7 +40,7 @@ def steps_of(name: str, num_trials: int, device: str) -> Callable[[], object]:
     """What takes a step of so many trials at once; of one, as it does alone."""
     from craftc.compiler.language.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
-    from craftc.training.batched.measure import step_of
+    from craftc.training.batched_trials.speed import step_of
     from craftc.training.loop.trial import lay_ground, open_lane
     from craftc.training.state.member import Member
     from craftc.training.state.resume import Start

@@ -81,7 +81,7 @@ def craftc(size: Size) -> Iterator[Trained]:
     import torch
 
     from craftc.training.assemble import assemble
-    from craftc.training.data.batches import num_batches, to_device
+    from craftc.training.data.device_split import num_batches, to_device
     from craftc.training.data.prepare import prepare
     from craftc.training.loop.epoch import train_epoch
 

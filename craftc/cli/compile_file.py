@@ -59,7 +59,7 @@ def compile_file(
         fail([text], {})
     from craftc.runtime.store.batch_findings import findings_in
     from craftc.runtime.store.store import Store
-    from craftc.runtime.store.trained import trained_trials
+    from craftc.runtime.store.trained_weights import trained_trials
 
     store = Store(runs_dir / "store")
     digests, trained = store.file_digests(), trained_trials(store)

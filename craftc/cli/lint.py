@@ -119,16 +119,16 @@ def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: 
     if format is Format.TEXT:
         show_diagnostics(diagnostics, texts, sys.stdout)
     elif format is Format.JSON:
-        from craftc.compiler.render.render import render_json
+        from craftc.compiler.render.text import render_json
 
         click.echo(render_json(diagnostics))
     elif format is Format.SARIF:
         from craftc.cli.repository import uri_in_repository
-        from craftc.compiler.render.render_sarif import render_sarif
+        from craftc.compiler.render.sarif import render_sarif
 
         click.echo(render_sarif(diagnostics, uri_in_repository))
     elif diagnostics:
         from craftc.cli.repository import name_in_repository
-        from craftc.compiler.render.render_github import render_github
+        from craftc.compiler.render.github import render_github
 
         click.echo(render_github(diagnostics, name_in_repository))

@@ -91,7 +91,7 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _print_resolved(path: Path, format: Format) -> None:
-    from craftc.compiler.resolved.complete import complete
+    from craftc.compiler.resolved.resolved_spec import complete
     from craftc.compiler.resolved.write_spec import as_json, as_yaml
 
     _, analysis = analyse_file(path)

@@ -18,7 +18,7 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.resolved.complete import complete
+from craftc.compiler.resolved.resolved_spec import complete
 from craftc.compiler.resolved.write_spec import as_yaml
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     """What a backend needs to propose and compile points; None for a plan that searches nothing."""
     if compiled.plan.search is None:
         return None
-    from craftc.compiler.propose import Proposer
+    from craftc.compiler.compile_point import Proposer
     from craftc.runtime.jobs.job_source import SearchContext
 
     proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
@@ -184,7 +184,7 @@ def _backend(name: BackendName, address: str | None, folder: "RunFolder") -> "Ba
         from craftc.runtime.inline_backend import InlineBackend
 
         return InlineBackend()
-    from craftc.runtime.on_ray.ray_backend import RayBackend
+    from craftc.runtime.on_ray.backend import RayBackend
 
     return RayBackend(address, log=folder.log)
 

@@ -13,7 +13,7 @@ from craftc.runtime.submitting.submissions import read_submissions
 from craftc.schemas.submission import Submission
 
 if TYPE_CHECKING:
-    from craftc.runtime.submitting.ray_jobs import JobServer
+    from craftc.runtime.submitting.job_server import JobServer
 
 UNREACHABLE = "unreachable"
 
@@ -54,7 +54,7 @@ class Clusters:
 
     def server(self, submission: Submission) -> "JobServer":
         """The job server of a submission to Ray. Raises BackendError."""
-        from craftc.runtime.submitting.ray_jobs import JobServer
+        from craftc.runtime.submitting.job_server import JobServer
 
         address = submission.address or "auto"
         known = self._servers.get(address)

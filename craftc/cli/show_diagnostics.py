@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from craftc.compiler.render.render import WIDTH, Style, plain, render_text
+from craftc.compiler.render.text import WIDTH, Style, plain, render_text
 from craftc.schemas.diagnostic import Diagnostic
 
 _COLOURS: dict[Style, dict[str, object]] = {

@@ -22,7 +22,7 @@ from craftc.schemas.spec import Spec
 from craftc.schemas.submission import Submission
 
 if TYPE_CHECKING:
-    from craftc.runtime.submitting.ray_jobs import JobServer
+    from craftc.runtime.submitting.job_server import JobServer
 
 
 @command()
@@ -66,7 +66,7 @@ def _to_ray(path: Path, runs_dir: Path, address: str, python: str, follow: bool)
     _check_all_travels(path, analysis, packed)
     for link in packed.skipped:
         click.echo(f"warning: {link} is a link to a folder and is not sent", err=True)
-    from craftc.runtime.submitting.ray_jobs import JobServer, submission_id
+    from craftc.runtime.submitting.job_server import JobServer, submission_id
 
     server = JobServer(address)
     name = submission_id(analysed.name, packed, str(runs_dir))

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from craftc.compiler.checking.part import as_search, part_problems
+from craftc.compiler.checking.incomplete_spec import as_search, part_problems
 from craftc.compiler.checking.resolve import resolve
+from craftc.compiler.checking.rules.all_rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.checking.rules.rule import Checked, check
-from craftc.compiler.checking.rules.rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.composing.compose import compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind
-from craftc.compiler.composing.rebase import rebase
+from craftc.compiler.composing.relative_paths import rebase
 from craftc.compiler.own_code.own_components import with_own
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import ResolvedVariant, expand, untainted
-from craftc.compiler.variants.probe import probe
+from craftc.compiler.variants.search_ranges import probe
 from craftc.compiler.versions.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic

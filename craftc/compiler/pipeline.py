@@ -17,9 +17,9 @@ from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.planning.identity.fingerprint import Decisive, FileDigest, fingerprint, hash_file
-from craftc.compiler.planning.identity.identify import Identify
 from craftc.compiler.planning.identity.lower import path_arguments
-from craftc.compiler.planning.identity.stages import stages
+from craftc.compiler.planning.identity.stage_fingerprints import stages
+from craftc.compiler.planning.identity.trials import Identify
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
 from craftc.compiler.planning.passes.batch import batch
 from craftc.compiler.planning.passes.fold import fold

@@ -7,8 +7,8 @@ from craftc.report.budget import find_budget
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
-from craftc.report.measure import gap_splits, summarise
 from craftc.report.read_search import SearchResults
+from craftc.report.variant_summary import gap_splits, summarise
 from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
 from craftc.schemas.plan import Plan, Trial

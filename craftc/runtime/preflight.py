@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.checking.rules.data_checks import Named, with_text, without_images, without_text
+from craftc.compiler.checking.rules.data import Named, with_text, without_images, without_text
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path, Severity, parse_path
@@ -84,7 +84,7 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
 
 
 def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
-    """The rules of `compiler/checking/rules/data_checks.py`, for sources whose content a spec does not tell."""
+    """The rules of `compiler/checking/rules/data.py`, for sources whose content a spec does not tell."""
     is_text = "vocabulary_size" in data.facts
     unfit = [
         *(

@@ -12,19 +12,19 @@ from craftc.schemas.plan import Trial
 from craftc.training.compiling.compile_loss import Rehearsal
 from craftc.training.compiling.compiling import Compilation, Compiling, build_compiling
 from craftc.training.data.prepare import PreparedData, infer_facts
-from craftc.training.foundation.named import named
+from craftc.training.foundation.error_context import named
 from craftc.training.foundation.precision import Precision, build_precision
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.augmentations import Augmentations, build_augmentations
 from craftc.training.parts.average import Average
-from craftc.training.parts.draws import Draws, count_draws
+from craftc.training.parts.dropout import Draws, count_draws
 from craftc.training.parts.loss import Loss
-from craftc.training.parts.measures import Measures, build_measures
+from craftc.training.parts.metrics import Measures, build_measures
 from craftc.training.parts.model import build_model, check_last_batch
 from craftc.training.parts.objective import build_objective
 from craftc.training.parts.optimizer import build_optimizer
 from craftc.training.parts.schedule import Schedule, build_schedule
-from craftc.training.parts.team import SOLO, Team
+from craftc.training.parts.worker_group import SOLO, Team
 
 
 @dataclass(frozen=True)

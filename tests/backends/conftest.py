@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.on_ray.ray_backend import RayBackend
-from craftc.runtime.on_ray.ray_sweeper import holders
+from craftc.runtime.on_ray.backend import RayBackend
+from craftc.runtime.on_ray.sweeper import holders
 from craftc.schemas.plan import Headline, Job, JobResources, Plan, Trial
 
 CONFIG = {

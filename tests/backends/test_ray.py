@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from craftc.runtime.jobs.backend import BackendError, PlacementError
-from craftc.runtime.on_ray.ray_backend import RayBackend
-from craftc.runtime.on_ray.ray_sweeper import holders
+from craftc.runtime.on_ray.backend import RayBackend
+from craftc.runtime.on_ray.sweeper import holders
 from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
 

@@ -5,9 +5,9 @@ import json
 import optuna
 import pytest
 
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.propose import Proposer
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.search.study import summarise

@@ -12,8 +12,8 @@ import ray
 
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.jobs.backend import BackendError, PlacementError
-from craftc.runtime.on_ray.ray_backend import RayBackend
-from craftc.runtime.on_ray.ray_cluster import check_placement
+from craftc.runtime.on_ray.backend import RayBackend
+from craftc.runtime.on_ray.cluster import check_placement
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.runtime.on_ray.ray_sweeper import sweep
+from craftc.runtime.on_ray.sweeper import sweep
 
 Craftc = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]

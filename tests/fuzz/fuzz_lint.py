@@ -18,7 +18,7 @@ from typing import Any
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.compiler.reading.parse import parse
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 from craftc.schemas.diagnostic import Diagnostic
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.propose import Proposer
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.jobs.job_source import SearchContext

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.checking.misfits import by_place, inner_type, unknown_key, wrong_value
+from craftc.compiler.checking.value_problems import by_place, inner_type, unknown_key, wrong_value
 from craftc.compiler.language.component_fields import ComponentPlace
 from craftc.compiler.language.value_type import Nested, checker, describe, group_of, is_component, options
 from craftc.compiler.reading.nearest import nearest

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from craftc.compiler.checking.arguments import check_component
-from craftc.compiler.checking.mend import mend_all
-from craftc.compiler.checking.misfits import empty_value, section_problems
+from craftc.compiler.checking.repair import mend_all
+from craftc.compiler.checking.value_problems import empty_value, section_problems
 from craftc.compiler.language.component_fields import component_places
 from craftc.compiler.language.spec_places import component_field
 from craftc.compiler.reading.problem import MAX_TOLD, Problem

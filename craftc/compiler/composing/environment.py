@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from craftc.compiler.composing.texts import Text, name_fields, texts
+from craftc.compiler.composing.text_values import Text, name_fields, texts
 from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
 from craftc.schemas.catalogue import Catalogue

@@ -65,7 +65,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry | Unreadable]]:
     """The entry of a kind in each group, or why it has none."""
-    from craftc.compiler.own_code.fitness import unfit
+    from craftc.compiler.own_code.interface import unfit
     from craftc.compiler.own_code.signature import TargetError, describe_component, find_component
 
     groups: tuple[Group, ...] = get_args(Group)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
-from craftc.compiler.planning.likeness import LIKENESSES, device_kind, likenesses, size_key
 from craftc.compiler.planning.passes.place import num_slots
+from craftc.compiler.planning.similarity import LIKENESSES, device_kind, likenesses, size_key
 from craftc.schemas.forecast import Basis, Forecast, Likeness, Machine, PastTrial, Span
 from craftc.schemas.plan import JobResources, Plan, Trial
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from craftc.compiler.resolved.complete import Complete, Item
+from craftc.compiler.resolved.resolved_spec import Complete, Item
 from craftc.schemas.diagnostic import Path, format_path, range_json
 
 FORMAT_VERSION = "1.0"

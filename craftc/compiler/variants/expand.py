@@ -10,21 +10,21 @@ from itertools import islice
 from typing import Any
 
 from craftc.compiler.checking.resolve import resolve
-from craftc.compiler.checking.rules.headline_checks import headline_rules
+from craftc.compiler.checking.rules.all_rules import EXPERIMENT_RULES
+from craftc.compiler.checking.rules.headline import headline_rules
 from craftc.compiler.checking.rules.rule import Checked, Rule, check
-from craftc.compiler.checking.rules.rules import EXPERIMENT_RULES
 from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, count_values
 from craftc.compiler.variants.ablation_size import max_alone, too_large, too_many_rules, too_much
+from craftc.compiler.variants.apply_settings import vary
 from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.variants.designs import design
-from craftc.compiler.variants.leave_out import Filters, unknown_exclude_paths
+from craftc.compiler.variants.filters import Filters, unknown_exclude_paths
 from craftc.compiler.variants.parts import Assembled, Built, Parts
 from craftc.compiler.variants.recall import Recalled
 from craftc.compiler.variants.revise import revise
 from craftc.compiler.variants.variant import Variant
-from craftc.compiler.variants.vary import vary
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Ablation, Spec
 

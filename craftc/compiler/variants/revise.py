@@ -11,9 +11,9 @@ from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.checking.validate import Validated, empty_places
 from craftc.compiler.language.component_fields import component_fields, component_places
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path, touch
+from craftc.compiler.variants.apply_settings import vary
 from craftc.compiler.variants.parts import Built
 from craftc.compiler.variants.variant import Variant
-from craftc.compiler.variants.vary import vary
 from craftc.schemas.fit import MisfitError
 from craftc.schemas.section import as_tree, read_section
 from craftc.schemas.spec import SECTIONS

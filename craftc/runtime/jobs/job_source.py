@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from craftc.compiler.propose import Proposal
+from craftc.compiler.compile_point import Proposal
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event

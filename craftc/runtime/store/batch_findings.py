@@ -14,8 +14,8 @@ from pydantic import ValidationError
 import craftc
 from craftc.compiler.own_code.module_files import find_module
 from craftc.compiler.planning.identity.fingerprint import hash_file, own_kinds, sha256_of
-from craftc.compiler.planning.likeness import device_kind, likenesses
 from craftc.compiler.planning.passes.pack import FindingOf
+from craftc.compiler.planning.similarity import device_kind, likenesses
 from craftc.runtime.store.store import Store
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import JobResources, Trial

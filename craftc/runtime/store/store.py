@@ -14,7 +14,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.foundation.atomic_file import write_unflushed
 from craftc.training.state.history import read_history
-from craftc.training.state.outbox import Outbox
+from craftc.training.state.write_buffer import Outbox
 
 ASKED_ONE_BY_ONE = 1_000
 

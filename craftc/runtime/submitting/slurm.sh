@@ -57,7 +57,7 @@ if ((${#nodes[@]} > 1)); then
     "${ray_on_this_job[@]}" --address="$ip:$port" &
   started+=($!)
 fi
-"$python" -m craftc.runtime.on_ray.ray_join "$ip:$port" "${#nodes[@]}"
+"$python" -m craftc.runtime.on_ray.wait_for_nodes "$ip:$port" "${#nodes[@]}"
 
 "$python" -m craftc run "$spec" --address "$ip:$port" --runs-dir "$runs_dir" &
 run=$!

@@ -28,7 +28,7 @@ def is_too_little(companies: Sequence[Sequence[Trial]], store: Store, device: st
     if finding_file(store, companies[0][0], device=device, cpus=cpus).read() is not None:
         return False
     # Lazily: torch takes 2 s to import.
-    from craftc.training.batched.train import has_too_little
+    from craftc.training.batched_trials.train import has_too_little
 
     return has_too_little(companies, device=device, prepared=store.prepared)
 
@@ -43,8 +43,8 @@ def train_group(
     # Lazily: torch takes 2 s to import.
     import torch
 
-    from craftc.training.batched.train import Dropped, Findings, train_batched
-    from craftc.training.loop.lane import Begun, Failed
+    from craftc.training.batched_trials.train import Dropped, Findings, train_batched
+    from craftc.training.loop.training import Begun, Failed
     from craftc.training.state.member import Member
 
     torch.set_num_threads(cpus)

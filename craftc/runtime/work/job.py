@@ -25,10 +25,10 @@ from craftc.schemas.result import (
     TrialStarted,
 )
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.state.outbox import Outbox
+from craftc.training.state.write_buffer import Outbox
 
 if TYPE_CHECKING:
-    from craftc.training.parts.team import Team
+    from craftc.training.parts.worker_group import Team
 
 log = logging.getLogger(__name__)
 
@@ -329,7 +329,7 @@ def train(
     import torch
 
     from craftc.training.loop.trial import num_epochs_trained, train_trial
-    from craftc.training.parts.team import SOLO
+    from craftc.training.parts.worker_group import SOLO
 
     team = team or SOLO
     torch.set_num_threads(cpus)

@@ -12,7 +12,7 @@ import torch
 
 import craftc
 from craftc.compiler.planning.identity.fingerprint import hash_file, own_kinds, sha256_of
-from craftc.compiler.planning.likeness import likenesses
+from craftc.compiler.planning.similarity import likenesses
 from craftc.training.foundation.atomic_file import write_atomically
 
 FOLDER = "compiled"

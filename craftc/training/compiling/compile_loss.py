@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from craftc.training.foundation.random import key, seed_torch, step_key
-from craftc.training.parts.draws import Draws
+from craftc.training.parts.dropout import Draws
 from craftc.training.parts.loss import Loss, LossFunction
 
 MAX_CHARACTERS = 240

@@ -18,7 +18,7 @@ from craftc.training.compiling.compile_finding import KERNELS, CompileFinding, F
 from craftc.training.compiling.compile_loss import NotCompilableError, Rehearsal, compile_loss
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.loss import Loss
-from craftc.training.parts.team import Team
+from craftc.training.parts.worker_group import Team
 
 log = logging.getLogger(__name__)
 

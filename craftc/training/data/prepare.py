@@ -18,7 +18,7 @@ from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepared_files import Content, Shelf, take
-from craftc.training.data.share_out import share_out
+from craftc.training.data.split_samples import share_out
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""

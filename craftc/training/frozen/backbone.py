@@ -17,8 +17,8 @@ from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
 from craftc.components.models.frozen_backbone import FrozenBackbone
 from craftc.training.data.prepare import BACKBONE, PreparedData, backbone_facts
+from craftc.training.foundation.error_context import GUIDE, described, named
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.named import GUIDE, described, named
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.model import instantiate
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.plan import Trial
-from craftc.training.data.batches import EVALUATION_NUMBERS
+from craftc.training.data.device_split import EVALUATION_NUMBERS
 from craftc.training.data.prepare import (
     MAX_CACHED,
     Augmented,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import craftc
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
-from craftc.training.data.batches import DeviceSplit
-from craftc.training.data.share_out import TEST
+from craftc.training.data.device_split import DeviceSplit
+from craftc.training.data.split_samples import TEST
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.state.checkpoint import load_best
 from craftc.training.state.member import TRAINED, Member

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
-from craftc.training.data.batches import DeviceSplit, train_batches
+from craftc.training.data.device_split import DeviceSplit, train_batches
 from craftc.training.foundation.determinism import deterministic
 from craftc.training.foundation.errors import require_finite
 from craftc.training.foundation.random import epoch_order, key, seed_everything

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
-from craftc.training.data.batches import DeviceSplit, evaluation_batches
+from craftc.training.data.device_split import DeviceSplit, evaluation_batches
 from craftc.training.foundation.determinism import deterministic
+from craftc.training.foundation.error_context import named
 from craftc.training.foundation.errors import require_finite
-from craftc.training.foundation.named import named
 from craftc.training.foundation.random import key, seed_everything
-from craftc.training.parts.measures import computed
+from craftc.training.parts.metrics import computed
 from craftc.training.parts.objective import predictions, sum_and_weight
 
 Predictor = Callable[[Tensor], Tensor]

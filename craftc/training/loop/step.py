@@ -11,7 +11,7 @@ from torch import Tensor
 
 from craftc.training.assemble import Parts
 from craftc.training.foundation.random import key, seed_torch, step_key
-from craftc.training.parts.team_batch_norm import each_has_all
+from craftc.training.parts.sync_batch_norm import each_has_all
 
 
 def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:

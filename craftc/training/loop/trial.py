@@ -13,16 +13,16 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.compiling.compile_finding import folder_beside
-from craftc.training.data.batches import DeviceSplit, num_batches, to_device
+from craftc.training.data.device_split import DeviceSplit, num_batches, to_device
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.precision import kept_type
 from craftc.training.frozen.frozen_features import prepare_inputs, trained_part
 from craftc.training.loop.conclude import Examiner
-from craftc.training.loop.lane import Begun, Failed, Lane, Told
-from craftc.training.parts.team import SOLO, Team
+from craftc.training.loop.training import Begun, Failed, Lane, Told
+from craftc.training.parts.worker_group import SOLO, Team
 from craftc.training.state.member import Member, unite
-from craftc.training.state.outbox import Outbox
 from craftc.training.state.resume import Start, find_starts, go_on
+from craftc.training.state.write_buffer import Outbox
 
 __all__ = ["Begun", "Failed", "Told", "num_epochs_trained", "train_together", "train_trial"]
 

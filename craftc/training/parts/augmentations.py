@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.components.numbers import Key, Numbers
 from craftc.schemas.catalogue import is_own
+from craftc.training.foundation.error_context import GUIDE, described, named
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.named import GUIDE, described, named
 from craftc.training.foundation.random import key, seed_everything, step_key
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from craftc.training.parts.draws import Counted
+from craftc.training.parts.dropout import Counted
 
 
 class Average:

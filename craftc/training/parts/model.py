@@ -16,8 +16,8 @@ from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
+from craftc.training.foundation.error_context import GUIDE, described, named
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.named import GUIDE, described, named
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
 

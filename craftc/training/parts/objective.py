@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.prepare import PreparedData, infer_facts
+from craftc.training.foundation.error_context import GUIDE, described, named
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.named import GUIDE, described, named
 
 
 def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device) -> nn.Module:

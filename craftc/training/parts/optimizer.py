@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from craftc.components.build import build
+from craftc.training.foundation.error_context import described, named
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.named import described, named
 from craftc.training.foundation.postponed_compiler import postpone_compiler
 
 CODE = "optimizer-not-buildable"

@@ -19,9 +19,9 @@ from craftc.training.assemble import Parts
 from craftc.training.foundation.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.state.member import Member
-from craftc.training.state.outbox import Outbox
 from craftc.training.state.packing import packed, unpacked
 from craftc.training.state.progress import Progress
+from craftc.training.state.write_buffer import Outbox
 
 FORMAT = 2
 FORMATS = (1, 2)

@@ -9,9 +9,9 @@ from craftc.cli.plan import plan_json
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.planning.passes.verify import verify_placed
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 from craftc.runtime.store.store import Store
-from craftc.runtime.store.trained import trained_trials
+from craftc.runtime.store.trained_weights import trained_trials
 from craftc.schemas.forecast import Machine
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
-from craftc.compiler.propose import Proposer
 
 SPEC = """\
 craftc: 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from craftc.compiler.checking.rules.data_checks import GIVES, KNOWN_FACTS, NEED_IMAGES, NEED_TEXT, UNFIT_FOR_TEXT
+from craftc.compiler.checking.rules.data import GIVES, KNOWN_FACTS, NEED_IMAGES, NEED_TEXT, UNFIT_FOR_TEXT
 from craftc.components.build import build
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY

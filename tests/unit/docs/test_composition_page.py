@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from craftc.cli.main import app
 from craftc.compiler.composing.merge import open_places
-from craftc.compiler.composing.texts import name_fields
+from craftc.compiler.composing.text_values import name_fields
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 from craftc.schemas.diagnostic import format_path
 
 PAGE = (Path(__file__).parents[3] / "docs" / "composition.md").read_text(encoding="utf-8")

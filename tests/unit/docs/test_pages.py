@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from craftc.cli.main import COMMANDS, app
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 from craftc.schemas.forecast import Machine
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from craftc.compiler.checking.resolve import resolve
 from craftc.compiler.checking.validate import validate
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 
 Told = Callable[[str], list[tuple[str, str]]]
 TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "

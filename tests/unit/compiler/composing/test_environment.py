@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from craftc.compiler.composing.texts import name_fields
+from craftc.compiler.composing.text_values import name_fields
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, analyse
 from craftc.schemas.diagnostic import format_path

@@ -6,7 +6,7 @@ import pytest
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, analyse, compile_spec
-from craftc.compiler.render.render import render_text
+from craftc.compiler.render.text import render_text
 
 SPEC = """\
 craftc: 1

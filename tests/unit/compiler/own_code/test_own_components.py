@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec, data_files
-from craftc.compiler.propose import Proposer
 from craftc.schemas.diagnostic import Diagnostic
 
 MODELS = """

@@ -7,7 +7,7 @@ import pytest
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
-from craftc.compiler.render.render import WIDTH, render_json, render_text
+from craftc.compiler.render.text import WIDTH, render_json, render_text
 from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftc.compiler.render.render import printable
-from craftc.compiler.render.render_github import render_github
+from craftc.compiler.render.github import render_github
+from craftc.compiler.render.text import printable
 from craftc.schemas.diagnostic import Diagnostic, Position, Range, Related, Severity
 
 COMMAND = re.compile(r"::(?P<name>[a-z]+) (?P<properties>[^:]*)::(?P<message>.*)")

@@ -11,7 +11,7 @@ from jsonschema import Draft4Validator
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.render.explanations import codes, explain
-from craftc.compiler.render.render_sarif import render_sarif
+from craftc.compiler.render.sarif import render_sarif
 from craftc.schemas.diagnostic import Diagnostic, Position, Range, Related
 
 WRONG = sorted((Path(__file__).parents[3] / "golden" / "err").glob("*.yaml"))

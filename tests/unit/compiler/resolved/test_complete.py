@@ -14,10 +14,10 @@ from craftc.cli.plan import plan_json
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, compile_spec
 from craftc.compiler.reading.parse import parse
-from craftc.compiler.resolved.complete import complete
+from craftc.compiler.resolved.resolved_spec import complete
 from craftc.compiler.resolved.write_spec import as_json, as_yaml, flow
 from craftc.runtime.store.store import Store
-from craftc.runtime.store.trained import trained_trials
+from craftc.runtime.store.trained_weights import trained_trials
 from craftc.schemas.plan import Plan
 
 ROOT = Path(__file__).parents[4]

@@ -1,8 +1,8 @@
 """The factors of a search, as trackers are told of them."""
 
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.compiler.propose import Proposer
 from craftc.runtime.observers.factors import Choices, Interval, factors_of
 
 SPEC = """\

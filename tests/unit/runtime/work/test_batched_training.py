@@ -162,7 +162,7 @@ from craftc.runtime.store.store import Store
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed
-from craftc.training.batched import train as _
+from craftc.training.batched_trials import train as _
 from craftc.training.assemble import assemble
 from craftc.training.data.prepare import prepare
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.on_ray.ray_job import EventPump
+from craftc.runtime.on_ray.job_trainable import EventPump
 from craftc.runtime.store.store import Store
 from craftc.runtime.work import job
 from craftc.runtime.work.job import run_job
@@ -190,7 +190,7 @@ def test_an_interrupt_passes_through_and_leaves_the_trial_resumable(store, monke
     events = run_job([trial], store=store, device="cpu", cpus=1)
     next(events)
     next(events)
-    monkeypatch.setattr("craftc.training.loop.lane.train_epoch", interrupted)
+    monkeypatch.setattr("craftc.training.loop.training.train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(events)
     monkeypatch.undo()
@@ -266,7 +266,7 @@ def test_a_disk_that_takes_nothing_fails_the_trials_that_wait(store, monkeypatch
     def full(files, flush=()):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("craftc.training.state.outbox.write_together", full)
+    monkeypatch.setattr("craftc.training.state.write_buffer.write_together", full)
     events = list(run_job(trials, store=store, device="cpu", cpus=1, delay_s=60))
     assert [event.trial for event in events if isinstance(event, TrialFailed)] == [trial.id for trial in trials]
     assert not any(isinstance(event, TrialFinished | EpochEnded) for event in events)

@@ -11,14 +11,14 @@ from craftc.components.build import build
 from craftc.components.registry import REGISTRY
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
-from craftc.training.batched.alike import copy_of, try_out, unlike
-from craftc.training.batched.batch import Batch, gathered
-from craftc.training.batched.evaluate import Evaluator
-from craftc.training.data.batches import DeviceSplit
+from craftc.training.batched_trials.compatibility import copy_of, try_out, unlike
+from craftc.training.batched_trials.evaluate import Evaluator
+from craftc.training.batched_trials.trial_batch import Batch, gathered
+from craftc.training.data.device_split import DeviceSplit
 from craftc.training.foundation.random import epoch_order
 from craftc.training.loop.evaluate import evaluate_splits
-from craftc.training.loop.lane import Lane
 from craftc.training.loop.step import train_step
+from craftc.training.loop.training import Lane
 from craftc.training.loop.trial import lay_ground, open_lane
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start
@@ -313,7 +313,7 @@ def test_trying_leaves_the_trainings_as_they_are(open_lanes: Any) -> None:
 def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
     open_lanes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from craftc.training.batched import optimizer
+    from craftc.training.batched_trials import optimizer
 
     lanes = open_lanes(*CASES["optimizers/adamw"])
     train = lanes[0].train
@@ -327,7 +327,7 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
 
 
 def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(open_lanes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from craftc.training.batched import optimizer
+    from craftc.training.batched_trials import optimizer
 
     lanes = open_lanes({"training.optimizer.betas": [0.9, 0.9999], "training.optimizer.lr": 1e-3}, [{}, {}])
     rows, columns = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))

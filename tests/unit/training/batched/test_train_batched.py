@@ -10,10 +10,10 @@ import pytest
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
-from craftc.training.batched import measure
-from craftc.training.batched.train import Dropped, Findings, train_batched
+from craftc.training.batched_trials import speed as measure
+from craftc.training.batched_trials.train import Dropped, Findings, train_batched
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.loop.lane import Begun, Failed
+from craftc.training.loop.training import Begun, Failed
 from craftc.training.loop.trial import train_trial
 from craftc.training.state.history import read_history
 from craftc.training.state.member import Member

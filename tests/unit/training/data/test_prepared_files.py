@@ -13,7 +13,7 @@ import torch
 
 from craftc.components.errors import DataError
 from craftc.training.data import prepared_files
-from craftc.training.data.batches import to_device
+from craftc.training.data.device_split import to_device
 from craftc.training.data.prepare import PreparedData, _prepare, prepare
 from craftc.training.data.prepared_files import Shelf, take
 

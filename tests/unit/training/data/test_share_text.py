@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from craftc.components.errors import DataError
 from craftc.components.sources.tokens import Tokens, characters
-from craftc.training.data.share_out import UNKNOWN, share_out
+from craftc.training.data.split_samples import UNKNOWN, share_out
 
 SPLITS = {"test": 0.25, "train": 0.5, "valid": 0.25, "stratify": True, "seed": 0}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from craftc.training.batched.train import Findings, train_batched
-from craftc.training.data.batches import evaluation_batches, to_device, train_batches
+from craftc.training.batched_trials.train import Findings, train_batched
+from craftc.training.data.device_split import evaluation_batches, to_device, train_batches
 from craftc.training.data.prepare import prepare
 from craftc.training.foundation.random import epoch_order
 from craftc.training.loop.trial import lay_ground, train_trial
@@ -76,7 +76,7 @@ def assert_same(batches, others):
 
 def test_trainings_on_streamed_data_are_no_batch(make_trial, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "craftc.training.batched.train.lay_ground",
+        "craftc.training.batched_trials.train.lay_ground",
         lambda trial, device, prepared: lay_ground(trial, device, prepared, resident_bytes=0),
     )
     companies = [[Member(make_trial(seed=seed), tmp_path / str(seed))] for seed in (0, 1)]

@@ -8,14 +8,14 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.training.assemble import assemble
-from craftc.training.data.batches import DeviceSplit, evaluation_batches, num_batches, to_device, train_batches
+from craftc.training.data.device_split import DeviceSplit, evaluation_batches, num_batches, to_device, train_batches
 from craftc.training.data.prepare import prepare
 from craftc.training.foundation.random import epoch_order
 from craftc.training.loop.epoch import train_epoch
 from craftc.training.loop.evaluate import evaluate, evaluate_splits
 from craftc.training.loop.step import clip, train_step
 from craftc.training.parts.average import Average
-from craftc.training.parts.draws import count_draws
+from craftc.training.parts.dropout import count_draws
 
 CPU = torch.device("cpu")
 
@@ -193,7 +193,7 @@ def test_the_loss_of_a_split_does_not_depend_on_its_batches(parts_of, monkeypatc
     parts, splits = parts_of()
     parts.model.eval()
     whole = evaluate(parts, parts.model, splits["valid"], batch_size=64)
-    monkeypatch.setattr("craftc.training.data.batches.EVALUATION_NUMBERS", 1)
+    monkeypatch.setattr("craftc.training.data.device_split.EVALUATION_NUMBERS", 1)
     pieces = evaluate(parts, parts.model, splits["valid"], batch_size=7)
     assert pieces == pytest.approx(whole, rel=1e-5)
     x, y = splits["valid"].x, splits["valid"].y

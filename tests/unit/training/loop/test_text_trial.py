@@ -162,7 +162,7 @@ def test_nothing_computes_with_the_numbers_of_tokens(make_text_trial):
 
 
 def test_a_large_text_is_evaluated_in_batches_that_fit(make_text_trial):
-    from craftc.training.data.batches import evaluation_batches, to_device
+    from craftc.training.data.device_split import evaluation_batches, to_device
 
     split = to_device(prepare(make_text_trial().config["data"]).splits, torch.device("cpu"))["train"]
     sizes = [len(x) for x, _ in evaluation_batches(type(split)(split.x.repeat(20, 1), split.y.repeat(20, 1)), 16)]

@@ -11,9 +11,9 @@ from torch.utils.checkpoint import checkpoint
 
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import step_key
-from craftc.training.parts import draws as drawing
-from craftc.training.parts.draws import Draws, count_draws
-from craftc.training.parts.team import Team
+from craftc.training.parts import dropout as drawing
+from craftc.training.parts.dropout import Draws, count_draws
+from craftc.training.parts.worker_group import Team
 
 SHAPE = (64, 40, 50)
 NUM = math.prod(SHAPE)

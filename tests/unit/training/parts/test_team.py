@@ -13,8 +13,8 @@ from torch import nn
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.loop.trial import train_trial
-from craftc.training.parts.team import SOLO, Team
-from craftc.training.parts.team_batch_norm import each_has_all, sync_batch_norms
+from craftc.training.parts.sync_batch_norm import each_has_all, sync_batch_norms
+from craftc.training.parts.worker_group import SOLO, Team
 
 # What float32 sums in another order may change over a few epochs; measured: at most 3e-7, after 20 epochs too.
 TOLERANCE = 5e-6

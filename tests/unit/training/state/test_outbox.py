@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.training.state.outbox import MOST_FILES, Outbox
+from craftc.training.state.write_buffer import MOST_FILES, Outbox
 
 
 def test_without_a_delay_a_file_is_there_at_once(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from craftc.compiler.analyse import analyse
+from craftc.compiler.compile_point import Proposer
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec
 from craftc.compiler.planning.passes.verify import verify_placed
-from craftc.compiler.propose import Proposer
 from craftc.runtime.store.store import Store
-from craftc.runtime.store.trained import trained_trials
+from craftc.runtime.store.trained_weights import trained_trials
 
 SPEC: dict[str, Any] = {
     "craftc": 1,

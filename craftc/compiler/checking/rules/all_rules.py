@@ -1,0 +1,18 @@
+"""Every rule between fields, by what it is asked of."""
+
+from craftc.compiler.checking.rules.ablation import ABLATION_RULES
+from craftc.compiler.checking.rules.data import DATA_RULES
+from craftc.compiler.checking.rules.effects import EFFECT_RULES
+from craftc.compiler.checking.rules.fields import FIELD_RULES
+from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
+from craftc.compiler.checking.rules.resources import RESOURCE_RULES
+from craftc.compiler.checking.rules.rule import Rule
+from craftc.compiler.checking.rules.search import SEARCH_RULES
+from craftc.compiler.checking.rules.steps import STEP_RULES
+
+EXPERIMENT_RULES: tuple[Rule, ...] = (
+    FIELD_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
+)
+"""What every variant has to keep."""
+DESIGN_RULES: tuple[Rule, ...] = ABLATION_RULES + SEARCH_RULES
+"""What the ablation and the search have to keep; asked once, of the spec as written."""

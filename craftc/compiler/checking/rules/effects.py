@@ -1,0 +1,118 @@
+"""Rules against what has no effect given the other settings: each yields warnings, all of one code."""
+
+from collections.abc import Iterator
+
+from craftc.compiler.checking.rules.data import GIVES, SOURCE_KIND
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree import touch, written_at
+from craftc.schemas.diagnostic import Path, parse_path
+
+EPOCHS: Path = ("training", "epochs")
+SCHEDULE: Path = ("training", "schedule")
+
+
+def _idle(path: Path, message: str, *reads: Path, hint: str | None = None) -> Problem:
+    return Problem("no-effect", path, message, hint, severity="warning", reads=(path, *reads))
+
+
+def patience_too_long(checked: Checked) -> Iterator[Problem]:
+    """Early stopping can stop the training."""
+    training = checked.spec.training
+    stop = training.early_stopping
+    if stop is not None and stop.patience >= training.epochs:
+        message = f"a patience of {stop.patience} cannot stop a training of {training.epochs} epochs"
+        yield _idle(("training", "early_stopping", "patience"), message, EPOCHS)
+
+
+def phase_without_epochs(checked: Checked) -> Iterator[Problem]:
+    """The last phase of a schedule, where it takes what remains, has an epoch left."""
+    training = checked.spec.training
+    *before, last = training.schedule
+    lengths = [phase.args.get("epochs") for phase in before]
+    total = sum(length for length in lengths if isinstance(length, int))
+    if before and last.args.get("epochs") == "none" and total == training.epochs and "none" not in lengths:
+        message = f"{last.kind} never comes: the phases before it take all {training.epochs} epochs"
+        yield _idle((*SCHEDULE, len(before)), message, EPOCHS, SCHEDULE)
+
+
+def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
+    """A phase that waits for a plateau can see one, and can do something about it."""
+    training = checked.spec.training
+    known = [phase.args.get("epochs") for phase in training.schedule]
+    rest = training.epochs - sum(length for length in known if isinstance(length, int))
+    for index, phase in enumerate(training.schedule):
+        patience, length = phase.args.get("patience"), phase.args.get("epochs")
+        epochs = rest if length == "none" else length
+        if phase.kind != "reduce_on_plateau" or not isinstance(patience, int) or not isinstance(epochs, int):
+            continue
+        lr, min_lr = training.optimizer.args.get("lr"), phase.args.get("min_lr")
+        entry = checked.catalogue.find("schedules", phase.kind)
+        default = entry.parameter("patience") if entry else None
+        if 0 < epochs <= patience and not (default and default.default == patience):
+            message = f"a patience of {patience} never runs out in a phase of {epochs} epochs"
+            yield _idle((*SCHEDULE, index, "patience"), message, EPOCHS, SCHEDULE)
+        elif isinstance(lr, int | float) and isinstance(min_lr, int | float) and min_lr >= lr:
+            message = f"the rate cannot fall: min_lr {min_lr:g} is not below the optimizer's lr, {lr:g}"
+            yield _idle((*SCHEDULE, index, "min_lr"), message, ("training", "optimizer", "lr"))
+
+
+def seed_of_nothing(checked: Checked) -> Iterator[Problem]:
+    """The seed of a bundled source seeds something."""
+    source = checked.spec.data.source
+    drawn = {name: source.args.get(name) for name in ("line_drift", "imbalance")}
+    # A seed of 0 is what stands there where nothing is written.
+    if drawn == {"line_drift": 0.0, "imbalance": 1.0} and source.args.get("seed"):
+        message = "nothing is drawn: line_drift is 0 and imbalance 1"
+        reads = tuple(("data", "source", name) for name in drawn)
+        yield _idle(("data", "source", "seed"), message, *reads, hint="data.splits.seed shuffles the samples")
+
+
+def splits_of_text(checked: Checked) -> Iterator[Problem]:
+    """How samples are drawn into splits is said of samples that are drawn."""
+    data = checked.spec.data
+    if GIVES.get(data.source.kind) != "text":
+        return
+    place: Path = ("data", "splits")
+    message = f"nothing is drawn: the splits of {data.source.kind} are stretches of its text, one after the other"
+    if data.splits.stratify and "stratify" in written_at(checked.written, place):
+        yield _idle((*place, "stratify"), message, SOURCE_KIND)
+    if data.splits.seed:
+        yield _idle((*place, "seed"), message, SOURCE_KIND)
+
+
+def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:
+    """A sweep is gathered where W&B is told of the runs at all."""
+    wandb = checked.spec.report.wandb
+    if wandb is not None and wandb.mode == "disabled" and wandb.sweep:
+        place: Path = ("report", "wandb", "sweep")
+        yield _idle(place, "W&B is disabled, so there is no sweep", ("report", "wandb", "mode"))
+
+
+def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
+    """A pruner looks at points before their last epoch, and once there are enough of them."""
+    search = checked.spec.search
+    if search is None or any(touch(parse_path(path), EPOCHS) for path in search.space):
+        return
+    epochs, place = checked.spec.training.epochs, ("search", "pruner")
+    for name, what in (("min_epochs", "its first look"), ("warmup_epochs", "what every point is given")):
+        given = search.pruner.args.get(name)
+        if isinstance(given, int) and given >= epochs:
+            message = f"{search.pruner.kind} stops nothing: {what} is {given} epochs, and a training is {epochs}"
+            yield _idle((*place, name), message, EPOCHS)
+    startup = search.pruner.args.get("startup_trials")
+    if isinstance(startup, int) and startup > search.trials:
+        waits = f"it waits for {startup} points, and the last has {search.trials} before it"
+        message = f"{search.pruner.kind} stops nothing: {waits}"
+        yield _idle((*place, "startup_trials"), message, ("search", "trials"))
+
+
+EFFECT_RULES: tuple[Rule, ...] = (
+    patience_too_long,
+    phase_without_epochs,
+    plateau_never_reached,
+    seed_of_nothing,
+    splits_of_text,
+    sweep_of_nothing,
+)
+"""What in an experiment changes nothing."""

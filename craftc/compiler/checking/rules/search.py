@@ -1,0 +1,137 @@
+"""Rules of a search: one function and one code each. Every function yields what breaks its rule."""
+
+import json
+from collections.abc import Iterator
+
+from craftc.compiler.checking.rules.effects import pruner_never_prunes
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.reading.problem import Problem, show
+from craftc.compiler.reading.tree import touch
+from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.spec import ParameterRange
+
+SPACE: Path = ("search", "space")
+FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
+REDEFINES_LOSS: tuple[Path, ...] = (("objective",), ("regularization", "label_smoothing"))
+"""What a loss is defined by."""
+
+
+def ranges(checked: Checked) -> Iterator[tuple[str, ParameterRange]]:
+    """The ranges of the search, if there is one."""
+    if checked.spec.search is not None:
+        yield from checked.spec.search.space.items()
+
+
+def search_without_space(checked: Checked) -> Iterator[Problem]:
+    """A search has something to search."""
+    if checked.spec.search is not None and not checked.spec.search.space:
+        hint = "give ranges in space, or name a file of them in use"
+        message = "there is nothing to search: no range is given"
+        yield Problem("search-without-space", ("search",), message, hint, True, reads=(("search", "use"),))
+
+
+def range_form(checked: Checked) -> Iterator[Problem]:
+    """A range has one form."""
+    for path, given in ranges(checked):
+        if len(given.forms) != 1:
+            has = " and ".join(given.forms) or "none of them"
+            message = f"a range is one of {', '.join(FORMS)}; this has {has}"
+            yield Problem("range-form", (*SPACE, path), message, at_key=True)
+
+
+def range_order(checked: Checked) -> Iterator[Problem]:
+    """The lowest value of a range is below its highest."""
+    for path, given in ranges(checked):
+        for form, values in given.forms.items():
+            if form != "choice" and values[0] >= values[1]:
+                message = f"the lowest value, {values[0]:g}, is not below the highest, {values[1]:g}"
+                yield Problem("range-order", (*SPACE, path, form), message, "write [lowest, highest]", True)
+
+
+def range_log(checked: Checked) -> Iterator[Problem]:
+    """A logarithm has values above 0."""
+    for path, given in ranges(checked):
+        for form, values in given.forms.items():
+            if form.startswith("log_") and values[0] <= 0:
+                message = f"{form} needs values above 0, and its lowest is {values[0]:g}"
+                hint = f"raise it, or use {form.removeprefix('log_')}"
+                yield Problem("range-log", (*SPACE, path, form, 0), message, hint)
+
+
+def range_step(checked: Checked) -> Iterator[Problem]:
+    """A step leads from the lowest value to the highest."""
+    for path, given in ranges(checked):
+        for form, values in given.forms.items():
+            if given.step is None:
+                continue
+            place = (*SPACE, path, "step")
+            if form not in ("uniform", "int"):
+                message = f"{form} takes no step; uniform and int do"
+                yield Problem("range-step", place, message, "remove it", at_key=True)
+            elif form == "int" and given.step != int(given.step):
+                yield Problem("range-step", place, f"a step between whole numbers is whole, not {given.step:g}")
+            elif values[0] < values[1] and not _divides(given.step, values[1] - values[0]):
+                message = f"steps of {given.step:g} from {values[0]:g} do not reach {values[1]:g}"
+                yield Problem("range-step", place, message)
+
+
+def _divides(step: float, width: float) -> bool:
+    return abs(width / step - round(width / step)) < 1e-9 * max(1.0, width / step)
+
+
+def range_choices(checked: Checked) -> Iterator[Problem]:
+    """A choice is listed once."""
+    for path, given in ranges(checked):
+        seen: set[tuple[type, str]] = set()
+        for index, value in enumerate(given.choice or ()):
+            identity = type(value), json.dumps(value, sort_keys=True)
+            if identity in seen:
+                yield Problem("duplicate-choice", (*SPACE, path, "choice", index), f"{show(value)} is listed twice")
+            seen.add(identity)
+
+
+def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
+    """A path is searched, or varied by the ablation, not both; and it is searched once."""
+    ablation = checked.spec.ablation
+    varied = {path: "grid" for path in ablation.grid} | {path: "zip" for path in ablation.zip}
+    varied |= {path: f'the feature "{name}"' for name, settings in ablation.features.items() for path in settings}
+    searched: list[str] = []
+    for path, _ in ranges(checked):
+        places = {**varied, **dict.fromkeys(searched, "this search")}
+        for other, by in places.items():
+            if touch(parse_path(path), parse_path(other)):
+                what = "it" if other == path else f'"{other}"'
+                message = f'"{path}" is searched, and {what} is varied by {by} too'
+                hint = "keep one of the two" if by == "this search" else "take it out of the search or of the ablation"
+                yield Problem("factor-twice", (*SPACE, path), message, hint, at_key=True)
+                break
+        searched.append(path)
+
+
+def moving_target(checked: Checked) -> Iterator[Problem]:
+    """What a search makes better is the same metric at every point."""
+    search = checked.spec.search
+    if search is None:
+        return
+    metric = search.optimize.metric.partition("/")[2]
+    for path, _ in ranges(checked):
+        target = parse_path(path)
+        redefines = [part for part in REDEFINES_LOSS if touch(part, target)] if metric in ("loss", "objective") else []
+        is_metrics = touch(("objective", "metrics"), target)
+        if target[:2] in (("data", "splits"), ("data", "source")) or redefines or is_metrics:
+            message = f'"{path}" changes what "{search.optimize.metric}" is, so its values cannot be compared'
+            hint = "optimize a metric that it leaves alone" if redefines else "vary it in ablation.grid"
+            yield Problem("moving-target", (*SPACE, path), message, hint, at_key=True)
+
+
+RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
+"""What every range has to keep, whatever field it is for."""
+
+SEARCH_RULES: tuple[Rule, ...] = (
+    search_without_space,
+    *RANGE_RULES,
+    searched_factor_twice,
+    moving_target,
+    pruner_never_prunes,
+)
+"""What the search has to keep; asked once, of the spec as written."""

@@ -1,0 +1,174 @@
+"""A value that does not fit to a Problem in the user's words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from craftc.compiler.checking.suggestion import likely_meant
+from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.spec_places import component_field, fragment_at
+from craftc.compiler.language.value_type import describe, options
+from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.parse import NUMBER
+from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.tree import look_up
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.fit import Misfit, MisfitKind
+from craftc.schemas.section import Section
+from craftc.schemas.spec import Spec
+
+MAX_OWNERS = 3
+"""Places that a message names for a key that stands in the wrong one."""
+
+
+def section_problems(misfits: Sequence[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
+    """One problem for each place, however many branches of a union complained there or within it."""
+    places = islice(by_place(misfits).items(), MAX_TOLD + 1)
+    return [_section_problem(path, items, tree, catalogue) for path, items in places]
+
+
+def _section_problem(path: Path, found: list[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
+    kinds = {misfit.kind for misfit in found}
+    if "unknown" in kinds:
+        known = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
+        return unknown_key(path, known, f"expected {one_of(known)}", catalogue)
+    if "missing" in kinds:
+        return _missing_key(path, tree, catalogue)
+    value = found[0].value
+    if value is None:
+        return empty_value(path)
+    if "pattern" in kinds:
+        message = f'"{format_path(path)}" is {show(value)}; it names a folder: letters, digits, ".", "_" and "-" only'
+        return Problem("wrong-name", path, message)
+    component = component_field(path)
+    if component is not None and "type" in kinds:
+        return _no_component(path, value, component)
+    problem = wrong_value(path, value, fragment_at(path), kinds)
+    named = list(fragment_at(path[:-1]).get("properties", {})) if path else []
+    if problem.hint is None and path and path[-1] not in named:
+        # A split may have any name, so that a misspelt key beside the splits is taken for one.
+        return replace(problem, hint=did_you_mean(str(path[-1]), named))
+    return problem
+
+
+def by_place(misfits: Sequence[Misfit]) -> dict[Path, list[Misfit]]:
+    """Misfits by the innermost place: a union complains of the whole too where an item is mistaken."""
+    by_path: dict[Path, list[Misfit]] = {}
+    for misfit in misfits:
+        by_path.setdefault(misfit.path, []).append(misfit)
+    outer = {path[:length] for path in by_path for length in range(len(path))}
+    return {path: found for path, found in by_path.items() if path not in outer}
+
+
+def empty_value(path: Path) -> Problem:
+    switches_off = any(part.get("const") == "none" for part in options(fragment_at(path)))
+    hint = "write none to switch it off" if switches_off else "give it a value, or remove it"
+    return Problem("empty-value", path, f'"{format_path(path)}" is empty', hint, at_key=True)
+
+
+def _missing_key(path: Path, tree: dict[str, Any], catalogue: Catalogue) -> Problem:
+    *_, name = path
+    parent = format_path(path[:-1])
+    message = f'"{parent}" needs "{name}"' if parent else f'the spec needs "{name}"'
+    others = [key for key in look_up(tree, path[:-1]) if key not in fragment_at(path[:-1]).get("properties", {})]
+    near = nearest(str(name), others)
+    if near is not None:
+        return Problem("missing-key", path, message, f'is "{near}" meant to be it?')
+    field = component_field(path[:-1])
+    if name == "kind" and field is not None:
+        return Problem("missing-key", path, message, f"known are {one_of(catalogue.kinds(field.group))}")
+    fragment = fragment_at(path)
+    meaning = str(fragment.get("description", "")).rstrip(".")
+    return Problem("missing-key", path, message, f"expected {describe(fragment)}: {meaning[:1].lower()}{meaning[1:]}")
+
+
+def _no_component(path: Path, value: Any, field: ComponentField) -> Problem:
+    one = "the name of a component, or a mapping with its kind"
+    many = field.many and path == field.path
+    expected = f"a list, each {one}" if many else one
+    message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
+    hint = None
+    if many and isinstance(value, dict):
+        hint = "begin it with a dash"
+    elif many and isinstance(value, str) and "," not in value:
+        hint = "an empty list is []" if value == "none" else f"a list stands in brackets: [{value}]"
+    return Problem("wrong-type", path, message, hint)
+
+
+def unknown_key(path: Path, known: Iterable[str], otherwise: str, catalogue: Catalogue) -> Problem:
+    name = str(path[-1])
+    parent = format_path(path[:-1])
+    message = f"unknown key {show(name)}" + (f' in "{parent}"' if parent else "")
+    near = nearest(name.partition(":")[0], known)
+    if near is not None:
+        hint = f'did you mean "{near}"?' if ":" not in name else f'a space follows the colon: "{near}: ..."'
+        return Problem("unknown-key", path, message, hint, True, reads=((*path[:-1], near),))
+    owners = [owner for owner in _owners(name, catalogue) if owner != path[:-1]]
+    if owners:
+        named = [f'"{format_path(owner)}"' for owner in owners if owner][:MAX_OWNERS]
+        otherwise = f"it belongs under {one_of(named)}" if named else "it belongs at the top level"
+    return Problem("unknown-key", path, message, otherwise, at_key=True)
+
+
+def _owners(name: str, catalogue: Catalogue) -> list[Path]:
+    """Every section that has a key of that name, or else every place whose components take an argument of it."""
+    sections = _sections().get(name)
+    if sections is not None:
+        return sections
+    groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
+    return [field.path for field in component_fields() if field.group in groups]
+
+
+@lru_cache(maxsize=1)
+def _sections() -> dict[str, list[Path]]:
+    """Each key of the language, and the sections that have it."""
+    found: dict[str, list[Path]] = {}
+
+    def walk(section: type[Section], prefix: Path) -> None:
+        for key, field in section.fields.items():
+            owners = found.setdefault(key, [])
+            if prefix not in owners:
+                owners.append(prefix)
+            for inner in field.sections:
+                walk(inner, (*prefix, key))
+
+    walk(Spec, ())
+    return found
+
+
+def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[MisfitKind]) -> Problem:
+    expected = describe(fragment)
+    message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
+    if "bounds" in kinds:
+        return Problem("out-of-bounds", path, message)
+    takes_numbers = any(_takes_numbers(part) for part in options(fragment))
+    in_quotes = takes_numbers and isinstance(value, str) and _is_number(value)
+    hint = "a number stands without quotes" if in_quotes else None
+    if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
+        choices = [str(name) for part in options(fragment) for name in _choices(part)]
+        return Problem("unknown-choice", path, message, hint or did_you_mean(str(value), choices))
+    return Problem("wrong-type", path, message, hint or likely_meant(path, value, fragment))
+
+
+def inner_type(fragment: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The type of the items at a path of a value of that type."""
+    for _ in path:
+        parts = (part.get("items", part.get("additionalProperties")) for part in options(fragment))
+        fragment = next((part for part in parts if isinstance(part, dict)), {})
+    return fragment
+
+
+def _takes_numbers(fragment: dict[str, Any]) -> bool:
+    return fragment.get("type") in ("integer", "number") or any(isinstance(c, int) for c in _choices(fragment))
+
+
+def _is_number(text: str) -> bool:
+    """Whether it would be read as a number without quotes: not what Python alone takes for one, such as 1_000."""
+    return NUMBER.fullmatch(text) is not None
+
+
+def _choices(fragment: dict[str, Any]) -> list[Any]:
+    return list(fragment.get("enum", [fragment["const"]] if "const" in fragment else []))

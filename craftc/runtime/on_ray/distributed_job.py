@@ -1,0 +1,144 @@
+"""A job whose trials have several workers: trials in, their events out, trained by Ray Train's workers.
+
+Runs in the process of a Tune trial; the workers are processes of their own, and tell what happens through a queue.
+"""
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray.train
+import ray.train.torch
+from pydantic import TypeAdapter
+from ray.exceptions import RayActorError
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
+from ray.util.queue import Empty, Queue
+
+from craftc.runtime.jobs.decide import Decide
+from craftc.runtime.on_ray.cluster import worker_bundle
+from craftc.runtime.on_ray.trainer import ENVIRONMENT, GangTrainer
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.job import reuse
+from craftc.runtime.work.own_code import make_importable
+from craftc.schemas.plan import JobResources, Trial
+from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialPruned
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+EVENT_TIMEOUT_S = 0.2
+"""How long to wait for an event before asking whether the workers are still there."""
+
+DEATHS = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
+
+
+def team_events(
+    trials: Sequence[Trial],
+    *,
+    resources: JobResources,
+    store: Store,
+    scratch: Path,
+    decide: Decide,
+    import_folders: Sequence[str] = (),
+) -> Iterator[Event]:
+    """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files.
+
+    In each of them `import_folders` are made importable. `decide` is sent to the first of them, and asked there.
+
+    A trial that fails ends its workers, and the next one gets others. Raises RuntimeError where a worker dies.
+    """
+    os.environ.update(ENVIRONMENT)
+    left = list(trials)
+    while left:
+        if store.is_finished(left[0].id):
+            yield reuse(left.pop(0), store, decide)
+            continue
+        # Wait for another run that trains it without holding workers for it; the first worker then locks it itself.
+        with store.lock(left[0].id):
+            pass
+        queue = Queue(actor_options={"num_cpus": 0})
+        config = {"decide": decide, "queue": queue, "import_folders": list(import_folders)}
+        for event in _told_by_workers(_trainer(left, resources, store, scratch, config), queue):
+            yield event
+            if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
+                left.pop(0)
+
+
+def _told_by_workers(trainer: GangTrainer, queue: Queue) -> Generator[Event, None, None]:
+    """What happens until the workers are through, or one fails; a failure comes last, when all of them are gone."""
+    failures: list[TrialFailed] = []
+    with ThreadPoolExecutor(1) as executor:
+        fit = executor.submit(trainer.fit)
+        try:
+            for event in _queued(queue, fit):
+                if isinstance(event, TrialFailed):
+                    failures.append(event)
+                else:
+                    yield event
+        finally:
+            if not fit.done():
+                trainer.kill()
+            queue.shutdown(force=True)
+    error = fit.exception()
+    if error is None:
+        return
+    dead = [rank for rank, failed in getattr(error, "worker_failures", {}).items() if isinstance(failed, DEATHS)]
+    # When a worker dies, the others fail at what they had to tell it: that says nothing about the trial.
+    if dead or not failures:
+        raise RuntimeError(f"the workers of a trial came to an end: {error}") from error
+    yield failures[0]
+
+
+def _trainer(
+    trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, config: dict[str, Any]
+) -> GangTrainer:
+    given = {
+        "trials": [trial.model_dump(mode="json") for trial in trials],
+        "resources": resources.model_dump(mode="json"),
+        "store": str(store.root),
+    }
+    return GangTrainer(
+        _work,
+        given | config,
+        num_workers=resources.workers,
+        resources_per_worker=worker_bundle(resources),
+        # The same again when the job is retried. What it resumes from is the store.
+        name=trials[0].id,
+        storage_path=str(scratch),
+    )
+
+
+def _queued(queue: Queue, fit: "Future[Any]") -> Iterator[Event]:
+    """Events until the workers are gone and the queue is empty."""
+    while True:
+        is_last = fit.done()
+        with suppress(Empty):
+            while True:
+                yield EVENT.validate_json(queue.get(timeout=EVENT_TIMEOUT_S))
+        if is_last:
+            return
+
+
+def _work(config: dict[str, Any]) -> None:
+    """What each worker does."""
+    make_importable(config["import_folders"])
+    # In the worker alone: it has torch already.
+    import torch
+
+    from craftc.runtime.work.worker_share import run_share
+    from craftc.training.parts.worker_group import Team
+
+    context = ray.train.get_context()
+    resources = JobResources.model_validate(config["resources"])
+    torch.set_num_threads(resources.cpu)
+    events = run_share(
+        [Trial.model_validate(trial) for trial in config["trials"]],
+        store=Store(Path(config["store"])),
+        device=str(ray.train.torch.get_device()) if resources.gpu else "cpu",
+        cpus=resources.cpu,
+        team=Team(context.get_world_rank(), context.get_world_size()),
+        decide=config["decide"],
+    )
+    for event in events:
+        config["queue"].put(event.model_dump_json())

@@ -1,0 +1,68 @@
+"""Tune itself: a feed of jobs in, run to the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ray import tune
+from ray.tune.execution import class_cache
+
+from craftc.runtime.on_ray.job_feed import FeedCallback, FeedStopper, JobFeed, JobSearcher
+from craftc.runtime.on_ray.job_trainable import RayJob
+
+
+@contextmanager
+def prestarted_workers() -> Iterator[None]:
+    """Have Tune run its jobs in the worker processes that a private Ray has started by then.
+
+    Tune gives each of its processes variables of their environment, and for such a process Ray starts two, one after
+    the other, while those that wait idle are of no use: about a second of CPU time for each. What a private Ray starts
+    has the driver's environment anyway, see ray_environment.
+    """
+    names = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
+    before = {name: getattr(class_cache, name) for name in names}
+    for name, value in before.items():
+        setattr(class_cache, name, type(value)())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(class_cache, name, value)
+
+
+def tune_jobs(feed: JobFeed, folder: Path, max_concurrent: int | None) -> None:
+    """Run every job of the feed, at most `max_concurrent` at once, and tell the feed the end, whatever it is.
+
+    With a `max_concurrent`, so many processes are started at once; without, each when the one before has begun.
+    """
+    try:
+        _tuner(feed, folder, max_concurrent).fit()
+    except BaseException as error:
+        # Raised again in the thread that reads the events.
+        feed.finish(error)
+    else:
+        feed.finish()
+
+
+def _tuner(feed: JobFeed, folder: Path, max_concurrent: int | None) -> tune.Tuner:
+    return tune.Tuner(
+        RayJob,
+        tune_config=tune.TuneConfig(
+            search_alg=JobSearcher(feed),
+            # As many as the searcher has; it says when there are no more.
+            num_samples=-1,
+            max_concurrent_trials=max_concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="jobs",
+            storage_path=str(folder),
+            verbose=0,
+            callbacks=[FeedCallback(feed)],
+            stop=FeedStopper(feed),
+            # A trial's state is in the store; Tune would ask the worker for a checkpoint at the end of each job.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=0),
+        ),
+    )

@@ -1,0 +1,205 @@
+"""Ray's job server: a packed project in, a job that runs it on the cluster; what became of it; its end."""
+
+import asyncio
+import logging
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import craftc
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.on_ray.reachable import check_reachable
+from craftc.runtime.on_ray.token import show_token
+from craftc.runtime.store.driver import SUBMISSION_VARIABLE
+from craftc.runtime.work.project import Packed, digest, stage
+
+# Before ray is imported: what follows reads the setting once.
+show_token()
+
+import requests  # noqa: E402
+from ray.exceptions import RayError  # noqa: E402
+from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient  # noqa: E402
+
+STATES = {
+    JobStatus.PENDING: "waiting",
+    JobStatus.RUNNING: "running",
+    JobStatus.SUCCEEDED: "finished",
+    JobStatus.FAILED: "failed",
+    JobStatus.STOPPED: "stopped",
+}
+GONE = "gone"
+STOPPED_EXIT = 130
+"""What a run that is interrupted exits with."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the cluster says of a job: one of STATES or GONE, and in a sentence why; `exit_code` once it is over."""
+
+    state: str
+    message: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The job that runs what was submitted; not `is_new` where it was there already. `attempt` counts from 1."""
+
+    job: str
+    attempt: int
+    is_new: bool
+    state: str
+
+
+class JobServer:
+    """The job server of a Ray cluster. Every method raises BackendError where it does not answer."""
+
+    def __init__(self, address: str) -> None:
+        """`address`: `http://host:8265`, or what `ray.init` takes: `ray://host:10001`, `host:6379`, `auto`."""
+        self.address = address
+        # It tells of every upload, and its own modules at a level of their own.
+        for module in ("ray", *(part.__module__ for part in JobSubmissionClient.__mro__)):
+            logging.getLogger(module).setLevel(logging.ERROR)
+        check_reachable(address)
+        with _plain_errors(address), _address_from_us_alone():
+            self._client = JobSubmissionClient(address)
+
+    def submit(self, packed: Packed, *, submission: str, runs_dir: str, python: str) -> Submitted:
+        """Have the packed project's spec run on the cluster, unless it does or did so already.
+
+        A job that failed or was stopped is begun again, as the next attempt.
+        """
+        with _plain_errors(self.address):
+            attempts = self._attempts(submission)
+            if attempts and attempts[-1].status not in (JobStatus.FAILED, JobStatus.STOPPED):
+                job = str(attempts[-1].submission_id)
+                return Submitted(job, len(attempts), is_new=False, state=STATES[attempts[-1].status])
+            attempt = len(attempts) + 1
+            job = _job_name(submission, attempt)
+            with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
+                self._client.submit_job(
+                    entrypoint=_entrypoint(packed.spec, runs_dir, python),
+                    submission_id=job,
+                    runtime_env=_runtime_env(packed, Path(folder), submission),
+                    metadata={"craftc_submission": submission, "craftc_spec": packed.spec},
+                )
+        return Submitted(job, attempt, is_new=True, state=STATES[JobStatus.PENDING])
+
+    def state(self, job: str) -> JobState:
+        """What became of a job."""
+        with _plain_errors(self.address):
+            details = self._details(job)
+        if details is None:
+            return JobState(GONE, "the cluster does not know it: it was restarted, or is another")
+        return JobState(STATES[details.status], _reason(details), _exit_code(details))
+
+    def follow(self, job: str, write: Callable[[str], None]) -> JobState:
+        """Pass on the job's log as it grows, until the job is over."""
+        with _plain_errors(self.address):
+            asyncio.run(_tail(self._client, job, write))
+        return self.state(job)
+
+    def stop(self, job: str) -> bool:
+        """Have the job end; whether it was still going. Its driver is asked first, and killed after some seconds."""
+        with _plain_errors(self.address):
+            details = self._details(job)
+            if details is None or details.status.is_terminal():
+                return False
+            return bool(self._client.stop_job(job))
+
+    def _attempts(self, submission: str) -> list[JobDetails]:
+        """The jobs of a submission, the first first."""
+        jobs = {str(details.submission_id): details for details in self._client.list_jobs()}
+        found: list[JobDetails] = []
+        while details := jobs.get(_job_name(submission, len(found) + 1)):
+            found.append(details)
+        return found
+
+    def _details(self, job: str) -> JobDetails | None:
+        return next((details for details in self._client.list_jobs() if details.submission_id == job), None)
+
+
+def submission_id(name: str, packed: Packed, runs_dir: str) -> str:
+    """What names this spec with these files, run by this craftc into this place."""
+    total = sha256(f"{digest(packed)}\n{runs_dir}\n{digest(_own_package())}".encode())
+    return f"{name}-{total.hexdigest()[:12]}"
+
+
+def _job_name(submission: str, attempt: int) -> str:
+    return submission if attempt == 1 else f"{submission}.{attempt}"
+
+
+def _own_package() -> Packed:
+    """This craftc: it travels, so that what was linted here is what runs there."""
+    root = Path(craftc.__file__).parent
+    files = [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    names = tuple(sorted(path.relative_to(root).as_posix() for path in files))
+    return Packed(root, "__init__.py", names, (), sum(path.stat().st_size for path in files))
+
+
+def _runtime_env(packed: Packed, folder: Path, submission: str) -> dict[str, object]:
+    project, package = folder / "project", folder / "craftc"
+    stage(packed, project)
+    stage(_own_package(), package)
+    return {
+        "working_dir": str(project),
+        "py_modules": [str(package)],
+        "env_vars": {SUBMISSION_VARIABLE: submission},
+    }
+
+
+def _entrypoint(spec: str, runs_dir: str, python: str) -> str:
+    # exec: Ray's signal to stop is to reach the driver, not a shell around it.
+    arguments = [python, "-m", "craftc", "run", spec, "--address", "auto", "--runs-dir", runs_dir]
+    return "exec " + shlex.join(arguments)
+
+
+def _exit_code(details: JobDetails) -> int | None:
+    match details.status:
+        case JobStatus.SUCCEEDED:
+            return 0
+        case JobStatus.FAILED:
+            return details.driver_exit_code or 1
+        case JobStatus.STOPPED:
+            return STOPPED_EXIT
+    return None
+
+
+def _reason(details: JobDetails) -> str:
+    """The first line of what Ray says of a job that failed; its log tells the rest."""
+    if details.status is not JobStatus.FAILED:
+        return ""
+    return (details.message or "").partition(", last available logs")[0].partition("\n")[0]
+
+
+async def _tail(client: JobSubmissionClient, job: str, write: Callable[[str], None]) -> None:
+    async for lines in client.tail_job_logs(job):
+        write(lines)
+
+
+@contextmanager
+def _plain_errors(address: str) -> Iterator[None]:
+    """Ray's errors, and those of its HTTP client, as one sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, RayError, requests.RequestException) as error:
+        lines = [line for line in str(error).strip().splitlines() if line.strip()]
+        # The server answers with a traceback, whose last line says what is wrong.
+        sentence = lines[-1] if lines and "Traceback" in lines[0] else "".join(lines[:1])
+        raise BackendError("cluster-refused", f'the Ray cluster at "{address}" refused: {sentence}') from error
+
+
+@contextmanager
+def _address_from_us_alone() -> Iterator[None]:
+    """Without the variables by which Ray's job client would take another cluster than the one it is given."""
+    names = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)

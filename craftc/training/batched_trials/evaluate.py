@@ -1,0 +1,130 @@
+"""The trainings of a batch in, what each measures of its splits out; their models are run as one.
+
+K: trainings, N: samples of a split, B: those of a batch of it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from craftc.schemas.result import Metrics
+from craftc.training.batched_trials.compatibility import LOSS_TOLERANCE, refused
+from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError
+from craftc.training.data.device_split import DeviceSplit, numbers_per_sample
+from craftc.training.loop.evaluate import Predictor, evaluate_splits
+
+log = logging.getLogger(__name__)
+
+NUMBERS_AT_ONCE = {"cpu": 2**17, "cuda": 2**20}
+"""Input numbers that models take at once, all of them together: 2,048 digits on a CPU."""
+LEAST_AT_ONCE = 8
+"""Fewer models that fill a device between them are as quick one after another: measured on a CPU, splits of more than
+256 digits."""
+
+
+class Evaluator:
+    """Evaluates the batches of one run. Trainings whose evaluation as one fails, or comes to something else, are
+    evaluated one after another from then on; `because` says why."""
+
+    def __init__(self) -> None:
+        self._is_tried = False
+        self.because: str | None = None
+
+    def measure(
+        self, batch: Batch, splits: dict[str, DeviceSplit], names: Sequence[str], epochs: Sequence[int], batch_size: int
+    ) -> list[Metrics | Exception]:
+        """What `evaluate_splits` returns or raises, for each training behind its own epoch.
+
+        Each measures by its own objective and metrics, in the batches in which it would alone.
+        """
+        found: list[Metrics | Exception] = [{} for _ in batch.parts]
+        for name in names:
+            for rows in self._groups(batch, splits[name]):
+                logits = self._logits(batch, rows, splits[name].x) if len(rows) > 1 else None
+                for place, k in enumerate(rows):
+                    values, model = found[k], None if logits is None else _known(logits[place])
+                    if isinstance(values, Exception):
+                        continue
+                    try:
+                        found[k] = values | evaluate_splits(
+                            batch.parts[k], splits, [name], epoch=epochs[k], batch_size=batch_size, model=model
+                        )
+                    except Exception as error:
+                        found[k] = error
+        return found
+
+    def _groups(self, batch: Batch, split: DeviceSplit) -> list[range]:
+        """The trainings that are evaluated at once."""
+        num_models = len(batch.parts)
+        numbers = len(split) * numbers_per_sample(split)
+        size = NUMBERS_AT_ONCE[batch.stack.weights.device.type] // numbers
+        if self.because is not None or split.sent_to is not None or size < LEAST_AT_ONCE:
+            size = 1
+        return [range(first, min(first + size, num_models)) for first in range(0, num_models, size)]
+
+    def _logits(self, batch: Batch, rows: range, x_N: Tensor) -> Tensor | None:
+        """Those of a group, (len(rows), N, ...), or None where each is to be evaluated alone."""
+        if self.because is not None:
+            return None
+        try:
+            if not self._is_tried:
+                self._is_tried = try_evaluation(batch, rows[:2], x_N)
+            return logits_of(batch, rows, x_N)
+        except Exception as error:
+            self.because = str(error)
+            log.info("the trainings of a batch are evaluated one after another: %s", error)
+            return None
+
+
+@torch.no_grad()
+def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> bool:
+    """Run the models of `rows` alone and as one, and compare; whether there were numbers to compare. Raises
+    UnbatchableError."""
+    with refused(batch):
+        together = logits_of(batch, rows, x_N)
+    for k, ours in zip(rows, together, strict=True):
+        theirs = batch.parts[k].evaluated.eval()(x_N.clone())
+        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            raise UnbatchableError(f"model: as one of several its logits are {tuple(ours.shape)} of {ours.dtype}")
+        # Of the largest logit: one that is nearly zero is known no better.
+        tolerance = LOSS_TOLERANCE[batch.stack.weights.dtype] * float(theirs.abs().nan_to_num(0.0).max())
+        if not torch.allclose(ours, theirs, rtol=0.0, atol=tolerance, equal_nan=True):
+            raise UnbatchableError("model: as one of several its logits are others")
+    return bool(together.isfinite().all())
+
+
+@torch.no_grad()
+def logits_of(batch: Batch, rows: range, x_N: Tensor) -> Tensor:
+    """What the models of `rows`, with the weights that are judged, make of a split: (len(rows), N, ...)."""
+    stack, template = batch.stack, batch.template
+    template.model.eval()
+
+    def one(trained: list[Tensor], held: list[Tensor], x_N: Tensor) -> Tensor:
+        template.fill(trained, held)
+        logits: Tensor = template.model(x_N)
+        if (replaced := template.replaced(held)) is not None:
+            raise UnbatchableError(f"buffer {replaced[1]} is replaced in evaluation, not updated in place")
+        return logits
+
+    batch.doing = "model"
+    group = slice(rows.start, rows.stop)
+    weights = stack.weights if stack.average is None else stack.average
+    # A copy for each, since a model may work in place on its input.
+    x_KN = x_N.expand(len(rows), *x_N.shape).clone(memory_format=torch.contiguous_format)
+    found: Tensor = vmap(one)(stack.views(weights[group]), [tensor[group] for tensor in stack.held], x_KN)
+    return found
+
+
+def _known(logits_N: Tensor) -> Predictor:
+    """Gives the logits of one batch after another, in the order of the split."""
+    rest = logits_N
+
+    def of_next(x_B: Tensor) -> Tensor:
+        nonlocal rest
+        logits_B, rest = rest[: len(x_B)], rest[len(x_B) :]
+        return logits_B
+
+    return of_next

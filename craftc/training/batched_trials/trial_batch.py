@@ -1,0 +1,214 @@
+"""K trainings whose steps are alike in, their next epochs out, all of them at once.
+
+K: trainings, B: samples of a batch, N: trainable numbers of one model.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from craftc.schemas.result import Metrics
+from craftc.training.assemble import Parts
+from craftc.training.batched_trials.optimizer import stack_optimizers
+from craftc.training.batched_trials.stacked_state import Stack, Template
+from craftc.training.data.device_split import DeviceSplit, num_batches
+from craftc.training.foundation.errors import TrainingError, require_finite
+from craftc.training.foundation.random import Use, epoch_order, step_key
+from craftc.training.parts.dropout import Counted, Rate, Run
+from craftc.training.parts.objective import sum_and_weight
+
+KEYS_AT_ONCE = 256
+"""Steps whose keys are worked out together."""
+
+
+class UnbatchableError(Exception):
+    """What a step does cannot be done for several models at once."""
+
+
+class Batch:
+    """The trainings of a stack and how they take a step. Their own models, optimizers and averages are views of it, and
+    are complete between epochs. `doing` is the part that a step is in, for who asks what failed."""
+
+    def __init__(self, parts: Sequence[Parts], template: Template | None = None) -> None:
+        self.parts = parts
+        self.doing = "model"
+        self.template = template or Template(parts[0])
+        self.template.serve(parts)
+        self.stack = Stack(parts)
+        self.optimizer = stack_optimizers(self.stack)
+        norms = [float("inf") if each.clip_grad_norm is None else each.clip_grad_norm for each in parts]
+        self._norms_K = None if min(norms) == float("inf") else self._tensor(norms)
+        self._runs: dict[tuple[int, ...], list[Run]] = {}
+        self._first_step = self._num_steps = 0
+        self._keys_of: dict[tuple[Use, int], Tensor] = {}
+        self._decays = [0.0 if each.ema_decay is None else each.ema_decay for each in parts]
+
+    def _tensor(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=self.stack.weights.dtype, device=self.stack.weights.device)
+
+    def train_epoch(
+        self, train: DeviceSplit, *, epochs: Sequence[int], first_steps: Sequence[int], batch_size: int
+    ) -> list[Metrics | TrainingError]:
+        """Each training's next epoch (counts from 1), whose first step counts from 0. What `train_epoch` returns or
+        raises, for each."""
+        num_steps = num_batches(len(train), batch_size)
+        lrs = self.begin_epoch(first_steps, num_steps)
+        orders = [epoch_order(each.seed, epoch, len(train)) for each, epoch in zip(self.parts, epochs, strict=True)]
+        order_KN = torch.stack(orders).to(train.x.device)
+        precision = torch.float32 if train.x.device.type == "mps" else torch.float64
+        totals = torch.zeros(2, len(self.parts), dtype=precision, device=train.x.device)
+        for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
+            steps = [first + index for first in first_steps]
+            totals += self.train_step(*gathered(train, indices_KB), index, steps)
+        self.end_epoch(num_steps)
+        found = zip(*totals.tolist(), epochs, lrs[-1], strict=True)
+        return [_told(loss, weight, epoch, lr) for loss, weight, epoch, lr in found]
+
+    def begin_epoch(self, first_steps: Sequence[int], num_steps: int) -> list[list[float]]:
+        """Before `num_steps` steps: their learning rates, for each step those of all trainings."""
+        each = list(zip(self.parts, first_steps, strict=True))
+        self._first_step, self._num_steps = first_steps[0], num_steps
+        self._keys_of.clear()
+        lrs = [[parts.schedule.lr(parts.base_lrs[0], first + i) for parts, first in each] for i in range(num_steps)]
+        self.optimizer.plan(lrs)
+        self._num_averaged = [0 if parts.ema is None else int(parts.ema.n_averaged) for parts in self.parts]
+        self._average_weights = [] if self.stack.average is None else self._shares(num_steps)
+        self.template.model.train()
+        self.template.objective.train()
+        return lrs
+
+    def _shares(self, num_steps: int) -> list[Tensor]:
+        """What of the new weights each step takes into the averages, (K, 1); the first weights are the average."""
+        before = list(zip(self._decays, self._num_averaged, strict=True))
+        shares = [[1.0 if num + i == 0 else 1 - decay for decay, num in before] for i in range(num_steps)]
+        flat = [share for step in shares for share in step]
+        return list(self._tensor(flat).view(num_steps, -1, 1))
+
+    def train_step(self, x_KB: Tensor, y_KB: Tensor, index: int, steps: Sequence[int]) -> Tensor:
+        """One step of all: the losses of the batches as sums and weights, (2, K). `index` counts the epoch's steps,
+        `steps` those of each training."""
+        losses, gradient = self.gradient(self.augmented(x_KB, steps), y_KB, steps)
+        self.update(gradient, index)
+        return losses
+
+    def gradient(self, x_KB: Tensor, y_KB: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The losses of K batches as sums and weights (2, K), and the clipped gradients of their means, (K, N)."""
+        loss_K, weight_K = self.forward(x_KB, y_KB, steps)
+        (gradient,) = torch.autograd.grad((loss_K / weight_K).sum(), self.stack.weights)
+        self.template.draws.end()
+        if self._norms_K is not None:
+            norm_K = torch.linalg.vector_norm(gradient, dim=1)
+            gradient.mul_((self._norms_K / (norm_K + 1e-6)).clamp_(max=1.0)[:, None])
+        return torch.stack([loss_K.detach(), weight_K.detach()]), gradient
+
+    @torch.no_grad()
+    def update(self, gradient: Tensor, index: int) -> None:
+        """Change weights and averages by a gradient, which may be changed too."""
+        self.optimizer.step(index, gradient)
+        if self.stack.average is not None:
+            self.stack.average.lerp_(self.stack.weights, self._average_weights[index])
+
+    def forward(self, x_KB: Tensor, y_KB: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """The losses of K batches, as sums (K,) and weights (K,)."""
+        drawn = self._drawn(steps, tuple(x_KB.shape[1:])) if self.template.is_random else ()
+        trained = self.stack.views(self.stack.weights)
+        losses: tuple[Tensor, Tensor] = vmap(self._one)(trained, self.stack.held, x_KB, y_KB, drawn)
+        return losses
+
+    def _one(
+        self, trained: list[Tensor], held: list[Tensor], x_B: Tensor, y_B: Tensor, drawn: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """One model's loss; under vmap, all of them."""
+        template, self.doing = self.template, "model"
+        template.fill(trained, held)
+        if drawn:
+            template.draws.begin((drawn[0], drawn[1]), x_B.shape, block=drawn[2] if len(drawn) > 2 else None)
+        logits = template.model(x_B)
+        self.doing = "objective"
+        loss_sum, weight_sum = sum_and_weight(template.objective, logits, y_B)
+        if (replaced := template.replaced(held)) is not None:
+            self.doing, name = replaced
+            raise UnbatchableError(f"buffer {name} is replaced in a step, not updated in place")
+        return loss_sum, weight_sum
+
+    def _drawn(self, steps: Sequence[int], shape: tuple[int, ...]) -> tuple[Tensor, ...]:
+        """The keys of the step, two (K, 1), and the factors of its dropout, once it is known how many."""
+        key = self._keys("forward", steps)
+        layout = self.template.draws.layout(shape)
+        if layout is None:
+            return key
+        if shape not in self._runs:
+            self._runs[shape] = layout.runs(self._rates())
+        return *key, layout.factors(key, self._runs[shape])
+
+    def _rates(self) -> dict[int, Rate]:
+        """Of each dropout module, for all trainings; modules of the same rates have the same tensors."""
+        rates: dict[tuple[float, ...], Rate] = {}
+        found: dict[int, Rate] = {}
+        for modules in zip(*(each.model.modules() for each in self.parts), strict=True):
+            counted = [module for module in modules if isinstance(module, Counted)]
+            if counted:
+                same = tuple(module.p for module in counted)
+                # As the bits are, for a comparison of other types takes longer.
+                thresholds = torch.stack([module.threshold for module in counted]).to(torch.int16)
+                scales = torch.stack([module.scale for module in counted])
+                found[counted[0].module] = rates.setdefault(same, (thresholds[:, None], scales[:, None]))
+        return found
+
+    def augmented(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
+        """The models' inputs: the batches, each by the numbers of its own training and step, or a frozen backbone's
+        features of them."""
+        x_KB, features = self._changed(x_KB, steps), self.parts[0].features
+        if features is None:
+            return x_KB
+        found = features(x_KB.flatten(0, 1))
+        return found.view(*x_KB.shape[:2], *found.shape[1:])
+
+    def _changed(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
+        augmentations = self.parts[0].augmentations
+        if not augmentations.steps:
+            return x_KB
+        if augmentations.are_keyed:
+            augmented: Tensor = vmap(augmentations.by_key)(x_KB, self._keys("augmentation", steps))
+            return augmented
+        each = zip(self.parts, x_KB, steps, strict=True)
+        return torch.stack([parts.augmentations(x_B, seed=parts.seed, step=step) for parts, x_B, step in each])
+
+    def _keys(self, use: Use, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Of each training's step, (K, 1) each. Sent to the device for many steps at once, since it is waited for."""
+        block, index = divmod(steps[0] - self._first_step, KEYS_AT_ONCE)
+        if (use, block) not in self._keys_of:
+            self._keys_of = {known: keys for known, keys in self._keys_of.items() if known[0] != use}
+            keys = [
+                [step_key(parts.seed, use, step + more) for parts, step in zip(self.parts, steps, strict=True)]
+                for more in range(-index, min(KEYS_AT_ONCE - index, self._num_steps - block * KEYS_AT_ONCE - index))
+            ]
+            self._keys_of[use, block] = torch.tensor(keys, dtype=torch.int32, device=self.stack.weights.device)
+        both = self._keys_of[use, block][index]
+        return both[:, :1], both[:, 1:]
+
+    def end_epoch(self, num_steps: int) -> None:
+        """Have each training's own optimizer and average be as if it had taken the steps alone."""
+        self.optimizer.settle()
+        for parts, num in zip(self.parts, self._num_averaged, strict=True):
+            if parts.ema is not None:
+                parts.ema.n_averaged.fill_(num + num_steps)
+                for average, buffer in zip(parts.ema.module.buffers(), parts.model.buffers(), strict=True):
+                    average.copy_(buffer)
+
+
+def gathered(split: DeviceSplit, indices_KB: Tensor) -> tuple[Tensor, Tensor]:
+    """The samples of K batches, (K, B, ...)."""
+    flat, shape = indices_KB.flatten(), indices_KB.shape
+    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
+    return x.view(*shape, *x.shape[1:]), y.view(*shape, *y.shape[1:])
+
+
+def _told(loss: float, weight: float, epoch: int, lr: float) -> Metrics | TrainingError:
+    try:
+        require_finite(loss, f"the training loss became {loss}", epoch)
+    except TrainingError as error:
+        return error
+    return {"train/objective": loss / weight, "train/lr": lr}

@@ -1,0 +1,102 @@
+"""The workers that train one trial together: a worker's part of a batch in, what all of them found out.
+
+B: samples of a batch, P: those of them that are this worker's part.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from craftc.training.parts.dropout import Counted
+from craftc.training.parts.sync_batch_norm import sync_batch_norms
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Team:
+    """Worker `rank` (counts from 0) of `size`; more than one need torch's default process group.
+
+    Every method but `part` is a collective: all workers call it, in the same order. A team of one communicates
+    with nobody, and gives back what it is given.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the worker that writes and tells."""
+        return self.rank == 0
+
+    def splits(self, num_samples: int) -> bool:
+        """Whether a batch of that many samples is split. With fewer than workers, each of them takes it whole: a
+        model need not know what to do with no samples, and gradients are averaged over workers anyway."""
+        return 1 < self.size <= num_samples
+
+    def part(self, batch: Tensor) -> Tensor:
+        """(B, ...) to this worker's (P, ...): consecutive samples, and as many as the others have, or one more."""
+        return batch.tensor_split(self.size)[self.rank] if self.splits(len(batch)) else batch
+
+    def first_sample(self, num_samples: int) -> int:
+        """The place in a batch of the first sample of this worker's part."""
+        size, rest = divmod(num_samples, self.size)
+        return self.rank * size + min(self.rank, rest) if self.splits(num_samples) else 0
+
+    def whole(self, part: Tensor, num_samples: int) -> Tensor:
+        """The parts of all workers (P, ...), put together in order to (B, ...); `num_samples` is B."""
+        if not self.splits(num_samples):
+            return part
+        longest = -(-num_samples // self.size)
+        padded = part.new_zeros(longest, *part.shape[1:])
+        padded[: len(part)] = part
+        gathered = [torch.empty_like(padded) for _ in range(self.size)]
+        dist.all_gather(gathered, padded)
+        lengths = [len(piece) for piece in torch.arange(num_samples).tensor_split(self.size)]
+        return torch.cat([piece[:length] for piece, length in zip(gathered, lengths, strict=True)])
+
+    def total(self, values: Tensor, num_samples: int) -> Tensor:
+        """The sum over the samples of a batch of B = `num_samples`, from each worker's sum over its part."""
+        if self.size > 1:
+            values = values / (1 if self.splits(num_samples) else self.size)
+            dist.all_reduce(values)
+        return values
+
+    def share(self, value: T) -> T:
+        """The first worker's `value` (anything that can be pickled, tensors on the CPU), on every worker."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def joined(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """The model for the forward pass of training: its gradients are the means over workers, its batch
+        statistics those of the whole batch. Parameters, buffers and their names stay the model's own."""
+        if self.size == 1 or not any(parameter.requires_grad for parameter in model.parameters()):
+            return model
+        sync_batch_norms(model)
+        # Every worker has them already, and they are sent at every step otherwise.
+        constant = [
+            f"{name}.{buffer}"
+            for name, module in model.named_modules()
+            if isinstance(module, Counted)
+            for buffer in ("threshold", "scale")
+        ]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(  # type: ignore[no-untyped-call]
+            model, constant
+        )
+        return DistributedDataParallel(
+            model,
+            device_ids=[device] if device.type == "cuda" else None,
+            # A model that leaves a parameter out of a step trains with one worker, so it must with several.
+            find_unused_parameters=True,
+            gradient_as_bucket_view=True,
+        )
+
+
+SOLO = Team()
