@@ -41,7 +41,7 @@ def steps_of(name: str, num_trials: int, device: str) -> Callable[[], object]:
     from craftc.compiler.language.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
     from craftc.training.batched_trials.speed import step_of
-    from craftc.training.loop.trial import lay_ground, open_lane
+    from craftc.training.loop.trial import lay_ground, open_training
     from craftc.training.state.member import Member
     from craftc.training.state.resume import Start
 
@@ -60,8 +60,8 @@ def steps_of(name: str, num_trials: int, device: str) -> Callable[[], object]:
     assert plan is not None
     ground = lay_ground(plan.trials[0], device)
     # Nothing is read or written there: no epoch is ended.
-    lanes = [open_lane(Start([Member(trial, Path("unused"))]), ground) for trial in plan.trials]
-    return step_of([lane.parts for lane in lanes], ground.train, BATCH_SIZE)
+    trainings = [open_training(Start([Member(trial, Path("unused"))]), ground) for trial in plan.trials]
+    return step_of([training.parts for training in trainings], ground.train, BATCH_SIZE)
 
 
 def measured(step: Callable[[], object], num_trials: int, device: str) -> Numbers:

@@ -91,11 +91,11 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _print_resolved(path: Path, format: Format) -> None:
-    from craftc.compiler.resolved.resolved_spec import complete
+    from craftc.compiler.resolved.resolved_spec import resolved_spec
     from craftc.compiler.resolved.write_spec import as_json, as_yaml
 
     _, analysis = analyse_file(path)
-    spec = complete(analysis)
+    spec = resolved_spec(analysis)
     text = json.dumps(as_json(spec), indent=2, ensure_ascii=False) if format is Format.JSON else as_yaml(spec)
     click.echo(text.rstrip("\n"))
 

@@ -1,8 +1,8 @@
 """A forecast in; its sentences out."""
 
-from craftc.schemas.forecast import Basis, Forecast, Likeness, Span
+from craftc.schemas.forecast import Basis, Forecast, Similarity, Span
 
-LIKE: dict[Likeness, str] = {
+LIKE: dict[Similarity, str] = {
     "alike": "alike in model, data and batch size",
     "same-model": "of the same model and batch size",
     "other-batch-size": "of the same model with another batch size",

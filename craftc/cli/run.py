@@ -18,7 +18,7 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
-from craftc.compiler.resolved.resolved_spec import complete
+from craftc.compiler.resolved.resolved_spec import resolved_spec
 from craftc.compiler.resolved.write_spec import as_yaml
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
     store = Store(runs_dir / "store")
     try:
-        resolved = as_yaml(complete(compiled.analysis))
+        resolved = as_yaml(resolved_spec(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
         write_driver(folder.path)
         # There is a store only now where this is the first run.
@@ -172,10 +172,10 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
     """What a backend needs to propose and compile points; None for a plan that searches nothing."""
     if compiled.plan.search is None:
         return None
-    from craftc.compiler.compile_point import Proposer
+    from craftc.compiler.compile_point import PointCompiler
     from craftc.runtime.jobs.job_source import SearchContext
 
-    proposer = Proposer(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
+    proposer = PointCompiler(compiled.analysis, Path(compiled.document.filename), compiled.digests, compiled.trained)
     return SearchContext(folder.database, proposer)
 
 

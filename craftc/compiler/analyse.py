@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from craftc.compiler.checking.incomplete_spec import as_search, part_problems
+from craftc.compiler.checking.incomplete_spec import as_spec, incomplete_problems
 from craftc.compiler.checking.resolve import resolve
 from craftc.compiler.checking.rules.all_rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.checking.rules.rule import Checked, check
@@ -16,14 +16,14 @@ from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.composing.compose import compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind
-from craftc.compiler.composing.relative_paths import rebase
+from craftc.compiler.composing.relative_paths import resolve_relative_paths
 from craftc.compiler.own_code.own_components import with_own
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import ResolvedVariant, expand, untainted
-from craftc.compiler.variants.search_ranges import probe
+from craftc.compiler.variants.search_ranges import check_ranges
 from craftc.compiler.versions.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
@@ -79,12 +79,12 @@ def analyse(
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
     if kind == "spec" and (refusal := check_version(document)) is not None:
         return Analysis(document, None, (), (refusal,), kind=kind)
-    composed = compose(as_search(document) if kind == "search space" else document)
+    composed = compose(as_spec(document) if kind == "search space" else document)
     if kind == "spec" and (refusal := check_version(composed.document)) is not None:
         return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
     catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
     document, unsubstituted = substitute(composed.document, environment, catalogue)
-    document = rebase(document, catalogue)
+    document = resolve_relative_paths(document, catalogue)
     diagnostics += composed.diagnostics + unsubstituted
     written = resolve(document.root.plain())
     validated = validate(written, catalogue)
@@ -100,7 +100,7 @@ def analyse(
                 validated = replace(validated, tainted=validated.tainted | {("search", "use")})
             variants, found = _experiment(base, validated)
         else:
-            found = untainted(part_problems(base), validated.tainted)
+            found = untainted(incomplete_problems(base), validated.tainted)
         problems = [*problems, *found]
     told = by_position([*diagnostics, *(p.place(document) for p in _not_twice(problems, diagnostics, document))])
     return Analysis(document, validated.spec, variants, told, base, composed.texts, kind)
@@ -114,7 +114,7 @@ def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVari
     expansion = expand(base, validated, validated.problems + problems)
     problems += untainted(expansion.problems, validated.tainted)
     searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
-    found = probe(base, validated, searched, validated.problems + problems)
+    found = check_ranges(base, validated, searched, validated.problems + problems)
     # That there is no such path does not stand on the range that it is given.
     unknown = [problem for problem in found if problem.code == "unknown-factor"]
     problems += unknown + untainted([p for p in found if p.code != "unknown-factor"], validated.tainted)

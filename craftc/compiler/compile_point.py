@@ -25,7 +25,7 @@ from craftc.schemas.plan import Trial
 
 
 @dataclass(frozen=True)
-class Proposal:
+class CompiledPoint:
     """A trial per seed; or none, and why the point cannot be trained."""
 
     trials: tuple[Trial, ...]
@@ -33,7 +33,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class Proposer:
+class PointCompiler:
     """Compiles the points of a valid spec's search. `spec` is where that stands, which its relative paths start from.
 
     Files and code are read once, so that all points are of the same experiment.
@@ -49,7 +49,7 @@ class Proposer:
     def _code_digest(self) -> CodeIdentity:
         return CodeIdentity(import_folders(self.spec))
 
-    def __call__(self, variant: str, params: Mapping[str, Any], number: int) -> Proposal:
+    def __call__(self, variant: str, params: Mapping[str, Any], number: int) -> CompiledPoint:
         """The trials of point `number`. Raises OSError where data that it names cannot be read."""
         base = self.analysis.base
         assert base is not None
@@ -59,21 +59,23 @@ class Proposer:
         checked, problems = resolve_variant(base, point, EXPERIMENT_RULES + headline_rules(base, frozenset()))
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
         if checked is None or errors:
-            return Proposal((), errors)
+            return CompiledPoint((), errors)
         if Filters(base.spec.ablation).leaves_out(point, checked):
-            return Proposal((), ("exclude or require leaves it out",))
+            return CompiledPoint((), ("exclude or require leaves it out",))
         if unlike := contradictions(self.trained, checked):
-            return Proposal((), tuple(problem.message for problem in unlike))
+            return CompiledPoint((), tuple(problem.message for problem in unlike))
         config = lower(checked.spec, base.catalogue, self.spec.parent, self.trained)
         paths = path_arguments(config, base.catalogue)
         try:
             self._read([look_up(config, place) for place in paths])
         except WeightsError as error:
-            return Proposal((), (error.message,))
+            return CompiledPoint((), (error.message,))
         resolved = ResolvedVariant(point, checked)
         content = decisive(config, paths, self._digests, self._code_digest)
         note_digests(config, paths, self._digests)
-        return Proposal(tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec)))
+        return CompiledPoint(
+            tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec))
+        )
 
     def _read(self, paths: Iterable[str]) -> None:
         for path in paths:

@@ -18,7 +18,7 @@ from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.planning.identity.fingerprint import Decisive, FileDigest, fingerprint, hash_file
 from craftc.compiler.planning.identity.lower import path_arguments
-from craftc.compiler.planning.identity.stage_fingerprints import stages
+from craftc.compiler.planning.identity.stage_fingerprints import stage_fingerprints
 from craftc.compiler.planning.identity.trials import Identify
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
 from craftc.compiler.planning.passes.batch import batch
@@ -189,7 +189,7 @@ def make_trial(
         seed=seed,
         overrides=variant.overrides,
         config=config,
-        stages=stages(content, seed, catalogue),
+        stages=stage_fingerprints(content, seed, catalogue),
     )
 
 

@@ -59,4 +59,4 @@ def _open(plan: Plan, store: Store, search: SearchContext | None) -> tuple[JobSo
     def report(point: Point, step: int, value: float) -> bool:
         return studies.report(point.study, point.number, step, value)
 
-    return SearchSource(plan, store, studies, search.propose), report
+    return SearchSource(plan, store, studies, search.compile_point), report

@@ -12,34 +12,34 @@ from typing import Any, Literal, NamedTuple
 
 from craftc.schemas.diagnostic import Path
 
-MisfitKind = Literal["type", "missing", "unknown", "bounds", "choice", "pattern"]
+ViolationKind = Literal["type", "missing", "unknown", "bounds", "choice", "pattern"]
 """`missing` and `unknown` are of keys; `bounds` also of a length or a number of items."""
 
 
-class Misfit(NamedTuple):
+class Violation(NamedTuple):
     """A place whose value does not fit; of a missing key, the mapping that lacks it."""
 
     path: Path
-    kind: MisfitKind
+    kind: ViolationKind
     value: Any
 
 
-Fit = Callable[[Any, Path, list[Misfit]], Any]
-"""Takes a value, where it stands, and the misfits found so far, to which it adds. What it returns is only to be used
+Fit = Callable[[Any, Path, list[Violation]], Any]
+"""Takes a value, where it stands, and the violations found so far, to which it adds. What it returns is only to be used
 where it added none; it is the value itself where nothing had to be changed."""
 _NO_BOUNDS: Mapping[str, Any] = {}
 
 
-class MisfitError(ValueError):
-    """A value does not fit. `misfits` are in the order of the language's keys, with unknown ones last."""
+class ViolationError(ValueError):
+    """A value does not fit. `violations` are in the order of the language's keys, with unknown ones last."""
 
-    def __init__(self, what: str, misfits: Sequence[Misfit]) -> None:
-        self.misfits = tuple(misfits)
-        told = ", ".join(f"{'.'.join(map(str, path)) or what}: {kind}" for path, kind, _ in misfits[:10])
+    def __init__(self, what: str, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        told = ", ".join(f"{'.'.join(map(str, path)) or what}: {kind}" for path, kind, _ in violations[:10])
         super().__init__(f"{what} does not fit: {told}")
 
 
-def anything(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+def anything(value: Any, path: Path, violations: list[Violation]) -> Any:
     """Fits."""
     return value
 
@@ -48,9 +48,9 @@ def of_type(wanted: type | None) -> Fit:
     """An instance of a class; None alone for None."""
     known = type(None) if wanted is None else wanted
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if not isinstance(value, known):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
         return value
 
     return fit
@@ -64,13 +64,13 @@ def text(bounds: Mapping[str, Any] = _NO_BOUNDS) -> Fit:
     # Python's $ lets a line end follow.
     pattern = re.compile(bounds["pattern"].removesuffix("$") + r"\Z") if "pattern" in bounds else None
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if not isinstance(value, str):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
         elif not least <= len(value) <= most:
-            misfits.append(Misfit(path, "bounds", value))
+            violations.append(Violation(path, "bounds", value))
         elif pattern is not None and pattern.search(value) is None:
-            misfits.append(Misfit(path, "pattern", value))
+            violations.append(Violation(path, "pattern", value))
         return value
 
     return fit
@@ -81,9 +81,9 @@ def number(bounds: Mapping[str, Any] = _NO_BOUNDS, *, whole: bool = False) -> Fi
     wanted = int if whole else (int, float)
     is_outside = _outside(bounds)
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if isinstance(value, bool) or not isinstance(value, wanted):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
             return value
         fitted = value
         if not whole and not isinstance(value, float):
@@ -92,9 +92,9 @@ def number(bounds: Mapping[str, Any] = _NO_BOUNDS, *, whole: bool = False) -> Fi
             except OverflowError:
                 fitted = math.inf
         if not whole and not math.isfinite(fitted):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
         elif is_outside is not None and is_outside(fitted):
-            misfits.append(Misfit(path, "bounds", value))
+            violations.append(Violation(path, "bounds", value))
         return fitted
 
     return fit
@@ -123,14 +123,14 @@ def _is_between(value: float, step: float) -> bool:
 def one_of_values(values: Sequence[Any]) -> Fit:
     """One of a few scalars; true is not 1, and 1 is not "1"."""
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         for known in values:
             if type(value) is type(known) and value == known:
                 return value
         for known in values:
             if isinstance(known, float) and isinstance(value, int) and not isinstance(value, bool) and value == known:
                 return known
-        misfits.append(Misfit(path, "choice", value))
+        violations.append(Violation(path, "choice", value))
         return value
 
     return fit
@@ -141,22 +141,22 @@ def items(item: Fit, bounds: Mapping[str, Any] = _NO_BOUNDS, *, as_tuple: bool =
     least, most = bounds.get("minItems", 0), bounds.get("maxItems", math.inf)
     wanted = (list, tuple) if as_tuple else list
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if not isinstance(value, wanted):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
             return value
         if len(value) > most:
-            misfits.append(Misfit(path, "bounds", value))
+            violations.append(Violation(path, "bounds", value))
             return value
         if item is anything:
             fitted = value
         else:
-            before = len(misfits)
-            fitted = [item(inner, (*path, index), misfits) for index, inner in enumerate(value)]
-            if len(misfits) > before:
+            before = len(violations)
+            fitted = [item(inner, (*path, index), violations) for index, inner in enumerate(value)]
+            if len(violations) > before:
                 return value
         if len(value) < least:
-            misfits.append(Misfit(path, "bounds", value))
+            violations.append(Violation(path, "bounds", value))
         if as_tuple:
             return tuple(fitted)
         return value if _all_same(fitted, value) else fitted
@@ -168,16 +168,16 @@ def mapping(item: Fit, bounds: Mapping[str, Any] = _NO_BOUNDS) -> Fit:
     """A mapping with any keys, by `minProperties` and `maxProperties`."""
     least, most = bounds.get("minProperties", 0), bounds.get("maxProperties", math.inf)
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if not isinstance(value, dict):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
             return value
-        before = len(misfits)
+        before = len(violations)
         fitted = value
         if item is not anything:
-            fitted = {key: item(inner, (*path, key), misfits) for key, inner in value.items()}
-        if len(misfits) == before and not least <= len(value) <= most:
-            misfits.append(Misfit(path, "bounds", value))
+            fitted = {key: item(inner, (*path, key), violations) for key, inner in value.items()}
+        if len(violations) == before and not least <= len(value) <= most:
+            violations.append(Violation(path, "bounds", value))
         return value if item is anything or _all_same(fitted.values(), value.values()) else fitted
 
     return fit
@@ -191,11 +191,11 @@ def either(options: Sequence[Fit]) -> Fit:
     """One of several: the first that takes the value as it is, or else the first that takes it; all complain where none
     does."""
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         taken: list[Any] = []
-        refused: list[Misfit] = []
+        refused: list[Violation] = []
         for option in options:
-            found: list[Misfit] = []
+            found: list[Violation] = []
             fitted = option(value, path, found)
             if not found and fitted is value:
                 return value
@@ -204,7 +204,7 @@ def either(options: Sequence[Fit]) -> Fit:
             refused += found
         if taken:
             return taken[0]
-        misfits += refused
+        violations += refused
         return value
 
     return fit
@@ -213,13 +213,13 @@ def either(options: Sequence[Fit]) -> Fit:
 def unless_none(inner: Fit) -> Fit:
     """A value, or `none`, the word that switches it off. An empty value is more often a slip than a wish."""
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if value == "none":
             return None
         if value is None:
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
             return value
-        return inner(value, path, misfits)
+        return inner(value, path, violations)
 
     return fit
 
@@ -227,8 +227,8 @@ def unless_none(inner: Fit) -> Fit:
 def or_empty(inner: Fit, empty: Any) -> Fit:
     """A list or mapping, or `none`, the word for an empty one."""
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
-        return empty if isinstance(value, str) and value == "none" else inner(value, path, misfits)
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
+        return empty if isinstance(value, str) and value == "none" else inner(value, path, violations)
 
     return fit
 
@@ -236,7 +236,7 @@ def or_empty(inner: Fit, empty: Any) -> Fit:
 def or_null(inner: Fit) -> Fit:
     """A value, or None where none is given."""
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
-        return None if value is None else inner(value, path, misfits)
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
+        return None if value is None else inner(value, path, violations)
 
     return fit

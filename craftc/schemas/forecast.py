@@ -5,7 +5,7 @@ from typing import Any, Literal
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.result import Result
 
-Likeness = Literal["alike", "same-model", "other-batch-size", "same-kind"]
+Similarity = Literal["alike", "same-model", "other-batch-size", "same-kind"]
 """How near earlier trials are to one that is to be trained, the nearest first.
 
 alike: model, data, batch size and whatever else decides the time of a step. same-model: model and batch size.
@@ -39,7 +39,7 @@ class Span(Frozen):
 class Basis(Frozen):
     """`num_past` earlier trials of one likeness, from which the time of `num_trials` is taken."""
 
-    likeness: Likeness
+    likeness: Similarity
     num_past: int
     num_trials: int
 

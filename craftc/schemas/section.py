@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, Unio
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.fit import (
     Fit,
-    Misfit,
-    MisfitError,
+    Violation,
+    ViolationError,
     anything,
     either,
     items,
@@ -242,29 +242,29 @@ def _fit_section(section: Any) -> Fit:
     declared = [(name, field, _fit_of_field(field)) for name, field in section.fields.items()]
     other = None if section.open_to is None else _fit_of(section.open_to, {})
 
-    def fit(value: Any, path: Path, misfits: list[Misfit]) -> Any:
+    def fit(value: Any, path: Path, violations: list[Violation]) -> Any:
         if isinstance(value, section):
             return value
         if not isinstance(value, dict):
-            misfits.append(Misfit(path, "type", value))
+            violations.append(Violation(path, "type", value))
             return value
-        before = len(misfits)
+        before = len(violations)
         content: dict[str, Any] = {}
         for name, field, inner in declared:
             if name in value:
-                content[name] = inner(value[name], (*path, name), misfits)
+                content[name] = inner(value[name], (*path, name), violations)
             elif field.is_required:
-                misfits.append(Misfit((*path, name), "missing", value))
+                violations.append(Violation((*path, name), "missing", value))
             else:
                 content[name] = field.make_default()
         extra: dict[str, Any] = {}
         for name in value:
             if name not in section.fields:
                 if other is None:
-                    misfits.append(Misfit((*path, name), "unknown", value[name]))
+                    violations.append(Violation((*path, name), "unknown", value[name]))
                 else:
-                    extra[name] = other(value[name], (*path, name), misfits)
-        if len(misfits) > before:
+                    extra[name] = other(value[name], (*path, name), violations)
+        if len(violations) > before:
             return value
         return _make(
             section, {**content, "_extra": extra, "_given": frozenset(name for name in value if name in content)}
@@ -275,10 +275,10 @@ def _fit_section(section: Any) -> Fit:
 
 def read_section(section: type[_Some], value: Any) -> _Some:
     """The section of a plain value. Raises MisfitError."""
-    misfits: list[Misfit] = []
-    made: _Some = fit_section(section)(value, (), misfits)
-    if misfits:
-        raise MisfitError(section.__name__, misfits)
+    violations: list[Violation] = []
+    made: _Some = fit_section(section)(value, (), violations)
+    if violations:
+        raise ViolationError(section.__name__, violations)
     return made
 
 

@@ -12,39 +12,39 @@ from craftc.schemas.plan import Trial
 from craftc.training.compiling.compile_loss import Rehearsal
 from craftc.training.compiling.compiling import Compilation, Compiling, build_compiling
 from craftc.training.data.prepare import PreparedData, infer_facts
-from craftc.training.foundation.error_context import named
+from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.precision import Precision, build_precision
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.augmentations import Augmentations, build_augmentations
 from craftc.training.parts.average import Average
-from craftc.training.parts.dropout import Draws, count_draws
+from craftc.training.parts.dropout import DropoutBits, count_dropout
 from craftc.training.parts.loss import Loss
-from craftc.training.parts.metrics import Measures, build_measures
+from craftc.training.parts.metrics import MetricSet, build_metrics
 from craftc.training.parts.model import build_model, check_last_batch
 from craftc.training.parts.objective import build_objective
 from craftc.training.parts.optimizer import build_optimizer
 from craftc.training.parts.schedule import Schedule, build_schedule
-from craftc.training.parts.worker_group import SOLO, Team
+from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 
 @dataclass(frozen=True)
 class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
-    `joined` is the model as training calls it: the same, or what adds up the gradients of the team's workers around it.
-    The model's dropout draws from `draws`. `features` makes the model's inputs (B, ...) of an augmented batch; None
-    where it is given the batch. `loss` is that of model and objective, which `compilation` may compile. `parameters`
-    are the model's, and `average` takes them into `ema`."""
+    `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
+    The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
+    None where it is given the batch. `loss` is that of model and objective, which `compilation` may compile.
+    `parameters` are the model's, and `average` takes them into `ema`."""
 
     seed: int
     device: torch.device
-    team: Team
+    workers: WorkerGroup
     model: nn.Module
     joined: nn.Module
-    draws: Draws
+    dropout_bits: DropoutBits
     ema: AveragedModel | None
     ema_decay: float | None
     objective: nn.Module
-    measures: Measures
+    metric_set: MetricSet
     optimizer: torch.optim.Optimizer
     base_lrs: tuple[float, ...]
     schedule: Schedule
@@ -66,7 +66,7 @@ class Parts:
         object.__setattr__(self, "average", average)
         loss = Loss(self.precision, self.joined, self.objective)
         object.__setattr__(self, "loss", loss)
-        rehearsal = Rehearsal((self.joined, self.objective), self.draws, self.device, self.seed)
+        rehearsal = Rehearsal((self.joined, self.objective), self.dropout_bits, self.device, self.seed)
         object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
     @property
@@ -85,7 +85,7 @@ def assemble(
     data: PreparedData,
     device: torch.device,
     steps_per_epoch: int,
-    team: Team = SOLO,
+    workers: WorkerGroup = ONE_WORKER,
     compiled: Path | None = None,
 ) -> Parts:
     """Build every part as it stands before the first step. `compiled` is where compiled steps are kept.
@@ -97,7 +97,7 @@ def assemble(
     seed_everything(key(trial.seed, "init"), device)
     model, logits = build_model(infer_facts(config["model"], data.facts), data, device)
     check_last_batch(model, data, config["training"]["batch_size"])
-    draws = count_draws(model)
+    dropout_bits = count_dropout(model)
     model.to(device)
     objective = build_objective(config["objective"], data, logits, device)
     precision = build_precision(config["training"], device)
@@ -105,10 +105,10 @@ def assemble(
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
         objective.to(precision.kept)
-    measures = build_measures(config["objective"], objective, data, logits.to(precision.kept))
+    metric_set = build_metrics(config["objective"], objective, data, logits.to(precision.kept))
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
-    with named("schedule", code="schedule-not-buildable"):
+    with errors_of("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
     few = torch.from_numpy(data.train.inputs[:2].copy()).to(device)
     few = few.to(precision.kept) if few.is_floating_point() else few
@@ -117,19 +117,19 @@ def assemble(
     return Parts(
         seed=trial.seed,
         device=device,
-        team=team,
+        workers=workers,
         model=model,
-        joined=team.joined(model, device),
-        draws=draws,
+        joined=workers.joined(model, device),
+        dropout_bits=dropout_bits,
         ema=_moving_average(model, regularization["ema_decay"]),
         ema_decay=None if regularization["ema_decay"] == "none" else regularization["ema_decay"],
         precision=precision,
         deterministic=training.get("deterministic", False),
         compiling=build_compiling(
-            config, device, team, num_steps=training["epochs"] * steps_per_epoch, folder=compiled
+            config, device, workers, num_steps=training["epochs"] * steps_per_epoch, folder=compiled
         ),
         objective=objective,
-        measures=measures,
+        metric_set=metric_set,
         optimizer=optimizer,
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,

@@ -5,7 +5,7 @@ import json
 import optuna
 import pytest
 
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.inline_backend import InlineBackend
@@ -50,7 +50,7 @@ class Searched:
         assert compiled.diagnostics == ()
         self.plan = compiled.plan
         self.database = folder / "study.db"
-        proposer = Proposer(compiled.analysis, folder / "x.yaml")
+        proposer = PointCompiler(compiled.analysis, folder / "x.yaml")
         self.events = list(backend.run(self.plan, self.store, SearchContext(self.database, proposer)))
         self.summary = summarise(self.database, self.plan)
         self.points = self.summary.studies[0].points
@@ -137,7 +137,7 @@ def test_closing_leaves_the_search_to_be_run_again(backend, tmp_path, home):
     store = Store(tmp_path / "store")
     text = SPEC.format(**{**DEFAULTS, "max_concurrent": 1})
     compiled = compile_spec(text, "spec.yaml", built_in_catalogue())
-    context = SearchContext(tmp_path / "study.db", Proposer(compiled.analysis, tmp_path / "x.yaml"))
+    context = SearchContext(tmp_path / "study.db", PointCompiler(compiled.analysis, tmp_path / "x.yaml"))
     events = backend.run(compiled.plan, store, context)
     for event in events:
         if isinstance(event, TrialProposed) and event.trial.variant == "base#3":

@@ -78,10 +78,10 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
     make_trial, make_plan, two_workers, tmp_path, home
 ):
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
-    teams, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
+    several, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
     # Both jobs wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
     told, num_groups = [], []
-    for event in events_in_time(RayBackend().run(two_workers([failing], [first, early]), teams)):
+    for event in events_in_time(RayBackend().run(two_workers([failing], [first, early]), several)):
         told.append(event)
         if isinstance(event, TrialStarted):
             num_groups.append(num_placement_groups())
@@ -91,16 +91,16 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
     (failure,) = (event for event in told if isinstance(event, TrialFailed))
     assert (failure.trial, failure.code) == (failing.id, "nan-loss")
     assert {event.result.trial for event in told if isinstance(event, TrialFinished)} == {first.id, early.id}
-    stopped = teams.result(early.id)
+    stopped = several.result(early.id)
     assert stopped.epochs_trained < stopped.epochs_planned == 50
 
     list(InlineBackend().run(make_plan([first, early]), alone))
     for trial in (first, early):
-        together, single = teams.history(trial.id), alone.history(trial.id)
+        together, single = several.history(trial.id), alone.history(trial.id)
         assert len(together) == len(single)
         for a, b in zip(together, single, strict=True):
             assert a.metrics == pytest.approx(b.metrics, abs=TOLERANCE)
-        assert teams.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
+        assert several.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
     home.assert_clean()
 
 

@@ -26,7 +26,7 @@ search:
   pruner: {kind: successive_halving, min_epochs: 1, reduction_factor: 2}
   trials: 2
 """
-TEAM = "resources: {workers: 2, max_concurrent: 1}\n"
+WORKERS = "resources: {workers: 2, max_concurrent: 1}\n"
 NET = """\
 import torch
 from schemas.sizes import NUM_CLASSES
@@ -68,7 +68,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = write_project(folder / "project")
     spec.write_text(SPEC.partition("search:")[0])
     craftc_run(folder, str(spec), "--backend", "inline")
-    spec.write_text(SPEC + TEAM)
+    spec.write_text(SPEC + WORKERS)
     craftc_run(folder, str(spec))
     return folder / "runs"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.execute import execute
@@ -36,7 +36,7 @@ def train(spec: str, runs_dir: Path) -> Path:
     folder = create_run(runs_dir, plan, spec)
     search = None
     if plan.search is not None:
-        proposer = Proposer(compiled.analysis, runs_dir.parent / "x.yaml")
+        proposer = PointCompiler(compiled.analysis, runs_dir.parent / "x.yaml")
         search = SearchContext(folder.database, proposer)
     execute(plan, store=store, backend=InlineBackend(), observers=(), run_folder=folder, search=search)
     return folder.path

@@ -12,7 +12,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
 from craftc.schemas.diagnostic import Path, format_path
-from craftc.schemas.fit import Misfit
+from craftc.schemas.fit import Violation
 
 
 def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem]:
@@ -111,22 +111,22 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
         return [replace(problem, related=entry.definition())]
     problems: list[Problem] = []
     value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
-    misfits: list[Misfit] = []
-    fitted = checker(parameter.type)(value, (), misfits)
-    for inner, found in islice(by_place(misfits).items(), MAX_TOLD + 1):
-        problem = _misfit((*path, *inner), found, inner_type(parameter.type, inner))
+    violations: list[Violation] = []
+    fitted = checker(parameter.type)(value, (), violations)
+    for inner, found in islice(by_place(violations).items(), MAX_TOLD + 1):
+        problem = _violation((*path, *inner), found, inner_type(parameter.type, inner))
         problems.append(replace(problem, related=entry.definition(name)))
-    if not misfits:
+    if not violations:
         place.value[name] = _unwrap(fitted)
     return problems
 
 
-def _misfit(path: Path, found: list[Misfit], expected: dict[str, Any]) -> Problem:
+def _violation(path: Path, found: list[Violation], expected: dict[str, Any]) -> Problem:
     value = found[0].value
     if isinstance(value, Nested):
         message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
         return Problem("wrong-type", path, message)
-    problem = wrong_value(path, _unwrap(value), expected, {misfit.kind for misfit in found})
+    problem = wrong_value(path, _unwrap(value), expected, {violation.kind for violation in found})
     if isinstance(value, str) and any(is_component(part) for part in options(expected)):
         group = group_of(expected)
         if is_own(value) or group is not None:

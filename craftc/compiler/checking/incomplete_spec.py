@@ -14,7 +14,7 @@ from craftc.schemas.diagnostic import Path, format_path, parse_path
 from craftc.schemas.spec import SECTIONS, Spec
 
 
-def as_search(document: Document) -> Document:
+def as_spec(document: Document) -> Document:
     """A search space as a spec that holds nothing else."""
     root = document.root
     key = replace(root, value="search", span=(*root.span[:2], *root.span[:2]))
@@ -23,7 +23,7 @@ def as_search(document: Document) -> Document:
     return replace(document, root=whole)
 
 
-def part_problems(checked: Checked) -> list[Problem]:
+def incomplete_problems(checked: Checked) -> list[Problem]:
     """The rules that a part can break by itself: ranges are ranges, and every factor is in the language."""
     return [*check(checked, RANGE_RULES), *unknown_paths(checked.spec, checked.catalogue)]
 

@@ -24,16 +24,16 @@ _PLACEHOLDERS: dict[Path, Any] = {
 }
 
 
-def mend_all(tree: dict[str, Any], problems: list[Problem]) -> list[Path]:
+def repair_all(tree: dict[str, Any], problems: list[Problem]) -> list[Path]:
     """Make every place valid, the last items of lists first, so that the others stay where they are."""
 
     def numbers(problem: Problem) -> list[int]:
         return [part if isinstance(part, int) else -1 for part in problem.path]
 
-    return [_mend(tree, problem) for problem in sorted(problems, key=numbers, reverse=True)]
+    return [_repair(tree, problem) for problem in sorted(problems, key=numbers, reverse=True)]
 
 
-def _mend(tree: dict[str, Any], problem: Problem) -> Path:
+def _repair(tree: dict[str, Any], problem: Problem) -> Path:
     """Make the place of a problem valid; the path that can be trusted no more."""
     path = problem.path
     if problem.code == "unknown-key":

@@ -6,12 +6,12 @@ from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.value_type import checker, options
 from craftc.compiler.reading.problem import MAX_SHOWN
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.fit import Misfit
+from craftc.schemas.fit import Violation
 
 _SAID_IN_YAML_1_1 = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-def likely_meant(path: Path, value: Any, expected: dict[str, Any]) -> str | None:
+def suggest(path: Path, value: Any, expected: dict[str, Any]) -> str | None:
     """A hint that names the mend; None where none is likely."""
     if path[:2] == ("search", "space") and len(path) == 3:
         return _as_range(value)
@@ -43,9 +43,9 @@ def _as_part(value: Any, part: dict[str, Any]) -> str | None:
 
 
 def _fits(value: Any, fragment: dict[str, Any]) -> bool:
-    misfits: list[Misfit] = []
-    checker(fragment)(value, (), misfits)
-    return not misfits
+    violations: list[Violation] = []
+    checker(fragment)(value, (), violations)
+    return not violations
 
 
 def _as_range(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from craftc.compiler.checking.arguments import check_component
-from craftc.compiler.checking.repair import mend_all
+from craftc.compiler.checking.repair import repair_all
 from craftc.compiler.checking.value_problems import empty_value, section_problems
 from craftc.compiler.language.component_fields import component_places
 from craftc.compiler.language.spec_places import component_field
@@ -19,7 +19,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import Touching, copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.fit import Misfit
+from craftc.schemas.fit import Violation
 from craftc.schemas.section import as_tree, fit_section
 from craftc.schemas.spec import Spec
 
@@ -61,15 +61,15 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
         problems += [p for p in found if p.path not in left_behind]
         if len(problems) > MAX_TOLD:
             break
-        mended += mend_all(tree, found)
+        mended += repair_all(tree, found)
     return Validated(None, tree, _without_meant(problems), frozenset())
 
 
 def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec | None, list[Problem]]:
     """The spec, or what keeps the tree from being one."""
-    misfits: list[Misfit] = []
-    spec: Spec = fit_section(Spec)(tree, (), misfits)
-    found = section_problems(misfits, tree, catalogue)
+    violations: list[Violation] = []
+    spec: Spec = fit_section(Spec)(tree, (), violations)
+    found = section_problems(violations, tree, catalogue)
     told = {problem.path for problem in found}
     # What is None where nothing is written is not so by being written as nothing: that is a slip.
     found += [empty_value(path) for path in islice(empty_places(tree), MAX_TOLD + 1) if path not in told]

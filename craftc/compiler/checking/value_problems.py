@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.checking.suggestion import likely_meant
+from craftc.compiler.checking.suggestion import suggest
 from craftc.compiler.language.component_fields import ComponentField, component_fields
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
@@ -16,7 +16,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one
 from craftc.compiler.reading.tree import look_up
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path
-from craftc.schemas.fit import Misfit, MisfitKind
+from craftc.schemas.fit import Violation, ViolationKind
 from craftc.schemas.section import Section
 from craftc.schemas.spec import Spec
 
@@ -24,14 +24,14 @@ MAX_OWNERS = 3
 """Places that a message names for a key that stands in the wrong one."""
 
 
-def section_problems(misfits: Sequence[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
+def section_problems(violations: Sequence[Violation], tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
     """One problem for each place, however many branches of a union complained there or within it."""
-    places = islice(by_place(misfits).items(), MAX_TOLD + 1)
+    places = islice(by_place(violations).items(), MAX_TOLD + 1)
     return [_section_problem(path, items, tree, catalogue) for path, items in places]
 
 
-def _section_problem(path: Path, found: list[Misfit], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
-    kinds = {misfit.kind for misfit in found}
+def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
+    kinds = {violation.kind for violation in found}
     if "unknown" in kinds:
         known = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
         return unknown_key(path, known, f"expected {one_of(known)}", catalogue)
@@ -54,11 +54,11 @@ def _section_problem(path: Path, found: list[Misfit], tree: dict[str, Any], cata
     return problem
 
 
-def by_place(misfits: Sequence[Misfit]) -> dict[Path, list[Misfit]]:
-    """Misfits by the innermost place: a union complains of the whole too where an item is mistaken."""
-    by_path: dict[Path, list[Misfit]] = {}
-    for misfit in misfits:
-        by_path.setdefault(misfit.path, []).append(misfit)
+def by_place(violations: Sequence[Violation]) -> dict[Path, list[Violation]]:
+    """Violations by the innermost place: a union complains of the whole too where an item is mistaken."""
+    by_path: dict[Path, list[Violation]] = {}
+    for violation in violations:
+        by_path.setdefault(violation.path, []).append(violation)
     outer = {path[:length] for path in by_path for length in range(len(path))}
     return {path: found for path, found in by_path.items() if path not in outer}
 
@@ -139,7 +139,7 @@ def _sections() -> dict[str, list[Path]]:
     return found
 
 
-def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[MisfitKind]) -> Problem:
+def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[ViolationKind]) -> Problem:
     expected = describe(fragment)
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
     if "bounds" in kinds:
@@ -150,7 +150,7 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Mis
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         return Problem("unknown-choice", path, message, hint or did_you_mean(str(value), choices))
-    return Problem("wrong-type", path, message, hint or likely_meant(path, value, fragment))
+    return Problem("wrong-type", path, message, hint or suggest(path, value, fragment))
 
 
 def inner_type(fragment: dict[str, Any], path: Path) -> dict[str, Any]:

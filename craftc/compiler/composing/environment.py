@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from craftc.compiler.composing.text_values import Text, name_fields, texts
+from craftc.compiler.composing.text_values import Text, name_fields, text_values
 from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
 from craftc.schemas.catalogue import Catalogue
@@ -24,7 +24,7 @@ def substitute(
     diagnostics: list[Diagnostic] = []
     if not _mentions_any(root):  # as in most specs; the walk below asks the language of every field
         return document, []
-    for text in texts(document.root, catalogue, lambda _, value: "${" in value):
+    for text in text_values(document.root, catalogue, lambda _, value: "${" in value):
         problems = list(_problems(text, environment))
         diagnostics += [problem.place(document) for problem in problems]
         if not problems and text.mark is not None:

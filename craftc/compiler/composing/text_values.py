@@ -27,9 +27,9 @@ class Text(NamedTuple):
     mark: Mark | None
 
 
-def texts(root: Node, catalogue: Catalogue, wanted: Callable[[Node, str], bool]) -> Iterator[Text]:
+def text_values(root: Node, catalogue: Catalogue, wanted: Callable[[Node, str], bool]) -> Iterator[Text]:
     """Every wanted value that is text. What an ablation or a search sets is looked at as the field that it sets."""
-    yield from _Walk(root, catalogue, wanted).texts(root, (), ())
+    yield from _Walk(root, catalogue, wanted).text_values(root, (), ())
 
 
 @lru_cache(maxsize=1)
@@ -63,13 +63,13 @@ class _Walk:
         self.catalogue = catalogue
         self.wanted = wanted
 
-    def texts(self, node: Node, place: Path, target: Path | None, owner: _Owner | None = None) -> Iterator[Text]:
+    def text_values(self, node: Node, place: Path, target: Path | None, owner: _Owner | None = None) -> Iterator[Text]:
         if isinstance(node.value, str):
             if self.wanted(node, node.value):
                 yield Text(place, node, None if target is None else self._mark(target, owner, node.value))
         elif isinstance(node.value, list):
             for index, item in enumerate(node.value):
-                yield from self.texts(item, (*place, index), None if target is None else (*target, index), owner)
+                yield from self.text_values(item, (*place, index), None if target is None else (*target, index), owner)
         elif isinstance(node.value, dict):
             owner = owner if target is None else self._owner(node, target, owner)
             for key, (_, value) in node.value.items():
@@ -77,7 +77,7 @@ class _Walk:
                 if _sets_fields(place):
                     yield from self._settings(value, inner, parse_path(key))
                 else:
-                    yield from self.texts(value, inner, None if target is None else (*target, key), owner)
+                    yield from self.text_values(value, inner, None if target is None else (*target, key), owner)
 
     def _owner(self, node: Node, target: Path, outer: _Owner | None) -> _Owner | None:
         """The component that a mapping is, or else the one that it is within."""
@@ -122,7 +122,7 @@ class _Walk:
             items = choice.value if choice is not None and isinstance(choice.value, list) else []
             several = [((*place, "choice", index), item) for index, item in enumerate(items)]
         for inner, item in several:
-            yield from self.texts(item, inner, target)
+            yield from self.text_values(item, inner, target)
 
     def _mark(self, target: Path, owner: _Owner | None, value: str) -> Mark | None:
         if target in name_fields():

@@ -37,7 +37,7 @@ _METHODS: dict[str, tuple[str, ...]] = {
 _MODULES = {"torch.nn.Module", "torch.nn.modules.module.Module"}
 
 
-def unfit(component: Component, group: Group) -> str | None:
+def interface_problem(component: Component, group: Group) -> str | None:
     """Why a component cannot be of a group, in words that follow its name; None where nothing speaks against it."""
     if group in _BUILT_IN_ONLY:
         return f"cannot be {SINGULAR[group]}: {group} are built-in ones only"

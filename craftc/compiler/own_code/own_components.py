@@ -65,7 +65,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry | Unreadable]]:
     """The entry of a kind in each group, or why it has none."""
-    from craftc.compiler.own_code.interface import unfit
+    from craftc.compiler.own_code.interface import interface_problem
     from craftc.compiler.own_code.signature import TargetError, describe_component, find_component
 
     groups: tuple[Group, ...] = get_args(Group)
@@ -80,7 +80,7 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
     nested = describe_component(component, NESTED, kind)
     yield NESTED, nested
     for group in groups:
-        reason = unfit(component, group)
+        reason = interface_problem(component, group)
         if reason is None:
             yield group, describe_component(component, group, kind)
         else:

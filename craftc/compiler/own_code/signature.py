@@ -15,7 +15,7 @@ from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
 from craftc.schemas.catalogue import PER_TRIAL, ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
-from craftc.schemas.fit import Misfit
+from craftc.schemas.fit import Violation
 
 if TYPE_CHECKING:
     import griffe
@@ -193,9 +193,9 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
 def _as_written(default: Any, schema: dict[str, Any]) -> Any:
     """A default as it comes out of a spec that writes it: 1 of a float argument is 1.0. One that does not fit its own
     annotation stays as it is."""
-    misfits: list[Misfit] = []
-    fitted = checker(schema)(default, (), misfits)
-    return default if misfits else fitted
+    violations: list[Violation] = []
+    fitted = checker(schema)(default, (), violations)
+    return default if violations else fitted
 
 
 def _class_literal(found: griffe.Class | griffe.Function, name: str, index: SourceIndex) -> Any:

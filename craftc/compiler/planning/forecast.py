@@ -8,8 +8,8 @@ from statistics import median, quantiles
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.planning.passes.place import num_slots
-from craftc.compiler.planning.similarity import LIKENESSES, device_kind, likenesses, size_key
-from craftc.schemas.forecast import Basis, Forecast, Likeness, Machine, PastTrial, Span
+from craftc.compiler.planning.similarity import SIMILARITIES, device_kind, similarity_keys, size_key
+from craftc.schemas.forecast import Basis, Forecast, Machine, PastTrial, Similarity, Span
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 MOST_LIKE = 50
@@ -38,7 +38,7 @@ NOTHING = _Seconds(0.0, 0.0, 0.0)
 class _Measured:
     """Seconds per epoch, and the part of the planned epochs that was trained; of which trials of which likeness."""
 
-    likeness: Likeness
+    likeness: Similarity
     past: frozenset[str]
     per_epoch: _Seconds
     part: _Seconds
@@ -78,11 +78,11 @@ class _Evidence:
 
     def __init__(self, past: Sequence[PastTrial], device: str) -> None:
         self._device = device
-        self._like: dict[tuple[Likeness, str], list[PastTrial]] = {}
+        self._like: dict[tuple[Similarity, str], list[PastTrial]] = {}
         self._sizes: dict[str, int] = {}
         self._known: dict[str, _Measured | None] = {}
-        self._used: dict[Likeness, set[str]] = {}
-        self._num_used: Counter[Likeness] = Counter()
+        self._used: dict[Similarity, set[str]] = {}
+        self._num_used: Counter[Similarity] = Counter()
         for each in past:
             self._take(each)
 
@@ -91,11 +91,11 @@ class _Evidence:
         if not num_samples or not past.result.seconds:
             return
         try:
-            texts = likenesses(past.config, device_kind(past.result.device))
+            texts = similarity_keys(past.config, device_kind(past.result.device))
             self._sizes.setdefault(size_key(past.config), num_samples)
         except (AttributeError, KeyError, TypeError):
             return  # written by another version
-        for likeness, text in zip(LIKENESSES, texts, strict=True):
+        for likeness, text in zip(SIMILARITIES, texts, strict=True):
             self._like.setdefault((likeness, text), []).append(past)
 
     @property
@@ -103,7 +103,7 @@ class _Evidence:
         """What was used so far, the nearest likeness first."""
         return tuple(
             Basis(likeness=each, num_past=len(self._used[each]), num_trials=self._num_used[each])
-            for each in LIKENESSES
+            for each in SIMILARITIES
             if each in self._used
         )
 
@@ -116,7 +116,7 @@ class _Evidence:
             return None
         stops = trial.config["training"]["early_stopping"]
         # The nearest likeness holds all that the others and the size are taken from.
-        key = canonical_json([likenesses(trial.config, self._device)[0], stops])
+        key = canonical_json([similarity_keys(trial.config, self._device)[0], stops])
         if key not in self._known:
             self._known[key] = self._measure(trial)
         measured = self._known[key]
@@ -133,7 +133,7 @@ class _Evidence:
         num_samples = self._sizes.get(size_key(trial.config))
         if num_samples is None:
             return None
-        for likeness, text in zip(LIKENESSES, likenesses(trial.config, self._device), strict=True):
+        for likeness, text in zip(SIMILARITIES, similarity_keys(trial.config, self._device), strict=True):
             found = self._like.get((likeness, text), [])[:MOST_LIKE]
             if found:
                 ids = frozenset(each.result.trial for each in found)

@@ -3,15 +3,15 @@
 from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
-from craftc.schemas.forecast import Likeness
+from craftc.schemas.forecast import Similarity
 
-LIKENESSES: tuple[Likeness, ...] = ("alike", "same-model", "other-batch-size", "same-kind")
+SIMILARITIES: tuple[Similarity, ...] = ("alike", "same-model", "other-batch-size", "same-kind")
 
 FREE_IN_TRAINING = ("epochs", "schedule", "early_stopping", "optimizer")
 """What decides how many steps there are, or what a step is worth, and hardly how long it takes."""
 
 
-def likenesses(config: dict[str, Any], device: str) -> tuple[str, ...]:
+def similarity_keys(config: dict[str, Any], device: str) -> tuple[str, ...]:
     """One text per likeness; trials with the same text are like each other. `device`: cpu or cuda.
 
     Raises AttributeError, KeyError or TypeError for what is no configuration of this version.

@@ -33,7 +33,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Complete:
+class ResolvedSpec:
     """`files` are the files that were included, each with the place that names it."""
 
     filename: str
@@ -41,7 +41,7 @@ class Complete:
     files: Mapping[str, Range] = field(default_factory=dict)
 
 
-def complete(analysis: Analysis) -> Complete:
+def resolved_spec(analysis: Analysis) -> ResolvedSpec:
     """The complete form of a valid spec. Paths of data are absolute, so that it means the same from any folder
     from which the user's own code is found."""
     assert analysis.base is not None
@@ -51,7 +51,7 @@ def complete(analysis: Analysis) -> Complete:
     for place, path in absolute_paths(document, analysis.base.catalogue).items():
         set_path(tree, place, path)
     builder = _Builder(spec, frozenset(_factors(spec)))
-    return Complete(document.filename, builder.item(tree, document.root, ()), document.included)
+    return ResolvedSpec(document.filename, builder.item(tree, document.root, ()), document.included)
 
 
 def _factors(spec: Spec) -> Iterator[Path]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from craftc.compiler.resolved.resolved_spec import Complete, Item
+from craftc.compiler.resolved.resolved_spec import Item, ResolvedSpec
 from craftc.schemas.diagnostic import Path, format_path, range_json
 
 FORMAT_VERSION = "1.0"
@@ -14,7 +14,7 @@ _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\xa0\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]')
 
 
-def as_yaml(spec: Complete) -> str:
+def as_yaml(spec: ResolvedSpec) -> str:
     """The spec as a text that can be saved anywhere and plans to the same trials."""
     lines = [f"# {_comment(spec.filename)}, complete: every default and every included file is written in."]
     lines += [
@@ -24,7 +24,7 @@ def as_yaml(spec: Complete) -> str:
     return "\n".join([*lines, *_mapping(spec.root, "")]) + "\n"
 
 
-def as_json(spec: Complete) -> dict[str, Any]:
+def as_json(spec: ResolvedSpec) -> dict[str, Any]:
     """The contract of `craftc plan --resolved --format json`: the spec, and the origin of every value by its path."""
     return {
         "format_version": FORMAT_VERSION,

@@ -13,7 +13,7 @@ from craftc.schemas.section import Section, as_tree
 from craftc.schemas.spec import SECTIONS, Component, Spec
 
 
-def vary(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
+def apply_settings(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
     """Set what the variant sets, in place. `complete` is the spec with its defaults."""
     # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
     unsettable: list[Problem] = []

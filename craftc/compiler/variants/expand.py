@@ -17,7 +17,7 @@ from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, count_values
 from craftc.compiler.variants.ablation_size import max_alone, too_large, too_many_rules, too_much
-from craftc.compiler.variants.apply_settings import vary
+from craftc.compiler.variants.apply_settings import apply_settings
 from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.variants.designs import design
 from craftc.compiler.variants.filters import Filters, unknown_exclude_paths
@@ -176,7 +176,7 @@ def resolve_variant(
 def _build(base: Checked, variant: Variant) -> Built:
     """A variant resolved and validated by itself."""
     written = {key: copy_tree(value) for key, value in base.written.items() if key != "ablation"}
-    unsettable = vary(written, variant, base.tree)
+    unsettable = apply_settings(written, variant, base.tree)
     written = resolve(written)
     return Built(written, validate(written, base.catalogue), unsettable)
 

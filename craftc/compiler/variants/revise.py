@@ -11,10 +11,10 @@ from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.checking.validate import Validated, empty_places
 from craftc.compiler.language.component_fields import component_fields, component_places
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path, touch
-from craftc.compiler.variants.apply_settings import vary
+from craftc.compiler.variants.apply_settings import apply_settings
 from craftc.compiler.variants.parts import Built
 from craftc.compiler.variants.variant import Variant
-from craftc.schemas.fit import MisfitError
+from craftc.schemas.fit import ViolationError
 from craftc.schemas.section import as_tree, read_section
 from craftc.schemas.spec import SECTIONS
 
@@ -26,7 +26,7 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
     if spec is None or not changed <= SECTIONS.keys():
         return None
     written = _with_own(root.written, changed)
-    if vary(written, variant, base.tree):
+    if apply_settings(written, variant, base.tree):
         return None
     resolve_sections(written, changed)
     filled = {name: copy_tree(written[name]) for name in changed}
@@ -45,7 +45,7 @@ def revise(base: Checked, root: Built, variant: Variant) -> Built | None:
         return None
     try:
         sections = {name: read_section(SECTIONS[name], filled[name]) for name in changed}
-    except MisfitError:
+    except ViolationError:
         return None
     whole = {**root.validated.filled, **filled}
     complete = {**root.validated.tree, **{name: as_tree(value) for name, value in sections.items()}}

@@ -46,7 +46,9 @@ class _Range:
         return self.settings[0].target
 
 
-def probe(base: Checked, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]) -> list[Problem]:
+def check_ranges(
+    base: Checked, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]
+) -> list[Problem]:
     """Set each path to both ends of its range, or to each choice, in every searched variant.
 
     A mistake of the value itself is told wherever it is made. One that stands between fields (a width that the heads do

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from craftc.compiler.compile_point import Proposal
+from craftc.compiler.compile_point import CompiledPoint
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event
@@ -102,7 +102,7 @@ def works_of(plan: Plan) -> list[Work]:
     ]
 
 
-Propose = Callable[[str, Mapping[str, Any], int], Proposal]
+CompilePoint = Callable[[str, Mapping[str, Any], int], CompiledPoint]
 """A variant, the values of its searched paths and the point's number to the point's trials."""
 
 
@@ -111,4 +111,4 @@ class SearchContext:
     """What a backend needs of a search beside the plan: the file of its studies, and the compiler."""
 
     database: Path
-    propose: Propose
+    compile_point: CompilePoint

@@ -119,7 +119,7 @@ def _events(
             feed = JobFeed(within_budget(PlanSource(plan), plan), setting)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
-            source = within_budget(SearchSource(plan, store, studies, search.propose), plan)
+            source = within_budget(SearchSource(plan, store, studies, search.compile_point), plan)
             feed = JobFeed(source, replace(setting, study=studies.name))
         thread = threading.Thread(target=tune_jobs, args=(feed, Path(setting.scratch), max_concurrent), daemon=True)
         thread.start()

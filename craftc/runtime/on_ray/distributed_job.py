@@ -19,7 +19,7 @@ from ray.util.queue import Empty, Queue
 
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.cluster import worker_bundle
-from craftc.runtime.on_ray.trainer import ENVIRONMENT, GangTrainer
+from craftc.runtime.on_ray.trainer import ENVIRONMENT, PlacementGroupTrainer
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import reuse
 from craftc.runtime.work.own_code import make_importable
@@ -33,7 +33,7 @@ EVENT_TIMEOUT_S = 0.2
 DEATHS = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
 
 
-def team_events(
+def distributed_events(
     trials: Sequence[Trial],
     *,
     resources: JobResources,
@@ -65,7 +65,7 @@ def team_events(
                 left.pop(0)
 
 
-def _told_by_workers(trainer: GangTrainer, queue: Queue) -> Generator[Event, None, None]:
+def _told_by_workers(trainer: PlacementGroupTrainer, queue: Queue) -> Generator[Event, None, None]:
     """What happens until the workers are through, or one fails; a failure comes last, when all of them are gone."""
     failures: list[TrialFailed] = []
     with ThreadPoolExecutor(1) as executor:
@@ -92,13 +92,13 @@ def _told_by_workers(trainer: GangTrainer, queue: Queue) -> Generator[Event, Non
 
 def _trainer(
     trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, config: dict[str, Any]
-) -> GangTrainer:
+) -> PlacementGroupTrainer:
     given = {
         "trials": [trial.model_dump(mode="json") for trial in trials],
         "resources": resources.model_dump(mode="json"),
         "store": str(store.root),
     }
-    return GangTrainer(
+    return PlacementGroupTrainer(
         _work,
         given | config,
         num_workers=resources.workers,
@@ -126,18 +126,18 @@ def _work(config: dict[str, Any]) -> None:
     # In the worker alone: it has torch already.
     import torch
 
-    from craftc.runtime.work.worker_share import run_share
-    from craftc.training.parts.worker_group import Team
+    from craftc.runtime.work.worker_share import run_worker_share
+    from craftc.training.parts.worker_group import WorkerGroup
 
     context = ray.train.get_context()
     resources = JobResources.model_validate(config["resources"])
     torch.set_num_threads(resources.cpu)
-    events = run_share(
+    events = run_worker_share(
         [Trial.model_validate(trial) for trial in config["trials"]],
         store=Store(Path(config["store"])),
         device=str(ray.train.torch.get_device()) if resources.gpu else "cpu",
         cpus=resources.cpu,
-        team=Team(context.get_world_rank(), context.get_world_size()),
+        workers=WorkerGroup(context.get_world_rank(), context.get_world_size()),
         decide=config["decide"],
     )
     for event in events:

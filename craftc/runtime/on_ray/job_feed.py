@@ -17,7 +17,7 @@ from ray.tune.stopper import Stopper
 
 from craftc.runtime.jobs.job_source import JobSource, Work
 from craftc.runtime.on_ray.job_trainable import EVENTS, JobSetting, job_config
-from craftc.runtime.work.shared_training import companies
+from craftc.runtime.work.shared_training import trainings_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned
 
@@ -93,7 +93,7 @@ class JobFeed:
         """
         attempt = self._running.pop(tune_id)
         left = [trial for trial in attempt.work.trials if trial.id not in self._settled]
-        first, *others = [left] if attempt.work.point is not None else companies(left) or [[]]
+        first, *others = [left] if attempt.work.point is not None else trainings_of(left) or [[]]
         again = [(trials, attempt.number) for trials in others]
         if first and attempt.number < MAX_ATTEMPTS:
             again.insert(0, (first, attempt.number + 1))

@@ -99,10 +99,10 @@ def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
         device = pick_device(resources.gpu)
         return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
     # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
-    from craftc.runtime.on_ray.distributed_job import team_events
+    from craftc.runtime.on_ray.distributed_job import distributed_events
 
     return partial(
-        team_events,
+        distributed_events,
         resources=resources,
         store=store,
         scratch=Path(setting.scratch),

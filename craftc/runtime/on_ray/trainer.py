@@ -42,19 +42,19 @@ class _BorrowedPlacementGroup(DefaultPlacementGroupHandle):
         """Nothing: its owner removes it."""
 
 
-class _GangWorkerGroup(WorkerGroup):
+class _WorkerGroup(WorkerGroup):
     def _create_placement_group(self, *_: Any) -> _BorrowedPlacementGroup:
         # The controller's own: that of the Tune trial, handed down to whatever the trial starts.
         group = get_current_placement_group()
-        assert isinstance(group, PlacementGroup), "a gang runs inside a Tune trial"
+        assert isinstance(group, PlacementGroup), "a trainer runs inside a Tune trial"
         return _BorrowedPlacementGroup(group)
 
 
-class _GangController(TrainController):
-    worker_group_cls = _GangWorkerGroup
+class _Controller(TrainController):
+    worker_group_cls = _WorkerGroup
 
 
-class GangTrainer(TorchTrainer):
+class PlacementGroupTrainer(TorchTrainer):
     """A TorchTrainer whose workers run in the bundles of the placement group around it, one in each.
 
     It belongs in a process that Tune has put into a placement group of `num_workers` bundles of
@@ -87,7 +87,7 @@ class GangTrainer(TorchTrainer):
     def _create_default_callbacks(self) -> list[RayTrainCallback]:
         callbacks: list[RayTrainCallback] = super()._create_default_callbacks()  # type: ignore[misc]
         # The group is not ours to clean. Without Ray's datasets no actor that hands them out is started, and no worker
-        # imports ray.data: seconds of CPU time for each team.
+        # imports ray.data: seconds of CPU time for each trainer.
         unneeded = (PlacementGroupCleanerCallback, DatasetsCallback)
         return [callback for callback in callbacks if not isinstance(callback, unneeded)]
 
@@ -95,7 +95,7 @@ class GangTrainer(TorchTrainer):
         environment = {
             "env_vars": {name: value for name, value in ENVIRONMENT.items() if name.startswith("RAY_TRAIN_")}
         }
-        actor = ray.remote(num_cpus=0, runtime_env=environment)(_GangController)
+        actor = ray.remote(num_cpus=0, runtime_env=environment)(_Controller)
         self._controller = actor.remote(train_run_context=train_run_context, **arguments)
         ray.get(self._controller.run.remote())
         return ray.get(self._controller.get_result.remote())

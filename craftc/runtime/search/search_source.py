@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal, Protocol
 
-from craftc.runtime.jobs.job_source import WAIT, Left, Point, Propose, Work, works_of
+from craftc.runtime.jobs.job_source import WAIT, CompilePoint, Left, Point, Work, works_of
 from craftc.runtime.jobs.reporter import Reporter
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, SearchPlan, Trial
@@ -48,12 +48,12 @@ class _Running:
 class SearchSource:
     """See JobSource. The studies take turns, so that none runs far ahead of what it has been told."""
 
-    def __init__(self, plan: Plan, store: Store, studies: Studies, propose: Propose) -> None:
+    def __init__(self, plan: Plan, store: Store, studies: Studies, compile_point: CompilePoint) -> None:
         assert plan.search is not None
         self._search: SearchPlan = plan.search
         self._plan = plan
         self._studies = studies
-        self._propose = propose
+        self._compile_point = compile_point
         self._store = store
         self._fixed = deque(works_of(plan))
         self._num_trained = dict.fromkeys(plan.search.variants, 0)
@@ -67,7 +67,7 @@ class SearchSource:
             return self._start(self._fixed.popleft())
         while (study := self._least_trained()) is not None:
             number, params = self._studies.ask(study)
-            proposal = self._propose(study, params, number)
+            proposal = self._compile_point(study, params, number)
             if proposal.trials:
                 self._num_trained[study] += 1
                 return self._proposed(study, number, params, proposal.trials)

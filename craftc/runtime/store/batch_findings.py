@@ -15,7 +15,7 @@ import craftc
 from craftc.compiler.own_code.module_files import find_module
 from craftc.compiler.planning.identity.fingerprint import hash_file, own_kinds, sha256_of
 from craftc.compiler.planning.passes.pack import FindingOf
-from craftc.compiler.planning.similarity import device_kind, likenesses
+from craftc.compiler.planning.similarity import device_kind, similarity_keys
 from craftc.runtime.store.store import Store
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import JobResources, Trial
@@ -54,7 +54,7 @@ def finding_file(
     kind = device_kind(device)
     folders = [Path(folder) for folder in (*import_folders, *sys.path)]
     found = {
-        "likeness": likenesses(trial.config, kind)[0],
+        "likeness": similarity_keys(trial.config, kind)[0],
         "code": {own: _source(own, folders) for own in sorted(set(own_kinds(trial.config)))},
         "machine": [*_machine(), _gpus() if kind != "cpu" else "", cpus],
         "craftc": craftc.__version__,

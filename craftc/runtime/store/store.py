@@ -14,7 +14,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.foundation.atomic_file import write_unflushed
 from craftc.training.state.history import read_history
-from craftc.training.state.write_buffer import Outbox
+from craftc.training.state.write_buffer import WriteBuffer
 
 ASKED_ONE_BY_ONE = 1_000
 
@@ -104,13 +104,13 @@ class Store:
         self.folder(trial.id).mkdir(parents=True, exist_ok=True)
         write_unflushed(self.folder(trial.id) / "config.json", to_json(content, indent=2) + b"\n")
 
-    def write_result(self, result: Result, outbox: Outbox | None = None) -> None:
-        """Write `result.json`; from then on the trial is finished. With an `outbox`, it may wait there."""
+    def write_result(self, result: Result, write_buffer: WriteBuffer | None = None) -> None:
+        """Write `result.json`; from then on the trial is finished. With an `write_buffer`, it may wait there."""
         self.folder(result.trial).mkdir(parents=True, exist_ok=True)
         content = (result.model_dump_json(indent=2) + "\n").encode()
         config = self.folder(result.trial) / "config.json"
         files = [(self._result_path(result.trial), content)]
-        (outbox or Outbox()).add(files, flush=[config] if config.exists() else [])
+        (write_buffer or WriteBuffer()).add(files, flush=[config] if config.exists() else [])
 
     @contextmanager
     def lock(self, trial_id: str, *, timeout_s: float = -1) -> Iterator[None]:

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from craftc.runtime.jobs.decide import Decide
 
 
-def groups(companies: Sequence[Sequence[Trial]]) -> list[list[list[Trial]]]:
+def groups(trainings: Sequence[Sequence[Trial]]) -> list[list[list[Trial]]]:
     """The trainings of a job by their group, in the order in which the first of each comes; those of none alone."""
     found: dict[int | str, list[list[Trial]]] = {}
-    for company in companies:
-        first = company[0]
-        found.setdefault(first.id if first.group is None else first.group, []).append(list(company))
+    for training in trainings:
+        first = training[0]
+        found.setdefault(first.id if first.group is None else first.group, []).append(list(training))
     return list(found.values())
 
 
-def is_too_little(companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
+def is_too_little(trainings: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
     """Whether trials of a group are too short for a batch, as far as that is known before they are begun."""
-    if finding_file(store, companies[0][0], device=device, cpus=cpus).read() is not None:
+    if finding_file(store, trainings[0][0], device=device, cpus=cpus).read() is not None:
         return False
     # Lazily: torch takes 2 s to import.
     from craftc.training.batched_trials.train import has_too_little
 
-    return has_too_little(companies, device=device, prepared=store.prepared)
+    return has_too_little(trainings, device=device, prepared=store.prepared)
 
 
 def train_group(
-    companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: "Decide"
+    trainings: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: "Decide"
 ) -> Iterator[Event | Lost | str]:
     """Train trials that this process has locked and that have no end in the store, as far as a batch is worth it.
 
@@ -48,7 +48,7 @@ def train_group(
     from craftc.training.state.member import Member
 
     torch.set_num_threads(cpus)
-    trials = {trial.id: trial for company in companies for trial in company}
+    trials = {trial.id: trial for training in trainings for trial in training}
     num_decided = {trial_id: len(store.history(trial_id)) for trial_id in trials}
     for trial in trials.values():
         store.write_config(trial)
@@ -57,8 +57,8 @@ def train_group(
         # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on before.
         return record.epoch <= num_decided[record.trial] or decide(record)
 
-    file = finding_file(store, companies[0][0], device=device, cpus=cpus)
-    members = [[Member(trial, store.folder(trial.id)) for trial in company] for company in companies]
+    file = finding_file(store, trainings[0][0], device=device, cpus=cpus)
+    members = [[Member(trial, store.folder(trial.id)) for trial in training] for training in trainings]
     findings = Findings(file.read(), file.write)
     batch = train_batched(members, device=device, findings=findings, decide=goes_on, prepared=store.prepared)
     with closing(batch) as told:

@@ -12,7 +12,7 @@ from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.jobs.decide import Decide, go_on
 from craftc.runtime.store.store import Store, StoreError
 from craftc.runtime.work.batched_training import groups, is_too_little, train_group
-from craftc.runtime.work.shared_training import Lost, companies, train_company
+from craftc.runtime.work.shared_training import Lost, train_shared, trainings_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -25,10 +25,10 @@ from craftc.schemas.result import (
     TrialStarted,
 )
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.state.write_buffer import Outbox
+from craftc.training.state.write_buffer import WriteBuffer
 
 if TYPE_CHECKING:
-    from craftc.training.parts.worker_group import Team
+    from craftc.training.parts.worker_group import WorkerGroup
 
 log = logging.getLogger(__name__)
 
@@ -58,28 +58,28 @@ def run_job(
     A trial that `decide` stops is told as TrialPruned. Epochs that the store has already are decided on first, those of
     a finished trial too: what the store holds makes a job faster and never different.
     """
-    outbox = Outbox(delay_s if decide is go_on else 0.0)
+    write_buffer = WriteBuffer(delay_s if decide is go_on else 0.0)
     held: list[Event] = []
     try:
-        for event in _job_events(trials, store, device, cpus, decide, outbox):
+        for event in _job_events(trials, store, device, cpus, decide, write_buffer):
             held.append(event)
             lost = _loss_of(device) if isinstance(event, TrialFailed) else None
             if lost is not None:
-                _try_to_put(outbox)
-            if outbox.is_empty:
+                _try_to_put(write_buffer)
+            if write_buffer.is_empty:
                 yield from held
                 held.clear()
             if lost is not None:
                 raise BackendError("device-lost", f"{device} cannot be used by this process any more: {lost}")
         try:
-            outbox.put()
+            write_buffer.put()
         except OSError as error:
             held = _lost(held, {trial.id: trial for trial in trials}, error)
         yield from held
     finally:
         # What is trained is kept, whoever ended this.
-        _try_to_put(outbox)
-        outbox.drop()
+        _try_to_put(write_buffer)
+        write_buffer.drop()
 
 
 def _loss_of(device: str) -> str | None:
@@ -96,15 +96,15 @@ def _loss_of(device: str) -> str | None:
 
 
 def _job_events(
-    trials: Sequence[Trial], store: Store, device: str, cpus: int, decide: Decide, outbox: Outbox
+    trials: Sequence[Trial], store: Store, device: str, cpus: int, decide: Decide, write_buffer: WriteBuffer
 ) -> Iterator[Event]:
-    """What happens, as soon as it does. What waits in the `outbox` may not be told yet."""
+    """What happens, as soon as it does. What waits in the `write_buffer` may not be told yet."""
     before: Trial | None = None
-    for group in groups(companies(trials)):
+    for group in groups(trainings_of(trials)):
         ended: set[str] = set()
         execution = Execution()
         if len(group) > 1:
-            _try_to_put(outbox)
+            _try_to_put(write_buffer)
             for event in _run_group(group, store, device, cpus, decide):
                 if isinstance(event, str):
                     log.warning("%d trainings of a group, one after another: %s", len(group), event)
@@ -112,23 +112,23 @@ def _job_events(
                     continue
                 ended |= _ended(event)
                 yield event
-        for company in group:
-            left = [trial for trial in company if trial.id not in ended]
+        for training in group:
+            left = [trial for trial in training if trial.id not in ended]
             if not left:
                 continue
             if len(left) > 1 or before is None or not _takes_as_long(left[0], before):
-                _try_to_put(outbox)
+                _try_to_put(write_buffer)
             if len(left) > 1:
-                yield from _run_company(left, store, device, cpus, execution)
+                yield from _run_shared(left, store, device, cpus, execution)
             else:
-                yield from _shielded(left[0], _run_trial(left[0], store, device, cpus, decide, execution, outbox))
+                yield from _shielded(left[0], _run_trial(left[0], store, device, cpus, decide, execution, write_buffer))
             before = left[0]
 
 
-def _try_to_put(outbox: Outbox) -> None:
+def _try_to_put(write_buffer: WriteBuffer) -> None:
     """What cannot be written is tried again with what follows, and told of at the end."""
     with suppress(OSError):
-        outbox.put()
+        write_buffer.put()
 
 
 def _takes_as_long(trial: Trial, other: Trial) -> bool:
@@ -156,17 +156,17 @@ def _ended(event: Event) -> set[str]:
 
 
 def _run_group(
-    companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: Decide
+    trainings: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int, decide: Decide
 ) -> Iterator[Event | str]:
     """Train as a batch what the store does not hold yet of a group, as far as that is worth it. What others train just
     now, and what has no end in the store's history already, is left for its own turn."""
     with ExitStack() as stack:
-        locks = {trial.id: stack.enter_context(ExitStack()) for company in companies for trial in company}
-        new = [company for company in companies if not any(store.is_finished(trial.id) for trial in company)]
+        locks = {trial.id: stack.enter_context(ExitStack()) for training in trainings for trial in training}
+        new = [training for training in trainings if not any(store.is_finished(trial.id) for trial in training)]
         begun: list[Sequence[Trial]] = []
         if len(new) > 1 and not _is_too_little(new, store, device, cpus):
-            begun = [company for company in new if _lock_at_once(company, locks, store, decide)]
-        by_id = {trial.id: trial for company in begun for trial in company}
+            begun = [training for training in new if _lock_at_once(training, locks, store, decide)]
+        by_id = {trial.id: trial for training in begun for trial in training}
         try:
             for event in train_group(begun, store, device, cpus, decide) if len(begun) > 1 else ():
                 told = failure(by_id[event.trial], event.error) if isinstance(event, Lost) else event
@@ -180,25 +180,25 @@ def _run_group(
             yield f"a batch of it failed: {type(error).__name__}: {error}"
 
 
-def _is_too_little(companies: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
+def _is_too_little(trainings: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
     try:
-        return is_too_little(companies, store, device, cpus)
+        return is_too_little(trainings, store, device, cpus)
     except Exception as error:
         # Of its data, above all: each trial tells of that itself.
         log.info("a group is not tried as a batch: %s: %s", type(error).__name__, error)
         return True
 
 
-def _lock_at_once(company: Sequence[Trial], locks: dict[str, ExitStack], store: Store, decide: Decide) -> bool:
+def _lock_at_once(training: Sequence[Trial], locks: dict[str, ExitStack], store: Store, decide: Decide) -> bool:
     """Lock a training's trials, if none is finished, decided on, or being trained elsewhere; whether that is so."""
     try:
-        for trial in company:
+        for trial in training:
             locks[trial.id].enter_context(store.lock(trial.id, timeout_s=0))
             if store.is_finished(trial.id) or _stopped_at(store.history(trial.id), decide) is not None:
                 raise TimeoutError
     except (TimeoutError, ValueError):
         # Or its history cannot be read, which its own turn will tell of.
-        for trial in company:
+        for trial in training:
             locks[trial.id].close()
         return False
     return True
@@ -219,13 +219,13 @@ def _run_trial(
     cpus: int,
     decide: Decide,
     execution: Execution = ALONE,
-    outbox: Outbox | None = None,
+    write_buffer: WriteBuffer | None = None,
 ) -> Iterator[Event]:
     # A finished trial is never written again, so it is read without waiting for a lock.
     if store.is_finished(trial.id):
         yield reuse(trial, store, decide)
         return
-    outbox = outbox or Outbox()
+    write_buffer = write_buffer or WriteBuffer()
     with ExitStack() as lock:
         lock.enter_context(store.lock(trial.id))
         # Another run may have finished it while this one waited.
@@ -233,12 +233,12 @@ def _run_trial(
         if end is not None:
             yield end
         else:
-            yield from train(trial, store, device, cpus, decide, execution=execution, outbox=outbox)
+            yield from train(trial, store, device, cpus, decide, execution=execution, write_buffer=write_buffer)
         # Until its result is there, it is this process's.
-        outbox.afterwards(lock.pop_all().close)
+        write_buffer.afterwards(lock.pop_all().close)
 
 
-def _run_company(
+def _run_shared(
     trials: Sequence[Trial], store: Store, device: str, cpus: int, execution: Execution = ALONE
 ) -> Iterator[Event]:
     """Train together what the store does not hold yet of trials that share a training."""
@@ -264,7 +264,7 @@ def _run_company(
 
 def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int, execution: Execution) -> Iterator[Event]:
     try:
-        for event in train_company(list(left.values()), store, device, cpus, execution):
+        for event in train_shared(list(left.values()), store, device, cpus, execution):
             if isinstance(event, Lost):
                 yield failure(left.pop(event.trial), event.error)
             else:
@@ -316,29 +316,35 @@ def train(
     device: str,
     cpus: int,
     decide: Decide,
-    team: "Team | None" = None,
+    workers: "WorkerGroup | None" = None,
     execution: Execution = ALONE,
-    outbox: Outbox | None = None,
+    write_buffer: WriteBuffer | None = None,
 ) -> Iterator[Event]:
     """Train a trial that this process has locked and that has no end in the store, from its last epoch on.
 
-    Alone, or as the first worker of a team; the others are told after each epoch whether to go on. What an event tells
-    may wait in the `outbox`.
+    Alone, or as the first worker of a group; the others are told after each epoch whether to go on. What an event tells
+    may wait in the `write_buffer`.
     """
     # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
     import torch
 
     from craftc.training.loop.trial import num_epochs_trained, train_trial
-    from craftc.training.parts.worker_group import SOLO
+    from craftc.training.parts.worker_group import ONE_WORKER
 
-    team = team or SOLO
+    workers = workers or ONE_WORKER
     torch.set_num_threads(cpus)
     num_decided = len(store.history(trial.id))
     store.write_config(trial)
     folder = store.folder(trial.id)
     yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
     epochs = train_trial(
-        trial, folder=folder, device=device, team=team, prepared=store.prepared, execution=execution, outbox=outbox
+        trial,
+        folder=folder,
+        device=device,
+        workers=workers,
+        prepared=store.prepared,
+        execution=execution,
+        write_buffer=write_buffer,
     )
     while True:
         try:
@@ -348,11 +354,11 @@ def train(
             break
         yield EpochEnded(record=record)
         # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on before.
-        if not team.share(record.epoch <= num_decided or decide(record)):
+        if not workers.share(record.epoch <= num_decided or decide(record)):
             epochs.close()
             yield _pruned(trial, record.epoch)
             return
-    store.write_result(result, outbox)
+    store.write_result(result, write_buffer)
     yield TrialFinished(result=result)
 
 

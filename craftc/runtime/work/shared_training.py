@@ -9,7 +9,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, Execution, TrialFinished, TrialStarted
 
 
-def companies(trials: Sequence[Trial]) -> list[list[Trial]]:
+def trainings_of(trials: Sequence[Trial]) -> list[list[Trial]]:
     """The trials by whose training they share, in the order in which the first of each comes."""
     found: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -25,7 +25,7 @@ class Lost:
     error: Exception
 
 
-def train_company(
+def train_shared(
     trials: Sequence[Trial], store: Store, device: str, cpus: int, execution: Execution
 ) -> Iterator[Event | Lost]:
     """Train trials that this process has locked and that have no end in the store, each from its last epoch on.

@@ -28,7 +28,7 @@ GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
 """Of the largest number of a parameter's gradient. What is rounding is far below, what is another step far above."""
 
 CARRIED: dict[type[nn.Module], tuple[str, ...]] = {
-    Counted: ("_p", "draws"),
+    Counted: ("_p", "dropout_bits"),
     CrossEntropy: ("label_smoothing", "_rounded", "_weighting"),
 }
 """What of a module may differ between trainings, since its buffers hold what a step computes with."""
@@ -123,7 +123,7 @@ def try_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> s
 
 def copy_of(parts: Parts) -> Parts:
     """A training of its own in the same state, for steps that are not to count."""
-    names = ("model", "ema", "objective", "optimizer", "draws", "schedule")
+    names = ("model", "ema", "objective", "optimizer", "dropout_bits", "schedule")
     copied = dict(zip(names, copy.deepcopy([getattr(parts, name) for name in names]), strict=True))
     return replace(parts, joined=copied["model"], **copied)
 

@@ -28,7 +28,9 @@ class Template:
 
     def __init__(self, parts: Parts) -> None:
         # At once, for the dropout modules of the model are to draw from the copy.
-        self.model, self.objective, self.draws = copy.deepcopy((parts.model, parts.objective, parts.draws))
+        self.model, self.objective, self.dropout_bits = copy.deepcopy(
+            (parts.model, parts.objective, parts.dropout_bits)
+        )
         quicken(self.model)
         trained, held = _split(self.model, self.objective)
         self.trained = [places for _, places in trained]

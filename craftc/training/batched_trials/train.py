@@ -18,8 +18,8 @@ from craftc.training.batched_trials.speed import is_worthwhile, measured, room_f
 from craftc.training.batched_trials.trial_batch import Batch
 from craftc.training.data.device_split import num_batches
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.loop.training import Failed, Lane, Told, save_lanes, seen
-from craftc.training.loop.trial import Ground, lay_ground, open_lane
+from craftc.training.loop.training import Failed, Told, Training, save_trainings, seen
+from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start, find_starts
 
@@ -43,53 +43,53 @@ class Findings:
 
 
 def train_batched(
-    companies: Sequence[Sequence[Member]],
+    members: Sequence[Sequence[Member]],
     *,
     device: str,
     findings: Findings,
     decide: Callable[[EpochRecord], bool] = lambda record: True,
     prepared: Path | None = None,
 ) -> Generator[Told | Dropped | str, None, None]:
-    """Train trials of one group, each company those of one training; see `train_together` for what is told.
+    """Train trials of one group, each item of `members` those of one training; see `train_together` for what is told.
 
     What is not worth a batch, or cannot be in one, is left as it stands, with all that is on disk of it, and so is what
     fails by other than a loss that is no number: train it alone to see. A text that is told says why it is left.
     """
-    ground = lay_ground(companies[0][0].trial, device, prepared)
+    ground = lay_ground(members[0][0].trial, device, prepared)
     if ground.train.sent_to is not None:
         yield "their train split does not fit on the device"
         return
-    queue = _Queue(companies, ground)
-    lanes: list[Lane] = []
+    queue = _Queue(members, ground)
+    trainings: list[Training] = []
     try:
-        finding = _finding(queue, lanes, findings)
+        finding = _finding(queue, trainings, findings)
     except (_TooLittleError, NothingToSeeError):
         return
-    size = finding.best_size(len(companies))
+    size = finding.best_size(len(members))
     if size == 1:
         yield finding.because or "a batch is not faster here"
         return
     run = _Run(queue, size, decide)
-    yield from run.go(lanes)
+    yield from run.go(trainings)
 
 
-def has_too_little(companies: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
+def has_too_little(trainings: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
     """Whether all of a group is less than repays to find out how it is best trained. Raises what `lay_ground` does."""
-    ground = lay_ground(companies[0][0], device, prepared)
+    ground = lay_ground(trainings[0][0], device, prepared)
     steps = sum(
-        max(trial.epochs for trial in company)
-        * num_batches(len(ground.train), company[0].config["training"]["batch_size"])
-        for company in companies
+        max(trial.epochs for trial in training)
+        * num_batches(len(ground.train), training[0].config["training"]["batch_size"])
+        for training in trainings
     )
-    return not is_worthwhile(len(companies), steps, ground.device)
+    return not is_worthwhile(len(trainings), steps, ground.device)
 
 
 class _TooLittleError(Exception):
     """There is too little to train."""
 
 
-def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFinding:
-    """What is known, or found out now; opens trainings, in `lanes`, for that."""
+def _finding(queue: "_Queue", trainings: list[Training], findings: Findings) -> BatchFinding:
+    """What is known, or found out now; opens trainings, in `trainings`, for that."""
     ground, num_trainings, known = queue.ground, len(queue), findings.known
     wanted, is_worth_it = max(sizes(num_trainings, ground.device)), queue.is_worthwhile()
     if known is not None and known.leaves_open(wanted) and is_worth_it:
@@ -98,41 +98,41 @@ def _finding(queue: "_Queue", lanes: list[Lane], findings: Findings) -> BatchFin
     if known is not None and (size := known.best_size(num_trainings)) == 1:
         return known
     if known is not None:
-        if not queue.fill(lanes, size):
+        if not queue.fill(trainings, size):
             raise _TooLittleError
         # Tried again, since what was known may have been so of other code.
-        reason = why_not([lane.parts for lane in lanes], ground.train, batch_size=lanes[0].batch_size)
-        return known if reason is None else BatchFinding(because=_spelt_out(reason, lanes[0]))
+        reason = why_not([training.parts for training in trainings], ground.train, batch_size=trainings[0].batch_size)
+        return known if reason is None else BatchFinding(because=_spelt_out(reason, trainings[0]))
     if not is_worth_it:
         raise _TooLittleError
-    finding = _found_out(queue, lanes, wanted)
+    finding = _found_out(queue, trainings, wanted)
     findings.keep(finding)
     return finding
 
 
-def _found_out(queue: "_Queue", lanes: list[Lane], wanted: int) -> BatchFinding:
+def _found_out(queue: "_Queue", trainings: list[Training], wanted: int) -> BatchFinding:
     """Try two trainings, then measure as many of the `wanted` as the device has room for."""
     train = queue.ground.train
-    queue.fill(lanes, 2)
-    if len(lanes) < 2:
+    queue.fill(trainings, 2)
+    if len(trainings) < 2:
         raise _TooLittleError
-    batch_size = lanes[0].batch_size
-    reason = why_not([lane.parts for lane in lanes], train, batch_size=batch_size)
+    batch_size = trainings[0].batch_size
+    reason = why_not([training.parts for training in trainings], train, batch_size=batch_size)
     if reason is None:
-        fitting, training_bytes = room_for(lanes[0].parts, train, batch_size=batch_size)
-        queue.fill(lanes, min(fitting, wanted))
-        parts = [lane.parts for lane in lanes]
+        fitting, training_bytes = room_for(trainings[0].parts, train, batch_size=batch_size)
+        queue.fill(trainings, min(fitting, wanted))
+        parts = [training.parts for training in trainings]
         reason = unlike(parts)
     if reason is not None:
-        return BatchFinding(because=_spelt_out(reason, lanes[0]))
+        return BatchFinding(because=_spelt_out(reason, trainings[0]))
     seconds = measured(parts[:fitting], train, batch_size=batch_size)
     return BatchFinding(seconds=seconds, training_bytes=training_bytes, most=fitting if fitting < wanted else None)
 
 
-def _spelt_out(reason: str, lane: Lane) -> str:
+def _spelt_out(reason: str, training: Training) -> str:
     """With the kind of the part that is to blame."""
     part, _, rest = reason.partition(":")
-    config = lane.trial.config
+    config = training.trial.config
     kinds = {"model": config["model"], "objective": config["objective"], "optimizer": config["training"]["optimizer"]}
     return f"{part} {kinds[part]['kind']}:{rest}" if part in kinds else reason
 
@@ -140,16 +140,16 @@ def _spelt_out(reason: str, lane: Lane) -> str:
 class _Queue:
     """The trainings that wait."""
 
-    def __init__(self, companies: Sequence[Sequence[Member]], ground: Ground) -> None:
+    def __init__(self, trainings: Sequence[Sequence[Member]], ground: Ground) -> None:
         self.ground = ground
-        self._waiting: deque[Start | Sequence[Member]] = deque(companies)
+        self._waiting: deque[Start | Sequence[Member]] = deque(trainings)
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def num_steps(self) -> int:
         """That all of them take at most."""
-        trials = [company[0].trial for company in self._waiting if not isinstance(company, Start)]
+        trials = [training[0].trial for training in self._waiting if not isinstance(training, Start)]
         num_samples = len(self.ground.train)
         return sum(trial.epochs * num_batches(num_samples, trial.config["training"]["batch_size"]) for trial in trials)
 
@@ -157,22 +157,22 @@ class _Queue:
         """Whether that repays a measurement."""
         return is_worthwhile(len(self), self.num_steps(), self.ground.device)
 
-    def fill(self, lanes: list[Lane], size: int) -> list[Lane]:
+    def fill(self, trainings: list[Training], size: int) -> list[Training]:
         """Open trainings until there are `size`; those that are new. One that cannot be opened is left."""
-        opened: list[Lane] = []
-        while self._waiting and len(lanes) < size:
-            lane = self._open(self._waiting.popleft())
-            if lane is not None:
-                lanes.append(lane)
-                opened.append(lane)
+        opened: list[Training] = []
+        while self._waiting and len(trainings) < size:
+            training = self._open(self._waiting.popleft())
+            if training is not None:
+                trainings.append(training)
+                opened.append(training)
         return opened
 
-    def _open(self, item: Start | Sequence[Member]) -> Lane | None:
+    def _open(self, item: Start | Sequence[Member]) -> Training | None:
         try:
             if not isinstance(item, Start):
                 item, *others = find_starts(item, torch.device("cpu"))
                 self._waiting.extend(others)
-            return open_lane(item, self.ground)
+            return open_training(item, self.ground)
         except Exception as error:
             log.warning("a training is left out of its batch: %s", error)
             return None
@@ -183,68 +183,73 @@ class _Run:
 
     def __init__(self, queue: _Queue, size: int, decide: Callable[[EpochRecord], bool]) -> None:
         self._queue, self._size, self._decide = queue, size, decide
-        self._lanes: list[Lane] = []
+        self._trainings: list[Training] = []
         self._batch: Batch | None = None
         self._evaluator = Evaluator()
 
-    def go(self, lanes: list[Lane]) -> Iterator[Told | Dropped | str]:
-        """Until nobody is left. Of `lanes`, which are open, those beyond the batch's size wait for their turn."""
-        entering, later = lanes[: self._size], deque(lanes[self._size :])
+    def go(self, trainings: list[Training]) -> Iterator[Told | Dropped | str]:
+        """Until nobody is left. Of `trainings`, which are open, those beyond the batch's size wait for their turn."""
+        entering, later = trainings[: self._size], deque(trainings[self._size :])
         # The caller's list would hold every training to the end.
-        lanes.clear()
+        trainings.clear()
         yield from self._enter(entering)
         del entering
-        while self._lanes:
+        while self._trainings:
             try:
                 yield from self._epoch()
             except torch.OutOfMemoryError as error:
-                yield f"a batch of {len(self._lanes)} does not fit: {error}"
+                yield f"a batch of {len(self._trainings)} does not fit: {error}"
                 return
-            free = self._size - len(self._lanes)
+            free = self._size - len(self._trainings)
             entering = [later.popleft() for _ in range(min(free, len(later)))]
-            entering += self._queue.fill([*self._lanes, *entering], self._size)
+            entering += self._queue.fill([*self._trainings, *entering], self._size)
             yield from self._enter(entering)
 
-    def _enter(self, lanes: Sequence[Lane]) -> Iterator[Told]:
-        for lane in lanes:
-            if (reason := unlike([*(other.parts for other in self._lanes[:1]), lane.parts])) is not None:
-                log.warning("trial %s is left out of its batch: %s", lane.trial.id[:12], reason)
+    def _enter(self, trainings: Sequence[Training]) -> Iterator[Told]:
+        for training in trainings:
+            if (reason := unlike([*(other.parts for other in self._trainings[:1]), training.parts])) is not None:
+                log.warning("trial %s is left out of its batch: %s", training.trial.id[:12], reason)
                 continue
-            yield from lane.begun()
-            yield from lane.ended()
-            if lane.members:
-                self._lanes.append(lane)
+            yield from training.begun()
+            yield from training.ended()
+            if training.members:
+                self._trainings.append(training)
 
     def _epoch(self) -> Iterator[Told | Dropped]:
         """One epoch of all, each its own next."""
         start = time.perf_counter()
-        lanes = list(self._lanes)
-        if self._batch is None or [id(each) for each in self._batch.parts] != [id(lane.parts) for lane in lanes]:
+        trainings = list(self._trainings)
+        if self._batch is None or [id(each) for each in self._batch.parts] != [
+            id(training.parts) for training in trainings
+        ]:
             template = None if self._batch is None else self._batch.template
-            self._batch = Batch([lane.parts for lane in lanes], template)
-        epochs, first_steps = [lane.epoch for lane in lanes], [lane.first_step for lane in lanes]
-        train, batch_size = lanes[0].train, lanes[0].batch_size
+            self._batch = Batch([training.parts for training in trainings], template)
+        epochs, first_steps = (
+            [training.epoch for training in trainings],
+            [training.first_step for training in trainings],
+        )
+        train, batch_size = trainings[0].train, trainings[0].batch_size
         trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
-        splits = lanes[0].splits
+        splits = trainings[0].splits
         measured = self._evaluator.measure(self._batch, splits, seen(splits), epochs, batch_size)
-        seconds = (time.perf_counter() - start) / len(lanes)
-        taken: list[tuple[Lane, list[EpochRecord]]] = []
-        for lane, of_steps, of_splits in zip(lanes, trained, measured, strict=True):
-            lane.execution = Execution(batched=max(lane.execution.batched, len(lanes)))
-            yield from self._take(lane, of_steps, of_splits, seconds, taken)
+        seconds = (time.perf_counter() - start) / len(trainings)
+        taken: list[tuple[Training, list[EpochRecord]]] = []
+        for training, of_steps, of_splits in zip(trainings, trained, measured, strict=True):
+            training.execution = Execution(batched=max(training.execution.batched, len(trainings)))
+            yield from self._take(training, of_steps, of_splits, seconds, taken)
         # Of all at once, which the disk answers with one commit.
-        save_lanes(taken)
-        for lane, records in taken:
-            yield from self._tell(lane, records)
-        self._lanes = [lane for lane, _ in taken if lane.members]
+        save_trainings(taken)
+        for training, records in taken:
+            yield from self._tell(training, records)
+        self._trainings = [training for training, _ in taken if training.members]
 
     def _take(
         self,
-        lane: Lane,
+        training: Training,
         of_steps: Metrics | Exception,
         of_splits: Metrics | Exception,
         seconds: float,
-        taken: list[tuple[Lane, list[EpochRecord]]],
+        taken: list[tuple[Training, list[EpochRecord]]],
     ) -> Iterator[Failed]:
         """Add an epoch of one training to those `taken`. What failed there is left out, to be trained alone, but for a
         loss that is no number, which nothing would mend."""
@@ -254,21 +259,21 @@ class _Run:
                 if isinstance(found, Exception):
                     raise found
                 metrics |= found
-            records, failed = lane.take(lane.record(metrics, seconds))
+            records, failed = training.take(training.record(metrics, seconds))
         except Exception as error:
             if isinstance(error, TrainingError) and error.code == "nan-loss":
-                yield from (Failed(member.trial.id, error) for member in lane.members)
+                yield from (Failed(member.trial.id, error) for member in training.members)
             else:
-                log.warning("trial %s is left out of its batch: %s", lane.trial.id[:12], error)
+                log.warning("trial %s is left out of its batch: %s", training.trial.id[:12], error)
             return
         yield from failed
         if records:
-            taken.append((lane, records))
+            taken.append((training, records))
 
-    def _tell(self, lane: Lane, records: Sequence[EpochRecord]) -> Iterator[Told | Dropped]:
+    def _tell(self, training: Training, records: Sequence[EpochRecord]) -> Iterator[Told | Dropped]:
         for record in records:
             yield record
             if not self._decide(record):
-                lane.drop(record.trial)
+                training.drop(record.trial)
                 yield Dropped(record.trial, record.epoch)
-        yield from lane.ended()
+        yield from training.ended()

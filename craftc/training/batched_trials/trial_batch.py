@@ -97,7 +97,7 @@ class Batch:
         """The losses of K batches as sums and weights (2, K), and the clipped gradients of their means, (K, N)."""
         loss_K, weight_K = self.forward(x_KB, y_KB, steps)
         (gradient,) = torch.autograd.grad((loss_K / weight_K).sum(), self.stack.weights)
-        self.template.draws.end()
+        self.template.dropout_bits.end()
         if self._norms_K is not None:
             norm_K = torch.linalg.vector_norm(gradient, dim=1)
             gradient.mul_((self._norms_K / (norm_K + 1e-6)).clamp_(max=1.0)[:, None])
@@ -124,7 +124,7 @@ class Batch:
         template, self.doing = self.template, "model"
         template.fill(trained, held)
         if drawn:
-            template.draws.begin((drawn[0], drawn[1]), x_B.shape, block=drawn[2] if len(drawn) > 2 else None)
+            template.dropout_bits.begin((drawn[0], drawn[1]), x_B.shape, block=drawn[2] if len(drawn) > 2 else None)
         logits = template.model(x_B)
         self.doing = "objective"
         loss_sum, weight_sum = sum_and_weight(template.objective, logits, y_B)
@@ -136,7 +136,7 @@ class Batch:
     def _drawn(self, steps: Sequence[int], shape: tuple[int, ...]) -> tuple[Tensor, ...]:
         """The keys of the step, two (K, 1), and the factors of its dropout, once it is known how many."""
         key = self._keys("forward", steps)
-        layout = self.template.draws.layout(shape)
+        layout = self.template.dropout_bits.layout(shape)
         if layout is None:
             return key
         if shape not in self._runs:

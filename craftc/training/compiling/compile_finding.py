@@ -12,7 +12,7 @@ import torch
 
 import craftc
 from craftc.compiler.planning.identity.fingerprint import hash_file, own_kinds, sha256_of
-from craftc.compiler.planning.similarity import likenesses
+from craftc.compiler.planning.similarity import similarity_keys
 from craftc.training.foundation.atomic_file import write_atomically
 
 FOLDER = "compiled"
@@ -68,7 +68,7 @@ def finding_file(folder: Path, config: dict[str, Any], device: torch.device) -> 
     in `folder`."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     found = {
-        "likeness": likenesses(config, device.type)[0],
+        "likeness": similarity_keys(config, device.type)[0],
         "code": {kind: _source(kind) for kind in sorted(set(own_kinds(config)))},
         "machine": [device.type, name, os.cpu_count(), torch.get_num_threads(), torch.__version__],
         "craftc": craftc.__version__,

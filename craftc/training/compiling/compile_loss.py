@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from craftc.training.foundation.random import key, seed_torch, step_key
-from craftc.training.parts.dropout import Draws
+from craftc.training.parts.dropout import DropoutBits
 from craftc.training.parts.loss import Loss, LossFunction
 
 MAX_CHARACTERS = 240
@@ -34,20 +34,20 @@ class Rehearsal:
     """What forward and backward of a step change or need beside the batch."""
 
     modules: tuple[nn.Module, ...]
-    draws: Draws
+    dropout_bits: DropoutBits
     device: torch.device
     seed: int
 
     def __call__(self, function: LossFunction, x_B: Tensor, y_B: Tensor, step: int) -> None:
         """Forward and backward of a step."""
         seed_torch(key(self.seed, "forward", step), self.device)
-        self.draws.begin(step_key(self.seed, "forward", step), x_B.shape)
+        self.dropout_bits.begin(step_key(self.seed, "forward", step), x_B.shape)
         try:
             # A copy: the step is still to be taken on the batch, and the model may work in place on it.
             loss, weight = function(x_B.clone(), y_B)
             (loss / weight).backward()  # type: ignore[no-untyped-call]
         finally:
-            self.draws.end()
+            self.dropout_bits.end()
 
     @contextmanager
     def undone(self) -> Iterator[None]:

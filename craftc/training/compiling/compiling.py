@@ -18,7 +18,7 @@ from craftc.training.compiling.compile_finding import KERNELS, CompileFinding, F
 from craftc.training.compiling.compile_loss import NotCompilableError, Rehearsal, compile_loss
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.loss import Loss
-from craftc.training.parts.worker_group import Team
+from craftc.training.parts.worker_group import WorkerGroup
 
 log = logging.getLogger(__name__)
 
@@ -167,13 +167,13 @@ class Compilation:
 
 
 def build_compiling(
-    config: dict[str, Any], device: torch.device, team: Team, *, num_steps: int, folder: Path | None
+    config: dict[str, Any], device: torch.device, workers: WorkerGroup, *, num_steps: int, folder: Path | None
 ) -> Compiling:
     """By the configuration of a trial; findings and what is compiled are in `folder`, and nowhere where it is None."""
     wanted = config["training"].get("compile", False)
     if wanted is False or folder is None:
-        return Compiling(wanted, num_steps, team.size)
-    return Compiling(wanted, num_steps, team.size, folder / KERNELS, finding_file(folder, config, device))
+        return Compiling(wanted, num_steps, workers.size)
+    return Compiling(wanted, num_steps, workers.size, folder / KERNELS, finding_file(folder, config, device))
 
 
 def _seconds(steps: list[float]) -> float:

@@ -18,7 +18,7 @@ from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepared_files import Content, Shelf, take
-from craftc.training.data.split_samples import share_out
+from craftc.training.data.split_samples import split_samples
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
@@ -108,7 +108,7 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
 
 
 def _make(settings: Mapping[str, Any]) -> PreparedData:
-    shared = share_out(load_samples(settings["source"]), settings["splits"])
+    shared = split_samples(load_samples(settings["source"]), settings["splits"])
     layout = settings.get("layout", "source")
     if shared.inputs["train"].dtype == np.int64:
         _check_left_alone(settings["normalize"], layout)

@@ -19,7 +19,7 @@ UNKNOWN = "<unknown>"
 
 
 @dataclass(frozen=True)
-class Shared:
+class SplitSamples:
     """Split to its samples, train first and test last: `inputs` (N, *shape), `targets` (N,) or (N, T), the class of
     each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero."""
 
@@ -29,7 +29,7 @@ class Shared:
     class_counts: NDArray[np.int64]
 
 
-def share_out(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Shared:
+def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> SplitSamples:
     """By the section `data.splits`, its defaults written in.
 
     Raises DataError `single-class`, `empty-split`, and of samples `class-missing-from-train`, of tokens
@@ -47,7 +47,7 @@ def share_out(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Shared:
     _check_not_empty(indices, fractions, len(loaded.targets))
     class_counts = np.bincount(loaded.targets[indices["train"]], minlength=len(loaded.class_names)).astype(np.int64)
     _check_classes_in_train(class_counts, loaded.class_names)
-    return Shared(
+    return SplitSamples(
         {name: loaded.inputs[indices[name]] for name in in_order},
         {name: np.ascontiguousarray(loaded.targets[indices[name]], dtype=np.int64) for name in in_order},
         tuple(loaded.class_names),
@@ -55,7 +55,7 @@ def share_out(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Shared:
     )
 
 
-def _share_tokens(tokens: Tokens, fractions: Mapping[str, float]) -> Shared:
+def _share_tokens(tokens: Tokens, fractions: Mapping[str, float]) -> SplitSamples:
     """Stretches of the text, one after the other: two splits that took turns would show each other's neighbours.
 
     Each stretch is cut into windows that share no target. The targets of a window are its tokens' successors.
@@ -74,7 +74,7 @@ def _share_tokens(tokens: Tokens, fractions: Mapping[str, float]) -> Shared:
         message = f"all {len(used['train'])} tokens of train are {names[0]!r}"
         raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
     rows = {name: numbers[stretch] for name, stretch in used.items()}
-    return Shared(
+    return SplitSamples(
         {name: row[:-1].reshape(-1, length) for name, row in rows.items()},
         {name: row[1:].reshape(-1, length) for name, row in rows.items()},
         names,

@@ -17,7 +17,7 @@ GUIDE = "docs/own_code.md says what craftc expects"
 
 
 @contextmanager
-def named(part: str, *, code: str, hint: str = "") -> Iterator[None]:
+def errors_of(part: str, *, code: str, hint: str = "") -> Iterator[None]:
     """Raises TrainingError `code` for whatever is raised within, but for craftc's own errors."""
     try:
         yield

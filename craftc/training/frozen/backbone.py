@@ -17,7 +17,7 @@ from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
 from craftc.components.models.frozen_backbone import FrozenBackbone
 from craftc.training.data.prepare import BACKBONE, PreparedData, backbone_facts
-from craftc.training.foundation.error_context import GUIDE, described, named
+from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.model import instantiate
@@ -111,7 +111,7 @@ def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int]
         *_listed("other shapes:", (_shapes(name, state, own) for name in _misshapen(state, own))),
     ]
     if not faults:
-        with named(f"weights of {path}", code="weights-unusable"):
+        with errors_of(f"weights of {path}", code="weights-unusable"):
             model.load_state_dict(dict(state))
         return model
     hint = "write the backbone with the arguments that it was trained with"
@@ -218,7 +218,7 @@ def _head_of(model: nn.Module, few_B: Tensor) -> nn.Module | None:
 
 def _forward(model: nn.Module, x_B: Tensor) -> Any:
     on = f"the backbone on a batch of inputs, {x_B.dtype} of shape {tuple(x_B.shape)}"
-    with named(on, code="model-forward", hint=GUIDE):
+    with errors_of(on, code="model-forward", hint=GUIDE):
         return model(x_B)
 
 

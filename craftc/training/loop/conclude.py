@@ -45,7 +45,7 @@ class Examiner:
         last = best = self._with_test(member, progress.metrics, progress.epoch)
         if not progress.is_best:
             best = self._with_test(member, progress.best_metrics, progress.selected.epoch, lambda: self._best(member))
-        identities = parts.measures.identities
+        identities = parts.metric_set.identities
         return Result(
             trial=member.trial.id,
             best_epoch=progress.selected.epoch,
@@ -92,13 +92,13 @@ class Examiner:
     def _best(self, member: Member) -> Mapping[str, Any]:
         parts = self._parts
         # What is shared with other workers must not be on a device of this one.
-        device = parts.device if parts.team.size == 1 else torch.device("cpu")
+        device = parts.device if parts.workers.size == 1 else torch.device("cpu")
         weights = (
             load_best(member.folder, member.trial, device, epoch=member.progress.selected.epoch)
-            if parts.team.is_first
+            if parts.workers.is_first
             else {}
         )
-        return parts.team.share(weights)
+        return parts.workers.share(weights)
 
     def _of_nothing(self) -> Metrics:
         """The metrics of a predictor that knows the class frequencies of train alone."""
@@ -123,11 +123,11 @@ class Examiner:
     @property
     def _what_is_measured(self) -> tuple[object, ...]:
         parts = self._parts
-        how = (parts.device, parts.precision.kept, parts.deterministic, parts.team.size, self._batch_size)
-        return *parts.measures.identities.items(), *self._splits, *how
+        how = (parts.device, parts.precision.kept, parts.deterministic, parts.workers.size, self._batch_size)
+        return *parts.metric_set.identities.items(), *self._splits, *how
 
     @property
     def _is_built_in(self) -> bool:
         """Of what is a user's own nobody knows what else it depends on."""
-        measuring = (self._parts.objective, *self._parts.measures.metrics.values())
+        measuring = (self._parts.objective, *self._parts.metric_set.metrics.values())
         return all(type(each).__module__.startswith("craftc.") for each in measuring)

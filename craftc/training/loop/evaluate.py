@@ -13,7 +13,7 @@ from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.data.device_split import DeviceSplit, evaluation_batches
 from craftc.training.foundation.determinism import deterministic
-from craftc.training.foundation.error_context import named
+from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.errors import require_finite
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.metrics import computed
@@ -50,21 +50,21 @@ def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: 
     """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
-    the team runs the model on its part of each batch; the logits are then put together, and every worker measures
+    the group runs the model on its part of each batch; the logits are then put together, and every worker measures
     all of them, so that any metric is exact.
     """
     parts.objective.eval()
-    metrics = parts.measures.metrics
+    metrics = parts.metric_set.metrics
     for metric in metrics.values():
         metric.reset()
     sums: list[Tensor] = []
     with torch.no_grad():
         for x_B, y_B in evaluation_batches(split, batch_size):
-            logits = parts.team.whole(parts.precision.logits(model, parts.team.part(x_B)), len(x_B))
+            logits = parts.workers.whole(parts.precision.logits(model, parts.workers.part(x_B)), len(x_B))
             sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
             logits_MC, y_M = predictions(logits, y_B)
             for name, metric in metrics.items():
-                with named(f"metric {name}", code="metric-failed"):
+                with errors_of(f"metric {name}", code="metric-failed"):
                     metric.update(logits_MC, y_M)
         loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
         values = {name: computed(name, metric) for name, metric in metrics.items()}

@@ -17,31 +17,31 @@ from craftc.training.parts.sync_batch_norm import each_has_all
 def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:
     """Augment, forward, backward, clip, update. `step` counts from 0 over the whole training.
 
-    Every worker of the team is given the whole batch and augments it, so that each sample's random numbers are those
-    of a team of one; forward and backward are of its own part. Returns the loss of the whole batch as (sum, weight),
+    Every worker of the group is given the whole batch and augments it, so that each sample's random numbers are those
+    of a group of one; forward and backward are of its own part. Returns the loss of the whole batch as (sum, weight),
     two detached scalars on the device that add up over steps, and the learning rate of the first parameter group.
     Never waits for the device.
     """
     lrs = set_lrs(parts, step)
     x_B = parts.augmentations(x_B, seed=parts.seed, step=step)
-    team, num_samples = parts.team, len(y_B)
-    x_P, y_P = team.part(x_B), team.part(y_B)
+    workers, num_samples = parts.workers, len(y_B)
+    x_P, y_P = workers.part(x_B), workers.part(y_B)
     if parts.features is not None:
         x_P = parts.features(x_P)
     # What draws from the global generators needs, for a worker's own part, numbers of its own.
-    rank = team.rank if team.splits(num_samples) else 0
+    rank = workers.rank if workers.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
-    first_sample = team.first_sample(num_samples)
-    parts.draws.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
-    with each_has_all() if team.size > 1 and not team.splits(num_samples) else nullcontext():
+    first_sample = workers.first_sample(num_samples)
+    parts.dropout_bits.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
+    with each_has_all() if workers.size > 1 and not workers.splits(num_samples) else nullcontext():
         loss_P, weight_P = parts.loss(x_P, y_P)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
-    if team.size > 1:
-        loss_sum, weight_sum = team.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
+    if workers.size > 1:
+        loss_sum, weight_sum = workers.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
         # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
-        weight_P = weight_sum / team.size if team.splits(num_samples) else weight_sum
+        weight_P = weight_sum / workers.size if workers.splits(num_samples) else weight_sum
     _backward(parts, loss_P / weight_P)
-    parts.draws.end()
+    parts.dropout_bits.end()
     _update(parts)
     return loss_sum, weight_sum, lrs[0]
 

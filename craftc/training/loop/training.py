@@ -16,7 +16,7 @@ from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.state.checkpoint import State, save
 from craftc.training.state.history import append_record
 from craftc.training.state.member import Member
-from craftc.training.state.write_buffer import Outbox
+from craftc.training.state.write_buffer import WriteBuffer
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ Told = Begun | EpochRecord | Result | Failed
 
 
 @dataclass
-class Lane:
+class Training:
     """One training. `members` are the trials that are read off it and have not ended; the parts hold its state.
 
     `train` is what steps take their batches of; `execution` is how it was trained so far. What it writes may wait in
-    the `outbox`.
+    the `write_buffer`.
     """
 
     members: list[Member]
@@ -53,7 +53,7 @@ class Lane:
     examiner: Examiner
     batch_size: int
     execution: Execution = field(default_factory=Execution)
-    outbox: Outbox = field(default_factory=Outbox)
+    write_buffer: WriteBuffer = field(default_factory=WriteBuffer)
 
     @property
     def trial(self) -> Trial:
@@ -107,8 +107,8 @@ class Lane:
         """Take in an epoch, and tell of it once it is on disk, or waits for that."""
         kept, failed = self.take(record)
         yield from failed
-        if self.parts.team.is_first and kept:
-            save_lanes([(self, kept)], self.outbox)
+        if self.parts.workers.is_first and kept:
+            save_trainings([(self, kept)], self.write_buffer)
         yield from kept
 
     def ended(self) -> Iterator[Result | Failed]:
@@ -125,7 +125,7 @@ class Lane:
         try:
             if not member.progress.is_best:
                 # Its best weights are read.
-                self.outbox.put()
+                self.write_buffer.put()
             result = self.examiner.conclude(member)
             how = {"batched": self.execution.batched, "alone_because": self.execution.alone_because}
             return result.model_copy(update={"execution": result.execution.model_copy(update=how)})
@@ -146,15 +146,18 @@ def _after(member: Member, own: EpochRecord) -> Member | Failed:
         return Failed(member.trial.id, error)
 
 
-def save_lanes(taken: Sequence[tuple[Lane, Sequence[EpochRecord]]], outbox: Outbox | None = None) -> None:
+def save_trainings(
+    taken: Sequence[tuple[Training, Sequence[EpochRecord]]], write_buffer: WriteBuffer | None = None
+) -> None:
     """Put an epoch of several trainings on the disk, each with the records of its members. Lines, last, best: a kill
     between two of them leaves what `find_starts` can mend."""
     lines = [
         append_record(member.folder, record)
-        for lane, records in taken
-        for member, record in zip(lane.members, records, strict=True)
+        for training, records in taken
+        for member, record in zip(training.members, records, strict=True)
     ]
     states = [
-        State(lane.members, [member for member in lane.members if member.keeps_best], lane.parts) for lane, _ in taken
+        State(training.members, [member for member in training.members if member.keeps_best], training.parts)
+        for training, _ in taken
     ]
-    save(states, flush=lines, outbox=outbox)
+    save(states, flush=lines, write_buffer=write_buffer)

@@ -18,11 +18,11 @@ from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.precision import kept_type
 from craftc.training.frozen.frozen_features import prepare_inputs, trained_part
 from craftc.training.loop.conclude import Examiner
-from craftc.training.loop.training import Begun, Failed, Lane, Told
-from craftc.training.parts.worker_group import SOLO, Team
+from craftc.training.loop.training import Begun, Failed, Told, Training
+from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 from craftc.training.state.member import Member, unite
 from craftc.training.state.resume import Start, find_starts, go_on
-from craftc.training.state.write_buffer import Outbox
+from craftc.training.state.write_buffer import WriteBuffer
 
 __all__ = ["Begun", "Failed", "Told", "num_epochs_trained", "train_together", "train_trial"]
 
@@ -34,20 +34,20 @@ def train_trial(
     *,
     folder: Path,
     device: str,
-    team: Team = SOLO,
+    workers: WorkerGroup = ONE_WORKER,
     prepared: Path | None = None,
     execution: Execution = ALONE,
     resident_bytes: float | None = None,
-    outbox: Outbox | None = None,
+    write_buffer: WriteBuffer | None = None,
 ) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
     A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
-    the `outbox`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number of
-    threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
+    the `write_buffer`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number
+    of threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
 
-    Every worker of a `team` runs the same generator, and yields and returns the same; the first alone reads and
-    writes files. The numbers are those of a team of one, but for rounding, and for what a model draws from the
+    Every worker of a `workers` runs the same generator, and yields and returns the same; the first alone reads and
+    writes files. The numbers are those of a group of one, but for rounding, and for what a model draws from the
     global generators. `execution` is what the result says of how it was trained. Splits beyond `resident_bytes` are
     streamed to the device, which changes no number; None: what the device has room for.
     """
@@ -55,11 +55,11 @@ def train_trial(
     training = train_together(
         members,
         device=device,
-        team=team,
+        workers=workers,
         prepared=prepared,
         execution=execution,
         resident_bytes=resident_bytes,
-        outbox=outbox,
+        write_buffer=write_buffer,
     )
     with closing(training) as told:
         for item in told:
@@ -76,11 +76,11 @@ def train_together(
     members: Sequence[Member],
     *,
     device: str,
-    team: Team = SOLO,
+    workers: WorkerGroup = ONE_WORKER,
     prepared: Path | None = None,
     execution: Execution = ALONE,
     resident_bytes: float | None = None,
-    outbox: Outbox | None = None,
+    write_buffer: WriteBuffer | None = None,
 ) -> Generator[Told, None, None]:
     """Train trials of one train stage at once: the steps of the longest, each trial's own records and end.
 
@@ -91,19 +91,19 @@ def train_together(
     """
     ground = lay_ground(members[0].trial, device, prepared, resident_bytes=resident_bytes)
     # What several ask for, or is shared with other workers, must not fill a device or be on one of this worker.
-    loading = ground.device if team.size == len(members) == 1 else torch.device("cpu")
-    starts: list[Start] = team.share(find_starts(members, loading) if team.is_first else [])
+    loading = ground.device if workers.size == len(members) == 1 else torch.device("cpu")
+    starts: list[Start] = workers.share(find_starts(members, loading) if workers.is_first else [])
     while starts:
-        lane = open_lane(starts.pop(0), ground, team)
-        lane.execution = execution
-        lane.outbox = outbox or lane.outbox
-        yield from lane.begun()
-        yield from lane.ended()
-        while lane.members:
+        training = open_training(starts.pop(0), ground, workers)
+        training.execution = execution
+        training.write_buffer = write_buffer or training.write_buffer
+        yield from training.begun()
+        yield from training.ended()
+        while training.members:
             # Shared, so that every worker decides on the same digits.
-            record = team.share(lane.train_epoch())
-            yield from lane.after(record)
-            yield from lane.ended()
+            record = workers.share(training.train_epoch())
+            yield from training.after(record)
+            yield from training.ended()
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,17 @@ def _clear_gpu() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def open_lane(start: Start, ground: Ground, team: Team = SOLO) -> Lane:
+def open_training(start: Start, ground: Ground, workers: WorkerGroup = ONE_WORKER) -> Training:
     """The training of trials that are equally far, as it stood behind their last epoch. Raises what `assemble` does."""
     united = trained_part(unite([member.trial for member in start.members]))
     batch_size = united.config["training"]["batch_size"]
     steps_per_epoch = num_batches(len(ground.train), batch_size)
-    parts = assemble(united, ground.data, ground.device, steps_per_epoch, team, ground.compiled)
+    parts = assemble(united, ground.data, ground.device, steps_per_epoch, workers, ground.compiled)
     go_on(start, parts)
     start.state = None
     keeps, counts = len(start.members) > 1, ground.data.class_counts
     examiner = Examiner(parts, ground.splits, counts, batch_size=batch_size, keeps=keeps)
-    return Lane(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
+    return Training(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
 
 
 def num_epochs_trained(trial: Trial, folder: Path) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.components.numbers import Key, Numbers
 from craftc.schemas.catalogue import is_own
-from craftc.training.foundation.error_context import GUIDE, described, named
+from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything, step_key
 
@@ -61,7 +61,7 @@ def build_augmentations(settings: Sequence[Mapping[str, Any]], x_B: Tensor) -> A
 
     Raises TrainingError `augmentations-not-buildable` and `augmentation-failed`.
     """
-    with named("augmentations", code="augmentations-not-buildable"):
+    with errors_of("augmentations", code="augmentations-not-buildable"):
         steps = tuple(_build(setting, x_B.device) for setting in settings)
     built = Augmentations(steps, torch.Generator(x_B.device))
     for setting, augmentation in zip(settings, steps, strict=True):
@@ -100,7 +100,7 @@ def _takes(augment: Callable[..., Any]) -> Literal["numbers", "generator", "noth
 
 def _try(kind: str, augmentation: Augmentations, x_B: Tensor) -> None:
     name = f"augmentation {kind}"
-    with named(f"{name} on inputs {tuple(x_B.shape)}", code="augmentation-failed", hint=GUIDE):
+    with errors_of(f"{name} on inputs {tuple(x_B.shape)}", code="augmentation-failed", hint=GUIDE):
         augmented = augmentation(x_B.clone(), seed=0, step=0)
     if not isinstance(augmented, Tensor) or augmented.shape != x_B.shape or augmented.dtype != x_B.dtype:
         message = f"{name} turned inputs {tuple(x_B.shape)} of {x_B.dtype} into {described(augmented)}"

@@ -69,7 +69,7 @@ class Layout:
         return factors
 
 
-class Draws:
+class DropoutBits:
     """What the dropout modules of one model draw from. A step is between `begin` and `end`."""
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ class Counted(nn.Module):
     """
 
     module: int
-    draws: Draws
+    dropout_bits: DropoutBits
     threshold: Tensor
     scale: Tensor
     num_channel_axes: int | None = None
@@ -191,23 +191,23 @@ class Counted(nn.Module):
         counts = torch.tensor(int(threshold), dtype=torch.int32, device=device)
         self.register_buffer("threshold", counts, persistent=False)
         self.register_buffer("scale", torch.tensor(scale, device=device), persistent=False)
-        if "draws" in vars(self):
-            self.draws.set_rate(self.module, (threshold, scale))
+        if "dropout_bits" in vars(self):
+            self.dropout_bits.set_rate(self.module, (threshold, scale))
 
     def _rate(self) -> tuple[float, float]:
         num_dropped = 0 if self._p <= 0 else min(max(round(self._p * 65536), 1), 65535)
         return float(num_dropped - 32768), 0.0 if self._p >= 1 else 65536 / (65536 - num_dropped)
 
-    def drawing(self, draws: Draws, module: int) -> None:
+    def drawing(self, dropout_bits: DropoutBits, module: int) -> None:
         """Have it draw as the module of that number."""
-        self.draws, self.module = draws, module
-        draws.set_rate(module, self._rate())
+        self.dropout_bits, self.module = dropout_bits, module
+        dropout_bits.set_rate(module, self._rate())
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean over draws is `x`. In eval mode, and where p is 0, `x` itself."""
         if not self.training or self._p == 0.0:
             return x
-        if not self.draws.is_open:
+        if not self.dropout_bits.is_open:
             # Outside of a step, as in an evaluation of the user's own: torch's numbers, seeded for that use.
             plain: Tensor = super().forward(x)
             return plain
@@ -215,7 +215,7 @@ class Counted(nn.Module):
         threshold, scale = self._buffers["threshold"], self._buffers["scale"]
         assert threshold is not None
         assert scale is not None
-        return self.draws.drop(self.module, x, self._decided(x), threshold, scale)
+        return self.dropout_bits.drop(self.module, x, self._decided(x), threshold, scale)
 
     def _decided(self, x: Tensor) -> torch.Size:
         if self.num_channel_axes is None:
@@ -254,13 +254,13 @@ COUNTED: dict[type[nn.Module], type[Counted]] = {
 }
 
 
-def count_draws(model: nn.Module) -> Draws:
+def count_dropout(model: nn.Module) -> DropoutBits:
     """Have every dropout module of the model draw counted numbers, in training; what it is to draw from.
 
     The modules are the same objects as before, wherever the model knows them from. A subclass of the user's own may do
     anything, and stays as it is.
     """
-    draws = Draws()
+    dropout_bits = DropoutBits()
     for number, module in enumerate(list(model.modules())):
         counted = COUNTED.get(type(module))
         if counted is not None:
@@ -268,8 +268,8 @@ def count_draws(model: nn.Module) -> Draws:
             module.__class__ = counted
             module.p = p
         if isinstance(module, Counted):
-            module.drawing(draws, number)
-    return draws
+            module.drawing(dropout_bits, number)
+    return dropout_bits
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
-from craftc.training.foundation.error_context import GUIDE, described, named
+from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
@@ -30,7 +30,7 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     name = f"model {setting['kind']}"
     # On the CPU first: initial weights are then the same on every device.
     model = instantiate(setting, "model")
-    with named(name, code="model-not-buildable"):
+    with errors_of(name, code="model-not-buildable"):
         model = model.to(device)
     train = data.splits["train"]
     # A copy: a model that works in place on its input must not change the data that other trials share.
@@ -44,7 +44,7 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
             logits = model.eval()(inputs)
     except Exception:
         hint = _layout_hint(model, train.inputs[:2], device, expected) if is_own(setting["kind"]) else ""
-        with named(on, code="model-forward", hint=hint):
+        with errors_of(on, code="model-forward", hint=hint):
             raise
     _check_logits(logits, name, inputs, expected)
     return model, logits
@@ -74,7 +74,7 @@ def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> N
 def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
     name = f"{what} {setting['kind']}"
-    with named(name, code="model-not-buildable"):
+    with errors_of(name, code="model-not-buildable"):
         model = build("models", setting)
     if not isinstance(model, nn.Module):
         raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.prepare import PreparedData, infer_facts
-from craftc.training.foundation.error_context import GUIDE, described, named
+from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 
 
@@ -23,7 +23,7 @@ def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tens
     """
     name = f"objective {setting['kind']}"
     setting = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
-    with named("objective", code="objective-not-buildable"):
+    with errors_of("objective", code="objective-not-buildable"):
         objective = build("objectives", setting, torch.from_numpy(data.class_counts))
         if isinstance(objective, nn.Module):
             objective = objective.to(device)
@@ -34,7 +34,7 @@ def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tens
         targets = torch.from_numpy(data.splits["train"].targets[: len(logits)]).to(device)
         logits_MC, targets_M = predictions(logits, targets)
         on = f"{name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
-        with named(on, code="objective-failed", hint=GUIDE):
+        with errors_of(on, code="objective-failed", hint=GUIDE):
             _check_loss(objective(logits_MC, targets_M), name)
     return objective
 

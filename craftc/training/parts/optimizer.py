@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from craftc.components.build import build
-from craftc.training.foundation.error_context import described, named
+from craftc.training.foundation.error_context import described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.postponed_compiler import postpone_compiler
 
@@ -19,7 +19,7 @@ def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim
     """Raises TrainingError `optimizer-not-buildable`."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     postpone_compiler()
-    with named("optimizer", code=CODE):
+    with errors_of("optimizer", code=CODE):
         optimizer = build("optimizers", setting, trainable)
     name = f"optimizer {setting['kind']}"
     if not isinstance(optimizer, torch.optim.Optimizer):

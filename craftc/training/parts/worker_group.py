@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Team:
+class WorkerGroup:
     """Worker `rank` (counts from 0) of `size`; more than one need torch's default process group.
 
-    Every method but `part` is a collective: all workers call it, in the same order. A team of one communicates
+    Every method but `part` is a collective: all workers call it, in the same order. A group of one communicates
     with nobody, and gives back what it is given.
     """
 
@@ -99,4 +99,4 @@ class Team:
         )
 
 
-SOLO = Team()
+ONE_WORKER = WorkerGroup()

@@ -21,7 +21,7 @@ from craftc.training.foundation.errors import TrainingError
 from craftc.training.state.member import Member
 from craftc.training.state.packing import packed, unpacked
 from craftc.training.state.progress import Progress
-from craftc.training.state.write_buffer import Outbox
+from craftc.training.state.write_buffer import WriteBuffer
 
 FORMAT = 2
 FORMATS = (1, 2)
@@ -48,11 +48,11 @@ class State:
     parts: Parts
 
 
-def save(states: Sequence[State], *, flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
+def save(states: Sequence[State], *, flush: Sequence[Path] = (), write_buffer: WriteBuffer | None = None) -> None:
     """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
-    the disk before. With an `outbox`, what can wait waits there."""
+    the disk before. With an `write_buffer`, what can wait waits there."""
     lasts = [_last(state.members, state.parts) for state in states]
-    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, outbox)
+    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, write_buffer)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:
@@ -137,7 +137,9 @@ def settle_last(folder: Path) -> None:
     write_atomically(_sidecar(path), _digest_lines(path, [hashlib.sha256(path.read_bytes()).hexdigest()]))
 
 
-def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = (), outbox: Outbox | None = None) -> None:
+def _write(
+    checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = (), write_buffer: WriteBuffer | None = None
+) -> None:
     files: list[tuple[Path, bytes | memoryview]] = []
     links: list[tuple[Path, Path, str]] = []
     for checkpoint in checkpoints:
@@ -149,10 +151,10 @@ def _write(checkpoints: Sequence[_Checkpoint], flush: Sequence[Path] = (), outbo
         path.parent.mkdir(parents=True, exist_ok=True)
         files += [_announcement(path, [digest]), (path, content)]
         links += [(path, other, digest) for other in others]
-    outbox = outbox or Outbox()
-    outbox.add(files, flush)
+    write_buffer = write_buffer or WriteBuffer()
+    write_buffer.add(files, flush)
     if links:
-        outbox.put()
+        write_buffer.put()
     for path, other, digest in links:
         _link(path, other, [digest])
 

@@ -72,7 +72,7 @@ def go_on(start: Start, parts: Parts) -> None:
     """Put the state into the parts, and bring the members' files to its epoch."""
     if start.state is not None:
         restore(start.state, parts)
-    if not parts.team.is_first:
+    if not parts.workers.is_first:
         return
     for member in start.members:
         cut_history(member.folder, member.progress.epoch)

@@ -22,13 +22,13 @@ numbers = st.floats(-1e3, 1e3, width=32)
 def test_a_sample_is_normalized_by_the_train_split_alone(
     kind: str, train: np.ndarray, sample: np.ndarray, others: np.ndarray
 ) -> None:
-    alone, in_company, repeated = (build("normalizers", {"kind": kind}) for _ in range(3))
-    for normalizer in (alone, in_company, repeated):
+    alone, in_other_order, repeated = (build("normalizers", {"kind": kind}) for _ in range(3))
+    for normalizer in (alone, in_other_order, repeated):
         normalizer.fit(train)
     repeated(others)
     expected = alone(sample)
     assert np.isfinite(expected).all()
-    np.testing.assert_array_equal(in_company(np.concatenate([sample, others]))[:1], expected)
+    np.testing.assert_array_equal(in_other_order(np.concatenate([sample, others]))[:1], expected)
     np.testing.assert_array_equal(repeated(sample), expected)
 
 

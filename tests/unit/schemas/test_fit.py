@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from craftc.schemas.fit import (
     Fit,
-    Misfit,
-    MisfitError,
+    Violation,
+    ViolationError,
     anything,
     either,
     items,
@@ -33,9 +33,9 @@ values = st.recursive(
 
 def tried(fit: Fit, value: Any) -> tuple[Any, list[tuple[Any, str]]]:
     """What is kept, and the places that do not fit, with why."""
-    misfits: list[Misfit] = []
-    kept = fit(value, ("at",), misfits)
-    return kept, [(path[1:], kind) for path, kind, _ in misfits]
+    violations: list[Violation] = []
+    kept = fit(value, ("at",), violations)
+    return kept, [(path[1:], kind) for path, kind, _ in violations]
 
 
 def why(fit: Fit, value: Any) -> list[tuple[Any, str]]:
@@ -46,7 +46,7 @@ TYPE, BOUNDS, CHOICE, PATTERN = ([((), kind)] for kind in ("type", "bounds", "ch
 
 
 @pytest.mark.parametrize(
-    ("fit", "value", "misfits"),
+    ("fit", "value", "violations"),
     [
         (text(), "", []),
         (text(), 1, TYPE),
@@ -104,8 +104,8 @@ TYPE, BOUNDS, CHOICE, PATTERN = ([((), kind)] for kind in ("type", "bounds", "ch
         (or_null(number()), "none", TYPE),
     ],
 )
-def test_what_fits_and_why_not(fit: Fit, value: Any, misfits: list[tuple[Any, str]]) -> None:
-    assert why(fit, value) == misfits
+def test_what_fits_and_why_not(fit: Fit, value: Any, violations: list[tuple[Any, str]]) -> None:
+    assert why(fit, value) == violations
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_what_fits_and_why_not(fit: Fit, value: Any, misfits: list[tuple[Any, st
     ],
 )
 def test_what_is_kept(fit: Fit, value: Any, kept: Any) -> None:
-    found, misfits = tried(fit, value)
-    assert misfits == []
+    found, violations = tried(fit, value)
+    assert violations == []
     assert found == kept
     assert repr(found) == repr(kept), "1 is not 1.0"
 
@@ -134,15 +134,15 @@ def test_what_is_kept(fit: Fit, value: Any, kept: Any) -> None:
 @given(values)
 def test_what_need_not_be_changed_is_the_same_object(value: Any) -> None:
     for fit in (anything, items(anything), mapping(items(text())), either([text(), of_type(bool), mapping(anything)])):
-        kept, misfits = tried(fit, value)
-        assert misfits or kept is value
+        kept, violations = tried(fit, value)
+        assert violations or kept is value
 
 
 @given(values)
 def test_a_misfit_is_where_the_value_is(value: Any) -> None:
-    misfits: list[Misfit] = []
-    either([mapping(items(number({"minimum": 0}))), items(text({"maxLength": 2}))])(value, (), misfits)
-    for path, _, found in misfits:
+    violations: list[Violation] = []
+    either([mapping(items(number({"minimum": 0}))), items(text({"maxLength": 2}))])(value, (), violations)
+    for path, _, found in violations:
         there = value
         for part in path:
             there = there[part]
@@ -157,8 +157,8 @@ def test_bounds_are_those_of_the_words(value: float, low: int, high: int) -> Non
 
 
 def test_an_error_names_its_first_places() -> None:
-    misfits = [Misfit((), "type", 1), *(Misfit(("a", i), "bounds", 1) for i in range(20))]
-    error = MisfitError("Thing", misfits)
+    violations = [Violation((), "type", 1), *(Violation(("a", i), "bounds", 1) for i in range(20))]
+    error = ViolationError("Thing", violations)
     assert str(error).startswith("Thing does not fit: Thing: type, a.0: bounds, a.1: bounds")
     assert "a.9" not in str(error)
-    assert error.misfits == tuple(misfits)
+    assert error.violations == tuple(violations)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.diagnostic import Path, format_path, parse_path
-from craftc.schemas.fit import MisfitError
+from craftc.schemas.fit import ViolationError
 from craftc.schemas.plan import Plan
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
@@ -50,9 +50,9 @@ def test_a_plan_finds_its_trials() -> None:
 )
 def test_specs_are_strict_and_closed(field: str, value: Any) -> None:
     spec, _ = flagship()
-    with pytest.raises(MisfitError) as caught:
+    with pytest.raises(ViolationError) as caught:
         Spec(**{**as_tree(spec), field: value})
-    assert [misfit.path for misfit in caught.value.misfits] == [(field,)]
+    assert [violation.path for violation in caught.value.violations] == [(field,)]
 
 
 def test_values_are_frozen() -> None:
@@ -64,7 +64,7 @@ def test_values_are_frozen() -> None:
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_numbers_are_finite(number: float) -> None:
     spec, _ = flagship()
-    with pytest.raises(MisfitError):
+    with pytest.raises(ViolationError):
         Spec(**{**as_tree(spec), "regularization": {"weight_decay": number}})
 
 

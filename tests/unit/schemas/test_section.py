@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftc.schemas.fit import MisfitError
+from craftc.schemas.fit import ViolationError
 from craftc.schemas.section import Field, Section, SwitchedOffByNone, as_tree, read_section
 from craftc.schemas.spec import Ablation
 
@@ -40,10 +40,10 @@ class Longer(Part):
 LEAST: dict[str, Any] = {"name": "abc", "part": {"kind": "a"}}
 
 
-def misfits(value: Any, section: Any = Whole) -> list[tuple[str, str]]:
-    with pytest.raises(MisfitError) as caught:
+def violations(value: Any, section: Any = Whole) -> list[tuple[str, str]]:
+    with pytest.raises(ViolationError) as caught:
         read_section(section, value)
-    return [(".".join(map(str, path)), kind) for path, kind, _ in caught.value.misfits]
+    return [(".".join(map(str, path)), kind) for path, kind, _ in caught.value.violations]
 
 
 def test_what_is_not_given_is_the_default() -> None:
@@ -80,12 +80,12 @@ def test_what_is_not_given_is_the_default() -> None:
     ],
 )
 def test_every_place_that_does_not_fit_is_told(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
-    assert misfits(LEAST | changes) == expected
+    assert violations(LEAST | changes) == expected
 
 
 def test_missing_keys_are_told_in_the_order_of_the_language() -> None:
-    assert misfits({}) == [("name", "missing"), ("part", "missing")]
-    assert misfits([], Part) == [("", "type")]
+    assert violations({}) == [("name", "missing"), ("part", "missing")]
+    assert violations([], Part) == [("", "type")]
 
 
 def test_a_literal_an_option_and_what_is_switched_off() -> None:
@@ -100,13 +100,13 @@ def test_a_list_or_mapping_that_none_empties_stands_there_as_an_empty_one() -> N
     ablation = read_section(Ablation, {"grid": "none", "exclude": "none", "seeds": 2})
     assert (ablation.grid, ablation.exclude) == ({}, ())
     assert as_tree(ablation, given_only=True) == {"grid": {}, "exclude": [], "seeds": 2}
-    assert misfits({"grid": "off", "design": "none"}, Ablation) == [("design", "type"), ("grid", "type")]
+    assert violations({"grid": "off", "design": "none"}, Ablation) == [("design", "type"), ("grid", "type")]
 
 
 def test_a_section_is_taken_as_it_is() -> None:
     part = Part(kind="a", size=3)
     assert Whole(name="abc", part=part).part is part
-    assert misfits(LEAST | {"part": Open(kind="a")}) == [("part", "type")]
+    assert violations(LEAST | {"part": Open(kind="a")}) == [("part", "type")]
 
 
 def test_keys_beside_the_declared_ones() -> None:

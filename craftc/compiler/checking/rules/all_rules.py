@@ -4,6 +4,7 @@ from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
 from craftc.compiler.checking.rules.fields import FIELD_RULES
+from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
@@ -11,7 +12,7 @@ from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
-    FIELD_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
+    FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
 )
 """What every variant has to keep."""
 DESIGN_RULES: tuple[Rule, ...] = ABLATION_RULES + SEARCH_RULES

@@ -14,7 +14,7 @@ from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue, is_own
 from craftc.schemas.plan import Stages
 
 
-def stages(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
+def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> Stages:
     """The stages of a configuration.
 
     Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which

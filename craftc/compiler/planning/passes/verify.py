@@ -80,13 +80,13 @@ def _verify_jobs(plan: Plan, by_id: dict[str, Trial]) -> None:
         assert job.trials, "a job is empty"
         for trial_id in job.trials:
             assert by_id[trial_id].job == index, "a trial's job is another than the one that holds it"
-        _verify_company(job, by_id, searched)
+        _verify_job(job, by_id, searched)
     for variant in searched:
         jobs = {trial.job for trial in plan.trials if trial.variant == variant and trial.status == "new"}
         assert len(jobs) <= 1, "the seeds of a searched variant are in two jobs"
 
 
-def _verify_company(job: Job, by_id: dict[str, Trial], searched: set[str]) -> None:
+def _verify_job(job: Job, by_id: dict[str, Trial], searched: set[str]) -> None:
     """What trials are in one job for."""
     trials = [by_id[trial_id] for trial_id in job.trials]
     variants = {trial.variant for trial in trials}

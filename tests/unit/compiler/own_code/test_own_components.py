@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec, data_files
 from craftc.schemas.diagnostic import Diagnostic
@@ -191,7 +191,7 @@ search:
 """
     result = compiled(project, text)
     assert result.diagnostics == ()
-    proposer = Proposer(result.analysis, project / "specs" / "x.yaml")
+    proposer = PointCompiler(result.analysis, project / "specs" / "x.yaml")
     (trial,) = proposer("base", {"model.encoder.width": 16, "model.encoder.heads": 2}, 1).trials
     assert (trial.config["model"]["encoder"]["width"], trial.config["model"]["encoder"]["heads"]) == (16, 2)
     wrong = text.replace("int: [8, 64], step: 8", "uniform: [8, 64]")

@@ -1,6 +1,6 @@
 """The factors of a search, as trackers are told of them."""
 
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.observers.factors import Choices, Interval, factors_of
@@ -28,7 +28,7 @@ def test_ranges_are_axes_and_points_have_a_place_on_them(tmp_path):
     assert factors.axes["training.optimizer.lr"] == Interval(distribution="log_uniform", low=1e-4, high=1e-2)
     assert factors.axes["training.batch_size"] == Interval(distribution="int", low=16, high=64, step=16)
     assert factors.axes["data.normalize"] == Choices(values=("none", "per_line"))
-    proposer = Proposer(compiled.analysis, tmp_path / "x.yaml")
+    proposer = PointCompiler(compiled.analysis, tmp_path / "x.yaml")
     params = {"training.optimizer.lr": 0.002, "training.batch_size": 48, "data.normalize": {"kind": "per_line"}}
     (trial,) = proposer("base", params, 1).trials
     assert factors.values_of(trial) == {**params, "data.normalize": "per_line", "seed": 0}

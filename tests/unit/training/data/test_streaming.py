@@ -79,6 +79,6 @@ def test_trainings_on_streamed_data_are_no_batch(make_trial, tmp_path, monkeypat
         "craftc.training.batched_trials.train.lay_ground",
         lambda trial, device, prepared: lay_ground(trial, device, prepared, resident_bytes=0),
     )
-    companies = [[Member(make_trial(seed=seed), tmp_path / str(seed))] for seed in (0, 1)]
-    told = train_batched(companies, device="cpu", findings=Findings(None, print))
+    trainings = [[Member(make_trial(seed=seed), tmp_path / str(seed))] for seed in (0, 1)]
+    told = train_batched(trainings, device="cpu", findings=Findings(None, print))
     assert list(told) == ["their train split does not fit on the device"]

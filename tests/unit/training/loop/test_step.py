@@ -15,7 +15,7 @@ from craftc.training.loop.epoch import train_epoch
 from craftc.training.loop.evaluate import evaluate, evaluate_splits
 from craftc.training.loop.step import clip, train_step
 from craftc.training.parts.average import Average
-from craftc.training.parts.dropout import count_draws
+from craftc.training.parts.dropout import count_dropout
 
 CPU = torch.device("cpu")
 
@@ -131,7 +131,7 @@ def test_gradients_are_clipped_as_torch_clips_them(max_norm):
 
 def test_the_average_is_torchs():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5))
-    count_draws(model)
+    count_dropout(model)
     mine, torchs = AveragedModel(model), AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
     average = Average(mine, model, 0.9)
     for step in range(4):

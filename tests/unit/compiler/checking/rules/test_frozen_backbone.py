@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from craftc.compiler.analyse import analyse
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec
 from craftc.compiler.planning.passes.verify import verify_placed
@@ -123,9 +123,11 @@ def test_points_of_a_search_are_held_to_the_same(tmp_path: Path, store: Store) -
     (tmp_path / "x.pt").write_bytes(b"weights")
     analysis = analyse(text(f"trial:{FINISHED}", {"search": search}), str(tmp_path / "x.yaml"), built_in_catalogue())
     assert analysis.is_valid, analysis.diagnostics
-    propose = Proposer(analysis, tmp_path / "x.yaml", trained=trained_trials(store))
+    compile_point = PointCompiler(analysis, tmp_path / "x.yaml", trained=trained_trials(store))
     params = {"training.optimizer.lr": 1e-3}
-    points = [propose("base", params | {"model.weights": weights}, 0) for weights in ("x.pt", f"trial:{FINISHED}")]
+    points = [
+        compile_point("base", params | {"model.weights": weights}, 0) for weights in ("x.pt", f"trial:{FINISHED}")
+    ]
     written = [
         only_trial(
             compiled(tmp_path, store, w, {"training": SPEC["training"] | {"optimizer": {"kind": "adamw", "lr": 1e-3}}})
@@ -134,7 +136,7 @@ def test_points_of_a_search_are_held_to_the_same(tmp_path: Path, store: Store) -
     ]
     assert [point.trials[0].id for point in points] == [trial.id for trial in written]
     assert [point.trials[0].config for point in points] == [trial.config for trial in written]
-    refused = propose("base", params | {"model.weights": "trial:0000"}, 0)
+    refused = compile_point("base", params | {"model.weights": "trial:0000"}, 0)
     assert (refused.trials, "has no trial 0000" in refused.problems[0]) == ((), True)
 
 

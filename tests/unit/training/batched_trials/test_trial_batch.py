@@ -18,8 +18,8 @@ from craftc.training.data.device_split import DeviceSplit
 from craftc.training.foundation.random import epoch_order
 from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.loop.step import train_step
-from craftc.training.loop.training import Lane
-from craftc.training.loop.trial import lay_ground, open_lane
+from craftc.training.loop.training import Training
+from craftc.training.loop.trial import lay_ground, open_training
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start
 
@@ -179,9 +179,9 @@ CASES |= {
 
 
 @pytest.fixture
-def open_lanes(
+def open_trainings(
     make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[dict[str, Any], Sequence[dict[str, Any]]], list[Lane]]:
+) -> Callable[[dict[str, Any], Sequence[dict[str, Any]]], list[Training]]:
     (tmp_path / "own_batched.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -189,11 +189,13 @@ def open_lanes(
     backbone = build("models", FROZEN["backbone"] | {"num_features": 64, "num_classes": 10})
     torch.save(backbone.state_dict(), FROZEN["weights"])
 
-    def lanes(common: dict[str, Any], each: Sequence[dict[str, Any]]) -> list[Lane]:
+    def trainings(common: dict[str, Any], each: Sequence[dict[str, Any]]) -> list[Training]:
         trials = [make_trial(common | own, seed=seed) for seed, own in enumerate(each)]
-        return [open_lane(Start([Member(trial, tmp_path / trial.id)]), lay_ground(trial, "cpu")) for trial in trials]
+        return [
+            open_training(Start([Member(trial, tmp_path / trial.id)]), lay_ground(trial, "cpu")) for trial in trials
+        ]
 
-    return lanes
+    return trainings
 
 
 def in_type(parts: Parts, dtype: torch.dtype) -> Parts:
@@ -249,9 +251,9 @@ def far_apart(one: Parts, other: Parts) -> float:
     return max(float((ours - theirs).abs().max()) for ours, theirs in tensors)
 
 
-def assert_evaluated_alike(batch: Batch, lane: Lane, **tolerance: float) -> None:
+def assert_evaluated_alike(batch: Batch, training: Training, **tolerance: float) -> None:
     """The trainings, with the weights that are judged, measure in a batch what each measures alone."""
-    dtype, valid = batch.stack.weights.dtype, lane.splits["valid"]
+    dtype, valid = batch.stack.weights.dtype, training.splits["valid"]
     x = valid.x[:16]
     splits = {"valid": DeviceSplit(x.to(dtype) if x.is_floating_point() else x, valid.y[:16])}
     evaluator = Evaluator()
@@ -263,20 +265,20 @@ def assert_evaluated_alike(batch: Batch, lane: Lane, **tolerance: float) -> None
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_in_float64_a_training_in_a_batch_is_that_alone(open_lanes: Any, case: str) -> None:
-    lanes = open_lanes(*CASES[case])
-    train = lanes[0].train
+def test_in_float64_a_training_in_a_batch_is_that_alone(open_trainings: Any, case: str) -> None:
+    trainings = open_trainings(*CASES[case])
+    train = trainings[0].train
     if train.x.is_floating_point():
         train = DeviceSplit(train.x.double(), train.y)
-    alone, together = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
+    alone, together = ([in_type(training.parts, torch.float64) for training in trainings] for _ in range(2))
     assert unlike(together) is None
     batch = Batch(together)
     losses = losses_together(together, train, batch)
-    assert_evaluated_alike(batch, lanes[0], abs=1e-10)
+    assert_evaluated_alike(batch, trainings[0], abs=1e-10)
     for one, other, batched in zip(alone, together, losses, strict=True):
         assert batched == pytest.approx(losses_alone(one, train), rel=0, abs=1e-10)
         assert far_apart(one, other) < 1e-8
-    assert len({tuple(each) for each in losses}) == len(lanes), "the case is only of use where trainings differ"
+    assert len({tuple(each) for each in losses}) == len(trainings), "the case is only of use where trainings differ"
 
 
 IN_FLOAT32 = {
@@ -286,14 +288,14 @@ IN_FLOAT32 = {
 
 
 @pytest.mark.parametrize("case", IN_FLOAT32)
-def test_in_float32_losses_agree_over_50_steps(open_lanes: Any, case: str) -> None:
-    lanes = open_lanes(*IN_FLOAT32[case])
-    train = lanes[0].train
-    alone, together = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
+def test_in_float32_losses_agree_over_50_steps(open_trainings: Any, case: str) -> None:
+    trainings = open_trainings(*IN_FLOAT32[case])
+    train = trainings[0].train
+    alone, together = ([copy_of(training.parts) for training in trainings] for _ in range(2))
     batch = Batch(together)
     for one, batched in zip(alone, losses_together(together, train, batch), strict=True):
         assert batched == pytest.approx(losses_alone(one, train), rel=1e-5)
-    assert_evaluated_alike(batch, lanes[0], rel=1e-5)
+    assert_evaluated_alike(batch, trainings[0], rel=1e-5)
 
 
 def test_every_component_that_a_step_runs_is_compared() -> None:
@@ -303,22 +305,22 @@ def test_every_component_that_a_step_runs_is_compared() -> None:
     assert not missing, "a new component is compared here, or named here with why it cannot be in a batch"
 
 
-def test_trying_leaves_the_trainings_as_they_are(open_lanes: Any) -> None:
-    lanes = open_lanes({"regularization.ema_decay": 0.9}, DROPOUT)
-    before = [copy_of(lane.parts) for lane in lanes]
-    assert try_out([lane.parts for lane in lanes[:2]], lanes[0].train, batch_size=BATCH_SIZE) is None
-    assert [far_apart(one, lane.parts) for one, lane in zip(before, lanes, strict=True)] == [0.0] * 3
+def test_trying_leaves_the_trainings_as_they_are(open_trainings: Any) -> None:
+    trainings = open_trainings({"regularization.ema_decay": 0.9}, DROPOUT)
+    before = [copy_of(training.parts) for training in trainings]
+    assert try_out([training.parts for training in trainings[:2]], trainings[0].train, batch_size=BATCH_SIZE) is None
+    assert [far_apart(one, training.parts) for one, training in zip(before, trainings, strict=True)] == [0.0] * 3
 
 
 def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
-    open_lanes: Any, monkeypatch: pytest.MonkeyPatch
+    open_trainings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from craftc.training.batched_trials import optimizer
 
-    lanes = open_lanes(*CASES["optimizers/adamw"])
-    train = lanes[0].train
+    trainings = open_trainings(*CASES["optimizers/adamw"])
+    train = trainings[0].train
     train = DeviceSplit(train.x.double(), train.y)
-    rows, columns = ([in_type(lane.parts, torch.float64) for lane in lanes] for _ in range(2))
+    rows, columns = ([in_type(training.parts, torch.float64) for training in trainings] for _ in range(2))
     by_rows = losses_together(rows, train)
     # What a GPU is given, which would wait for the launches of a kernel for each row.
     monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
@@ -326,14 +328,16 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
         assert one == pytest.approx(other, rel=0, abs=1e-10)
 
 
-def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(open_lanes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(
+    open_trainings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from craftc.training.batched_trials import optimizer
 
-    lanes = open_lanes({"training.optimizer.betas": [0.9, 0.9999], "training.optimizer.lr": 1e-3}, [{}, {}])
-    rows, columns = ([copy_of(lane.parts) for lane in lanes] for _ in range(2))
-    by_rows = losses_together(rows, lanes[0].train)
+    trainings = open_trainings({"training.optimizer.betas": [0.9, 0.9999], "training.optimizer.lr": 1e-3}, [{}, {}])
+    rows, columns = ([copy_of(training.parts) for training in trainings] for _ in range(2))
+    by_rows = losses_together(rows, trainings[0].train)
     monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
-    for one, other in zip(by_rows, losses_together(columns, lanes[0].train), strict=True):
+    for one, other in zip(by_rows, losses_together(columns, trainings[0].train), strict=True):
         assert one == pytest.approx(other, rel=0, abs=1e-5)
     assert max(map(far_apart, rows, columns)) < 5e-5
 
@@ -345,10 +349,10 @@ def test_samples_of_a_batch_are_gathered_in_each_trainings_own_order() -> None:
     assert x_KB[0, 0].tolist() == [10.0, 11.0]
 
 
-def test_what_trainings_differ_in_without_a_buffer_for_it_keeps_them_apart(open_lanes: Any) -> None:
-    lanes = open_lanes({}, [{}, {}])
-    lanes[1].parts.model.layers[2].negative_slope = 0.1
-    lanes[0].parts.model.layers[2].negative_slope = 0.2
-    reason = unlike([lane.parts for lane in lanes])
+def test_what_trainings_differ_in_without_a_buffer_for_it_keeps_them_apart(open_trainings: Any) -> None:
+    trainings = open_trainings({}, [{}, {}])
+    trainings[1].parts.model.layers[2].negative_slope = 0.1
+    trainings[0].parts.model.layers[2].negative_slope = 0.2
+    reason = unlike([training.parts for training in trainings])
     assert reason is not None
     assert "negative_slope" in reason

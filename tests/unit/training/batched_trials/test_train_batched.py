@@ -44,8 +44,8 @@ def told_of(
     keep: Callable[[BatchFinding], None] = lambda finding: None,
 ) -> list[Any]:
     """All that is told, or what is told until so many epochs are over."""
-    companies = [[trial] if isinstance(trial, Trial) else trial for trial in trials]
-    members = [[Member(trial, folder / trial.id) for trial in company] for company in companies]
+    trainings = [[trial] if isinstance(trial, Trial) else trial for trial in trials]
+    members = [[Member(trial, folder / trial.id) for trial in training] for training in trainings]
     told: list[Any] = []
     with closing(train_batched(members, device="cpu", findings=Findings(known, keep), decide=decide)) as training:
         for item in training:

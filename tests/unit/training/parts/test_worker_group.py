@@ -14,7 +14,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.loop.trial import train_trial
 from craftc.training.parts.sync_batch_norm import each_has_all, sync_batch_norms
-from craftc.training.parts.worker_group import SOLO, Team
+from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 # What float32 sums in another order may change over a few epochs; measured: at most 3e-7, after 20 epochs too.
 TOLERANCE = 5e-6
@@ -35,24 +35,24 @@ def drain(epochs, num_epochs=None):
     return records, None
 
 
-def train(team: Team, trial: Trial, folder: Path, num_epochs: int | None) -> Any:
-    return drain(train_trial(trial, folder=folder, device="cpu", team=team), num_epochs)
+def train(workers: WorkerGroup, trial: Trial, folder: Path, num_epochs: int | None) -> Any:
+    return drain(train_trial(trial, folder=folder, device="cpu", workers=workers), num_epochs)
 
 
-def normalize(team: Team, batch: torch.Tensor) -> Any:
+def normalize(workers: WorkerGroup, batch: torch.Tensor) -> Any:
     """Forward and backward of this worker's part through batch normalization."""
     module = nn.BatchNorm1d(3)
     sync_batch_norms(module)
-    part = team.part(batch).requires_grad_()
+    part = workers.part(batch).requires_grad_()
     out = module(part)
     (out**3).sum().backward()
     grad = torch.cat([module.weight.grad, module.bias.grad])
     dist.all_reduce(grad)
-    found = [team.whole(piece.detach(), len(batch)) for piece in (out, part.grad)]
+    found = [workers.whole(piece.detach(), len(batch)) for piece in (out, part.grad)]
     return [piece.tolist() for piece in (*found, grad, module.running_mean, module.running_var)]
 
 
-def normalize_all(_team: Team, batch: torch.Tensor) -> Any:
+def normalize_all(_workers: WorkerGroup, batch: torch.Tensor) -> Any:
     """The whole batch through batch normalization, as each worker does with fewer samples than workers."""
     module = nn.BatchNorm1d(3)
     sync_batch_norms(module)
@@ -67,7 +67,7 @@ def worker(rank: int, tasks: Any, results: Any) -> None:
     for size, store, function, arguments in iter(tasks.get, None):
         try:
             dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
-            results.put((rank, function(Team(rank, size), *arguments), None))
+            results.put((rank, function(WorkerGroup(rank, size), *arguments), None))
         except BaseException as error:
             results.put((rank, (type(error).__name__, str(error)), traceback.format_exc()))
         finally:
@@ -251,10 +251,10 @@ def test_batch_statistics_of_fewer_samples_than_workers_are_those_of_one(togethe
 def test_parts_of_a_batch_are_the_batch():
     batch = torch.arange(7)
     for size in (1, 2, 3, 7):
-        parts = [Team(rank, size).part(batch) for rank in range(size)]
+        parts = [WorkerGroup(rank, size).part(batch) for rank in range(size)]
         assert torch.cat(parts).tolist() == batch.tolist()
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    assert Team(1, 8).part(batch) is batch
-    assert SOLO.part(batch) is batch
-    assert SOLO.whole(batch, 7) is batch
-    assert SOLO.share(batch) is batch
+    assert WorkerGroup(1, 8).part(batch) is batch
+    assert ONE_WORKER.part(batch) is batch
+    assert ONE_WORKER.whole(batch, 7) is batch
+    assert ONE_WORKER.share(batch) is batch

@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import step_key
 from craftc.training.parts import dropout as drawing
-from craftc.training.parts.dropout import Draws, count_draws
-from craftc.training.parts.worker_group import Team
+from craftc.training.parts.dropout import DropoutBits, count_dropout
+from craftc.training.parts.worker_group import WorkerGroup
 
 SHAPE = (64, 40, 50)
 NUM = math.prod(SHAPE)
@@ -31,15 +31,15 @@ class Twice(nn.Module):
         return torch.stack([self.first(x), self.second(x), self.first(x)])
 
 
-def step(model: nn.Module, draws: Draws, x: Tensor = ONES, *, seed: int = 0, step: int = 0) -> Tensor:
+def step(model: nn.Module, draws: DropoutBits, x: Tensor = ONES, *, seed: int = 0, step: int = 0) -> Tensor:
     draws.begin(step_key(seed, "forward", step), x.shape)
     out: Tensor = model(x)
     draws.end()
     return out
 
 
-def one_dropout(module: nn.Module) -> tuple[nn.Module, Draws]:
-    return module, count_draws(module)
+def one_dropout(module: nn.Module) -> tuple[nn.Module, DropoutBits]:
+    return module, count_dropout(module)
 
 
 @pytest.mark.parametrize("p", [1e-3, 0.1, 0.5, 0.9])
@@ -62,7 +62,7 @@ def test_the_ends_of_the_range() -> None:
 
 def test_no_two_uses_calls_steps_or_seeds_share_a_mask() -> None:
     model = Twice()
-    draws = count_draws(model)
+    draws = count_dropout(model)
     masks = [
         mask
         for seed, number in ((0, 0), (0, 1), (1, 0))
@@ -74,7 +74,7 @@ def test_no_two_uses_calls_steps_or_seeds_share_a_mask() -> None:
 
 def test_numbers_depend_on_nothing_that_happened_before() -> None:
     model = Twice()
-    draws = count_draws(model)
+    draws = count_dropout(model)
     first = step(model, draws, step=3)
     step(model, draws, ONES[:7], step=4)
     torch.rand(3)
@@ -82,12 +82,12 @@ def test_numbers_depend_on_nothing_that_happened_before() -> None:
     assert draws.layout(SHAPE) is not None
     assert torch.equal(step(model, draws, step=3), first)
     other = Twice()
-    assert torch.equal(step(other, count_draws(other), step=3), first)
+    assert torch.equal(step(other, count_dropout(other), step=3), first)
 
 
 def test_a_use_without_dropout_changes_no_other() -> None:
     with_first, without_first = Twice(0.5, 0.5), Twice(0.0, 0.5)
-    masks = [step(model, count_draws(model))[1] for model in (with_first, without_first)]
+    masks = [step(model, count_dropout(model))[1] for model in (with_first, without_first)]
     assert torch.equal(*masks)
 
 
@@ -95,9 +95,9 @@ def test_a_use_without_dropout_changes_no_other() -> None:
 def test_under_vmap_each_trial_drops_what_it_drops_alone_at_its_own_rate(warm: bool) -> None:
     rates = [(0.1, 0.0), (0.5, 0.3), (0.0, 0.9)]
     models = [Twice(*pair) for pair in rates]
-    alone = [step(model, count_draws(model), seed=seed) for seed, model in enumerate(models)]
+    alone = [step(model, count_dropout(model), seed=seed) for seed, model in enumerate(models)]
     template = copy.deepcopy(models[1])
-    draws = count_draws(template)
+    draws = count_dropout(template)
     if warm:
         step(template, draws)
     state, buffers = stack_module_state(models)  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_step_of_very_many_decisions_is_that_of_few_drawn_at_once(
     for most in (10 * NUM, 0):
         monkeypatch.setattr(drawing, "MOST_AT_ONCE", most)
         model = Twice(0.3, 0.6)
-        drawn_from = count_draws(model)
+        drawn_from = count_dropout(model)
         for number in range(2):
             given = x.clone().requires_grad_()
             out = step(model, drawn_from, given, step=number)
@@ -151,13 +151,13 @@ class Flat(nn.Module):
 def test_workers_drop_what_one_would_where_samples_are_no_axis(size: int) -> None:
     x = ONES[:12, :5, :7]
     model = Flat()
-    whole = step(model, count_draws(model), x)
+    whole = step(model, count_dropout(model), x)
     parts = []
     for rank in range(size):
-        team, own = Team(rank, size), Flat()
-        drawn_from = count_draws(own)
-        part = team.part(x)
-        drawn_from.begin(step_key(0, "forward", 0), part.shape, first_sample=team.first_sample(len(x)))
+        workers, own = WorkerGroup(rank, size), Flat()
+        drawn_from = count_dropout(own)
+        part = workers.part(x)
+        drawn_from.begin(step_key(0, "forward", 0), part.shape, first_sample=workers.first_sample(len(x)))
         parts.append(own(part))
     assert torch.equal(torch.cat(parts), whole)
 
@@ -167,13 +167,13 @@ def test_workers_drop_what_one_would_where_samples_are_no_axis(size: int) -> Non
 def test_workers_drop_what_one_would(num_samples: int, size: int) -> None:
     x = ONES[:num_samples, :3, :5]
     model = Twice(0.3, 0.6)
-    whole = step(model, count_draws(model), x)
+    whole = step(model, count_dropout(model), x)
     parts = []
     for rank in range(size):
-        team, own = Team(rank, size), Twice(0.3, 0.6)
-        draws = count_draws(own)
-        part = team.part(x)
-        draws.begin(step_key(0, "forward", 0), part.shape, first_sample=team.first_sample(num_samples))
+        workers, own = WorkerGroup(rank, size), Twice(0.3, 0.6)
+        draws = count_dropout(own)
+        part = workers.part(x)
+        draws.begin(step_key(0, "forward", 0), part.shape, first_sample=workers.first_sample(num_samples))
         parts.append(own(part))
     assert torch.equal(torch.cat(parts, dim=1), whole)
 
@@ -216,7 +216,7 @@ def test_the_model_stays_what_it_was() -> None:
     names = list(model.state_dict())
     drop = model[1]
     model[1].register_forward_hook(lambda module, inputs, output: output + 1)
-    draws = count_draws(model)
+    draws = count_dropout(model)
     assert list(model.state_dict()) == names
     assert model[1] is drop
     assert isinstance(drop, nn.Dropout)
@@ -245,7 +245,7 @@ def test_what_is_computed_again_in_the_backward_draws_the_same() -> None:
 
     def gradient(times: int) -> tuple[Tensor, Tensor]:
         model = Checkpointed(times)
-        draws = count_draws(model)
+        draws = count_dropout(model)
         x = ONES.clone().requires_grad_()
         draws.begin(step_key(0, "forward", 0), SHAPE)
         out = model(x)

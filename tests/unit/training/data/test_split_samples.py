@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from craftc.components.errors import DataError
 from craftc.components.sources.tokens import Tokens, characters
-from craftc.training.data.split_samples import UNKNOWN, share_out
+from craftc.training.data.split_samples import UNKNOWN, split_samples
 
 SPLITS = {"test": 0.25, "train": 0.5, "valid": 0.25, "stratify": True, "seed": 0}
 
 
 def failure(tokens: Tokens, splits=SPLITS) -> DataError:
     with pytest.raises(DataError) as raised:
-        share_out(tokens, splits)
+        split_samples(tokens, splits)
     return raised.value
 
 
@@ -28,7 +28,7 @@ def test_windows_are_the_text_and_targets_what_follows(text, context_length, min
     tokens = characters(text, context_length=context_length, min_count=min_count)
     fractions = {name: value for name, value in splits.items() if isinstance(value, float)}
     try:
-        shared = share_out(tokens, {"stratify": True, "seed": 0} | fractions)
+        shared = split_samples(tokens, {"stratify": True, "seed": 0} | fractions)
     except DataError:  # what else there is to say of these stands below
         assume(False)
     names = list(shared.inputs)
@@ -63,7 +63,7 @@ def test_the_vocabulary_is_that_of_train():
     assert "split valid has tokens that train does not have: 'é'" in error.message
     assert "min_count: 2" in error.hint
     assert "'q'" in error.hint
-    shared = share_out(characters(text, context_length=4, min_count=2), SPLITS)
+    shared = split_samples(characters(text, context_length=4, min_count=2), SPLITS)
     assert shared.class_names == ("a", "b", UNKNOWN)
     assert (shared.inputs["train"] == 2).sum() == 1
     assert (shared.inputs["valid"] == 2).sum() > 5
@@ -75,7 +75,7 @@ def test_a_split_shorter_than_a_window_is_empty():
     assert error.code == "empty-split"
     assert error.place == "data.splits.valid"
     assert "10 tokens of the text, and a window takes 11" in error.message
-    assert len(share_out(characters("ab" * 20, context_length=9, min_count=1), SPLITS).inputs["test"]) == 1
+    assert len(split_samples(characters("ab" * 20, context_length=9, min_count=1), SPLITS).inputs["test"]) == 1
 
 
 @pytest.mark.parametrize(("text", "min_count", "said"), [("a" * 99, 1, "'a'"), ("ab" * 50, 99, UNKNOWN)])

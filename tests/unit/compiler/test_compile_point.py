@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from craftc.compiler.compile_point import Proposer
+from craftc.compiler.compile_point import PointCompiler
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
 
@@ -32,14 +32,14 @@ search:
 
 
 @pytest.fixture(scope="module")
-def proposer() -> Proposer:
+def proposer() -> PointCompiler:
     text = SPEC.format(d_model=32, dropout=0.1, lr="1e-3") + SEARCH
     analysis = analyse(text, "spec.yaml", built_in_catalogue())
     assert analysis.diagnostics == ()
-    return Proposer(analysis, Path("x.yaml"))
+    return PointCompiler(analysis, Path("x.yaml"))
 
 
-def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: Proposer) -> None:
+def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: PointCompiler) -> None:
     proposal = proposer("-dropout", {"training.optimizer.lr": 0.005, "model.d_model": 48}, 7)
     written = compile_spec(SPEC.format(d_model=48, dropout=0.0, lr="0.005"), "spec.yaml", built_in_catalogue())
     assert written.plan is not None
@@ -60,7 +60,7 @@ def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: Proposer) -
         ({"objective": {"kind": "cross_entropy", "metrics": ["f1_macro"]}}, 'nothing records "test/accuracy"'),
     ],
 )
-def test_a_point_that_cannot_be_trained_says_why(proposer: Proposer, params: dict[str, Any], reason: str) -> None:
+def test_a_point_that_cannot_be_trained_says_why(proposer: PointCompiler, params: dict[str, Any], reason: str) -> None:
     proposal = proposer("full", params, 1)
     assert proposal.trials == ()
     assert reason in " ".join(proposal.problems)

@@ -1,0 +1,145 @@
+"""Rules of the metrics that a spec names: one function and one code each, which yields what breaks its rule."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
+from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.problem import Problem, one_of, show
+from craftc.schemas.catalogue import is_own, short_name
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.spec import Spec
+
+RECORDED_ANYWAY = ("loss", "objective", "lr")
+"""What is recorded beside the metrics, and so names none of them."""
+
+
+OF_TRAINING = ("train/objective", "train/lr")
+"""Of those, what tells how a training went, and not what a model is worth."""
+
+
+class _Named(NamedTuple):
+    """A metric that the spec names by `<split>/<metric>`. `mode` is None where it steers nothing."""
+
+    place: Path
+    metric: str
+    mode: str | None
+
+
+def _named_metrics(spec: Spec) -> Iterator[_Named]:
+    if (stop := spec.training.early_stopping) is not None:
+        yield _Named(("training", "early_stopping"), stop.metric, stop.mode)
+    if (select := selection(spec)) is not None:
+        yield _Named(("evaluation", "select"), select.metric, select.mode)
+    for index, phase in enumerate(spec.training.schedule):
+        if isinstance(phase.args.get("metric"), str):
+            yield _Named(("training", "schedule", index), phase.args["metric"], str(phase.args.get("mode", "infer")))
+    if spec.search is not None:
+        yield _Named(("search", "optimize"), spec.search.optimize.metric, spec.search.optimize.mode)
+    if spec.report.metric is not None:
+        yield _Named(("report",), spec.report.metric, None)
+
+
+def unknown_metric(checked: Checked) -> Iterator[Problem]:
+    """A metric that is named is one that is recorded."""
+    every_epoch = dict.fromkeys(recorded(checked.spec, checked.catalogue, held_out=True))
+    # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
+    of_weights = {name: None for name in every_epoch if name != "train/objective"}
+    steering = [name for name in every_epoch if not name.startswith(f"{HELD_OUT}/")]
+    by_split = {True: _by_split(steering), False: _by_split(of_weights)}
+    for place, metric, mode in _named_metrics(checked.spec):
+        steers = mode is not None
+        if metric not in (every_epoch if steers else of_weights):
+            near = _nearest_metric(metric, by_split[steers], steers=steers)
+            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(steering if steers else of_weights)}"
+            reads = (("objective", "metrics"), ("data", "splits"))
+            message = f"nothing records {show(metric)}"
+            if metric in OF_TRAINING:
+                message = f"{show(metric)} is recorded, and nothing is {'chosen by' if steers else 'concluded from'} it"
+                hint = f"name {one_of(steering if steers else of_weights)}"
+            yield Problem("unknown-metric", (*place, "metric"), message, hint, reads=reads)
+
+
+def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
+    """What is recorded of each split."""
+    found: dict[str, list[str]] = {}
+    for split, _, measure in (name.partition("/") for name in names):
+        found.setdefault(split, []).append(measure)
+    return found
+
+
+def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], *, steers: bool) -> str | None:
+    """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself.
+
+    Without a split, that of the split by which something of its kind is chosen, or concluded.
+    """
+    split, slash, measure = metric.partition("/")
+    if not slash:
+        usual = ["valid"] if steers else [HELD_OUT, "valid"]
+        splits = sorted(by_split, key=lambda of: usual.index(of) if of in usual else len(usual))
+        near_by_split = ((of, nearest(split, by_split[of])) for of in splits)
+        return next((f"{of}/{near}" for of, near in near_by_split if near is not None), None)
+    near_split = nearest(split, by_split)
+    near_measure = nearest(measure, by_split[near_split]) if near_split is not None else None
+    return f"{near_split}/{near_measure}" if near_measure else None
+
+
+def held_out_used(checked: Checked) -> Iterator[Problem]:
+    """Nothing is chosen by the held-out split."""
+    names = recorded(checked.spec, checked.catalogue, held_out=True)
+    for place, metric, mode in _named_metrics(checked.spec):
+        if mode is not None and metric.startswith(f"{HELD_OUT}/") and metric in names:
+            message = f'"{metric}" is measured once, at the end; nothing can be chosen by it'
+            yield Problem("held-out-used", (*place, "metric"), message, "choose by another split, such as valid")
+
+
+def wrong_mode(checked: Checked) -> Iterator[Problem]:
+    """A given direction is the metric's own."""
+    modes = metric_modes(checked.spec, checked.catalogue)
+    for place, metric, mode in _named_metrics(checked.spec):
+        better = modes.get(metric.partition("/")[2])
+        if mode in ("min", "max") and better is not None and mode != better:
+            message = f'mode {mode} prefers a worse "{metric}": its better direction is {better}'
+            hint = f"write {better}, or leave mode out"
+            yield Problem("wrong-mode", (*place, "mode"), message, hint, reads=((*place, "metric"),))
+
+
+def duplicate_metric(checked: Checked) -> Iterator[Problem]:
+    """Every metric is recorded under a name of its own."""
+    seen: dict[str, str] = {}
+    for index, metric in enumerate(checked.spec.objective.metrics):
+        name, path = short_name(metric.kind), ("objective", "metrics", index)
+        if is_own(metric.kind) and name in RECORDED_ANYWAY:
+            message = f'"{metric.kind}" would be recorded as "{name}", which is the name of something else'
+            yield Problem("duplicate-metric", path, message, "give the class another name")
+        elif name in seen:
+            same = "listed twice" if seen[name] == metric.kind else f'recorded as "{name}", as "{seen[name]}" is'
+            yield Problem("duplicate-metric", path, f'"{metric.kind}" is {same}')
+        seen.setdefault(name, metric.kind)
+
+
+def metric_without_mode(checked: Checked) -> Iterator[Problem]:
+    """Whatever is chosen, or concluded, by a metric is known to be better when greater or when less."""
+    metrics = checked.spec.objective.metrics
+    undirected = {name for name, mode in metric_modes(checked.spec, checked.catalogue).items() if mode is None}
+    told = {short_name(metric.kind): metric.kind for metric in reversed(metrics)}
+    hint = 'give its class mode = "min" or "max", or higher_is_better'
+    for place, metric, mode in _named_metrics(checked.spec):
+        name = metric.partition("/")[2]
+        if name in undirected and mode in ("infer", None):
+            or_mode = f"write mode: min or max here, or {hint}" if mode else hint
+            yield _without_mode((*place, "metric"), told[name], or_mode, checked)
+    if checked.spec.report.metric is None and metrics and short_name(metrics[0].kind) in undirected:
+        other = f"{hint}, or name another metric in report.metric"
+        yield _without_mode(("objective", "metrics", 0), metrics[0].kind, other, checked)
+
+
+def _without_mode(path: Path, kind: str, hint: str, checked: Checked) -> Problem:
+    entry = checked.catalogue.find("metrics", kind)
+    message = f'"{kind}" does not say which way is better, and it decides here'
+    reads = (("objective", "metrics"),)
+    return Problem("metric-without-mode", path, message, hint, reads=reads, related=entry.definition() if entry else ())
+
+
+METRIC_RULES: tuple[Rule, ...] = (unknown_metric, held_out_used, wrong_mode, duplicate_metric, metric_without_mode)
