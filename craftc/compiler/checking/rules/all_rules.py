@@ -4,8 +4,8 @@ from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
 from craftc.compiler.checking.rules.fields import FIELD_RULES
-from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
+from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES

@@ -14,7 +14,7 @@ from craftc.cli.plan import plan_json
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, compile_spec
 from craftc.compiler.reading.parse import parse
-from craftc.compiler.resolved.resolved_spec import complete
+from craftc.compiler.resolved.resolved_spec import resolved_spec
 from craftc.compiler.resolved.write_spec import as_json, as_yaml, flow
 from craftc.runtime.store.store import Store
 from craftc.runtime.store.trained_weights import trained_trials
@@ -45,7 +45,7 @@ def completed(path: Path, folder: Path) -> Path:
         saved.parent.mkdir()
     else:  # code of the user's own is looked for from where the spec lies
         shutil.copytree(path.parent, saved.parent)
-    saved.write_text(as_yaml(complete(analysis)), encoding="utf-8")
+    saved.write_text(as_yaml(resolved_spec(analysis)), encoding="utf-8")
     return saved
 
 
@@ -62,8 +62,8 @@ def test_it_plans_to_the_same_trials_from_any_folder(path: Path, tmp_path: Path)
     again, plan_again = compiled(saved)
     assert plan_json(plan_again) == plan_json(plan)
     # A complete spec says nothing by default but what cannot be written; completing it changes no value.
-    twice = as_json(complete(again))
-    assert twice["spec"] == as_json(complete(compiled(path)[0]))["spec"]
+    twice = as_json(resolved_spec(again))
+    assert twice["spec"] == as_json(resolved_spec(compiled(path)[0]))["spec"]
     assert not [path for path, origin in twice["origins"].items() if origin["from"] == "default" and origin["written"]]
 
 
@@ -98,14 +98,14 @@ def test_what_is_hard_to_complete(text: str, tmp_path: Path) -> None:
 def test_every_value_tells_its_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "tests" / "golden" / "ok")
     analysis, _ = compiled(Path("composed.yaml"))
-    found = origins(as_yaml(complete(analysis)))
+    found = origins(as_yaml(resolved_spec(analysis)))
     assert found["num_layers"] == "composed.yaml:4"
     assert found["d_model"] == "bases/digits.yaml:3"
     assert found["lr"] == "bases/tuned.yaml:2"
     assert found["clip_grad_norm"] == "default"
     assert found["model.d_ffn"] == "bases/widths.yaml:1"
     assert found["project"] == "env TEAM, composed.yaml:15"
-    told = as_json(complete(analysis))
+    told = as_json(resolved_spec(analysis))
     assert told["spec"]["report"]["wandb"]["project"] == "digits-owls"
     assert told["origins"]["report.wandb.project"]["variables"] == ["TEAM"]
     assert told["origins"]["objective.metrics.0.kind"]["range"]["start"] == {"line": 5, "column": 23}
