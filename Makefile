@@ -32,7 +32,7 @@ bench: $(READY)
 	  $(BIN)/python benchmarks/$$name.py --small --json $(RESULTS)/$$name.json || exit 1; \
 	done
 
-# All of them as docs/performance.md shows them: hours, on a machine that does nothing else.
+# All of them as docs/explanation/performance.md shows them: hours, on a machine that does nothing else.
 bench-full: $(READY)
 	for name in $(BENCHMARKS); do \
 	  $(BIN)/python benchmarks/$$name.py --json docs/measured/$$name.json || exit 1; \

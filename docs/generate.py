@@ -27,14 +27,14 @@ def generate() -> dict[str, str]:
     """The text of every generated file, by its path in the repository."""
     catalogue = built_in_catalogue()
     schema = json_schema(catalogue)
-    template = (ROOT / "docs" / "language.in.md").read_text(encoding="utf-8")
+    template = (ROOT / "docs" / "reference" / "language.in.md").read_text(encoding="utf-8")
     parts = {"notice": NOTICE, "sections": sections(schema), "components": components(catalogue)}
     for name, part in parts.items():
         template = template.replace(f"{{{{{name}}}}}", part)
     return {
         **{f"schemas/{name}.v1.json": _json(published) for name, published in published_schemas(catalogue).items()},
-        "docs/language.md": template,
-        "docs/errors.md": errors([explain(code) for code in codes()]),
+        "docs/reference/language.md": template,
+        "docs/reference/errors.md": errors([explain(code) for code in codes()]),
     }
 
 

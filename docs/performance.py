@@ -1,4 +1,4 @@
-"""What the benchmarks measured, `docs/measured/*.json`, and the text around it in; `docs/performance.md` out.
+"""What the benchmarks measured, `docs/measured/*.json`, and the text around it in; `docs/explanation/performance.md` out.
 
 `python docs/performance.py` writes it; with `--check` it exits with 1 where it is out of date.
 `make bench-full` measures anew.
@@ -14,8 +14,12 @@ from statistics import median
 from typing import Any
 
 DOCS = Path(__file__).parent
-PAGE, TEMPLATE, MEASURED = DOCS / "performance.md", DOCS / "performance.in.md", DOCS / "measured"
-NOTICE = "<!-- Written by docs/performance.py: change docs/performance.in.md, or measure anew, and not this file. -->"
+PAGE, TEMPLATE, MEASURED = (
+    DOCS / "explanation" / "performance.md",
+    DOCS / "explanation" / "performance.in.md",
+    DOCS / "measured",
+)
+NOTICE = "<!-- Written by docs/performance.py: change docs/explanation/performance.in.md, or measure anew, and not this file. -->"
 NOT_MEASURED = "*Not measured yet.*"
 
 
@@ -104,7 +108,7 @@ def main() -> None:
     if not parser.parse_args().check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        sys.exit("docs/performance.md is out of date: python docs/performance.py")
+        sys.exit("docs/explanation/performance.md is out of date: python docs/performance.py")
 
 
 if __name__ == "__main__":

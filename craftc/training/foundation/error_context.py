@@ -13,7 +13,7 @@ from craftc.training.foundation.errors import TrainingError
 MAX_CHARACTERS = 300
 """Of what an exception says, whose lines are put into one; the log has all of it."""
 
-GUIDE = "docs/own_code.md says what craftc expects"
+GUIDE = "docs/how_to/own_code.md says what craftc expects"
 
 
 @contextmanager

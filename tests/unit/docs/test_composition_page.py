@@ -1,4 +1,4 @@
-"""What docs/composition.md shows is so."""
+"""What docs/how_to/compose_specs.md shows is so."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from craftc.compiler.pipeline import analyse
 from craftc.compiler.render.text import render_text
 from craftc.schemas.diagnostic import format_path
 
-PAGE = (Path(__file__).parents[3] / "docs" / "composition.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "how_to" / "compose_specs.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(?:yaml)?\n(.*?)```", PAGE, re.DOTALL)
 
 

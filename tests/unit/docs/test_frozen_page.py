@@ -1,4 +1,4 @@
-"""What docs/frozen.md shows runs as it stands there, with fewer epochs, and leaves nothing orphaned."""
+"""What docs/how_to/frozen_backbones.md shows runs as it stands there, with fewer epochs, and leaves nothing orphaned."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from craftc.cli.main import app
 
-PAGE = (Path(__file__).parents[3] / "docs" / "frozen.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "how_to" / "frozen_backbones.md").read_text(encoding="utf-8")
 
 
 def craftc(*arguments: str) -> Any:

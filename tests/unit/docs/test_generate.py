@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 GENERATED = (
-    "docs/language.md",
-    "docs/errors.md",
+    "docs/reference/language.md",
+    "docs/reference/errors.md",
     "schemas/experiment.v1.json",
     "schemas/base.v1.json",
     "schemas/search_space.v1.json",

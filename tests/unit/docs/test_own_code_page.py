@@ -1,4 +1,4 @@
-"""What docs/own_code.md shows trains as it stands there."""
+"""What docs/how_to/own_code.md shows trains as it stands there."""
 
 import copy
 import hashlib
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Lazy modules are a new feature:UserWarning"),
 ]
 
-PAGE = (Path(__file__).parents[3] / "docs" / "own_code.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "how_to" / "own_code.md").read_text(encoding="utf-8")
 IMPORTS = """\
 from pathlib import Path
 from typing import Annotated, Literal

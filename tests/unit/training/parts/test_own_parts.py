@@ -230,7 +230,7 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
         ({"objective.metrics": [{"kind": "torchmetrics.regression:PearsonCorrCoef"}]}, "metric-failed",
          r"metric PearsonCorrCoef on logits \(2, 10\) and targets \(2,\): "),
         ({"objective.metrics": [{"kind": "torchmetrics.classification:BinaryAccuracy"}]}, "metric-failed",
-         r"metric BinaryAccuracy on logits \(2, 10\) and targets \(2,\): .* docs/own_code.md"),
+         r"metric BinaryAccuracy on logits \(2, 10\) and targets \(2,\): .* docs/how_to/own_code.md"),
         ({"training.optimizer": {"kind": "torch.optim:LBFGS"}}, "optimizer-not-buildable", "its step needs a closure"),
         ({"training.optimizer": {"kind": "own_parts:NotAnOptimizer"}}, "optimizer-not-buildable",
          "gave a NotAnOptimizer; expected a torch.optim.Optimizer"),
