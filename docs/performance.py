@@ -1,4 +1,4 @@
-"""What the benchmarks measured, `docs/measured/*.json`, and the text around it in; `docs/explanation/performance.md` out.
+"""What the benchmarks measured, `docs/measured/*.json`, and the text around it in; `explanation/performance.md` out.
 
 `python docs/performance.py` writes it; with `--check` it exits with 1 where it is out of date.
 `make bench-full` measures anew.
@@ -19,7 +19,7 @@ PAGE, TEMPLATE, MEASURED = (
     DOCS / "explanation" / "performance.in.md",
     DOCS / "measured",
 )
-NOTICE = "<!-- Written by docs/performance.py: change docs/explanation/performance.in.md, or measure anew, and not this file. -->"
+NOTICE = "<!-- Written by docs/performance.py: change performance.in.md, or measure anew, and not this file. -->"
 NOT_MEASURED = "*Not measured yet.*"
 
 

@@ -1,4 +1,4 @@
-"""What docs/how_to/frozen_backbones.md shows runs as it stands there, with fewer epochs, and leaves nothing orphaned."""
+"""What how_to/frozen_backbones.md shows runs as it stands there, with fewer epochs, and leaves nothing orphaned."""
 
 import json
 import re
