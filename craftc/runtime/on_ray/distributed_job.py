@@ -21,8 +21,8 @@ from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.cluster import worker_bundle
 from craftc.runtime.on_ray.trainer import ENVIRONMENT, PlacementGroupTrainer
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import reuse
 from craftc.runtime.work.own_code import make_importable
+from craftc.runtime.work.trial_end import reuse
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialPruned
 

@@ -1,12 +1,24 @@
-"""Trials that share a training in; what happens to each of them out, as it would if it were trained alone."""
+"""Trains trials that share a training; each reports what it would if it were trained alone."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from craftc.runtime.jobs.decide import go_on
 from craftc.runtime.store.store import Store
+from craftc.runtime.work.failure import failure, with_failure
+from craftc.runtime.work.single_trial import ALONE, run_trial, train
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, Execution, TrialFinished, TrialStarted
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Execution,
+    TrialFailed,
+    TrialFinished,
+    TrialStarted,
+)
+from craftc.training.foundation.errors import TrainingError
 
 
 def trainings_of(trials: Sequence[Trial]) -> list[list[Trial]]:
@@ -23,6 +35,54 @@ class Lost:
 
     trial: str
     error: Exception
+
+
+def run_shared(
+    trials: Sequence[Trial], store: Store, device: str, cpus: int, execution: Execution = ALONE
+) -> Iterator[Event]:
+    """Train together what the store does not hold yet of trials that share a training."""
+    left = {trial.id: trial for trial in trials}
+    with ExitStack() as stack:
+        # In one order everywhere, so that two processes never wait for each other.
+        locks = {trial_id: stack.enter_context(ExitStack()) for trial_id in sorted(left)}
+        for trial_id, lock in locks.items():
+            if not store.is_finished(trial_id):
+                lock.enter_context(store.lock(trial_id))
+        for trial in trials:
+            # Another run may have finished it while this one waited.
+            if store.is_finished(trial.id):
+                locks[trial.id].close()
+                yield from with_failure(left.pop(trial.id), run_trial(trial, store, device, cpus, go_on, execution))
+        for event in _train_left(left, store, device, cpus, execution):
+            if isinstance(event, TrialFinished):
+                locks[event.result.trial].close()
+            elif isinstance(event, TrialFailed):
+                locks[event.trial].close()
+            yield event
+
+
+def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int, execution: Execution) -> Iterator[Event]:
+    try:
+        for event in train_shared(list(left.values()), store, device, cpus, execution):
+            if isinstance(event, Lost):
+                yield failure(left.pop(event.trial), event.error)
+            else:
+                if isinstance(event, TrialFinished):
+                    del left[event.result.trial]
+                yield event
+    except Exception as error:
+        # A loss that is no number is that of all.
+        concerns_all = isinstance(error, TrainingError) and error.code == "nan-loss"
+        failures = [failure(trial, error) for trial in left.values()] if concerns_all else []
+    else:
+        return
+    # Not before the error is gone, and with it what the training that failed holds of the device.
+    if concerns_all:
+        yield from failures
+        return
+    for trial in left.values():
+        # It may be one trial's own, a metric's above all: alone, from where it stands, each shows what becomes of it.
+        yield from with_failure(trial, train(trial, store, device, cpus, go_on, execution=execution))
 
 
 def train_shared(

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import end_in_store, failure, train
+from craftc.runtime.work.failure import failure
+from craftc.runtime.work.single_trial import train
+from craftc.runtime.work.trial_end import end_in_store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event
 from craftc.training.loop.trial import train_trial

@@ -1,0 +1,96 @@
+"""Trains one trial by itself, or as the first of several workers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from craftc.runtime.jobs.decide import Decide
+from craftc.runtime.store.store import Store
+from craftc.runtime.work.trial_end import end_in_store, pruned, reuse
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import EpochEnded, Event, Execution, TrialFinished, TrialStarted
+from craftc.training.state.write_buffer import WriteBuffer
+
+if TYPE_CHECKING:
+    from craftc.training.parts.worker_group import WorkerGroup
+
+ALONE = Execution()
+
+
+def run_trial(
+    trial: Trial,
+    store: Store,
+    device: str,
+    cpus: int,
+    decide: Decide,
+    execution: Execution = ALONE,
+    write_buffer: WriteBuffer | None = None,
+) -> Iterator[Event]:
+    """Train a trial that may be finished already, or be in training by another process; it is locked meanwhile."""
+    # A finished trial is never written again, so it is read without waiting for a lock.
+    if store.is_finished(trial.id):
+        yield reuse(trial, store, decide)
+        return
+    write_buffer = write_buffer or WriteBuffer()
+    with ExitStack() as lock:
+        lock.enter_context(store.lock(trial.id))
+        # Another run may have finished it while this one waited.
+        end = end_in_store(trial, store, decide)
+        if end is not None:
+            yield end
+        else:
+            yield from train(trial, store, device, cpus, decide, execution=execution, write_buffer=write_buffer)
+        # Until its result is there, it is this process's.
+        write_buffer.afterwards(lock.pop_all().close)
+
+
+def train(
+    trial: Trial,
+    store: Store,
+    device: str,
+    cpus: int,
+    decide: Decide,
+    workers: "WorkerGroup | None" = None,
+    execution: Execution = ALONE,
+    write_buffer: WriteBuffer | None = None,
+) -> Iterator[Event]:
+    """Train a trial that this process has locked and that has no end in the store, from its last epoch on.
+
+    With several workers this is the first; it shares with the others after each epoch whether to go on. Files that an
+    event reports may wait in the `write_buffer`.
+    """
+    # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
+    import torch
+
+    from craftc.training.loop.trial import num_epochs_trained, train_trial
+    from craftc.training.parts.worker_group import ONE_WORKER
+
+    workers = workers or ONE_WORKER
+    torch.set_num_threads(cpus)
+    num_decided = len(store.history(trial.id))
+    store.write_config(trial)
+    folder = store.folder(trial.id)
+    yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
+    epochs = train_trial(
+        trial,
+        folder=folder,
+        device=device,
+        workers=workers,
+        prepared=store.prepared,
+        execution=execution,
+        write_buffer=write_buffer,
+    )
+    while True:
+        try:
+            record = next(epochs)
+        except StopIteration as end:
+            result = end.value
+            break
+        yield EpochEnded(record=record)
+        # The last line of an interrupted trial may be ahead of its checkpoint, and was decided on before.
+        if not workers.share(record.epoch <= num_decided or decide(record)):
+            epochs.close()
+            yield pruned(trial, record.epoch)
+            return
+    store.write_result(result, write_buffer)
+    yield TrialFinished(result=result)
