@@ -16,8 +16,8 @@ from craftc.compiler.analyse import Analysis
 from craftc.compiler.own_code.import_path import project_root
 from craftc.compiler.pipeline import data_files
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.on_ray.project_files import Packed, pack
 from craftc.runtime.submitting.submissions import find_submission, write_submission
-from craftc.runtime.work.project import Packed, pack
 from craftc.schemas.spec import Spec
 from craftc.schemas.submission import Submission
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from craftc.runtime.work.project import pack_folder, stage
+from craftc.runtime.on_ray.project_files import pack_folder, stage
 
 JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray for a submitted job: what it was submitted with."""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import craftc
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.on_ray.project_files import Packed, digest, stage
 from craftc.runtime.on_ray.reachable import check_reachable
 from craftc.runtime.on_ray.token import show_token
 from craftc.runtime.store.driver import SUBMISSION_VARIABLE
-from craftc.runtime.work.project import Packed, digest, stage
 
 # Before ray is imported: what follows reads the setting once.
 show_token()

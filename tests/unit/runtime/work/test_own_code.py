@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from craftc.components.own_line import own_line, told
+from craftc.runtime.on_ray.project_files import pack_folder, stage
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
-from craftc.runtime.work.project import pack_folder, stage
 
 
 @pytest.fixture(autouse=True)

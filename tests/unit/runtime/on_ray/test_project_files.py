@@ -7,7 +7,7 @@ import pytest
 
 from craftc.compiler.own_code.import_path import project_root
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.work.project import digest, pack, stage
+from craftc.runtime.on_ray.project_files import digest, pack, stage
 
 
 def write(root: Path, *names: str, text: str = "x") -> None:

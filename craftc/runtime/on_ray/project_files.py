@@ -1,4 +1,4 @@
-"""A spec's path in; the project that it belongs to, its files that travel to a cluster, and their digest out."""
+"""Which files of a spec's project travel to a cluster, and their digest."""
 
 import hashlib
 import os
