@@ -14,11 +14,10 @@ from craftc.compiler.language.recorded_metrics import selection
 from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search
-from craftc.report.variant_trials import variant_trials
 from craftc.runtime.store.run_folder import find_run
 from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, variant_trials
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 

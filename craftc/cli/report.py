@@ -50,7 +50,7 @@ def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
     """Write a conclusion to standard output."""
     from rich.console import Console
 
-    from craftc.report.render_json import render_json
+    from craftc.report.conclude import render_json
     from craftc.report.render_markdown import render_markdown
     from craftc.report.render_text import print_text
 

@@ -1,12 +1,14 @@
-"""Diagnostics on a stream: coloured in a terminal, plain elsewhere."""
+"""Shows diagnostics and errors of the runtime: coloured in a terminal, plain elsewhere."""
 
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 import click
+from click.exceptions import Exit
 
 from craftc.compiler.render.text import WIDTH, Style, plain, render_text
 from craftc.schemas.diagnostic import Diagnostic
@@ -43,3 +45,16 @@ def summary(diagnostics: Sequence[Diagnostic]) -> str:
     numbers = Counter(diagnostic.severity for diagnostic in diagnostics)
     notes = f", {count(numbers['note'], 'note')}" if numbers["note"] else ""
     return f"{count(numbers['error'], 'error')}, {count(numbers['warning'], 'warning')}{notes}"
+
+
+@contextmanager
+def plain_failures() -> Iterator[None]:
+    """Report a BackendError in one line on standard error, and end with 1."""
+    # Lazily: linting never needs it.
+    from craftc.runtime.jobs.backend import BackendError
+
+    try:
+        yield
+    except BackendError as error:
+        click.echo(f"error[{error.code}]: {error.message}", err=True)
+        raise Exit(1) from None

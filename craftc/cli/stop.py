@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from craftc.cli.fail_with import plain_failures
 from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters
+from craftc.cli.show_diagnostics import plain_failures
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.store.driver import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import find_run

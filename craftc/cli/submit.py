@@ -9,9 +9,8 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.compile_file import analyse_file
-from craftc.cli.fail_with import plain_failures
 from craftc.cli.parameters import PATH, command, option
-from craftc.cli.show_diagnostics import count
+from craftc.cli.show_diagnostics import count, plain_failures
 from craftc.compiler.analyse import Analysis
 from craftc.compiler.own_code.import_path import project_root
 from craftc.compiler.pipeline import data_files

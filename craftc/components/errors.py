@@ -1,4 +1,6 @@
-"""The one exception by which data says what is wrong with it, in the user's words."""
+"""The exception by which data says what is wrong with it in the user's words, and phrases for its messages."""
+
+from pathlib import Path
 
 
 class DataError(Exception):
@@ -20,3 +22,16 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+def type_name(value: object) -> str:
+    """`an int`, `a Tensor`."""
+    name = type(value).__name__
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError, where: str = "") -> DataError:
+    """The error, with the command that converts the file. `where` the byte is, if that is known."""
+    message = f"{path} is no UTF-8: {where or 'a byte'} is {error.object[error.start]:#04x}"
+    hint = f"convert it: iconv -f ISO-8859-1 -t UTF-8 {path.name}, if that is what it is"
+    return DataError("data-unreadable", message, hint, "data.source.path")

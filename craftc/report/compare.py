@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from craftc.report.statistics import holm, paired_difference
-from craftc.report.variant_trials import VariantTrials
 from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, VariantTrials
 
 
 def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -> list[VariantSummary]:

@@ -9,9 +9,8 @@ from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
 from craftc.report.read_search import SearchResults
 from craftc.report.variant_summary import gap_splits, summarise
-from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
-from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.plan import Plan, Trial, VariantTrials, variant_trials
 from craftc.schemas.result import BudgetSpent, Result, TrialFailed
 
 
@@ -121,3 +120,8 @@ def _ran_out_of_epochs(
         ):
             names.append(row.name)
     return names
+
+
+def render_json(conclusion: Conclusion) -> str:
+    """Every field of the conclusion, indented, ending with a line break. All numbers are finite."""
+    return conclusion.model_dump_json(indent=2) + "\n"

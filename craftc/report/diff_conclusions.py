@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from craftc.report.compare import difference_of
 from craftc.report.read_search import SearchResults
 from craftc.report.statistics import holm
-from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.comparison import ConclusionChange, RowChange, SearchChange
 from craftc.schemas.conclusion import Conclusion, Finding, SearchConclusion, VariantSummary
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, VariantTrials, variant_trials
 
 TrialIds = tuple[str, ...]
 _NUMBER = re.compile(r"[=<]?[-+]?\d[\d.]*(e[-+]?\d+)?")

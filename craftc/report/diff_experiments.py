@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from craftc.report.diff_fields import diff_fields
 from craftc.report.diff_trials import diff_trials
-from craftc.report.variant_trials import variant_trials
 from craftc.schemas.comparison import Comparison, Side
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, variant_trials
 
 if TYPE_CHECKING:
     from craftc.report.diff_conclusions import ConcludedRun

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from craftc.report.diff_fields import diff_fields
-from craftc.report.variant_trials import VariantTrials, variant_trials
 from craftc.schemas.comparison import TrialChanges, VariantChange
-from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.plan import Plan, Trial, VariantTrials, variant_trials
 
 Seeds = dict[int, str]
 """A variant's trials: seed to fingerprint."""

@@ -5,8 +5,8 @@ from functools import partial
 
 from craftc.runtime.jobs.backend import BackendError, pick_device
 from craftc.runtime.jobs.budget import within_budget
+from craftc.runtime.jobs.decide import Report
 from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, SearchContext, Work
-from craftc.runtime.jobs.reporter import Report
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import run_job

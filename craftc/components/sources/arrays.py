@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.errors import DataError
-from craftc.components.sources.labels import number_classes
-from craftc.components.sources.samples import Samples
+from craftc.components.sources.samples import Samples, number_classes
 
 
 def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:

@@ -9,10 +9,8 @@ import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from craftc.components.errors import DataError
-from craftc.components.sources.encoding import not_utf8
-from craftc.components.sources.labels import number_classes
-from craftc.components.sources.samples import Samples
+from craftc.components.errors import DataError, not_utf8
+from craftc.components.sources.samples import Samples, number_classes
 
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.build import build
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, type_name
 from craftc.components.own_line import told
-from craftc.components.sources.labels import number_classes
-from craftc.components.sources.samples import Samples
+from craftc.components.sources.samples import Samples, number_classes
 from craftc.components.sources.tokens import Tokens
-from craftc.components.type_name import type_name
 from craftc.schemas.catalogue import is_own
 
 FORMS = (

@@ -7,8 +7,7 @@ from annotated_types import Len
 
 from craftc.compiler.planning.identity import shipped_text
 from craftc.components.bounds import PositiveInt
-from craftc.components.errors import DataError
-from craftc.components.sources.encoding import not_utf8
+from craftc.components.errors import DataError, not_utf8
 from craftc.components.sources.tokens import Tokens, characters
 
 _DOCS_MIN_COUNT = 5

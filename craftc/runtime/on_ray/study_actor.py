@@ -9,8 +9,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from craftc.runtime.jobs.decide import Report
 from craftc.runtime.jobs.job_source import Point
-from craftc.runtime.jobs.reporter import Report
 from craftc.schemas.plan import Plan
 
 

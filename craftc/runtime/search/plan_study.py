@@ -88,7 +88,7 @@ def _values(trials: Sequence[Trial], store: Store, metric: str) -> list[float]:
 
 
 def _reported(trials: Sequence[Trial], values: Sequence[float], store: Store, metric: str) -> Mapping[int, float]:
-    """What the trials would have reported, had they been a search's: see run_work.Reporter."""
+    """What the trials would have reported, had they been a search's: see `jobs.decide.Reporter`."""
     reported: dict[int, float] = {}
     for index, trial in enumerate(trials):
         before = sum(values[:index])

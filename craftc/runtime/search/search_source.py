@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal, Protocol
 
+from craftc.runtime.jobs.decide import Reporter
 from craftc.runtime.jobs.job_source import WAIT, CompilePoint, Left, Point, Work, works_of
-from craftc.runtime.jobs.reporter import Reporter
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 from craftc.schemas.result import Event, Result, TrialFailed, TrialFinished, TrialPruned

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from craftc.runtime.jobs.decide import Decide, go_on
+from craftc.runtime.jobs.decide import Decide, Report, Reporter, go_on
 from craftc.runtime.jobs.job_source import Work
-from craftc.runtime.jobs.reporter import Report, Reporter
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialPruned

@@ -6,8 +6,7 @@ from textwrap import shorten
 
 from torch import Tensor
 
-from craftc.components.errors import DataError
-from craftc.components.type_name import type_name
+from craftc.components.errors import DataError, type_name
 from craftc.training.foundation.errors import TrainingError
 
 MAX_CHARACTERS = 300

@@ -10,11 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from craftc.report.conclude import conclude
+from craftc.report.conclude import conclude, render_json
 from craftc.report.fold_name import fold_name
 from craftc.report.numbers import SCIENTIFIC, fixed
 from craftc.report.read_run import read_run
-from craftc.report.render_json import render_json
 from craftc.report.render_markdown import render_markdown
 from craftc.report.render_text import print_text, render_text
 
