@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from craftc.cli.inputs.read_spec import read_spec
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
-from craftc.cli.read_spec import read_spec
 from craftc.schemas.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _remove(cleaning: "Cleaning", shelf: "Shelf", wish: "Wish") -> "Cleaning":
 
 def _in_specs(paths: tuple[Path, ...], runs_dir: Path) -> frozenset[str]:
     """The fingerprints that the plans of the specs name. Raises Exit(1) on mistakes: their trials are unknown."""
-    from craftc.cli.compile_file import compile_file
+    from craftc.cli.inputs.compile_file import compile_file
 
     files = dict.fromkeys(file for path in paths for file in _spec_files(path))
     plans = (compile_file(file, runs_dir).plan.model_dump_json() for file in files)

@@ -1,4 +1,4 @@
-"""What a runs folder holds, and what of it goes, in text."""
+"""What a runs folder holds, and what of it is removed, as text."""
 
 import sys
 from collections import Counter

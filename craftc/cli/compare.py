@@ -29,7 +29,7 @@ def compare(a: str, b: str, format: Format, everything: bool, runs_dir: Path) ->
 
     Example: `craftc compare specs/vit_ablation.yaml vit-ablation`
     """
-    from craftc.cli.read_experiment import read_experiment
+    from craftc.cli.inputs.read_experiment import read_experiment
     from craftc.report.diff_experiments import diff_experiments
     from craftc.report.render_comparison import print_comparison
 

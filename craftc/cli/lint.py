@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from craftc.cli.lint_sources import STANDARD_INPUT, Source, sources
+from craftc.cli.inputs.lint_sources import STANDARD_INPUT, Source, sources
 from craftc.cli.parameters import PATH, OneOf, command, option
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.analyse import Analysis, analyse
@@ -123,12 +123,12 @@ def _write(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], format: 
 
         click.echo(render_json(diagnostics))
     elif format is Format.SARIF:
-        from craftc.cli.repository import uri_in_repository
+        from craftc.cli.inputs.repository import uri_in_repository
         from craftc.compiler.render.sarif import render_sarif
 
         click.echo(render_sarif(diagnostics, uri_in_repository))
     elif diagnostics:
-        from craftc.cli.repository import name_in_repository
+        from craftc.cli.inputs.repository import name_in_repository
         from craftc.compiler.render.github import render_github
 
         click.echo(render_github(diagnostics, name_in_repository))

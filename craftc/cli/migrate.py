@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
+from craftc.cli.inputs.read_spec import read_spec
 from craftc.cli.parameters import PATH, command, option
-from craftc.cli.read_spec import read_spec
 from craftc.cli.show_diagnostics import count, show_diagnostics
 from craftc.compiler.pipeline import named_files
 from craftc.compiler.versions.migrate import Migrated

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from craftc.cli.compile_file import analyse_file, compile_file
-from craftc.cli.machine import this_machine
+from craftc.cli.inputs.compile_file import analyse_file, compile_file
+from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.show_diagnostics import count
 from craftc.schemas.plan import Plan, Trial
 
 if TYPE_CHECKING:
-    from craftc.cli.outlook import Outlook
+    from craftc.cli.plan_view.outlook import Outlook
 
 IS_WORK = 2
 
@@ -50,7 +50,7 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
     if resolved:
         _print_resolved(spec, format)
         return
-    from craftc.cli.outlook import look_out
+    from craftc.cli.plan_view.outlook import look_out
 
     compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False).plan
     outlook = look_out(compiled, runs_dir)
@@ -65,9 +65,9 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
 def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
     from rich.console import Console
 
-    from craftc.cli.plan_batches import group_lines
-    from craftc.cli.plan_estimate import estimate_lines
-    from craftc.cli.plan_table import print_plan
+    from craftc.cli.plan_view.batches import group_lines
+    from craftc.cli.plan_view.estimate import estimate_lines
+    from craftc.cli.plan_view.table import print_plan
 
     console = Console(file=sys.stdout, highlight=False, markup=False)
     print_plan(plan, outlook, console, every_variant=every_variant)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from craftc.cli.compile_file import CompiledFile, compile_file, fail
-from craftc.cli.machine import this_machine
+from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
+from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion

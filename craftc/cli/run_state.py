@@ -1,4 +1,4 @@
-"""The state of runs and submissions: what is on disk, which processes live, what the clusters say."""
+"""The state of runs and submissions, by what is on disk, which processes live and what the clusters answer."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

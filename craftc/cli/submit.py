@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from craftc.cli.compile_file import analyse_file
+from craftc.cli.inputs.compile_file import analyse_file
 from craftc.cli.parameters import PATH, command, option
 from craftc.cli.show_diagnostics import count, plain_failures
 from craftc.compiler.analyse import Analysis

@@ -1,4 +1,4 @@
-"""The trackers that a spec asks for, and what `craftc run` says of them."""
+"""The trackers that a spec asks for, and what `craftc run` reports of them."""
 
 import os
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from craftc.cli.compile_file import CompiledFile
+from craftc.cli.inputs.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
 
 if TYPE_CHECKING:

@@ -147,7 +147,7 @@ def test_what_is_neither_ends_with_2(here: Path, arguments: list[str]) -> None:
 
 
 def test_in_a_terminal_there_are_colours(here: Path) -> None:
-    from craftc.cli.read_experiment import read_experiment
+    from craftc.cli.inputs.read_experiment import read_experiment
     from craftc.report.diff_experiments import diff_experiments
     from craftc.report.render_comparison import render_comparison
 

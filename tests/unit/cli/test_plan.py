@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from craftc.cli.main import app
-from craftc.cli.outlook import Outlook
-from craftc.cli.plan_rows import MOST_ROWS, grouped, plan_rows
+from craftc.cli.plan_view.outlook import Outlook
+from craftc.cli.plan_view.rows import MOST_ROWS, grouped, plan_rows
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.last_run import LastTrial

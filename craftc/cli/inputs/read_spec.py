@@ -1,4 +1,4 @@
-"""A path on the command line to a spec's text, or the diagnostic that says why it cannot be read."""
+"""Reads a spec's text from a path of the command line, or reports why it cannot be read."""
 
 import sys
 from pathlib import Path

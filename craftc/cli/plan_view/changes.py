@@ -1,4 +1,4 @@
-"""A plan and the trials that the last run had instead; for each trial that took the place of one, why, out."""
+"""For each new trial that takes the place of one of the last run, what changed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

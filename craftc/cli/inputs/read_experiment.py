@@ -1,4 +1,4 @@
-"""What the user names, a spec's file or a run, to one side of a comparison."""
+"""One side of a comparison: the spec or the run that the user names."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import click
 from click.exceptions import Exit
 
-from craftc.cli.compile_file import compile_file
-from craftc.cli.read_spec import read_spec
+from craftc.cli.inputs.compile_file import compile_file
+from craftc.cli.inputs.read_spec import read_spec
 from craftc.compiler.analyse import analyse
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.language.recorded_metrics import selection

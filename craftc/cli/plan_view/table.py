@@ -1,11 +1,11 @@
-"""A plan and its outlook in; a table on a console out."""
+"""A plan as a table on the console."""
 
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from craftc.cli.outlook import Outlook
-from craftc.cli.plan_rows import Mark, grouped, names_text, plan_rows, seeds_text
+from craftc.cli.plan_view.outlook import Outlook
+from craftc.cli.plan_view.rows import Mark, grouped, names_text, plan_rows, seeds_text
 from craftc.schemas.plan import Plan, SearchPlan
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A forecast in; its sentences out."""
+"""How long a plan will take, in sentences."""
 
 from craftc.schemas.forecast import Basis, Forecast, Similarity, Span
 

@@ -1,11 +1,11 @@
-"""A plan and its outlook in; the rows of its table out: one for each variant and fate of its trials, or for many."""
+"""The rows of a plan's table: one for each variant and fate of its trials, or one for many."""
 
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from craftc.cli.outlook import Outlook
+from craftc.cli.plan_view.outlook import Outlook
 from craftc.schemas.plan import Plan, Trial
 
 Mark = Literal["+", ">", "&", "=", "~", "-"]

@@ -1,4 +1,4 @@
-"""A plan and what the store knows of batches in; for each group whether its trainings will be one, and why not, out."""
+"""For each group of a plan, whether its trainings will be one batch, and why not."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A spec's file to its plan; where there is none, the diagnostics are shown and the command ends with 1."""
+"""Compiles a spec's file; where that fails, shows the diagnostics and ends the command with 1."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from click.exceptions import Exit
 
-from craftc.cli.read_spec import read_spec
+from craftc.cli.inputs.read_spec import read_spec
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.language.catalogue import built_in_catalogue

@@ -1,12 +1,12 @@
-"""A plan, the store and the last run of its name in; what they add to the plan for who reads it, out."""
+"""What the store and the last run add to a plan for the person who reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from craftc.cli.machine import this_machine
-from craftc.cli.plan_batches import Group, groups_of
-from craftc.cli.plan_changes import replacements
+from craftc.cli.inputs.machine import this_machine
+from craftc.cli.plan_view.batches import Group, groups_of
+from craftc.cli.plan_view.changes import replacements
 from craftc.compiler.planning.forecast import forecast
 from craftc.runtime.store.batch_findings import findings_in
 from craftc.runtime.store.last_run import LastTrial, read_last_run

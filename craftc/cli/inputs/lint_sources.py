@@ -1,4 +1,4 @@
-"""What the arguments of `craftc lint` name: each file once, with its text."""
+"""The files that the arguments of `craftc lint` name, each once, with its text."""
 
 import os
 import re
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from craftc.cli.read_spec import read_spec, read_standard_input, unreadable
+from craftc.cli.inputs.read_spec import read_spec, read_standard_input, unreadable
 from craftc.schemas.diagnostic import Diagnostic
 
 STANDARD_INPUT = Path("-")
