@@ -8,6 +8,7 @@ from craftc.schemas.spec import Select, Spec
 Mode = Literal["min", "max"]
 HELD_OUT = "test"
 """The split that is evaluated once, at the end, so that nothing can be chosen by it."""
+_BY_LOSS = Select(metric="valid/loss", mode="infer")
 
 
 def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
@@ -38,7 +39,7 @@ def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
     if "select" in spec.evaluation.given:
         return spec.evaluation.select
-    return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
+    return _BY_LOSS if "valid" in spec.data.splits.fractions else None
 
 
 def headline_name(spec: Spec) -> str:

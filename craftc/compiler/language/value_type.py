@@ -99,10 +99,11 @@ _COMPONENT_IN_WORDS = "a component: a mapping with kind"
 
 def is_file(value: Any, fragment: dict[str, Any]) -> bool:
     """Whether a value names a file or folder: text where a path is allowed, and none of the words beside it."""
+    if not isinstance(value, str):
+        return False
     parts = options(fragment)
     words = {word for part in parts for word in part.get("enum", [part.get("const")])}
-    takes_path = any(part.get("format") in ("path", "weights") for part in parts)
-    return takes_path and isinstance(value, str) and value not in words
+    return value not in words and any(part.get("format") in ("path", "weights") for part in parts)
 
 
 def _describe_bounds(fragment: dict[str, Any]) -> list[str]:

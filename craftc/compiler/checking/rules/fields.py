@@ -1,8 +1,8 @@
 """Rules of splits, components and schedules: one function and one code each, which yields what breaks its rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -63,9 +63,9 @@ def _group_of(path: Path) -> str:
     return next(field.group for field in component_fields() if field.path == path)
 
 
-def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
-    """The arguments of a component in that field, or within it, fit each other, as its author says in `constraints`."""
-    for place in all_component_places(checked.tree, checked.catalogue, (field,)):
+def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[Problem]:
+    """The arguments of a component in these fields, or within it, fit each other, by its author's `constraints`."""
+    for place in all_component_places(checked.tree, checked.catalogue, fields):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
             values = _values_for(text, place.value)
@@ -128,8 +128,12 @@ FIELD_RULES: tuple[Rule, ...] = (
     split_name,
     regularization_unsupported,
     set_twice,
-    *(partial(constraint, field) for field in component_fields()),
     schedule_open_phase,
     schedule_too_long,
 )
 """Of the experiment itself: its splits, components and schedule."""
+CONSTRAINTS: dict[str, Rule] = {
+    str(section): partial(constraint, tuple(fields))
+    for section, fields in groupby(component_fields(), key=lambda field: field.path[0])
+}
+"""The constraints of the components of each section, which depend on nothing outside of it."""
