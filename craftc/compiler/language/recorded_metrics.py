@@ -24,7 +24,8 @@ def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
 def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
     """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch only."""
     splits = [split for split in spec.data.splits.fractions if held_out or split != HELD_OUT]
-    names = [f"{split}/{metric}" for split in splits for metric in metric_modes(spec, catalogue)]
+    metrics = list(metric_modes(spec, catalogue))
+    names = [f"{split}/{metric}" for split in splits for metric in metrics]
     return [*names, "train/objective"]
 
 

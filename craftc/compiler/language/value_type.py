@@ -8,6 +8,7 @@ from craftc.schemas.fit import Fit, anything, either, items, mapping, number, of
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
 """What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
+_ENCODER = json.JSONEncoder(sort_keys=True)
 
 
 class Nested:
@@ -35,7 +36,7 @@ def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
 
 def checker(fragment: dict[str, Any]) -> Fit:
     """What takes values of that fragment: strict, finite numbers only, components as `Nested`."""
-    return _checker(json.dumps(fragment, sort_keys=True))
+    return _checker(_ENCODER.encode(fragment))
 
 
 @lru_cache(maxsize=1024)

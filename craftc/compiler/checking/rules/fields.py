@@ -1,7 +1,7 @@
 """Rules of splits, components and schedules: one function and one code each, which yields what breaks its rule."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -59,6 +59,7 @@ def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
             yield name, path, entry.kind, entry.parameter(name) is not None
 
 
+@lru_cache
 def _group_of(path: Path) -> str:
     return next(field.group for field in component_fields() if field.path == path)
 
@@ -68,8 +69,8 @@ def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[P
     for place in all_component_places(checked.tree, checked.catalogue, fields):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
-            values = _values_for(text, place.value)
-            if values is None or parse_expression(text).evaluate(values):
+            values = _refused_values(text, place.value)
+            if values is None:
                 continue
             given = ", ".join(f"{name} = {show(value)}" for name, value in values.items())
             reads = tuple((*place.path, name) for name in values)
@@ -78,20 +79,18 @@ def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[P
             yield Problem("constraint-broken", written, message, reads=reads)
 
 
-def _values_for(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The numbers and texts that a rule between arguments names; None where it cannot be asked.
+def _refused_values(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The numbers and texts that a rule between arguments names and refuses; None where it is met or cannot be asked.
 
     What a user's class calls `constraints` may be something else altogether, and `infer` and `none` stand for numbers.
     """
     try:
         rule = parse_expression(text)
         values = {str(name[0]): arguments.get(str(name[0])) for name in rule.names}
-        if all(isinstance(v, int | float | str) and v not in ("infer", "none") for v in values.values()):
-            rule.evaluate(values)
-            return values
+        can_be_asked = all(isinstance(v, int | float | str) and v not in ("infer", "none") for v in values.values())
+        return values if can_be_asked and not rule.evaluate(values) else None
     except ExpressionError:
-        pass
-    return None
+        return None
 
 
 def _is_written(tree: dict[str, Any], path: Path) -> bool:
