@@ -22,11 +22,13 @@ from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
 from craftc.compiler.variants.designs import is_searched
-from craftc.compiler.variants.expand import ResolvedVariant, expand, untainted
+from craftc.compiler.variants.expand import expand
+from craftc.compiler.variants.resolve_variant import ResolvedVariant, untainted
 from craftc.compiler.variants.search_ranges import check_ranges
 from craftc.compiler.versions.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.section import as_tree
 from craftc.schemas.spec import Spec
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -94,7 +96,7 @@ def analyse(
     variants: tuple[ResolvedVariant, ...] = ()
     base = None
     if validated.spec is not None:
-        base = Checked(validated.spec, validated.tree, written, catalogue)
+        base = Checked(validated.spec, as_tree(validated.spec), written, catalogue)
         if composed.is_whole and (kind == "spec" or _lacks_only_a_name(validated)):
             if composed.diagnostics:
                 validated = replace(validated, tainted=validated.tainted | {("search", "use")})

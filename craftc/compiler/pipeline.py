@@ -6,20 +6,16 @@ text -> analyse (all that lint tells)
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from craftc.compiler.analyse import NO_ENVIRONMENT, Analysis, analyse, by_position
-from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.composing.compose import compose
 from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
-from craftc.compiler.planning.identity.fingerprint import Decisive, FileDigest, fingerprint, hash_file
+from craftc.compiler.planning.identity.fingerprint import FileDigest, hash_file
 from craftc.compiler.planning.identity.lower import path_arguments
-from craftc.compiler.planning.identity.stage_fingerprints import stage_fingerprints
-from craftc.compiler.planning.identity.trials import Identify
+from craftc.compiler.planning.identity.trials import TrialCompiler
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
 from craftc.compiler.planning.passes.batch import batch
 from craftc.compiler.planning.passes.fold import fold
@@ -34,9 +30,6 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
 from craftc.compiler.variants.designs import BASE, FULL
-from craftc.compiler.variants.expand import ResolvedVariant
-from craftc.compiler.variants.recall import Recalled
-from craftc.compiler.variants.watched import plain
 from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -114,19 +107,16 @@ def _plan(
     written = as_tree(spec)
     unreadable: dict[str, Diagnostic] = {}
     folders = import_folders(spec_path)
-    identify = Identify(catalogue, spec_path.parent, file_digest, CodeIdentity(folders), trained)
-    unlike = Recalled(partial(contradictions, trained))
+    compiler = TrialCompiler(catalogue, spec_path.parent, CodeIdentity(folders), file_digest, trained)
     for variant in analysis.variants:
-        sections = identify.sections(variant)
-        for argument, path in (file for section in sections.values() for file in section.files):
-            if path not in unreadable and (error := identify.unread.get(path)) is not None:
-                problem = _unreadable(argument, path, error, sections["model"].config["kind"])
-                unreadable[path] = blame(problem, variant.variant, written).place(document)
-        for problem in unlike(variant.source):
-            if problem.message not in unreadable:
-                unreadable[problem.message] = blame(problem, variant.variant, written).place(document)
+        lowered = compiler.lower(variant.checked)
+        for argument, error in compiler.unreadable(lowered).items():
+            problem = _unreadable(argument, lowered.files[argument], error, lowered.config["model"]["kind"])
+            unreadable.setdefault(lowered.files[argument], blame(problem, variant.variant, written).place(document))
+        for problem in contradictions(trained, variant.checked):
+            unreadable.setdefault(problem.message, blame(problem, variant.variant, written).place(document))
         if not unreadable:
-            trials += identify.trials(variant, sections, seeds(spec))
+            trials += compiler.trials(variant, lowered, seeds(spec))
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE
@@ -157,40 +147,17 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     """The files and folders that the variants of a valid spec read; relative ones start from its folder."""
     assert analysis.base is not None
     found: dict[str, None] = {}
-    files = [Recalled(partial(_files, name)) for name in SECTIONS]
     for variant in analysis.variants:
-        found |= dict.fromkeys(path for section in files for path in section(variant.source))
+        tree = {name: variant.checked.tree[name] for name in SECTIONS}
+        paths = (look_up(tree, place) for place in path_arguments(tree, analysis.base.catalogue))
+        found |= dict.fromkeys(path for path in paths if not path.startswith(TRIAL))
     return tuple(found)
-
-
-def _files(section: str, variant: Checked) -> tuple[str, ...]:
-    tree = {section: plain(variant.tree[section])}
-    paths = (look_up(tree, place) for place in path_arguments(tree, variant.catalogue))
-    return tuple(path for path in paths if not path.startswith(TRIAL))
 
 
 def named_files(text: str, filename: str) -> tuple[str, ...]:
     """The files that a spec is composed of, whatever version of the language it is in; those that can be read."""
     document, _ = parse(text, filename)
     return () if document is None else tuple(compose(document).texts)
-
-
-def make_trial(
-    variant: ResolvedVariant,
-    config: dict[str, Any],
-    seed: int,
-    content: Decisive,
-    catalogue: Catalogue,
-) -> Trial:
-    """A variant's lowered configuration with one seed, fingerprinted."""
-    return Trial(
-        id=fingerprint(content, seed),
-        variant=variant.name,
-        seed=seed,
-        overrides=variant.overrides,
-        config=config,
-        stages=stage_fingerprints(content, seed, catalogue),
-    )
 
 
 def seeds(spec: Spec) -> tuple[int, ...]:

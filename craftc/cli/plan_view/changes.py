@@ -4,15 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import own_kinds
-from craftc.compiler.reading.difference import differences
 from craftc.runtime.store.last_run import LastTrial
 from craftc.schemas.catalogue import short_name
-from craftc.schemas.diagnostic import format_path
+from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.plan import Plan
 
 MOST_COMPARED = 1_000
 """Trials whose settings are compared with those before; of more, only that they changed is told."""
 MOST_NAMED = 2
+_IN_ORDER: set[Path] = {("data", "splits")}
+"""Mappings whose order decides a result."""
 
 
 def replacements(plan: Plan, orphaned: Sequence[LastTrial]) -> dict[str, str]:
@@ -29,13 +30,29 @@ def replacements(plan: Plan, orphaned: Sequence[LastTrial]) -> dict[str, str]:
 
 def _cause(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Settings, or else what stands behind them: identical settings are another trial by what is read for them."""
-    paths = [format_path(path) for path, _ in differences(dict(before), dict(now))]
+    paths = [format_path(path) for path in _changed(dict(before), dict(now))]
     if paths:
         return f"{', '.join(paths) if len(paths) <= MOST_NAMED else f'{len(paths)} settings'} changed"
     kinds = list(dict.fromkeys(own_kinds(dict(now))))
     read = [f"code of {_listed(kinds)}"] if kinds else []
     read += ["content of its files"] if any(text.startswith("/") for text in _texts(now)) else []
     return f"{' or '.join(read)} changed" if read else "craftc trains it otherwise now"
+
+
+def _changed(before: Any, now: Any, place: Path = ()) -> Iterator[Path]:
+    """The innermost places at which two configurations differ."""
+    is_mapping = isinstance(before, dict) and isinstance(now, dict)
+    if is_mapping and (place not in _IN_ORDER or list(before) == list(now)):
+        for key in [*now, *(key for key in before if key not in now)]:
+            if key in before and key in now:
+                yield from _changed(before[key], now[key], (*place, key))
+            else:
+                yield (*place, key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for index, (item, there) in enumerate(zip(before, now, strict=True)):
+            yield from _changed(item, there, (*place, index))
+    elif type(before) is not type(now) or repr(before) != repr(now):
+        yield place  # 1, 1.0 and true are equal, and so are 0.0 and -0.0
 
 
 def _listed(kinds: Sequence[str]) -> str:

@@ -5,9 +5,10 @@ components, by their catalogue entries. What is mistaken is then mended, by drop
 the rules between fields can still be checked; `tainted` names what was mended.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from craftc.compiler.checking.arguments import check_component
@@ -20,34 +21,33 @@ from craftc.compiler.reading.tree import Touching, copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.fit import Violation
-from craftc.schemas.section import as_tree, fit_section
+from craftc.schemas.section import Section, fit_section
 from craftc.schemas.spec import Spec
 
 _MAX_MENDS = 8
+NOTHING_YET: Mapping[str, Section] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Validated:
-    """`spec` is mended where there are problems, and None where it could not be; `tree` holds its plain values.
-
-    `filled` is what `spec` was made of: what was written, with the defaults of components alone.
-    """
+    """`spec` is mended where there are problems, and None where it could not be."""
 
     spec: Spec | None
-    tree: dict[str, Any]
     problems: list[Problem]
     tainted: frozenset[Path]
-    filled: dict[str, Any] = field(default_factory=dict)
 
 
-def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
-    """Check a resolved tree against the language and the catalogue, filling in every default."""
-    tree = copy_tree(resolved)
+def validate(resolved: dict[str, Any], catalogue: Catalogue, valid: Mapping[str, Section] = NOTHING_YET) -> Validated:
+    """Check a resolved tree against the language and the catalogue, filling in every default.
+
+    `valid` are sections that were validated before: they are taken as they are.
+    """
+    tree = {**{name: copy_tree(value) for name, value in resolved.items() if name not in valid}, **valid}
     problems: list[Problem] = []
     for place in component_places(tree):
         problems += check_component(place, catalogue)
         if len(problems) > MAX_TOLD:
-            return Validated(None, tree, problems, frozenset())
+            return Validated(None, problems, frozenset())
     mended: list[Path] = []
     for _ in range(_MAX_MENDS):
         spec, found = _validate_sections(tree, catalogue)
@@ -55,14 +55,14 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue) -> Validated:
             told = _without_meant(problems)
             mistakes = [problem for problem in problems if problem.severity != "note"]
             tainted = {path for problem in mistakes for path in (problem.path, *problem.reads)}
-            return Validated(spec, as_tree(spec), told, frozenset(tainted.union(mended)), tree)
+            return Validated(spec, told, frozenset(tainted.union(mended)))
         # What an earlier mend left behind is no mistake of the user's.
         left_behind = Touching(mended)
         problems += [p for p in found if p.path not in left_behind]
         if len(problems) > MAX_TOLD:
             break
         mended += repair_all(tree, found)
-    return Validated(None, tree, _without_meant(problems), frozenset())
+    return Validated(None, _without_meant(problems), frozenset())
 
 
 def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec | None, list[Problem]]:

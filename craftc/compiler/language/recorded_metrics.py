@@ -8,6 +8,7 @@ from craftc.schemas.spec import Select, Spec
 Mode = Literal["min", "max"]
 HELD_OUT = "test"
 """The split that is evaluated once, at the end, so that nothing can be chosen by it."""
+_BY_LOSS = Select(metric="valid/loss", mode="infer")
 
 
 def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
@@ -23,7 +24,8 @@ def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
 def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
     """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch only."""
     splits = [split for split in spec.data.splits.fractions if held_out or split != HELD_OUT]
-    names = [f"{split}/{metric}" for split in splits for metric in metric_modes(spec, catalogue)]
+    metrics = list(metric_modes(spec, catalogue))
+    names = [f"{split}/{metric}" for split in splits for metric in metrics]
     return [*names, "train/objective"]
 
 
@@ -38,7 +40,7 @@ def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
     if "select" in spec.evaluation.given:
         return spec.evaluation.select
-    return Select(metric="valid/loss", mode="infer") if "valid" in spec.data.splits.fractions else None
+    return _BY_LOSS if "valid" in spec.data.splits.fractions else None
 
 
 def headline_name(spec: Spec) -> str:

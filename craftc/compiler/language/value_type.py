@@ -8,6 +8,7 @@ from craftc.schemas.fit import Fit, anything, either, items, mapping, number, of
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
 """What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
+_ENCODER = json.JSONEncoder(sort_keys=True)
 
 
 class Nested:
@@ -35,7 +36,7 @@ def options(fragment: dict[str, Any]) -> list[dict[str, Any]]:
 
 def checker(fragment: dict[str, Any]) -> Fit:
     """What takes values of that fragment: strict, finite numbers only, components as `Nested`."""
-    return _checker(json.dumps(fragment, sort_keys=True))
+    return _checker(_ENCODER.encode(fragment))
 
 
 @lru_cache(maxsize=1024)
@@ -99,10 +100,11 @@ _COMPONENT_IN_WORDS = "a component: a mapping with kind"
 
 def is_file(value: Any, fragment: dict[str, Any]) -> bool:
     """Whether a value names a file or folder: text where a path is allowed, and none of the words beside it."""
+    if not isinstance(value, str):
+        return False
     parts = options(fragment)
     words = {word for part in parts for word in part.get("enum", [part.get("const")])}
-    takes_path = any(part.get("format") in ("path", "weights") for part in parts)
-    return takes_path and isinstance(value, str) and value not in words
+    return value not in words and any(part.get("format") in ("path", "weights") for part in parts)
 
 
 def _describe_bounds(fragment: dict[str, Any]) -> list[str]:

@@ -1,5 +1,4 @@
-"""A tree as written and the settings of a variant in; the tree as that variant would be written, and what of its
-settings there is nothing to set by."""
+"""Write a variant's settings into a tree, as its user would have written them, and report those that cannot be."""
 
 from functools import lru_cache
 from typing import Any
@@ -19,9 +18,10 @@ def apply_settings(written: dict[str, Any], variant: Variant, complete: dict[str
     unsettable: list[Problem] = []
     for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
         problem = _not_settable(setting)
-        _write_defaults(written, setting.target, complete)
-        if problem is None and not set_path(written, setting.target, copy_tree(setting.value)):
-            problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
+        if problem is None:
+            _write_defaults(written, setting.target, complete)
+            if not set_path(written, setting.target, copy_tree(setting.value)):
+                problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
         if problem is not None:
             unsettable.append(problem)
     return tuple(unsettable)

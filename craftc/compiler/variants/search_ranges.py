@@ -1,6 +1,6 @@
 """A search's ranges in; what of them does not fit the fields that they set out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,9 @@ from craftc.compiler.checking.rules.search import SPACE, ranges
 from craftc.compiler.checking.validate import Validated
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import touch
-from craftc.compiler.variants.ablation_size import max_alone
+from craftc.compiler.variants.ablation_size import MAX_VALUES, num_values
 from craftc.compiler.variants.blame import blame, follows, lacking, told_at
-from craftc.compiler.variants.expand import RecalledRules, make_parts, resolve_variant
-from craftc.compiler.variants.parts import Parts
+from craftc.compiler.variants.resolve_variant import resolve_variant, without_ablation
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import ParameterRange
@@ -26,10 +25,6 @@ _FIELD_CODES = {
     "missing-key", "wrong-type", "wrong-name", "out-of-bounds", "empty-value",
 }  # fmt: skip
 """Mistakes of one value by itself, whatever stands elsewhere."""
-
-
-_Point = tuple[str, Path]
-"""The name of a variant, and where the value stands that is set in it."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +53,9 @@ def check_ranges(
     """
     num_points = sum(len(values) for _, given in ranges(base) for values in given.forms.values())
     variants, known = list(variants), list(known)
-    if num_points * len(variants) > MAX_PROBES:
-        return [_too_many(num_points, len(variants), MAX_PROBES)]
+    most = min(MAX_PROBES, MAX_VALUES // num_values(base))
+    if num_points * len(variants) > most:
+        return [_too_many(num_points, len(variants), most)]
     told: dict[tuple[str, Path, str], Problem] = {}
     # An end that breaks a rule of ranges is not told of a second time.
     mistaken = {problem.path[: len(SPACE) + 1] for problem in known if problem.severity == "error"}
@@ -68,19 +64,14 @@ def check_ranges(
     looked_at = [_range(path, given) for path, given in fit]
     looked_at += [_no_range(path) for path in _written_paths(base) if path not in dict(fit)]
     searched = [parse_path(path) for path, _ in ranges(base)]
-    points = _points(variants, looked_at)
-    parts = make_parts(base, validated, tuple(points.values()))
     rules = EXPERIMENT_RULES + headline_rules(base, validated.tainted)
-    errors = _Errors(base, rules, parts, points, known)
-    is_mistaken = any(problem.severity == "error" for problem in validated.problems)
-    most_alone = max_alone(base)
+    errors = _Errors(without_ablation(base), rules, validated.tainted, known)
+    num_probes = 0
     for variant in variants:
         for found in looked_at:
-            if len(told) > MAX_TOLD:
+            num_probes += len(found.settings)
+            if len(told) > MAX_TOLD or num_probes > most:  # paths without a range are not among the points
                 return list(told.values())
-            if errors.num_alone + (len(found.settings) if parts is None else 0) > most_alone:
-                # Behind a mistaken value the rest is looked at when that is mended.
-                return [*told.values(), *([] if is_mistaken else [_too_many(num_points, len(variants), most_alone)])]
             others = [target for target in searched if target != found.target]
             for problem in _probe_range(base, variant, found, others, errors):
                 told.setdefault((problem.code, told_at(problem), problem.message), problem)
@@ -110,40 +101,17 @@ def _written_paths(base: Checked) -> list[str]:
     return [path for path in space if isinstance(path, str)] if isinstance(space, dict) else []
 
 
-def _points(variants: Sequence[Variant], looked_at: Sequence[_Range]) -> dict[_Point, Variant]:
-    """Each end or choice in each variant, by the names of both."""
-    return {
-        (variant.name, setting.origin): Variant(variant.name, (*variant.settings, setting))
-        for variant in variants
-        for found in looked_at
-        for setting in found.settings
-    }
-
-
 class _Errors:
     """What is wrong with a point that is not wrong with the spec as written."""
 
-    def __init__(
-        self,
-        base: Checked,
-        rules: tuple[Rule, ...],
-        parts: Parts | None,
-        points: Mapping[_Point, Variant],
-        known: Sequence[Problem],
-    ) -> None:
-        self._base, self._parts, self._points = base, parts, points
+    def __init__(self, base: Checked, rules: tuple[Rule, ...], tainted: Set[Path], known: Sequence[Problem]) -> None:
+        self._base, self._rules, self._tainted = base, rules, tainted
         self._before = {(problem.code, problem.path, problem.message) for problem in known}
-        self._broken = RecalledRules(rules)
-        self._rules = rules
         self._lacking = lacking(known)
-        self.num_alone = 0
 
     def __call__(self, variant: Variant, setting: Setting) -> list[Problem]:
-        point = self._points[variant.name, setting.origin]
-        assembled = self._parts.assemble(point) if self._parts is not None else None
-        self.num_alone += assembled is None
-        # Of parts that fit there is nothing else to tell but notes.
-        found = resolve_variant(self._base, point, self._rules)[1] if assembled is None else self._broken(assembled)
+        point = Variant(variant.name, (*variant.settings, setting))
+        _, found = resolve_variant(self._base, point, self._rules, self._tainted)
         new = [p for p in found if p.severity == "error" and (p.code, p.path, p.message) not in self._before]
         alone = Variant(variant.name, (setting,))
         return [p for p in new if not follows(p, alone, self._base.tree, self._lacking)]

@@ -3,7 +3,7 @@
 from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
-from craftc.compiler.checking.rules.fields import FIELD_RULES
+from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
@@ -14,6 +14,6 @@ from craftc.compiler.checking.rules.steps import STEP_RULES
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
 )
-"""What every variant has to keep."""
-DESIGN_RULES: tuple[Rule, ...] = ABLATION_RULES + SEARCH_RULES
-"""What the ablation and the search have to keep; asked once, of the spec as written."""
+"""What every variant has to keep, beside the constraints of the components that it sets."""
+DESIGN_RULES: tuple[Rule, ...] = (*CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES)
+"""What is asked once, of the spec as written: all constraints, and what the ablation and the search have to keep."""

@@ -1,8 +1,8 @@
 """Rules of splits, components and schedules: one function and one code each, which yields what breaks its rule."""
 
-from collections.abc import Iterator
-from functools import partial
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
+from itertools import accumulate, groupby
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -59,17 +59,18 @@ def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
             yield name, path, entry.kind, entry.parameter(name) is not None
 
 
+@lru_cache
 def _group_of(path: Path) -> str:
     return next(field.group for field in component_fields() if field.path == path)
 
 
-def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
-    """The arguments of a component in that field, or within it, fit each other, as its author says in `constraints`."""
-    for place in all_component_places(checked.tree, checked.catalogue, (field,)):
+def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[Problem]:
+    """The arguments of a component in these fields, or within it, fit each other, by its author's `constraints`."""
+    for place in all_component_places(checked.tree, checked.catalogue, fields):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for text in entry.constraints if entry else ():
-            values = _values_for(text, place.value)
-            if values is None or parse_expression(text).evaluate(values):
+            values = _refused_values(text, place.value)
+            if values is None:
                 continue
             given = ", ".join(f"{name} = {show(value)}" for name, value in values.items())
             reads = tuple((*place.path, name) for name in values)
@@ -78,20 +79,18 @@ def constraint(field: ComponentField, checked: Checked) -> Iterator[Problem]:
             yield Problem("constraint-broken", written, message, reads=reads)
 
 
-def _values_for(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """The numbers and texts that a rule between arguments names; None where it cannot be asked.
+def _refused_values(text: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """The numbers and texts that a rule between arguments names and refuses; None where it is met or cannot be asked.
 
     What a user's class calls `constraints` may be something else altogether, and `infer` and `none` stand for numbers.
     """
     try:
         rule = parse_expression(text)
         values = {str(name[0]): arguments.get(str(name[0])) for name in rule.names}
-        if all(isinstance(v, int | float | str) and v not in ("infer", "none") for v in values.values()):
-            rule.evaluate(values)
-            return values
+        can_be_asked = all(isinstance(v, int | float | str) and v not in ("infer", "none") for v in values.values())
+        return values if can_be_asked and not rule.evaluate(values) else None
     except ExpressionError:
-        pass
-    return None
+        return None
 
 
 def _is_written(tree: dict[str, Any], path: Path) -> bool:
@@ -128,8 +127,12 @@ FIELD_RULES: tuple[Rule, ...] = (
     split_name,
     regularization_unsupported,
     set_twice,
-    *(partial(constraint, field) for field in component_fields()),
     schedule_open_phase,
     schedule_too_long,
 )
 """Of the experiment itself: its splits, components and schedule."""
+CONSTRAINTS: dict[str, Rule] = {
+    str(section): partial(constraint, tuple(fields))
+    for section, fields in groupby(component_fields(), key=lambda field: field.path[0])
+}
+"""The constraints of the components of each section, which depend on nothing outside of it."""

@@ -26,6 +26,11 @@ class _Named(NamedTuple):
     metric: str
     mode: str | None
 
+    @property
+    def steers(self) -> bool:
+        """Whether something is chosen by it."""
+        return self.mode is not None
+
 
 def _named_metrics(spec: Spec) -> Iterator[_Named]:
     if (stop := spec.training.early_stopping) is not None:
@@ -47,18 +52,20 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
     of_weights = {name: None for name in every_epoch if name != "train/objective"}
     steering = [name for name in every_epoch if not name.startswith(f"{HELD_OUT}/")]
-    by_split = {True: _by_split(steering), False: _by_split(of_weights)}
-    for place, metric, mode in _named_metrics(checked.spec):
-        steers = mode is not None
-        if metric not in (every_epoch if steers else of_weights):
-            near = _nearest_metric(metric, by_split[steers], steers=steers)
-            hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(steering if steers else of_weights)}"
-            reads = (("objective", "metrics"), ("data", "splits"))
-            message = f"nothing records {show(metric)}"
-            if metric in OF_TRAINING:
-                message = f"{show(metric)} is recorded, and nothing is {'chosen by' if steers else 'concluded from'} it"
-                hint = f"name {one_of(steering if steers else of_weights)}"
-            yield Problem("unknown-metric", (*place, "metric"), message, hint, reads=reads)
+    named_metrics = _named_metrics(checked.spec)
+    unknown = [named for named in named_metrics if named.metric not in (every_epoch if named.steers else of_weights)]
+    by_split = {True: _by_split(steering), False: _by_split(of_weights)} if unknown else {}
+    for named in unknown:
+        near = _nearest_metric(named.metric, by_split[named.steers], steers=named.steers)
+        recorded_names = steering if named.steers else of_weights
+        hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(recorded_names)}"
+        message = f"nothing records {show(named.metric)}"
+        if named.metric in OF_TRAINING:
+            verb = "chosen by" if named.steers else "concluded from"
+            message = f"{show(named.metric)} is recorded, and nothing is {verb} it"
+            hint = f"name {one_of(recorded_names)}"
+        reads = (("objective", "metrics"), ("data", "splits"))
+        yield Problem("unknown-metric", (*named.place, "metric"), message, hint, reads=reads)
 
 
 def _by_split(names: Iterable[str]) -> dict[str, list[str]]:

@@ -3,17 +3,18 @@
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.reading.tree import copy_tree, look_up, set_path
+from craftc.compiler.reading.tree import copy_tree, set_path
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path as SpecPath
 
 SEMANTICS_VERSION = 3
 """Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 FileDigest = Callable[[Path], str]
 """From a file to the hex SHA-256 of its bytes. Raises OSError."""
 
@@ -27,17 +28,15 @@ class Decisive:
     code: dict[str, str]
 
 
-def decisive(
-    config: dict[str, Any], paths: Sequence[SpecPath], digests: Mapping[str, str], code_digest: Callable[[str], str]
-) -> Decisive:
+def decisive(config: dict[str, Any], digests: Mapping[SpecPath, str], code_digest: Callable[[str], str]) -> Decisive:
     """What counts of a lowered configuration.
 
-    `paths` are the places that name files: what counts is the content found there (`digests`, by absolute path), not
-    where it lies. `code_digest` is asked for the source of each component of the user's own.
+    `digests` are those of the files that it names, by the place of the path: what counts is the content found there,
+    not where it lies. `code_digest` is asked for the source of each component of the user's own.
     """
-    content = copy_tree(config)
-    for place in paths:
-        set_path(content, place, digests[look_up(content, place)])
+    content = copy_tree(config) if digests else config
+    for place, digest in digests.items():
+        set_path(content, place, digest)
     return Decisive(content, {kind: code_digest(kind) for kind in sorted(set(own_kinds(config)))})
 
 
@@ -64,7 +63,7 @@ def own_kinds(value: Any) -> Iterator[str]:
 
 def canonical_json(value: Any) -> str:
     """One text for one value: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def hash_file(path: Path) -> str:

@@ -1,6 +1,6 @@
 """What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import (
@@ -21,23 +21,24 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     epoch they select and what is measured beside.
     """
     config = content.config
+    data, model, objective, training = (config[name] for name in ("data", "model", "objective", "training"))
+    prepared = {name: value for name, value in data.items() if name != "augment"}
     steps = {
-        "data": config["data"],
-        "model": config["model"],
-        "objective": minimised(config["objective"], config["training"]["schedule"]),
+        "data": data,
+        "model": model,
+        "objective": objective | {"metrics": _steering(objective["metrics"], training["schedule"])},
         "regularization": config["regularization"],
-        "training": steps_of(config["training"], catalogue),
+        "training": _steps_of(training, catalogue),
         "seed": seed,
     }
-    prepared = prepared_of(config["data"])
     return Stages(
-        prepare=_hash("prepare", prepared, content.code.__getitem__),
-        train=_hash("train", steps, content.code.__getitem__),
-        features=features_of(config["data"], config["model"], seed, content.code.__getitem__),
+        prepare=_hash("prepare", prepared, content.code),
+        train=_hash("train", steps, content.code),
+        features=_features(prepared, model, seed, content.code),
     )
 
 
-def features_of(data: dict[str, Any], model: dict[str, Any], seed: int, code: Callable[[str], str]) -> str | None:
+def _features(prepared: dict[str, Any], model: dict[str, Any], seed: int, code: Mapping[str, str]) -> str | None:
     """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
 
     Weights that are drawn are those of the trial's seed.
@@ -46,28 +47,18 @@ def features_of(data: dict[str, Any], model: dict[str, Any], seed: int, code: Ca
         return None
     drawn = {"seed": seed} if model["weights"] == "random" else {}
     read = {name: model[name] for name in ("backbone", "weights", "features")}
-    return _hash("features", {"data": prepared_of(data), **read, **drawn}, code)
+    return _hash("features", {"data": prepared, **read, **drawn}, code)
 
 
-def prepared_of(data: dict[str, Any]) -> dict[str, Any]:
-    """What of the section is done before training."""
-    return {name: value for name, value in data.items() if name != "augment"}
-
-
-def minimised(objective: dict[str, Any], schedule: list[dict[str, Any]]) -> dict[str, Any]:
-    """What of the section changes the steps of a training with that schedule."""
-    return objective | {"metrics": _steering(objective["metrics"], schedule)}
-
-
-def steps_of(training: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+def _steps_of(training: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     """What of the section changes steps, and not only their number."""
     left_out = {"early_stopping"}
-    if not depends_on_length(training["schedule"], catalogue):
+    if not _depends_on_length(training["schedule"], catalogue):
         left_out.add("epochs")
     return {name: value for name, value in training.items() if name not in left_out}
 
 
-def depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
+def _depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
     """Whether the learning rate of a step can be another when the training has more epochs.
 
     A phase of a given length cannot know; one that takes all epochs that remain can, unless its component says that it
@@ -96,6 +87,6 @@ def _steering(metrics: list[Any], schedule: list[dict[str, Any]]) -> list[Any]:
     return sorted(fixed, key=canonical_json)
 
 
-def _hash(stage: str, reads: dict[str, Any], code: Callable[[str], str]) -> str:
-    own = {kind: code(kind) for kind in sorted(set(own_kinds(reads)))}
+def _hash(stage: str, reads: dict[str, Any], code: Mapping[str, str]) -> str:
+    own = {kind: code[kind] for kind in sorted(set(own_kinds(reads)))} if code else {}
     return sha256_of({"semantics": SEMANTICS_VERSION, "stage": stage, "reads": reads, "code": own})

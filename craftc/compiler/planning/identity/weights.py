@@ -7,7 +7,6 @@ from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.reading.problem import Problem, show
-from craftc.compiler.variants.watched import plain
 from craftc.schemas.catalogue import TRIAL
 from craftc.schemas.diagnostic import Path as SpecPath
 
@@ -54,7 +53,7 @@ def contradictions(trained: Trained, variant: Checked) -> tuple[Problem, ...]:
 
     Weights of one shape fit many models, and compute nonsense in all but their own. A file does not say what it is of.
     """
-    model = plain(variant.tree["model"])
+    model = variant.tree["model"]
     backbone, weights = model.get("backbone"), model.get("weights")
     if not isinstance(backbone, dict) or not isinstance(weights, str) or not weights.startswith(TRIAL):
         return ()

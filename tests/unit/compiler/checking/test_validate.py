@@ -14,6 +14,7 @@ from craftc.compiler.checking.validate import validate
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.render.text import render_text
+from craftc.schemas.section import as_tree
 
 Told = Callable[[str], list[tuple[str, str]]]
 TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
@@ -275,8 +276,10 @@ def test_the_tree_of_a_validated_spec_has_every_default() -> None:
     written = resolve({key: value for key, value in VALID.items() if key != "ablation"})
     validated = validate(written, built_in_catalogue())
     assert validated.problems == []
-    assert validated.tree["training"]["early_stopping"]["min_delta"] == 0.0
-    assert validated.tree["model"]["num_layers"] == 4
-    assert validated.tree["data"]["splits"]["stratify"] is True
-    assert "model" in validated.tree
+    assert validated.spec is not None
+    tree = as_tree(validated.spec)
+    assert tree["training"]["early_stopping"]["min_delta"] == 0.0
+    assert tree["model"]["num_layers"] == 4
+    assert tree["data"]["splits"]["stratify"] is True
+    assert "model" in tree
     assert "num_layers" not in VALID["model"]

@@ -1,0 +1,90 @@
+"""Resolve, validate and check one variant, as if its spec were written out.
+
+Only the sections that the variant sets are copied, resolved and validated; the others are those of the spec as written.
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any
+
+from craftc.compiler.checking.resolve import resolve_sections
+from craftc.compiler.checking.rules.fields import CONSTRAINTS
+from craftc.compiler.checking.rules.rule import Checked, Rule, check
+from craftc.compiler.checking.validate import validate
+from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree import Touching, copy_tree
+from craftc.compiler.variants.apply_settings import apply_settings
+from craftc.compiler.variants.variant import Variant
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.section import Section, as_tree
+from craftc.schemas.spec import SECTIONS, Ablation, Spec
+
+NOTHING_TAINTED: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedVariant:
+    """A variant with its own complete spec, whose `ablation` is empty."""
+
+    variant: Variant
+    checked: Checked
+
+    @property
+    def spec(self) -> Spec:
+        """The variant's spec."""
+        return self.checked.spec
+
+    @property
+    def name(self) -> str:
+        """The variant's name, unique in its spec."""
+        return self.variant.name
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The values that it sets, by path."""
+        return {setting.path: setting.value for setting in self.variant.settings}
+
+
+def without_ablation(base: Checked) -> Checked:
+    """The spec as written without its ablation: what variants are made of."""
+    empty = Ablation()
+    written = {name: value for name, value in base.written.items() if name != "ablation"}
+    tree = {**base.tree, "ablation": as_tree(empty)}
+    return Checked(base.spec.changed(ablation=empty), tree, written, base.catalogue)
+
+
+def resolve_variant(
+    base: Checked, variant: Variant, rules: tuple[Rule, ...], tainted: Set[Path] = NOTHING_TAINTED
+) -> tuple[Checked | None, list[Problem]]:
+    """The variant, or None where it cannot be repaired, and all its problems.
+
+    `base` is the spec without its ablation. `tainted` are the places of it that were repaired: problems that rest on
+    them are not reported.
+    """
+    set_here = {str(setting.target[0]) for setting in variant.settings} & SECTIONS.keys()
+    written = {name: copy_tree(value) if name in set_here else value for name, value in base.written.items()}
+    unsettable = apply_settings(written, variant, base.tree)
+    resolve_sections(written, set_here)
+    kept = {
+        name: value
+        for name in Spec.fields
+        if name not in set_here and isinstance(value := getattr(base.spec, name), Section)
+    }
+    validated = validate(written, base.catalogue, kept)
+    problems = [*unsettable, *validated.problems]
+    if validated.spec is None:
+        return None, problems
+    sections = {name: getattr(validated.spec, name) for name in set_here}
+    tree = {**base.tree, **{name: as_tree(section) for name, section in sections.items()}}
+    checked = Checked(base.spec.changed(**sections), tree, written, base.catalogue)
+    mistaken = validated.tainted.union(path for path in tainted if path and path[0] in kept)
+    broken = check(checked, (*rules, *(CONSTRAINTS[name] for name in set_here if name in CONSTRAINTS)))
+    return checked, problems + untainted(broken, mistaken)
+
+
+def untainted(problems: list[Problem], tainted: Set[Path]) -> list[Problem]:
+    """The problems that do not rest on a repaired value."""
+    if not tainted:
+        return problems
+    bad = Touching(tainted)
+    return [p for p in problems if not any(path in bad for path in (p.path, *p.reads))]
