@@ -24,7 +24,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mi
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import ResolvedVariant, expand, untainted
 from craftc.compiler.variants.search_ranges import check_ranges
-from craftc.compiler.versions.version import check_version
+from craftc.compiler.reading.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import Spec

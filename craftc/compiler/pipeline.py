@@ -12,7 +12,6 @@ from typing import Any
 
 from craftc.compiler.analyse import NO_ENVIRONMENT, Analysis, analyse, by_position
 from craftc.compiler.checking.rules.rule import Checked
-from craftc.compiler.composing.compose import compose
 from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
@@ -29,7 +28,6 @@ from craftc.compiler.planning.passes.reuse import reuse
 from craftc.compiler.planning.passes.search import factors, plan_search
 from craftc.compiler.planning.passes.share import share
 from craftc.compiler.planning.placeable import check_placeable
-from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
@@ -167,12 +165,6 @@ def _files(section: str, variant: Checked) -> tuple[str, ...]:
     tree = {section: plain(variant.tree[section])}
     paths = (look_up(tree, place) for place in path_arguments(tree, variant.catalogue))
     return tuple(path for path in paths if not path.startswith(TRIAL))
-
-
-def named_files(text: str, filename: str) -> tuple[str, ...]:
-    """The files that a spec is composed of, whatever version of the language it is in; those that can be read."""
-    document, _ = parse(text, filename)
-    return () if document is None else tuple(compose(document).texts)
 
 
 def make_trial(

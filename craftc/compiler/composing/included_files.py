@@ -11,7 +11,7 @@ from craftc.compiler.reading.document import Document, Node, included_by, range_
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.parse import MAX_BYTES, parse
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
-from craftc.compiler.versions.version import check_version
+from craftc.compiler.reading.version import check_version
 from craftc.schemas.diagnostic import Diagnostic, Range, format_path
 
 MAX_FILES = 64

@@ -193,7 +193,7 @@ def test_explain() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean", "migrate"]
+    "command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean"]
 )
 def test_help_has_an_example(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])

@@ -3,8 +3,6 @@
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import Problem
-from craftc.compiler.versions.migration import Migration
-from craftc.compiler.versions.migrations import MIGRATIONS
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import Spec
 
@@ -13,13 +11,11 @@ LANGUAGE = 1
 _KEY = ("craftc",)
 
 
-def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRATIONS) -> Diagnostic | None:
+def check_version(document: Document) -> Diagnostic | None:
     """Why a spec cannot be read as this version of the language.
 
     A value that is no whole number is left to others. What a spec does not say may stand in a base that it extends.
     """
-    language = migrations[-1].from_version + 1 if migrations else LANGUAGE
-    oldest = migrations[0].from_version if migrations else LANGUAGE
     if not isinstance(document.root.value, dict):
         return None
     if "craftc" not in document.root.value and "extends" in document.root.value:
@@ -31,21 +27,16 @@ def check_version(document: Document, migrations: tuple[Migration, ...] = MIGRAT
             return Problem("missing-version", (slip,), message, f'is "{slip}" meant to be craftc?', True).place(
                 document
             )
-        hint = f"begin it with craftc: {language}"
+        hint = f"begin it with craftc: {LANGUAGE}"
         if "name" in document.root.value:
             hint += "; a base has no name"
         return Problem("missing-version", (), message, hint).place(document)
     version = document.root.value["craftc"][1].value
-    if isinstance(version, bool) or not isinstance(version, int) or version == language:
+    if isinstance(version, bool) or not isinstance(version, int) or version == LANGUAGE:
         return None
-    if version > language:
-        message = f"version {version} of the language is newer than this craftc, which reads version {language}"
+    if version > LANGUAGE:
+        message = f"version {version} of the language is newer than this craftc, which reads version {LANGUAGE}"
         hint = f"install a craftc that reads version {version}: pip install --upgrade craftc"
-        problem = Problem("newer-version", _KEY, message, hint)
-    elif version < oldest:
-        message = f"there is no version {version} of the language; the first is {oldest}"
-        problem = Problem("older-version", _KEY, message, f"write craftc: {language}")
-    else:
-        message = f"version {version} of the language is older than this craftc, which reads version {language}"
-        problem = Problem("older-version", _KEY, message, f"craftc migrate {document.filename} shows what changes")
-    return problem.place(document)
+        return Problem("newer-version", _KEY, message, hint).place(document)
+    message = f"there is no version {version} of the language; the first is {LANGUAGE}"
+    return Problem("older-version", _KEY, message, f"write craftc: {LANGUAGE}").place(document)
