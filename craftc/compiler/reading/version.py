@@ -1,8 +1,9 @@
 """`craftc: 1`, which version of the language a spec is in: a diagnostic where it is not the one that is read here."""
 
 from craftc.compiler.reading.document import Document
-from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree_edit import rename
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import Spec
 
@@ -24,9 +25,9 @@ def check_version(document: Document) -> Diagnostic | None:
         message = "the spec does not say which version of the language it is in"
         slip = nearest("craftc", document.root.value.keys() - Spec.fields.keys())
         if slip is not None:
-            return Problem("missing-version", (slip,), message, f'is "{slip}" meant to be craftc?', True).place(
-                document
-            )
+            fix = rename((slip,), "craftc") if surely_meant(slip, ["craftc"]) else None
+            hint = f'is "{slip}" meant to be craftc?'
+            return Problem("missing-version", (slip,), message, hint, True, fix=fix).place(document)
         hint = f"begin it with craftc: {LANGUAGE}"
         if "name" in document.root.value:
             hint += "; a base has no name"
