@@ -11,8 +11,7 @@ import click
 from craftc import __version__
 
 COMMANDS = (
-    "lint", "plan", "run", "report", "compare", "sync", "schema", "explain", "submit", "status", "stop", "migrate",
-    "clean",
+    "lint", "plan", "run", "report", "compare", "sync", "schema", "explain", "submit", "status", "stop", "clean",
 )  # fmt: skip
 """In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name."""
 

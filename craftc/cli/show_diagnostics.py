@@ -27,12 +27,15 @@ def _paint(text: str, style: Style) -> str:
     return click.style(text, **_COLOURS[style])  # type: ignore[arg-type]
 
 
-def show_diagnostics(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str]) -> None:
+def show_diagnostics(
+    diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str], *, marks_fixes: bool = False
+) -> None:
     """Print the text form, if there is anything to tell. NO_COLOR in the environment is respected: no-color.org."""
     if diagnostics:
         coloured = stream.isatty() and not os.environ.get("NO_COLOR")
         width = shutil.get_terminal_size().columns if stream.isatty() else WIDTH
-        click.echo(render_text(diagnostics, texts, _paint if coloured else plain, width), file=stream)
+        paint = _paint if coloured else plain
+        click.echo(render_text(diagnostics, texts, paint, width, marks_fixes=marks_fixes), file=stream)
 
 
 def count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from craftc.compiler.checking.resolve import resolve
 from craftc.compiler.checking.rules.all_rules import DESIGN_RULES, EXPERIMENT_RULES
 from craftc.compiler.checking.rules.rule import Checked, check
 from craftc.compiler.checking.validate import Validated, validate
-from craftc.compiler.composing.compose import compose
+from craftc.compiler.composing.compose import NO_STAND_INS, compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind
 from craftc.compiler.composing.relative_paths import resolve_relative_paths
@@ -21,11 +21,11 @@ from craftc.compiler.own_code.own_components import with_own
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
+from craftc.compiler.reading.version import check_version
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import expand
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, untainted
 from craftc.compiler.variants.search_ranges import check_ranges
-from craftc.compiler.versions.version import check_version
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.section import as_tree
@@ -64,11 +64,13 @@ def analyse(
     *,
     environment: Mapping[str, str] = NO_ENVIRONMENT,
     kind: FileKind | None = "spec",
+    stand_ins: Mapping[str, str] = NO_STAND_INS,
 ) -> Analysis:
     """Find every mistake that the text alone can show.
 
     `environment` is what `${env:NAME}` refers to. `kind` is what the file is to be: None finds it out, and of a base
-    or a search space tells what can be said without the spec that includes it.
+    or a search space tells what can be said without the spec that includes it. `stand_ins` are texts that are read in
+    the place of files that it names, by the files' real paths.
     """
     document, diagnostics = parse(text, filename)
     if document is None:
@@ -81,7 +83,7 @@ def analyse(
         return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
     if kind == "spec" and (refusal := check_version(document)) is not None:
         return Analysis(document, None, (), (refusal,), kind=kind)
-    composed = compose(as_spec(document) if kind == "search space" else document)
+    composed = compose(as_spec(document) if kind == "search space" else document, stand_ins)
     if kind == "spec" and (refusal := check_version(composed.document)) is not None:
         return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
     catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from craftc.compiler.analyse import NO_ENVIRONMENT, Analysis, analyse, by_position
-from craftc.compiler.composing.compose import compose
 from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
@@ -25,7 +24,6 @@ from craftc.compiler.planning.passes.reuse import reuse
 from craftc.compiler.planning.passes.search import factors, plan_search
 from craftc.compiler.planning.passes.share import share
 from craftc.compiler.planning.placeable import check_placeable
-from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
@@ -152,12 +150,6 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
         paths = (look_up(tree, place) for place in path_arguments(tree, analysis.base.catalogue))
         found |= dict.fromkeys(path for path in paths if not path.startswith(TRIAL))
     return tuple(found)
-
-
-def named_files(text: str, filename: str) -> tuple[str, ...]:
-    """The files that a spec is composed of, whatever version of the language it is in; those that can be read."""
-    document, _ = parse(text, filename)
-    return () if document is None else tuple(compose(document).texts)
 
 
 def seeds(spec: Spec) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""A user's mistake: what, where, and how to mend it."""
+"""A user's mistake: what, where, how to mend it, and the mend itself where it is sure."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -52,6 +52,20 @@ class Related(NamedTuple):
     range: Range
 
 
+class Edit(NamedTuple):
+    """A stretch of a text and what takes its place. Where the stretch is empty, something is put in."""
+
+    range: Range
+    text: str
+
+
+class Fix(NamedTuple):
+    """A mend that is sure: the only way to write what is meant. The edits are in order, in one file, and apart."""
+
+    message: str
+    edits: tuple[Edit, ...]
+
+
 class Diagnostic(NamedTuple):
     """One mistake in one place. `path` is dotted and empty where the whole document is meant."""
 
@@ -62,10 +76,11 @@ class Diagnostic(NamedTuple):
     hint: str | None = None
     path: str = ""
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
-    """The contract of `craftc lint --format json`; `related` only where there is any."""
+    """The contract of `craftc lint --format json`; `related` and `fix` only where there is any."""
     related = [{"message": item.message, "range": range_json(item.range)} for item in diagnostic.related]
     return {
         "severity": diagnostic.severity,
@@ -75,7 +90,16 @@ def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
         "path": diagnostic.path,
         "range": range_json(diagnostic.range),
         **({"related": related} if related else {}),
+        **({"fix": _fix_json(diagnostic.fix)} if diagnostic.fix is not None else {}),
     }
+
+
+def _fix_json(fix: Fix) -> dict[str, Any]:
+    edits = []
+    for place, text in fix.edits:
+        stretch = {"start": place.start._asdict(), "end": place.end._asdict()}
+        edits.append({"filename": place.filename, "range": stretch, "text": text})
+    return {"message": fix.message, "edits": edits}
 
 
 def range_json(place: Range) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from craftc.cli.inputs.read_spec import read_spec, read_standard_input, unreadable
+from craftc.cli.inputs.read_spec import read_file, read_standard_input, unreadable, with_newlines
 from craftc.schemas.diagnostic import Diagnostic
 
 STANDARD_INPUT = Path("-")
@@ -16,14 +16,20 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Source:
-    """A file by the name that diagnostics give it. `text` is a diagnostic where it cannot be read.
+    """A file by the name that diagnostics give it. `raw` is its text as it is, or a diagnostic where it cannot be read.
 
     `is_named`: an argument names it, rather than a folder that it lies in.
     """
 
     name: str
-    text: str | Diagnostic
+    raw: str | Diagnostic
     is_named: bool = True
+    is_standard_input: bool = False
+
+    @property
+    def text(self) -> str | Diagnostic:
+        """The text as it is linted."""
+        return self.raw if isinstance(self.raw, Diagnostic) else with_newlines(self.raw)
 
 
 def sources(paths: Sequence[Path], standard_input_name: str | None = None) -> Iterator[Source]:
@@ -34,11 +40,11 @@ def sources(paths: Sequence[Path], standard_input_name: str | None = None) -> It
             if "-" not in seen:
                 seen.add("-")
                 name = standard_input_name or STANDARD_INPUT_NAME
-                yield Source(name, read_standard_input(name))
+                yield Source(name, read_standard_input(name), is_standard_input=True)
         elif os.path.isdir(path):
             yield from (source for source in _of_folder(path) if _is_new(source.name, seen))
         elif _is_new(str(path), seen):
-            yield Source(str(path), read_spec(path))
+            yield Source(str(path), read_file(path))
 
 
 def _is_new(name: str, seen: set[str]) -> bool:
@@ -61,7 +67,7 @@ def _of_folder(folder: Path) -> Iterator[Source]:
             path = Path(parent, name)
             # A pipe by such a name would be waited for without end; a broken link is a file that cannot be read.
             if name.endswith((".yaml", ".yml")) and (path.is_file() or not path.exists()):
-                yield Source(str(path), read_spec(path), is_named=False)
+                yield Source(str(path), read_file(path), is_named=False)
     for error in refused:
         name = str(error.filename)
         yield Source(name, unreadable(name, f"cannot be read: {error.strerror}"))

@@ -10,6 +10,17 @@ from craftc.schemas.diagnostic import Diagnostic, Position, Range
 
 def read_spec(path: Path) -> str | Diagnostic:
     """The text of a file, its line ends made one newline each. No more is read than a spec may be long."""
+    text = read_file(path)
+    return text if isinstance(text, Diagnostic) else with_newlines(text)
+
+
+def with_newlines(text: str) -> str:
+    """A text without byte order mark, its line ends made one newline each."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_file(path: Path) -> str | Diagnostic:
+    """The text of a file, every character as it is."""
     try:
         with path.open("rb") as file:
             return _read(file, str(path))
@@ -18,7 +29,7 @@ def read_spec(path: Path) -> str | Diagnostic:
 
 
 def read_standard_input(name: str) -> str | Diagnostic:
-    """The same for what comes in on standard input; diagnostics call it `name`."""
+    """The same of what comes in on standard input; diagnostics call it `name`."""
     if sys.stdin is None:  # closed by who started the program
         return unreadable(name, "cannot be read: standard input is closed")
     return _read(sys.stdin.buffer, name)
@@ -30,10 +41,10 @@ def _read(file: IO[bytes], name: str) -> str | Diagnostic:
         if len(data) > MAX_BYTES:
             message = f"larger than {MAX_BYTES >> 20} MiB; a spec is a page of text"
             return unreadable(name, message, "document-too-large")
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: byte {error.start} is 0x{error.object[error.start]:02x}"
-        before = error.object[: error.start].decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        before = with_newlines(error.object[: error.start].decode("utf-8"))
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return unreadable(name, message, place=Position(line=line, column=column))
     except OSError as error:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.checking.value_problems import by_place, inner_type, unknown_key, wrong_value
+from craftc.compiler.checking.value_problems import by_place, inner_type, meant_as, unknown_key, wrong_value
 from craftc.compiler.language.component_fields import ComponentPlace
 from craftc.compiler.language.value_type import Nested, checker, describe, group_of, is_component, options
-from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import copy_tree
+from craftc.compiler.reading.tree_edit import respell, rewrite, wrap
 from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation
@@ -52,7 +53,9 @@ def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Pro
     module, dot, name = kind.rpartition(".")
     own = f'one of your own is written "{module}:{name}"' if dot and module and name else None
     hint = own or did_you_mean(kind, known) or f"known are {one_of(known)}"
-    return Problem("unknown-kind", path, f"{show(kind)} is not a kind of {format_path(place.path)}", hint)
+    meant = surely_meant(kind, known)
+    fix = respell(path, meant) if meant is not None else None
+    return Problem("unknown-kind", path, f"{show(kind)} is not a kind of {format_path(place.path)}", hint, fix=fix)
 
 
 def _missing(
@@ -76,7 +79,9 @@ def _missing(
                 if near is None
                 else f'is "{near}" meant to be it?'
             )
-            missing.append(Problem("missing-key", path, message, hint, related=entry.definition(parameter.name)))
+            fix = meant_as(path, unchecked)
+            related = entry.definition(parameter.name)
+            missing.append(Problem("missing-key", path, message, hint, related=related, fix=fix))
     return missing
 
 
@@ -107,7 +112,7 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     parameter = entry.parameter(name) or entry.parameter(ANY_OTHER)
     if parameter is None or name == ANY_OTHER:
         known = [p.name for p in entry.parameters if p.name != ANY_OTHER] + sorted(place.reserved)
-        problem = unknown_key(path, known, f"{entry.kind} takes {one_of(known)}", catalogue)
+        problem = unknown_key(path, place.value[name], known, f"{entry.kind} takes {one_of(known)}", catalogue)
         return [replace(problem, related=entry.definition())]
     problems: list[Problem] = []
     value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
@@ -130,9 +135,9 @@ def _violation(path: Path, found: list[Violation], expected: dict[str, Any]) -> 
     if isinstance(value, str) and any(is_component(part) for part in options(expected)):
         group = group_of(expected)
         if is_own(value) or group is not None:
-            return replace(problem, hint=f"write {{kind: {value}}}")
+            return replace(problem, hint=f"write {{kind: {value}}}", fix=wrap(path, "{kind: ", "}"))
     if value == "none" and {"type": "null"} in options(expected):
-        return replace(problem, hint="write null, which is Python's None")
+        return replace(problem, hint="write null, which is Python's None", fix=rewrite(path, "null"))
     return problem
 
 

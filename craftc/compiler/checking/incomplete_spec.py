@@ -1,6 +1,6 @@
 """A base or a search space by itself: all that can be said of it without the spec that will include it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from craftc.compiler.checking.rules.rule import Checked, check
@@ -8,7 +8,9 @@ from craftc.compiler.checking.rules.search import RANGE_RULES, SPACE
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import options
 from craftc.compiler.reading.document import Document, Node
+from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.tree_edit import TreeEdit, rename
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path, parse_path
 from craftc.schemas.spec import SECTIONS, Spec
@@ -44,7 +46,8 @@ def _unknown(place: Path, target: Path, catalogue: Catalogue) -> Iterator[Proble
     message = f'there is no "{format_path(target)}" to set'
     if target[0] not in SECTIONS:
         hint = did_you_mean(str(target[0]), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
-        yield Problem("unknown-factor", place, message, hint, at_key=True)
+        fix = _renamed(place, target, 0, SECTIONS)
+        yield Problem("unknown-factor", place, message, hint, at_key=True, fix=fix)
         return
     for length in range(1, len(target)):
         field = component_field(target[:length])
@@ -59,5 +62,12 @@ def _unknown(place: Path, target: Path, catalogue: Catalogue) -> Iterator[Proble
         if not fragment_at(target[: length + 1]):
             named = [name for option in options(fragment_at(target[:length])) for name in option.get("properties", {})]
             hint = did_you_mean(part, named) or f"expected {one_of(named)}"
-            yield Problem("unknown-factor", place, message, hint, at_key=True)
+            fix = _renamed(place, target, length, named)
+            yield Problem("unknown-factor", place, message, hint, at_key=True, fix=fix)
             return
+
+
+def _renamed(place: Path, target: Path, index: int, known: Iterable[str]) -> TreeEdit | None:
+    """The key that is a path, with the part at an index as it can only have been meant."""
+    meant = surely_meant(str(target[index]), known)
+    return rename(place, ".".join(map(str, (*target[:index], meant, *target[index + 1 :])))) if meant else None

@@ -1,8 +1,9 @@
 """A spec whose `extends` and `search.use` name files in; one tree out, each value with the file in which it stands."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from craftc.compiler.composing.included_files import IncludedFiles, find_base, find_search_space
 from craftc.compiler.composing.merge import extend, merge_entries
@@ -13,6 +14,7 @@ from craftc.schemas.diagnostic import Diagnostic, Path
 
 MAX_CHAIN = 16
 """Files of which each extends the next."""
+NO_STAND_INS: Mapping[str, str] = MappingProxyType({})
 _EXTENDS: Path = ("extends",)
 _USE: Path = ("search", "use")
 
@@ -30,15 +32,19 @@ class Composed:
     is_whole: bool = True
 
 
-def compose(document: Document) -> Composed:
-    """Put the spec over the bases that it extends, then its ranges over those of the search spaces that it uses."""
+def compose(document: Document, stand_ins: Mapping[str, str] = NO_STAND_INS) -> Composed:
+    """Put the spec over the bases that it extends, then its ranges over those of the search spaces that it uses.
+
+    `stand_ins` are texts that are read in the place of files, by the files' real paths.
+    """
     if document.root.entry("extends") is None and document.root.entry("search") is None:
         return Composed(document)
-    files = IncludedFiles()
+    files = IncludedFiles(stand_ins=stand_ins)
     root = _over_its_bases(document.root, files, (os.path.realpath(document.filename),))
     is_whole = not any(d.path == "extends" for d in files.diagnostics) and None not in files.trees.values()
     root = _with_ranges(root, files)
-    return Composed(Document(document.filename, root, files.included), files.diagnostics, files.texts, is_whole)
+    whole = Document(document.filename, root, files.included, {**files.sources, **document.files})
+    return Composed(whole, files.diagnostics, files.texts, is_whole)
 
 
 def _over_its_bases(root: Node, files: IncludedFiles, chain: tuple[str, ...]) -> Node:

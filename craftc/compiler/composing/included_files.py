@@ -1,17 +1,17 @@
 """A name in a file to the tree of the file that it means, read once; or a mistake where it is named."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from craftc.compiler.composing.file_kind import FileKind, file_kind
-from craftc.compiler.reading.document import Document, Node, included_by, range_of
+from craftc.compiler.reading.document import Document, Node, SourceFile, included_by, range_of
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.parse import MAX_BYTES, parse
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
-from craftc.compiler.versions.version import check_version
+from craftc.compiler.reading.version import check_version
 from craftc.schemas.diagnostic import Diagnostic, Range, format_path
 
 MAX_FILES = 64
@@ -22,12 +22,17 @@ SUFFIXES = (".yaml", ".yml")
 
 @dataclass
 class IncludedFiles:
-    """What has been read for one spec: texts and trees by file name, mistakes, and where each file is named."""
+    """What has been read for one spec: texts and trees by file name, mistakes, and where each file is named.
+
+    `stand_ins` are texts that are read in the place of files, by the files' real paths.
+    """
 
     texts: dict[str, str] = field(default_factory=dict)
     trees: dict[str, Node | None] = field(default_factory=dict)
+    sources: dict[str, SourceFile] = field(default_factory=dict)
     included: dict[str, Range] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def report(self, problem: Problem, node: Node) -> None:
         """Tell a mistake at the node that makes it, and who included that node's file."""
@@ -69,6 +74,7 @@ class IncludedFiles:
         self.diagnostics += [found._replace(related=(*found.related, *chain)) for found in diagnostics]
         if document is None:
             return None
+        self.sources |= document.files
         if not isinstance(document.root.value, dict):
             message = f"an included file is a mapping, not {show(document.root.plain())}"
             self.report(Problem("wrong-type", (), message), document.root)
@@ -89,6 +95,8 @@ class IncludedFiles:
             message = f"the spec is made of more than {MAX_FILES} files"
             self.report(Problem("too-many-files", problem.path, message), named)
             return None
+        if self.stand_ins and (stand_in := self.stand_ins.get(os.path.realpath(filename))) is not None:
+            return stand_in
         left = MAX_BYTES - sum(map(len, self.texts.values()))
         try:
             with open(filename, "rb") as file:

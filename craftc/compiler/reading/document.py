@@ -1,12 +1,16 @@
 """A YAML document as a tree in which every value knows where its text stands."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from craftc.schemas.diagnostic import Diagnostic, Path, Position, Range, Related, Severity, format_path
 
 SPACE: Path = ("search", "space")
+LINE_BREAK = re.compile("\r\n|\n|\r")
+"""Between two lines, as YAML 1.2 counts them."""
 Scalar = str | int | float | bool | None
 Span = tuple[int, int, int, int]
 """Line and column where a text begins and where it ends, from 1, the end exclusive. Every value has one, and few are
@@ -79,13 +83,50 @@ class Node:
         return replace(self, value=copied)
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """A text and its own tree, as it was before other files were put over or under it.
+
+    `aliased` are the spans of what is used in several places, by alias or merge key.
+    """
+
+    text: str
+    root: Node
+    aliased: frozenset[Span] = frozenset()
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        """Where each line begins."""
+        mark = len(self.text) - len(self.text.removeprefix("\ufeff"))
+        return [mark, *(found.end() for found in LINE_BREAK.finditer(self.text))]
+
+    def offset(self, position: Position) -> int:
+        """The characters before a place."""
+        return self.starts[position.line - 1] + position.column - 1
+
+    def between(self, start: Position, end: Position) -> str:
+        """The text from one place to another."""
+        return self.text[self.offset(start) : self.offset(end)]
+
+    def line(self, number: int) -> str:
+        """A line by its number, from 1, with its line break; empty beyond the last."""
+        if number > len(self.starts):
+            return ""
+        end = self.starts[number] if number < len(self.starts) else len(self.text)
+        return self.text[self.starts[number - 1] : end]
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's tree, in which parts may stand in other files. `included`: where each of those is named, by its name."""
+    """A file's tree, in which parts may stand in other files. `included`: where each of those is named, by its name.
+
+    `files` are the file itself and those others, by name.
+    """
 
     filename: str
     root: Node
     included: Mapping[str, Range] = field(default_factory=dict)
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
 
     def locate(self, path: Path, *, key: bool = False) -> Range:
         """Where the value at `path` stands, or with `key` its key.

@@ -1,5 +1,6 @@
-"""A misspelt name and the known names in, the one that was likely meant out."""
+"""A misspelt name and the known names in; the one that was likely meant, or can only have been meant, out."""
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 
@@ -7,6 +8,12 @@ MAX_COMPARED = 300
 """Known names that one is compared with, and (below) characters of each, so that no text makes the search long."""
 _MAX_LENGTH = 32
 _MAX_EDITS = 3
+_SHORT_WORD = 4
+_LONG_WORD = 5
+"""Letters: up to the first, a letter more or less makes another word; beyond the second, a changed one seldom does."""
+_WORD_END = re.compile(r"[-_./\s]+")
+_DIGITS = re.compile(r"\d+")
+_DOUBLE = re.compile(r"(.)\1+")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -60,3 +67,49 @@ def _distance(one: str, other: str, limit: int) -> int | None:
             return None
         before = above
     return row[-1] if row[-1] <= limit else None
+
+
+def surely_meant(name: str, known: Iterable[str]) -> str | None:
+    """The known name of which this can only be a slip; None where it may be a name of its own, or a slip of another.
+
+    It is one where no other known name is within the distance above, and every word of it is the same or has one
+    slip: a letter put in, left out, swapped with its neighbour, or, in a long word, changed. The first letter and all
+    digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for min_delta are names of their own.
+    """
+    names = list(islice(known, MAX_COMPARED + 1))
+    if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH or name in names:
+        return None
+    plain = _plain(name)
+    near = [other for other in names if _is_near(plain, _plain(other))]
+    return near[0] if len(near) == 1 and _is_slip(name, near[0]) else None
+
+
+def _is_near(one: str, other: str) -> bool:
+    return _distance(one, other, min(max(len(one), len(other)) // 3, _MAX_EDITS)) is not None
+
+
+def _is_slip(name: str, meant: str) -> bool:
+    if _DIGITS.findall(name) != _DIGITS.findall(meant):
+        return False
+    words, theirs = (_WORD_END.split(text.lower()) for text in (name, meant))
+    if len(words) == len(theirs):
+        return all(map(_is_slip_of_word, words, theirs))
+    # The words are parted in another way, or not at all.
+    return _is_slip_of_word("".join(words), "".join(theirs))
+
+
+def _is_slip_of_word(word: str, meant: str) -> bool:
+    if word == meant:
+        return True
+    if not word or not meant or word[0] != meant[0] or _distance(word, meant, 1) is None:
+        return False
+    is_swap = len(word) == len(meant) and sorted(word) == sorted(meant)
+    if is_swap or f"{word}s" == meant or word == f"{meant}s":
+        return True
+    if len(meant) <= _SHORT_WORD:  # one letter more or less makes another: sgdw of sgd, glu of gelu
+        return len(word) > len(meant) and _without_doubles(word) == _without_doubles(meant)
+    return len(word) != len(meant) or len(meant) > _LONG_WORD
+
+
+def _without_doubles(word: str) -> str:
+    return _DOUBLE.sub(r"\1", word)

@@ -21,7 +21,7 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from craftc.compiler.reading.document import Document, Node, Scalar, Span, range_of
+from craftc.compiler.reading.document import Document, Node, Scalar, SourceFile, Span, range_of
 from craftc.compiler.reading.problem import MAX_TOLD, show
 from craftc.compiler.reading.syntax_error import directive_error, split_lines, syntax_error
 from craftc.compiler.reading.yaml_events import is_for_libyaml, yaml_events
@@ -102,7 +102,8 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         where = range_of(filename, _FIRST)
         builder.diagnostics.append(Diagnostic(code="empty-document", message="the file holds no spec", range=where))
         return None, builder.diagnostics
-    return Document(filename, builder.root), builder.diagnostics
+    files = {filename: SourceFile(text, builder.root, frozenset(builder.aliased))}
+    return Document(filename, builder.root, files=files), builder.diagnostics
 
 
 _FIRST: Span = (1, 1, 1, 1)
@@ -120,6 +121,7 @@ class _Builder:
         self.filename = filename
         self.root: Node | None = None
         self.diagnostics: list[Diagnostic] = []
+        self.aliased: set[Span] = set()
         self._open: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._num_nodes = 0
@@ -287,6 +289,7 @@ class _Builder:
             raise self._refuse("yaml-alias", f"there is no anchor &{event.anchor} before this alias", event)
         node = self._anchors[event.anchor]
         self._count(event, node.size)
+        self.aliased.add(node.span)
         self._last_end = _place(event.end_mark)
         self._add(node, None)
 

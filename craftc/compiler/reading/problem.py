@@ -6,6 +6,7 @@ from typing import Any
 
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.tree_edit import TreeEdit
 from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
 
 MAX_SHOWN = 60
@@ -24,7 +25,7 @@ class Problem:
 
     `reads` are the other places that the rule looked at: where one of them is itself mistaken, the problem is
     not worth telling. Of an unknown key, it is the key that was likely meant. `within`: the part of a text that is to
-    blame, as offsets, end exclusive.
+    blame, as offsets, end exclusive. `fix` is the mend, where it is sure.
     """
 
     code: str
@@ -36,10 +37,11 @@ class Problem:
     reads: tuple[Path, ...] = ()
     related: tuple[Related, ...] = ()
     within: tuple[int, int] | None = None
+    fix: TreeEdit | None = None
 
     def place(self, document: Document) -> Diagnostic:
         """The same mistake where its text stands."""
-        return document.diagnose(
+        found = document.diagnose(
             self.code,
             self.path,
             cut(self.message),
@@ -49,6 +51,11 @@ class Problem:
             related=self.related,
             within=self.within,
         )
+        if self.fix is None:
+            return found
+        from craftc.compiler.reading.text_edit import text_fix  # only where there is something to mend
+
+        return found._replace(fix=text_fix(document, self.fix))
 
 
 def too_many_mistakes(where: Range) -> Diagnostic:

@@ -4,15 +4,14 @@ A parser stops where it cannot go on. What has to be mended is often further up:
 without its colon.
 """
 
-import re
 from collections.abc import Sequence
 
 from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
+from craftc.compiler.reading.document import LINE_BREAK
 from craftc.schemas.diagnostic import Diagnostic, Position, Range, Related
 
-_LINE_BREAK = re.compile("\r\n|\n|\r")
 _CLOSING = {"{": "}", "[": "]"}
 _KEY_HERE = ("no key can stand here", 'put a text with ": " in quotes, or mend the indent')
 _WORDS = {
@@ -32,7 +31,7 @@ _WORDS = {
 
 def split_lines(text: str) -> list[str]:
     """The lines as YAML 1.2 counts them, and columns in them as our marks do: a byte order mark is none."""
-    return _LINE_BREAK.split(text.removeprefix("\ufeff"))
+    return LINE_BREAK.split(text.removeprefix("\ufeff"))
 
 
 def syntax_error(error: Exception, text: str, filename: str, opened: Position | None) -> Diagnostic:

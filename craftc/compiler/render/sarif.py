@@ -7,7 +7,7 @@ from typing import Any
 from craftc import __version__
 from craftc.compiler.render.explanations import explain, source
 from craftc.compiler.render.text import printable
-from craftc.schemas.diagnostic import Diagnostic, Range
+from craftc.schemas.diagnostic import Diagnostic, Fix, Range
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -53,16 +53,33 @@ def _result(diagnostic: Diagnostic, codes: list[str], uri_of: Callable[[str], st
         "message": {"text": printable(diagnostic.message) + hint},
         "locations": [_location(diagnostic.range, uri_of)],
         **({"relatedLocations": related} if related else {}),
+        **({"fixes": [_fix(diagnostic.fix, uri_of)]} if diagnostic.fix is not None else {}),
     }
 
 
+def _fix(fix: Fix, uri_of: Callable[[str], str]) -> dict[str, Any]:
+    """Its edits are of one file."""
+    replacements = [
+        {"deletedRegion": _region(place), **({"insertedContent": {"text": text}} if text else {})}
+        for place, text in fix.edits
+    ]
+    change = {"artifactLocation": _artifact(fix.edits[0].range, uri_of), "replacements": replacements}
+    return {"description": {"text": printable(fix.message)}, "artifactChanges": [change]}
+
+
 def _location(place: Range, uri_of: Callable[[str], str]) -> dict[str, Any]:
+    return {"physicalLocation": {"artifactLocation": _artifact(place, uri_of), "region": _region(place)}}
+
+
+def _artifact(place: Range, uri_of: Callable[[str], str]) -> dict[str, Any]:
     uri = uri_of(place.filename)
-    artifact = {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": _ROOT}
-    region = {
+    return {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": _ROOT}
+
+
+def _region(place: Range) -> dict[str, Any]:
+    return {
         "startLine": place.start.line,
         "startColumn": place.start.column,
         "endLine": place.end.line,
         "endColumn": place.end.column,
     }
-    return {"physicalLocation": {"artifactLocation": artifact, "region": region}}

@@ -29,24 +29,34 @@ def render_text(
     texts: Mapping[str, str],
     paint: Callable[[str, Style], str] = plain,
     width: int = WIDTH,
+    *,
+    marks_fixes: bool = False,
 ) -> str:
     """One block for each diagnostic: place, code and message, then the line of the file with a caret under it.
 
     `texts` holds the files' contents by name; `paint` may colour a piece of text. Of a line of the file that takes more
-    than `width` columns, the part around the caret is shown.
+    than `width` columns, the part around the caret is shown. With `marks_fixes`, what has a fix is marked.
     """
     lines = {name: _LINE_BREAK.split(text) for name, text in texts.items() if text}
     return "\n".join(
-        _block(diagnostic, lines.get(diagnostic.range.filename, []), paint, width) for diagnostic in diagnostics
+        _block(diagnostic, lines.get(diagnostic.range.filename, []), paint, width, marks_fixes)
+        for diagnostic in diagnostics
     )
 
 
-def _block(diagnostic: Diagnostic, source: Sequence[str], paint: Callable[[str, Style], str], width: int) -> str:
+def _block(
+    diagnostic: Diagnostic,
+    source: Sequence[str],
+    paint: Callable[[str, Style], str],
+    width: int,
+    marks_fixes: bool,
+) -> str:
     start = diagnostic.range.start
     place = paint(f"{printable(diagnostic.range.filename)}:{start.line}:{start.column}:", "place")
     severity = paint(f"{diagnostic.severity}[{diagnostic.code}]:", diagnostic.severity)
     hint = f"; {paint(printable(diagnostic.hint), 'hint')}" if diagnostic.hint else ""
-    lines = [f"{place} {severity} {printable(diagnostic.message)}{hint}"]
+    mark = f" {paint('[--fix]', 'hint')}" if marks_fixes and diagnostic.fix is not None else ""
+    lines = [f"{place} {severity} {printable(diagnostic.message)}{hint}{mark}"]
     if start.line <= len(source):
         lines += _snippet(source[start.line - 1], diagnostic, paint, width)
     for related in diagnostic.related:

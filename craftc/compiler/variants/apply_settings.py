@@ -3,9 +3,11 @@
 from functools import lru_cache
 from typing import Any
 
+from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.parse import MAX_DEPTH
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path
+from craftc.compiler.reading.tree_edit import rename
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section, as_tree
@@ -82,10 +84,13 @@ def _not_settable(setting: Setting) -> Problem | None:
         return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
         return None
+    meant: str | None = None
     if section in Spec.fields:
         message = f'"{setting.path}" cannot be varied: it makes no other experiment'
         hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
     else:
         message = f'there is no "{setting.path}" to set'
         hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
-    return Problem("unknown-factor", setting.target, message, hint)
+        meant = surely_meant(str(section), Spec.fields)
+    fix = rename((section,), meant) if meant in SECTIONS else None
+    return Problem("unknown-factor", setting.target, message, hint, fix=fix)

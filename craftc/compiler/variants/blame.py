@@ -7,6 +7,7 @@ from typing import Any
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up, touch
+from craftc.compiler.reading.tree_edit import TreeEdit, rename
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path
 
@@ -22,7 +23,8 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
     if problem.code == "unknown-factor" or (problem.code == "unknown-key" and setting.target[: len(place)] == place):
         message = problem.message if problem.code == "unknown-factor" else f'there is no "{setting.path}" to set'
         key = tuple(part for part in setting.origin if not isinstance(part, int))
-        return Problem("unknown-factor", key, message, problem.hint, at_key=True, related=problem.related)
+        fix = _renamed(problem.fix, setting, key)
+        return Problem("unknown-factor", key, message, problem.hint, at_key=True, related=problem.related, fix=fix)
     reached = place[: len(setting.target)] == setting.target
     alone = reached and (not problem.reads or len(variant.settings) == 1)
     return replace(
@@ -32,7 +34,24 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
         hint=_not_as_a_whole(problem, setting, base_tree) if reached else problem.hint,
         at_key=problem.at_key and reached and len(place) > len(setting.target),
         reads=(),
+        fix=_at_origin(problem.fix, setting),
     )
+
+
+def _renamed(fix: TreeEdit | None, setting: Setting, key: Path) -> TreeEdit | None:
+    """The path that is set, with the part that is misspelt as it can only have been meant."""
+    if fix is None or fix.action != "rename" or setting.target[: len(fix.path)] != fix.path:
+        return None
+    parts = setting.path.split(".")
+    parts[len(fix.path) - 1] = fix.text
+    return rename(key, ".".join(parts))
+
+
+def _at_origin(fix: TreeEdit | None, setting: Setting) -> TreeEdit | None:
+    """The mend of a value where the ablation sets it; None of what the spec has elsewhere, right by itself."""
+    if fix is None or fix.action == "move" or fix.path[: len(setting.target)] != setting.target:
+        return None
+    return fix._replace(path=(*setting.origin, *fix.path[len(setting.target) :]))
 
 
 def _not_as_a_whole(problem: Problem, setting: Setting, base_tree: dict[str, Any]) -> str | None:

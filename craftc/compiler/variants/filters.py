@@ -5,8 +5,10 @@ from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem, did_you_mean, show
 from craftc.compiler.reading.tree import hashable, look_up
+from craftc.compiler.reading.tree_edit import rename
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import Ablation
@@ -98,4 +100,7 @@ def unknown_exclude_paths(base: Checked) -> Iterator[Problem]:
                 if path not in factors:
                     place: Path = ("ablation", "exclude", index, path)
                     hint = did_you_mean(path, factors)
-                    yield Problem("unknown-factor", place, f'there is no "{path}" to exclude by', hint, at_key=True)
+                    meant = surely_meant(path, factors)
+                    fix = rename(place, meant) if meant is not None else None
+                    message = f'there is no "{path}" to exclude by'
+                    yield Problem("unknown-factor", place, message, hint, at_key=True, fix=fix)

@@ -144,9 +144,10 @@ def _is_mendable(problem: Problem, others: list[Path]) -> bool:
 def _place(problem: Problem, setting: Setting, variant: Variant, base: Checked, form: str | None) -> Problem:
     placed = blame(problem, Variant(variant.name, (setting,)), base.tree)
     if placed.code == "unknown-factor":
-        return replace(placed, path=(*SPACE, setting.path))
+        path = (*SPACE, setting.path)
+        return replace(placed, path=path, fix=placed.fix and placed.fix._replace(path=path))
     if placed.code == "wrong-type" and isinstance(setting.value, float) and "a whole number" in placed.message:
-        return replace(placed, hint="use log_int" if form == "log_uniform" else "use int")
+        return replace(placed, hint="use log_int" if form == "log_uniform" else "use int", fix=None)
     return placed
 
 

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
-from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem, one_of, show
+from craftc.compiler.reading.tree_edit import respell
 from craftc.schemas.catalogue import is_own, short_name
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Spec
@@ -65,7 +66,10 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
             message = f"{show(named.metric)} is recorded, and nothing is {verb} it"
             hint = f"name {one_of(recorded_names)}"
         reads = (("objective", "metrics"), ("data", "splits"))
-        yield Problem("unknown-metric", (*named.place, "metric"), message, hint, reads=reads)
+        path = (*named.place, "metric")
+        meant = _surely_meant_metric(named.metric, by_split[named.steers])
+        fix = respell(path, meant) if meant is not None else None
+        yield Problem("unknown-metric", path, message, hint, reads=reads, fix=fix)
 
 
 def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
@@ -90,6 +94,16 @@ def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], *, steers: b
     near_split = nearest(split, by_split)
     near_measure = nearest(measure, by_split[near_split]) if near_split is not None else None
     return f"{near_split}/{near_measure}" if near_measure else None
+
+
+def _surely_meant_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | None:
+    """The recorded metric of which this can only be a slip, in the split, the metric or both."""
+    split, slash, measure = metric.partition("/")
+    of = split if split in by_split else surely_meant(split, by_split)
+    if not slash or of is None:
+        return None
+    meant = measure if measure in by_split[of] else surely_meant(measure, by_split[of])
+    return f"{of}/{meant}" if meant is not None else None
 
 
 def held_out_used(checked: Checked) -> Iterator[Problem]:

@@ -1,0 +1,71 @@
+"""Texts and what lint says of them to the same texts with every sure mend made, and what is left."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from craftc.compiler.fixing.apply_edits import apart, apply_edits
+from craftc.compiler.reading.parse import parse
+from craftc.schemas.diagnostic import Diagnostic, Fix
+
+MAX_ROUNDS = 100
+"""One mend can uncover the next mistake; this many one after another are not met with."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """`num_fixed` counts the mends by text, and `diagnostics` are of the texts as they are now."""
+
+    texts: Mapping[str, str]
+    diagnostics: Sequence[Diagnostic]
+    num_fixed: Counter[str] = field(default_factory=Counter)
+
+
+def fix_texts(
+    texts: Mapping[str, str],
+    lint: Callable[[Mapping[str, str]], Sequence[Diagnostic]],
+    key_of: Callable[[str], str],
+) -> Fixed:
+    """Make every fix of these texts, lint again, and so on until none is left.
+
+    `lint` says what is wrong with the texts as they are; `key_of` gives the key of the text that a diagnostic calls by
+    a file's name. Fixes of other files are left.
+    """
+    current = dict(texts)
+    num_fixed: Counter[str] = Counter()
+    found = lint(current)
+    for _ in range(MAX_ROUNDS):
+        before = dict(current)
+        for key, fixes in _by_text(found, key_of).items():
+            if key in current:
+                current[key], number = _with_fixes(current[key], fixes)
+                num_fixed[key] += number
+        if current == before:
+            break
+        found = lint(current)
+    return Fixed(current, found, +num_fixed)
+
+
+def _by_text(diagnostics: Iterable[Diagnostic], key_of: Callable[[str], str]) -> dict[str, list[Fix]]:
+    fixes: dict[str, list[Fix]] = {}
+    for diagnostic in diagnostics:
+        if diagnostic.fix is not None:
+            fixes.setdefault(key_of(diagnostic.fix.edits[0].range.filename), []).append(diagnostic.fix)
+    return fixes
+
+
+def _with_fixes(text: str, fixes: list[Fix]) -> tuple[str, int]:
+    """The text with all fixes that can be made together, and their number; with the first alone where they do not go
+    together, as two keys that become the same one."""
+    together = apart(fixes)
+    for chosen in (together, *([fix] for fix in together)):
+        changed = apply_edits(text, [edit for fix in chosen for edit in fix.edits])
+        if _is_sound(text, changed):
+            return changed, len(chosen)
+    return text, 0
+
+
+def _is_sound(before: str, after: str) -> bool:
+    """Whether a text can be read, with no mistake of its YAML that was not there before."""
+    document, found = parse(after, "")
+    return document is not None and len(found) <= len(parse(before, "")[1])
