@@ -1,4 +1,4 @@
-"""A YAML document as a tree in which every value knows where its text stands."""
+"""Holds a YAML document as a tree in which every value knows the place of its text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

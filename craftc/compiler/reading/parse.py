@@ -1,4 +1,4 @@
-"""YAML text to a tree of values and positions, or the mistakes that keep it from being read.
+"""Parses YAML text into a tree of values with their places, or reports why it cannot be read.
 
 The tree is built from the parser's events and not by a loader: a loader resolves tags, accepts any of them, and
 forgets where scalars ended. Scalars follow the core schema of YAML 1.2.2, section 10.3.2.

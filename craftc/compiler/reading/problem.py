@@ -1,4 +1,4 @@
-"""A mistake in a tree of plain values, before it is known where the text of that place stands."""
+"""Defines a problem: a mistake at a path of a tree, before the place of its text is known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What the YAML parser says of a text that is no YAML -> a diagnostic at the place where the mistake most likely is.
+"""Turns an error of the YAML parser into a diagnostic at the place where the mistake most likely is.
 
-A parser stops where it cannot go on. What has to be mended is often further up: a bracket or a quote left open, a key
+A parser stops where it cannot go on. The mistake is often further up: a bracket or a quote left open, a key
 without its colon.
 """
 
