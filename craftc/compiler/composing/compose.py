@@ -1,4 +1,4 @@
-"""A spec whose `extends` and `search.use` name files in; one tree out, each value with the file in which it stands."""
+"""Merges a spec with the files that its `extends` and `search.use` name into one tree whose values know their file."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A YAML document in; what it is for craftc out: a spec, a search space, a base that specs extend, or none of them."""
+"""Finds out what a YAML document is: a spec, a search space, a base that specs extend, or none of them."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A name in a file to the tree of the file that it means, read once; or a mistake where it is named."""
+"""Finds and reads, once each, the files that a spec includes."""
 
 import os
 from collections.abc import Iterator, Sequence
