@@ -1,4 +1,4 @@
-"""Search paths -> the definitions in Python files, read without importing anything."""
+"""Reads the definitions in Python files without importing anything."""
 
 from __future__ import annotations
 
