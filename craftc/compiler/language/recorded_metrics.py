@@ -1,4 +1,4 @@
-"""Which metrics a spec's trials record, when, and which way each is better."""
+"""Lists the metrics that a spec's trials record, when, and which direction of each is better."""
 
 from typing import Literal
 

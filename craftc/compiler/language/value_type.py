@@ -1,4 +1,4 @@
-"""A JSON Schema fragment as what takes its values, and as words for a message."""
+"""Checks values against a JSON Schema fragment, and describes the fragment in words."""
 
 import json
 from functools import lru_cache
