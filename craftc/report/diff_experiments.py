@@ -1,4 +1,4 @@
-"""Two experiments, each a spec or a run, in; their Comparison out."""
+"""Compares two experiments, each a spec or a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

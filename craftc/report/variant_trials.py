@@ -1,4 +1,4 @@
-"""A plan in; every variant's trials, under all its names, out."""
+"""Lists the trials of every variant of a plan, under all its names."""
 
 from craftc.schemas.plan import Plan, Trial
 
