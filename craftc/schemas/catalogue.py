@@ -1,4 +1,4 @@
-"""What can be named in a spec: each component's arguments as read from its signature."""
+"""The catalogue: the components that a spec can name, with the arguments of their signatures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

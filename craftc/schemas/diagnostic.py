@@ -1,4 +1,4 @@
-"""A user's mistake: what, where, and how to mend it."""
+"""The diagnostic: what is wrong in a user's text, where, and how to correct it."""
 
 from typing import Any, Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a trial leaves behind, and the events by which a run is told of it."""
+"""The result of a trial, and the events that a run reports."""
 
 from typing import Annotated, Literal
 
