@@ -1,4 +1,4 @@
-"""The registry -> the catalogue that the compiler checks specs against.
+"""Writes the catalogue that the compiler checks specs against, from the registry.
 
 `python -m craftc.components.describe` writes it; with `--check` it exits with 1 where the file is not up to date.
 """

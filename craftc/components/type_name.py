@@ -1,4 +1,4 @@
-"""A value that was not expected -> the words for its type."""
+"""Names the type of a value that was not expected."""
 
 
 def type_name(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Values of a metric, epoch by epoch -> a learning rate that falls when they stop improving."""
+"""A phase whose learning rate falls when a metric stops improving."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A CSV file -> samples."""
+"""Reads samples from a CSV file."""
 
 import re
 from pathlib import Path
