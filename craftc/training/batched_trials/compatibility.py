@@ -1,4 +1,4 @@
-"""Trainings in; why they cannot be trained as one batch out, or None: by what they are made of, and by trying it."""
+"""Finds out, also by trying, why trainings cannot be trained as one batch."""
 
 import copy
 import random

@@ -1,4 +1,4 @@
-"""The optimizers of K trainings in; one step of all of them at once out.
+"""Takes one step of the optimizers of K trainings at once.
 
 K: trainings, N: trainable numbers of one model. Every training has its own learning rate at each step, and its own
 betas, momentum and weight decay.

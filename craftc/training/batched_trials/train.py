@@ -1,4 +1,4 @@
-"""Trainings of one group in; those that are best trained as one batch are, and what becomes of their trials is told."""
+"""Trains the trainings of one group that are best trained as one batch, and reports what happens to their trials."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""K trainings whose steps are alike in, their next epochs out, all of them at once.
+"""Trains the next epochs of K trainings whose steps are alike, all at once.
 
 K: trainings, B: samples of a batch, N: trainable numbers of one model.
 """

@@ -1,4 +1,4 @@
-"""A loss as it stands in, the same compiled by torch out; the training is as before.
+"""Compiles the loss of a training by torch; the training stays as it is.
 
 B: samples of a batch.
 """

@@ -1,7 +1,7 @@
-"""Prepared data as files that every process of a machine maps into its memory: made once, verified on every reading.
+"""Keeps prepared data as files that every process of a machine maps into its memory: made once, verified when read.
 
 `<store>/prepared/<fingerprint of the prepare stage>/` holds an .npy file for each array, and `manifest.json`, which
-says what belongs to it. A folder that is not whole, or not of the files that the source names now, is made again.
+says what belongs to it. A folder that is incomplete, or not of the files that the source names now, is made again.
 """
 
 import hashlib

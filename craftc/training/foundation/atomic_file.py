@@ -1,4 +1,4 @@
-"""Bytes in, a file on disk out that is either the old one or the new one, whatever is killed and when."""
+"""Writes a file so that it is always either the old one or the new one, whatever is killed and when."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""torch's compiler frontend, `torch._dynamo`, imported by whoever needs it and not by every optimizer.
+"""Postpones the import of torch's compiler frontend, `torch._dynamo`, until something is compiled.
 
 torch's optimizers import it at each step and in four methods, for two calls that do nothing unless something is being
 compiled just then: 1 to 1.5 s of CPU time in every process that trains.

@@ -1,4 +1,4 @@
-"""A frozen backbone as a spec asks for it in; a function from a batch of inputs to its features out.
+"""Builds the function from a batch of inputs to its features that a frozen backbone computes.
 
 B: samples of a batch.
 """

@@ -1,4 +1,4 @@
-"""Trials that take the same steps, equally far: the state of their training, and each one's own records and end."""
+"""Holds a training: its state, and the members that are read off it, with their records and ends."""
 
 import time
 from collections.abc import Iterator, Sequence

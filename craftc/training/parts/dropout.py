@@ -1,4 +1,4 @@
-"""A model in, the same model out whose dropout draws numbers that depend on the trial, the step and the place alone.
+"""Makes the dropout of a model draw numbers that depend only on the trial, the step and the place.
 
 The number that decides on a value is a hash of the step's key, of the module's number in the model, of which of its
 calls in the step it is, and of the value's place in the tensor. A trial's numbers are thus the same alone, among the K

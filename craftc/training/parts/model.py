@@ -1,4 +1,4 @@
-"""The model of a spec and the data in; the model, tried on two samples, out."""
+"""Builds the model of a spec for its data, and tries it on two samples."""
 
 import copy
 import inspect

@@ -1,4 +1,4 @@
-"""The workers that train one trial together: a worker's part of a batch in, what all of them found out.
+"""Holds the worker group that trains one trial: divides batches among workers and combines what they computed.
 
 B: samples of a batch, P: those of them that are this worker's part.
 """

@@ -1,4 +1,4 @@
-"""Files of short trials, which wait a moment so that the disk is asked for those of many at once."""
+"""Holds back the files of short trials for a moment, so that many are flushed to the disk at once."""
 
 import time
 from collections.abc import Callable, Sequence
