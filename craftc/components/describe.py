@@ -27,7 +27,7 @@ def describe() -> Catalogue:
 
 
 def _shipped(entry: ComponentEntry) -> ComponentEntry:
-    """Without the places in files, which are told of a user's own code alone; a tuple's default is written out."""
+    """Without the places in files, which are reported only for a user's own code; a tuple's default is written out."""
     parameters = [p._replace(defined_at=None, computed=False) for p in entry.parameters]
     return entry._replace(defined_at=None, parameters=tuple(parameters))
 

@@ -56,7 +56,7 @@ def diff_experiments(a: Experiment, b: Experiment) -> Comparison:
 
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
-    """What a plan tells of its spec: the configuration of the baseline, the seeds, and the search."""
+    """What a plan shows of its spec: the configuration of the baseline, the seeds, and the search."""
     trials = variant_trials(plan)
     baseline = trials.get(plan.baseline) or plan.trials
     search = None if plan.search is None else plan.search.model_dump(mode="json", exclude={"variants", "resources"})

@@ -46,7 +46,7 @@ class Range(NamedTuple):
 
 
 class Related(NamedTuple):
-    """Another place that a mistake has to do with, maybe in another file: a definition, or who included it."""
+    """Another place that belongs to a mistake, maybe in another file: a definition, or the line that included it."""
 
     message: str
     range: Range

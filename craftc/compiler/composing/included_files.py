@@ -30,7 +30,7 @@ class IncludedFiles:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def report(self, problem: Problem, node: Node) -> None:
-        """Tell a mistake at the node that makes it, and who included that node's file."""
+        """Report a mistake at the node that makes it, with the files that led there."""
         self.diagnostics.append(
             Diagnostic(
                 code=problem.code,
@@ -43,9 +43,9 @@ class IncludedFiles:
         )
 
     def read(self, filename: str, named: Node, problem: Problem, expected: Sequence[FileKind]) -> Node | None:
-        """The tree of a file, a mapping of a kind that is expected; None where it has been told why not.
+        """The tree of a file, a mapping of a kind that is expected; None where a mistake was reported instead.
 
-        `problem` says by its code and path how a file is told that cannot be read.
+        `problem` gives the code and the path with which an unreadable file is reported.
         """
         if filename not in self.trees:
             self.trees[filename] = self._parse(filename, named, problem)

@@ -16,7 +16,7 @@ from craftc.schemas.section import Section
 from craftc.schemas.spec import Component, Spec
 
 OWN = ("name", "description", "extends")
-"""What a file says of itself alone. `craftc` is its own too, but a base of another version must be told."""
+"""Keys that describe the file itself. `craftc` does too, but a base of another version must be reported."""
 
 Entries = dict[str, tuple[Node, Node]]
 

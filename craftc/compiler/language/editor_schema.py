@@ -79,7 +79,7 @@ def search_space_schema(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _published(whole: dict[str, Any]) -> dict[str, Any]:
-    """The whole language with kinds told apart by `if`, paths offered as keys, and a longer text for each key."""
+    """The whole language with kinds distinguished by `if`, paths offered as keys, and a longer text for each key."""
     _offer_paths(whole)
     for name, definition in [("", whole), *whole["$defs"].items()]:
         if name in GROUPS:

@@ -11,7 +11,7 @@ COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
 
 
 class Nested:
-    """Marks a mapping as a component in an argument's place, so that it is told from any other mapping."""
+    """Marks a mapping as a component in an argument's place, to distinguish it from any other mapping."""
 
     def __init__(self, value: dict[str, Any]) -> None:
         self.value = value

@@ -10,7 +10,7 @@ SPACE: Path = ("search", "space")
 Scalar = str | int | float | bool | None
 Span = tuple[int, int, int, int]
 """Line and column where a text begins and where it ends, from 1, the end exclusive. Every value has one, and few are
-told of: only of those is a `Range` made."""
+reported: only for those is a `Range` made."""
 
 
 def range_of(filename: str, span: Span) -> Range:
@@ -121,7 +121,7 @@ class Document:
         related: tuple[Related, ...] = (),
         within: tuple[int, int] | None = None,
     ) -> Diagnostic:
-        """A mistake at `path`; one in an included file also tells who included it."""
+        """A mistake at `path`; one in an included file also names the files that included it."""
         where = self.locate(path, key=key)
         if within is not None:
             where = self._narrow(where, path, within)

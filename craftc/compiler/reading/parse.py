@@ -33,7 +33,7 @@ MAX_SLOW = 1 << 18
 MAX_DEPTH = 64
 MAX_NODES = 50_000
 MAX_DIRECTIVES = 16
-"""All are refused; of very many only the first is told, since libyaml compares each with those before it."""
+"""All are refused; of very many only the first is reported, since libyaml compares each with those before it."""
 MAX_EXPANDED_NODES = 200_000
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -179,7 +179,7 @@ class _Builder:
             raise self._refuse("document-too-large", message, event)
 
     def _own_start(self, event: Any) -> Place:
-        """Where a value's own text begins, behind its anchor and tag; a tag is told of here."""
+        """Where a value's own text begins, behind its anchor and tag; a tag is reported here."""
         if event.anchor is None and event.tag is None:
             return _place(event.start_mark)
         line, column = event.start_mark.line, event.start_mark.column

@@ -71,7 +71,7 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
 
 
 def directive_error(lines: Sequence[str], filename: str) -> Diagnostic:
-    """A directive is refused, whatever it says; libyaml tells of most only by where the document starts, after them."""
+    """A directive is refused, whatever it says; for most, libyaml only gives the start of the document, after them."""
     number, line = next((number, line) for number, line in enumerate(lines, start=1) if line.startswith("%"))
     where = Range(
         filename=filename,

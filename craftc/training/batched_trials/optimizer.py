@@ -98,7 +98,7 @@ class _Moments:
 
 
 class _Adam(_Moments):
-    """Adam and AdamW; `decoupled` as torch calls what tells them apart."""
+    """Adam and AdamW; `decoupled`, as torch calls it, is what distinguishes them."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack, ("exp_avg", "exp_avg_sq"))

@@ -88,7 +88,7 @@ def compile_loss(
     stands. Raises NotCompilableError, and what the model raises as it stands.
     """
     with rehearsal.undone():
-        # Before the first step nobody knows yet what dropout will draw.
+        # Before the first step it is not known what dropout will draw.
         rehearsal(loss.as_it_stands, x_B, y_B, step)
     import torch._dynamo
     from torch._inductor import config

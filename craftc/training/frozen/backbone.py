@@ -23,7 +23,7 @@ from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.model import instantiate
 
 MAX_NAMED = 3
-"""Weights of which a message tells."""
+"""Weights that a message names at most."""
 
 State = Mapping[str, Tensor]
 

@@ -51,7 +51,7 @@ class Layout:
         runs: list[Run] = []
         for module, start, stop in self.stretches:
             rate = rates[module]
-            # Tensors are compared by who they are.
+            # Tensors are compared by identity.
             if runs and (runs[-1][2] is rate or (isinstance(rate[0], float) and runs[-1][2] == rate)):
                 start = runs.pop()[0]
             runs.append((start, stop, rate))
