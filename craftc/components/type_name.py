@@ -1,4 +1,4 @@
-"""Names the type of a value that was not expected."""
+"""A value that was not expected -> the words for its type."""
 
 
 def type_name(value: object) -> str:

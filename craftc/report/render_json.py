@@ -1,4 +1,4 @@
-"""Writes a conclusion as JSON: the contract of `craftc report --format json`."""
+"""A conclusion in; JSON out: the contract of `craftc report --format json`."""
 
 from craftc.schemas.conclusion import Conclusion
 

@@ -1,4 +1,4 @@
-"""Lists the trials of every variant of a plan, under all its names."""
+"""A plan in; every variant's trials, under all its names, out."""
 
 from craftc.schemas.plan import Plan, Trial
 

@@ -1,4 +1,4 @@
-"""The diagnostic: what is wrong in a user's text, where, and how to correct it."""
+"""A user's mistake: what, where, and how to mend it."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -46,7 +46,7 @@ class Range(NamedTuple):
 
 
 class Related(NamedTuple):
-    """Another place that belongs to a mistake, maybe in another file: a definition, or the line that included it."""
+    """Another place that a mistake has to do with, maybe in another file: a definition, or who included it."""
 
     message: str
     range: Range
