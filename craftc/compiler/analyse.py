@@ -1,6 +1,7 @@
 """The first half of the compiler: YAML text in, all that is wrong with it out. This is what linting runs.
 
-text -> parse -> compose -> with_own -> substitute -> rebase -> resolve -> validate -> check -> expand -> probe
+text -> parse -> compose -> with_own -> substitute -> resolve_relative_paths -> resolve -> validate -> check -> expand
+     -> check_ranges
 """
 
 from collections.abc import Iterable, Mapping

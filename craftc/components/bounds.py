@@ -1,4 +1,4 @@
-"""Names for bounded numbers, so that a component's signature is its schema, and a mark for arguments."""
+"""Names bounded numbers, so that a component's signature is its schema, and the marks of arguments."""
 
 from typing import Annotated, Final, Literal
 

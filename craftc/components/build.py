@@ -1,4 +1,4 @@
-"""A component as a spec names it -> the object, imported only now."""
+"""Builds the object that a spec names as a component; its module is imported only now."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The registry -> the catalogue that the compiler checks specs against.
+"""Writes the catalogue that the compiler checks specs against, from the registry.
 
 `python -m craftc.components.describe` writes it; with `--check` it exits with 1 where the file is not up to date.
 """
@@ -27,7 +27,7 @@ def describe() -> Catalogue:
 
 
 def _shipped(entry: ComponentEntry) -> ComponentEntry:
-    """Without the places in files, which are told of a user's own code alone; a tuple's default is written out."""
+    """Without the places in files, which are reported only for a user's own code; a tuple's default is written out."""
     parameters = [p._replace(defined_at=None, computed=False) for p in entry.parameters]
     return entry._replace(defined_at=None, parameters=tuple(parameters))
 

@@ -1,4 +1,4 @@
-"""The exception by which data says what is wrong with it in the user's words, and phrases for its messages."""
+"""Defines the exception by which data reports what is wrong with it, and phrases for its messages."""
 
 from pathlib import Path
 

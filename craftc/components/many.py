@@ -1,4 +1,4 @@
-"""A function of the stacked tensors of K models in; under vmap, where a tensor stands for one of them, its value out.
+"""Applies a function of the stacked tensors of K models under vmap, where a tensor stands for one of them.
 
 `torch.autograd.Function` has a rule for vmap too, and takes a CPU 0.3 ms to call it: as long as the step of a small
 model takes for many of its operations.

@@ -1,4 +1,4 @@
-"""A key in, random numbers out that are a hash of it and of how many were drawn before: nothing else decides them.
+"""Draws random numbers that are hashes of a key and of their place, so that nothing else decides them.
 
 n: numbers that are drawn. K: trials that draw at once.
 """

@@ -1,4 +1,4 @@
-"""An exception -> the line of the user's own code that it came from."""
+"""Finds the line of the user's own code that an exception came from."""
 
 import sys
 import sysconfig

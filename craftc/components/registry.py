@@ -1,4 +1,4 @@
-"""What a spec can name: for each group, the short name and where the component is defined."""
+"""Lists what a spec can name: for each group, the short name and where the component is defined."""
 
 REGISTRY: dict[str, dict[str, str]] = {
     "sources": {

@@ -1,4 +1,4 @@
-"""Targets and fractions -> which samples stand in which split."""
+"""Assigns samples to splits, by their fractions and the samples' targets."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A run's budget.json in; what it left out, in a sentence, out."""
+"""Says in a sentence what a run left out because its budget was spent."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

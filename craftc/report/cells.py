@@ -1,4 +1,4 @@
-"""A conclusion in; the columns of its table, as text with aligned decimals, out. What text and Markdown share."""
+"""Writes the columns of a conclusion's table as text with aligned decimals, for text and Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

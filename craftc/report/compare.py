@@ -1,4 +1,4 @@
-"""Variants by themselves in; the same out with their paired differences to the baseline, or why there is none."""
+"""Computes the paired differences of variants to the baseline, or says why there is none."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal

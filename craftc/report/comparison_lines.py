@@ -1,4 +1,4 @@
-"""A Comparison in; its lines in words out. The first character of a line says what it is: + - ~ for what differs."""
+"""Writes a Comparison as lines. The first character of a line says what it is: + - ~ for what differs."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The variants that two runs have in common in; the table of their means and differences out."""
+"""Builds the table of means and differences of the variants that two runs have in common."""
 
 import io
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A plan, its results and its failures in; the conclusion out."""
+"""Draws the conclusion from a plan, its results and its failures."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean

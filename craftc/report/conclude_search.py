@@ -1,4 +1,4 @@
-"""A search's points and their results in; per variant the best point against the starting point out."""
+"""Compares the best point of each search with its starting point."""
 
 from collections.abc import Mapping, Sequence
 

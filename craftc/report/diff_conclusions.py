@@ -1,4 +1,4 @@
-"""Two runs and their conclusions in; what changed from the first to the second out."""
+"""Finds what changed between the conclusions of two runs."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Two experiments, each a spec or a run, in; their Comparison out."""
+"""Compares two experiments, each a spec or a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def diff_experiments(a: Experiment, b: Experiment) -> Comparison:
 
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
-    """What a plan tells of its spec: the configuration of the baseline, the seeds, and the search."""
+    """What a plan shows of its spec: the configuration of the baseline, the seeds, and the search."""
     trials = variant_trials(plan)
     baseline = trials.get(plan.baseline) or plan.trials
     search = None if plan.search is None else plan.search.model_dump(mode="json", exclude={"variants", "resources"})

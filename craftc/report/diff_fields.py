@@ -1,4 +1,4 @@
-"""Two trees of plain JSON values in; the fields that differ, each with both values, out."""
+"""Finds the fields in which two trees of plain JSON values differ."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

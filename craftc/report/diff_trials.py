@@ -1,4 +1,4 @@
-"""Two plans in; which trials and variants are common, changed, renamed, new or gone, out."""
+"""Finds which trials and variants of two plans are common, changed, renamed, new or gone."""
 
 from collections.abc import Collection, Iterator, Mapping
 

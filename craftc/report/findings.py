@@ -1,4 +1,4 @@
-"""A conclusion without findings in; the findings, one sentence each, out."""
+"""Writes the findings of a conclusion, one sentence each."""
 
 from collections.abc import Sequence
 

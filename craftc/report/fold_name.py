@@ -1,4 +1,4 @@
-"""A name and a width in; the name in lines that are no wider, broken where it reads well, out."""
+"""Breaks a name into lines of at most a given width, where it reads well."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Values in; how many decimals they deserve, and their text, out."""
+"""Decides how many decimals values deserve, and writes them."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A run folder, and the store beside it, in; the plan, the results and the failures out."""
+"""Reads the plan, the results and the failures of a run from its folder and the store."""
 
 import json
 from pathlib import Path

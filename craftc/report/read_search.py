@@ -1,4 +1,4 @@
-"""A run folder, and the store beside it, in; what its search came to, and the results of its points, out."""
+"""Reads what the search of a run found, and the results of its points."""
 
 from dataclasses import dataclass
 from pathlib import Path

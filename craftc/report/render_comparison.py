@@ -1,4 +1,4 @@
-"""A Comparison in; what differs, as text for a terminal, out."""
+"""Writes a Comparison as text for a terminal."""
 
 import io
 from collections.abc import Iterator, Sequence

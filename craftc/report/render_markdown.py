@@ -1,4 +1,4 @@
-"""A conclusion in; GitHub-flavoured Markdown out."""
+"""Writes a conclusion as GitHub-flavoured Markdown."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A conclusion and the width of a terminal in; a table, and the findings in words beneath it, out."""
+"""Writes a conclusion as a table and findings, as wide as the terminal."""
 
 import io
 import re

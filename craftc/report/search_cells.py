@@ -1,4 +1,4 @@
-"""A conclusion's searches in; their tables as plain cells, what text and Markdown share, out."""
+"""Writes the tables of a conclusion's searches as plain cells, for text and Markdown."""
 
 import json
 from dataclasses import dataclass

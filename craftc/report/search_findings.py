@@ -1,4 +1,4 @@
-"""A conclusion's searches in; what is to be said of them, one sentence each, out."""
+"""Writes the findings of a conclusion's searches, one sentence each."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Numbers of a few seeds in; means, Student-t intervals, paired differences and adjusted p-values out.
+"""Computes means, Student-t intervals, paired differences and adjusted p-values of a few seeds.
 
 A run compares many variants with one baseline over few seeds. Each interval is for its own comparison, uncorrected, so
 that it estimates one effect and reads the same whatever else was tried. What a reader may claim of all variants

@@ -1,4 +1,4 @@
-"""A plan and its results in; each variant by itself out: its seeds' values, their mean, epochs and gap."""
+"""Summarises each variant by itself: the values of its seeds, their mean, epochs and gap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean

@@ -1,4 +1,4 @@
-"""A conclusion in; the lines around its table, the same in every format, out."""
+"""Writes the lines around a conclusion's table, the same in every format."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,1 +1,1 @@
-"""The values that pass between stages: frozen, serialisable, and free of behaviour."""
+"""The values that pass between stages: frozen and serialisable; they do nothing by themselves."""

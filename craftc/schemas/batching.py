@@ -1,4 +1,4 @@
-"""What was found out about training trials of one group as one batch."""
+"""The finding of a measurement: whether trials of one group are best trained as one batch."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What can be named in a spec: each component's arguments as read from its signature."""
+"""The catalogue: the components that a spec can name, with the arguments of their signatures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ PER_TRIAL = "per trial"
 """In `Annotated`, marks an argument that trials trained as one batch may differ in."""
 COMPONENT_OF = "component of "
 """In `Annotated`, before a group: marks an argument that takes a component of that group, built-in ones too, as it is
-written. Whoever takes it builds it, once all that the component needs to know is known."""
+written. The component that takes it builds it, once it has all that this needs."""
 WEIGHTS = "weights"
 """In `Annotated`, marks a path that may also name a trial of the store, for the weights that it came to."""
 FROZEN_BACKBONE = "frozen_backbone"

@@ -1,4 +1,4 @@
-"""What two experiments differ in: fields, trials, conclusion.
+"""The comparison of two experiments: fields, trials, conclusion.
 
 This value is what `craftc compare --format json` prints; `format_version` changes with its shape. `a` and `b` are the
 two sides, in the order in which they were named.

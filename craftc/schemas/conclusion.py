@@ -1,4 +1,4 @@
-"""What a run shows: per variant the headline metric with its intervals, and the findings in words.
+"""The conclusion of a run: the headline metric of each variant with its intervals, and the findings in words.
 
 This value is what `craftc report --format json` prints; `format_version` changes with its shape.
 """

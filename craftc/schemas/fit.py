@@ -1,8 +1,8 @@
-"""What a value has to be, as functions: a value in, the same as it is kept out, and every place that does not fit.
+"""Checks a value against a type: returns the value as it is kept, and every place that does not fit.
 
-Sections of a spec are read with them as their annotations say (`section.py`), and arguments of components as their
-signatures say (`compiler/language/value_type.py`). Strict: text is no number, true is no 1. A whole number where any
-number is wanted becomes one, as YAML's `lr: 1` means.
+`section.py` checks the sections of a spec by their annotations, and `compiler/language/value_type.py` the arguments of
+components by their signatures. Checks are strict: text is no number, true is no 1. A whole number where any
+number is allowed becomes one, as YAML's `lr: 1` means.
 """
 
 import math

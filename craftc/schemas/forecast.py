@@ -1,4 +1,4 @@
-"""What a plan will cost, by what earlier trials took."""
+"""The estimate of how long a plan takes, from what earlier trials took."""
 
 from typing import Any, Literal
 

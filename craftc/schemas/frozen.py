@@ -1,5 +1,5 @@
 """The base of every value that is written to disk or handed to another process: immutable, strict about types, and
-closed to keys that nobody declared."""
+closed to undeclared keys."""
 
 from typing import Annotated, TypeVar
 

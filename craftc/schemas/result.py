@@ -1,4 +1,4 @@
-"""What a trial leaves behind, and the events by which a run is told of it."""
+"""The result of a trial, and the events that a run reports."""
 
 from typing import Annotated, Literal
 
@@ -116,7 +116,7 @@ class TrialPruned(Frozen):
 
 
 class BudgetSpent(Frozen):
-    """The run began no more trials, since its budget was spent. Told once, at its end.
+    """The run began no more trials, since its budget was spent. Reported once, at its end.
 
     `trials` are those of the plan that were not begun; `num_points` counts those that its searches were still to
     propose. Hours are of training, times workers.

@@ -1,4 +1,4 @@
-"""What a search came to: every point of every study, and which parameters mattered."""
+"""The summary of a search: every point of every study, and which parameters mattered."""
 
 from typing import Any, Literal
 

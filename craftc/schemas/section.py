@@ -1,6 +1,6 @@
 """The base of a section of the language: its keys are its annotations, read once; its values are immutable.
 
-A section is declared as a pydantic model would be, and checks as strictly. It is none, because linting has to start
+A section is declared like a pydantic model and checks as strictly. It is not one, because linting has to start
 fast: docs/decisions/0025-a-short-start.md.
 """
 

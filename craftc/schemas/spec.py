@@ -1,7 +1,7 @@
 """The spec: what the user wrote, validated, every default filled in.
 
-A field that names components carries a `ComponentGroup` in its metadata; the arguments beside `kind` are checked
-against the catalogue by `compiler/checking/validate.py`, which also fills in their defaults.
+A field that names components carries a `ComponentGroup` in its metadata; `compiler/checking/validate.py` checks the
+arguments beside `kind` against the catalogue, and fills in their defaults.
 """
 
 from typing import Annotated, Any, Literal, TypeVar, cast

@@ -1,4 +1,4 @@
-"""What a runs folder holds and how large it is, and what of it goes.
+"""The contents of a runs folder, their sizes, and what is to be removed of them.
 
 These values are what `craftc clean --format json` prints; `format_version` changes with their shape. Sizes are in
 bytes; hard links to one file count once within each number.

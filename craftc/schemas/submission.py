@@ -1,4 +1,4 @@
-"""What is remembered of a run that was handed to a cluster."""
+"""The record of a run that was handed to a cluster."""
 
 from typing import Literal
 

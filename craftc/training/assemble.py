@@ -1,4 +1,4 @@
-"""A trial and its data in, the parts of its training out: model, objective, optimizer, schedule, metrics."""
+"""Builds the parts of a training from a trial and its data: model, objective, optimizer, schedule, metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

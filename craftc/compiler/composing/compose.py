@@ -1,4 +1,4 @@
-"""A spec whose `extends` and `search.use` name files in; one tree out, each value with the file in which it stands."""
+"""Merges a spec with the files that its `extends` and `search.use` name into one tree whose values know their file."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -59,9 +59,9 @@ def _over_its_bases(root: Node, files: IncludedFiles, chain: tuple[str, ...]) ->
 
 
 def _base(named: Node, files: IncludedFiles, chain: tuple[str, ...]) -> Node | None:
-    """What a file extends, composed itself; None where it has been told why not."""
+    """The composed base that a file extends; None where a mistake was already reported for it."""
     if "${env:" in str(named.value):
-        return None  # `substitute` tells it: which experiment this is must not differ between machines
+        return None  # `substitute` reports it: which experiment this is must not differ between machines
     found = _not_itself(named, chain) or find_base(str(named.value), named)
     if isinstance(found, Problem):
         files.report(found, named)

@@ -1,4 +1,4 @@
-"""`${env:NAME}` in a spec's texts to the values of the environment, or what keeps them from standing there."""
+"""Replaces `${env:NAME}` in the texts of a spec by the environment's values, where the language allows it."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A YAML document in; what it is for craftc out: a spec, a search space, a base that specs extend, or none of them."""
+"""Finds out what a YAML document is: a spec, a search space, a base that specs extend, or none of them."""
 
 from typing import Literal
 
@@ -12,8 +12,8 @@ def file_kind(root: Node) -> FileKind | None:
     """What the keys of a document make of it; None for YAML that has nothing to do with craftc.
 
     `craftc` makes a spec. A search space maps paths to ranges, a base has sections of a spec. Most keys have to fit,
-    so that a misspelt one is told as a mistake and hides nothing. A name beside sections makes a spec as well: nobody
-    takes it from a base, and a spec that forgot its version must not pass for one.
+    so that a misspelt one is reported and hides nothing. A name beside sections makes a spec as well: no spec takes its
+    name from a base, and a spec without its version must not be taken for a base.
     """
     if not isinstance(root.value, dict) or not root.value:
         return None

@@ -1,4 +1,4 @@
-"""A name in a file to the tree of the file that it means, read once; or a mistake where it is named."""
+"""Finds and reads, once each, the files that a spec includes."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class IncludedFiles:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def report(self, problem: Problem, node: Node) -> None:
-        """Tell a mistake at the node that makes it, and who included that node's file."""
+        """Report a mistake at the node that makes it, with the files that led there."""
         self.diagnostics.append(
             Diagnostic(
                 code=problem.code,
@@ -48,9 +48,9 @@ class IncludedFiles:
         )
 
     def read(self, filename: str, named: Node, problem: Problem, expected: Sequence[FileKind]) -> Node | None:
-        """The tree of a file, a mapping of a kind that is expected; None where it has been told why not.
+        """The tree of a file, a mapping of a kind that is expected; None where a mistake was reported instead.
 
-        `problem` says by its code and path how a file is told that cannot be read.
+        `problem` gives the code and the path with which an unreadable file is reported.
         """
         if filename not in self.trees:
             self.trees[filename] = self._parse(filename, named, problem)

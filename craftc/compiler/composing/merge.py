@@ -1,9 +1,8 @@
-"""Two trees in, that of a base and that of the file that extends it; one tree out, every value with its own place.
+"""Merges the tree of a base with that of the file that extends it; every value keeps its place.
 
-The rule: what the language calls by a key merges key by key, anything else is replaced whole. So two sections merge,
-and two components of one kind; scalars, lists, and components of different kinds do not. Where the keys are the
-user's (splits, features, factors, ranges), they merge as well, but each entry is replaced whole, and `none` takes
-away what the base has.
+Mappings whose keys the language defines are merged key by key; scalars and lists are replaced. So two sections merge,
+and two components of one kind, but not components of different kinds. Where the keys are the user's (splits, features,
+factors, ranges), they merge as well, but each entry is replaced whole, and `none` removes an entry of the base.
 """
 
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from craftc.schemas.section import Section
 from craftc.schemas.spec import Component, Spec
 
 OWN = ("name", "description", "extends")
-"""What a file says of itself alone. `craftc` is its own too, but a base of another version must be told."""
+"""Keys that describe the file itself. `craftc` does too, but a base of another version must be reported."""
 
 Entries = dict[str, tuple[Node, Node]]
 

@@ -1,4 +1,4 @@
-"""Relative paths in included files, which start from the folder of their file, to paths from the spec's."""
+"""Makes relative paths in included files start from the folder of the spec."""
 
 import os
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A spec's tree to every text in it, and what the language says of the field that each text is for."""
+"""Lists every text in the tree of a spec, with what the language says of its field."""
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The components that ship with craftc, read from a generated file so that linting imports none of them."""
+"""Reads the components that ship with craftc from a generated file, so that linting imports none of them."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Where in a spec components stand, read off the schema itself."""
+"""Lists the fields of a spec that hold components, as the schema declares them."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache

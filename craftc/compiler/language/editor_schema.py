@@ -1,6 +1,6 @@
-"""The language's JSON Schema to the ones that are published: of a spec, of a base that specs extend, of a search space.
+"""Turns the language's JSON Schema into the published schemas: of a spec, of a base, of a search space.
 
-They say the same of what is right, in a form that editors complete well: a language server offers the keys of an
+They accept the same values, in a form that editors complete well: a language server offers the keys of an
 `anyOf` option only once it is sure of the option, and is never sure of one of several mappings while they are being
 written. So a component is one mapping whose `kind` lists what there is, and each kind adds its arguments by `if`.
 """
@@ -79,7 +79,7 @@ def search_space_schema(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _published(whole: dict[str, Any]) -> dict[str, Any]:
-    """The whole language with kinds told apart by `if`, paths offered as keys, and a longer text for each key."""
+    """The whole language with kinds distinguished by `if`, paths offered as keys, and a longer text for each key."""
     _offer_paths(whole)
     for name, definition in [("", whole), *whole["$defs"].items()]:
         if name in GROUPS:

@@ -1,6 +1,6 @@
-"""A small language for rules over a spec: names, numbers, text, comparison, arithmetic, and, or, not.
+"""Evaluates rules over a spec: names, numbers, text, comparison, arithmetic, and, or, not.
 
-Text is read with Python's own parser and walked over an allow-list of nodes; nothing is ever evaluated by Python.
+Python's own parser reads the text, and an allow-list of its nodes is evaluated here; Python never evaluates it.
 There is no power, call, comprehension or attribute of anything but the spec, so every expression ends at once.
 """
 

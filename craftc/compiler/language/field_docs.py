@@ -1,4 +1,4 @@
-"""A path of the language to what a person wants to know of it: what it is, what it takes, what holds without it."""
+"""Documents one path of the language for a person: what it is, what it takes, and its default."""
 
 import re
 from collections.abc import Iterable, Mapping

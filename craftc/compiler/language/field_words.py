@@ -1,4 +1,4 @@
-"""A field of the language's JSON Schema to words: what it takes and what holds where it is not written."""
+"""Describes a field of the language's JSON Schema in words: what it takes and what its default is."""
 
 import json
 from collections.abc import Mapping

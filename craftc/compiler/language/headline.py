@@ -1,4 +1,4 @@
-"""A spec to the metric that its conclusion is drawn from."""
+"""Finds the metric that the conclusion of a spec is drawn from."""
 
 from craftc.compiler.language.recorded_metrics import headline_name, mode_of
 from craftc.schemas.catalogue import Catalogue

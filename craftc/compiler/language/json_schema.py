@@ -1,4 +1,4 @@
-"""The language as a JSON Schema (draft 2020-12): sections by their annotations, components by the catalogue."""
+"""Builds the JSON Schema (draft 2020-12) of the language from the annotations of sections and the catalogue."""
 
 import json
 import re

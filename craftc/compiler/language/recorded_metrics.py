@@ -1,4 +1,4 @@
-"""Which metrics a spec's trials record, when, and which way each is better."""
+"""Lists the metrics that a spec's trials record, when, and which direction of each is better."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
     modes: dict[str, Mode | None] = {"loss": "min"}
     for metric in spec.objective.metrics:
         entry = catalogue.find("metrics", metric.kind)
-        # What is not known at all is told as that, and not as a metric without a direction.
+        # An unknown metric is reported as unknown, and not as a metric without a direction.
         modes.setdefault(short_name(metric.kind), entry.mode if entry else "max")
     return modes
 

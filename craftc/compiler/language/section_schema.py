@@ -1,4 +1,4 @@
-"""A section of the language to its JSON Schema, with those that it holds, read off its annotations."""
+"""Builds the JSON Schema of a section, and of the sections within it, from its annotations."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A place of a spec to what the language says of it: its JSON Schema, its component, whether it must be given."""
+"""Looks up what the language says of a place in a spec: its schema, its component, whether it is required."""
 
 from collections.abc import Iterable
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""A JSON Schema fragment as what takes its values, and as words for a message."""
+"""Checks values against a JSON Schema fragment, and describes the fragment in words."""
 
 import json
 from functools import lru_cache
@@ -12,7 +12,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True)
 
 
 class Nested:
-    """Marks a mapping as a component in an argument's place, so that it is told from any other mapping."""
+    """Marks a mapping as a component in an argument's place, to distinguish it from any other mapping."""
 
     def __init__(self, value: dict[str, Any]) -> None:
         self.value = value

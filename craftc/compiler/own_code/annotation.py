@@ -1,4 +1,4 @@
-"""A type annotation and the module it stands in -> a JSON Schema fragment; what is not understood allows anything."""
+"""Converts a type annotation to a JSON Schema fragment; an annotation that it cannot read allows anything."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A user's own component -> the digest of all source that decides what it does; nothing is imported.
+"""Computes the digest of all source that decides what a user's own component does, without importing it.
 
-That is the module that defines it and whatever that imports, directly or through others, as far as it stands in the
-import folders or other plain folders; of an installed package, the name and version of its distribution.
+The digest covers the module that defines it and whatever that imports, directly or through others, as far as it stands
+in the import folders or other plain folders; of an installed package, the name and version of its distribution.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""A class or function, read from source -> the arguments that calling it takes."""
+"""Finds the arguments that calling a class or function takes, from its source."""
 
 from __future__ import annotations
 

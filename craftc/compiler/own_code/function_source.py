@@ -1,4 +1,4 @@
-"""A function that griffe read -> its syntax tree: where its parameters stand, and to whom it hands its `**kwargs`."""
+"""Parses the source of a function: the places of its parameters, and which call receives its `**kwargs`."""
 
 from __future__ import annotations
 

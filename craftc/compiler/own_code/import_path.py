@@ -1,4 +1,4 @@
-"""A spec's path -> the folders in which its own code is found."""
+"""Finds the folders in which the user's own code of a spec is looked for."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A component and the group that it is named in -> why craftc could not use it there, as far as its source shows."""
+"""Checks whether craftc could use a component in the group that it is named in, as far as its source shows."""
 
 from __future__ import annotations
 

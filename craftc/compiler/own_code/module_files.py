@@ -1,4 +1,4 @@
-"""A dotted module name and folders -> the files that importing it would run, found as Python finds them."""
+"""Finds the files that importing a module would run, as Python would find them."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""A spec's tree and the built-in catalogue in; the catalogue with every component of the user's own that it names out.
+"""Adds to the catalogue every component of the user's own that a spec names.
 
 Their source is read, and never imported.
 """

@@ -1,4 +1,4 @@
-"""Search paths -> the definitions in Python files, read without importing anything."""
+"""Reads the definitions in Python files without importing anything."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class SourceIndex:
         return self.place(file, found.lineno)
 
     def resolve(self, module: Module, name: str) -> str:
-        """The absolute dotted path that a dotted name has inside a module; a name nobody defines is a builtin."""
+        """The absolute dotted path that a dotted name has inside a module; an undefined name is a builtin."""
         first, _, rest = name.partition(".")
         member = module.members.get(first)
         if member is None:

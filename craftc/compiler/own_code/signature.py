@@ -1,4 +1,4 @@
-"""`package.module:Name` -> what a spec may write beside that `kind`, read from the source without importing it."""
+"""Reads what a spec may write beside `kind: package.module:Name` from the source, without importing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A YAML document as a tree in which every value knows where its text stands."""
+"""Holds a YAML document as a tree in which every value knows the place of its text."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ LINE_BREAK = re.compile("\r\n|\n|\r")
 Scalar = str | int | float | bool | None
 Span = tuple[int, int, int, int]
 """Line and column where a text begins and where it ends, from 1, the end exclusive. Every value has one, and few are
-told of: only of those is a `Range` made."""
+reported: only for those is a `Range` made."""
 
 
 def range_of(filename: str, span: Span) -> Range:
@@ -162,7 +162,7 @@ class Document:
         related: tuple[Related, ...] = (),
         within: tuple[int, int] | None = None,
     ) -> Diagnostic:
-        """A mistake at `path`; one in an included file also tells who included it."""
+        """A mistake at `path`; one in an included file also names the files that included it."""
         where = self.locate(path, key=key)
         if within is not None:
             where = self._narrow(where, path, within)

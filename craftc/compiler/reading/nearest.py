@@ -1,4 +1,4 @@
-"""A misspelt name and the known names in; the one that was likely meant, or can only have been meant, out."""
+"""Finds the known name that a misspelt one was probably meant to be, or can only have been meant to be."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""YAML text to a tree of values and positions, or the mistakes that keep it from being read.
+"""Parses YAML text into a tree of values with their places, or reports why it cannot be read.
 
 The tree is built from the parser's events and not by a loader: a loader resolves tags, accepts any of them, and
 forgets where scalars ended. Scalars follow the core schema of YAML 1.2.2, section 10.3.2.
@@ -33,7 +33,7 @@ MAX_SLOW = 1 << 18
 MAX_DEPTH = 64
 MAX_NODES = 50_000
 MAX_DIRECTIVES = 16
-"""All are refused; of very many only the first is told, since libyaml compares each with those before it."""
+"""All are refused; of very many only the first is reported, since libyaml compares each with those before it."""
 MAX_EXPANDED_NODES = 200_000
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -181,7 +181,7 @@ class _Builder:
             raise self._refuse("document-too-large", message, event)
 
     def _own_start(self, event: Any) -> Place:
-        """Where a value's own text begins, behind its anchor and tag; a tag is told of here."""
+        """Where a value's own text begins, behind its anchor and tag; a tag is reported here."""
         if event.anchor is None and event.tag is None:
             return _place(event.start_mark)
         line, column = event.start_mark.line, event.start_mark.column

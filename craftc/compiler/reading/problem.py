@@ -1,4 +1,4 @@
-"""A mistake in a tree of plain values, before it is known where the text of that place stands."""
+"""Defines a problem: a mistake at a path of a tree, before the place of its text is known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
 MAX_SHOWN = 60
 """Characters of a user's text that a message repeats."""
 MAX_TOLD = 200
-"""Mistakes that are told of one spec; whoever has more mends those first. Of 1 MiB of them, all would take minutes."""
+"""Mistakes of one spec that are reported; a user with more corrects those first. All of 1 MiB would take minutes."""
 MAX_MESSAGE = 600
 """Characters of a message."""
 MAX_NAMES = 20
@@ -59,7 +59,7 @@ class Problem:
 
 
 def too_many_mistakes(where: Range) -> Diagnostic:
-    """Says that what else is wrong from this place on is not told."""
+    """Says that further mistakes from this place on are not reported."""
     message = f"{MAX_TOLD} mistakes are told; there are more from here on"
     return Diagnostic(severity="note", code="too-many-mistakes", message=message, hint="mend those first", range=where)
 

@@ -1,6 +1,6 @@
-"""What the YAML parser says of a text that is no YAML -> a diagnostic at the place where the mistake most likely is.
+"""Turns an error of the YAML parser into a diagnostic at the place where the mistake most likely is.
 
-A parser stops where it cannot go on. What has to be mended is often further up: a bracket or a quote left open, a key
+A parser stops where it cannot go on. The mistake is often further up: a bracket or a quote left open, a key
 without its colon.
 """
 
@@ -70,7 +70,7 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
 
 
 def directive_error(lines: Sequence[str], filename: str) -> Diagnostic:
-    """A directive is refused, whatever it says; libyaml tells of most only by where the document starts, after them."""
+    """A directive is refused, whatever it says; for most, libyaml only gives the start of the document, after them."""
     number, line = next((number, line) for number, line in enumerate(lines, start=1) if line.startswith("%"))
     where = Range(
         filename=filename,

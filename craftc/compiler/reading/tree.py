@@ -1,4 +1,4 @@
-"""Plain trees of dict and list, as YAML gives them: copy one, and look up, set and delete by path."""
+"""Copies plain trees of dict and list, and looks up, sets and deletes their values by path."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any

@@ -1,7 +1,7 @@
-"""YAML text to its events, each with the marks where it began and ended; line and column of a mark count from 0.
+"""Reads the events of a YAML text, each with the marks of its begin and end; line and column count from 0.
 
 libyaml's parser, which PyYAML wraps, takes a twenty-fifth of the time of one in Python. It follows YAML 1.1, which
-breaks lines at more characters than YAML 1.2 does, so that those stand under other names while it reads.
+breaks lines at more characters than YAML 1.2 does; those characters are replaced by others while it reads.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The page of every diagnostic: what it means, why it is one, a bad and a good example."""
+"""Reads the page of a diagnostic: what it means, why it is one, a bad and a good example."""
 
 from functools import lru_cache
 from pathlib import Path

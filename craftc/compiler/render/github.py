@@ -1,4 +1,4 @@
-"""Diagnostics to GitHub's workflow commands, which annotate the lines of a pull request."""
+"""Writes diagnostics as GitHub's workflow commands, which annotate the lines of a pull request."""
 
 from collections.abc import Callable, Sequence
 

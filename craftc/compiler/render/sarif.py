@@ -1,4 +1,4 @@
-"""Diagnostics to SARIF 2.1.0, the format in which code scanners hand over what they found."""
+"""Writes diagnostics as SARIF 2.1.0, the format of code scanners."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Diagnostics to text for people and JSON for programs."""
+"""Writes diagnostics as text for people and as JSON for programs."""
 
 import json
 import re

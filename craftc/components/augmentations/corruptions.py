@@ -1,4 +1,4 @@
-"""A batch of inputs -> the same batch, noisy or with lines missing."""
+"""Augmentations that add noise to inputs or remove lines from images."""
 
 from torch import Tensor
 

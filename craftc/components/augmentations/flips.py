@@ -1,4 +1,4 @@
-"""A batch of images -> the same batch with some images mirrored."""
+"""Augmentations that mirror some images of a batch."""
 
 import torch
 from torch import Tensor

@@ -1,1 +1,1 @@
-"""What is measured."""
+"""Metrics: numbers that are measured in a split."""

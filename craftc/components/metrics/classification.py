@@ -1,4 +1,4 @@
-"""Logits and targets, batch by batch -> a number that says how well a classifier does.
+"""Metrics of a classifier.
 
 Each metric is a torchmetrics metric: `update(logits (B, C), targets (B,))`, `compute()`. A class without a sample among
 the targets is left out of a macro mean; where nothing is left, the result is NaN.

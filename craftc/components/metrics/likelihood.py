@@ -1,4 +1,4 @@
-"""Logits and targets, batch by batch -> a number that says how probable the targets were.
+"""Metrics of how probable the targets were.
 
 Each metric is a torchmetrics metric: `update(logits (M, C), targets (M,))`, `compute()`. It measures the model alone:
 unlike the loss, it knows neither class weights nor label smoothing.

@@ -1,1 +1,1 @@
-"""Modules from a batch of inputs to logits."""
+"""Models: modules that turn a batch of inputs into logits."""

@@ -1,4 +1,4 @@
-"""Queries, keys and values in, what each token attends to out.
+"""Computes attention from queries, keys and values, also for many models under vmap.
 
 B: samples, N: heads, T: tokens, D: width of a head, K: models of a batch under vmap, M: all samples of all models.
 """

@@ -1,4 +1,4 @@
-"""A batch of token numbers -> logits of the token after each, by a transformer that looks back alone.
+"""A language model: a transformer that predicts each token from those before it.
 
 Shapes: B batch, T tokens, V vocabulary, D d_model, N heads, K D / N, R K / 2.
 """

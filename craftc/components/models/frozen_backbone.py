@@ -1,4 +1,4 @@
-"""A trained model that stays as it is, and the head that is trained on what it computes."""
+"""A trained model that does not change, and the head that is trained on its features."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A batch of inputs -> logits, by one linear map: softmax regression, the least that learns anything."""
+"""Softmax regression: one linear map to logits, the smallest model that learns anything."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A batch of inputs of any shape -> logits, by fully connected layers."""
+"""A network of fully connected layers, for inputs of any shape."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""A batch of images -> logits, by a transformer whose tokens are the image's lines.
+"""A transformer whose tokens are the lines of an image.
 
 Shapes: B batch, C channels, H lines, W pixels of a line, L line length C * W, T tokens, D d_model, N heads, K D / N.
 """

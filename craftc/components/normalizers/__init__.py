@@ -1,1 +1,1 @@
-"""Transforms of the inputs that are fitted on the train split."""
+"""Normalizers: transforms of the inputs that are fitted on the train split."""

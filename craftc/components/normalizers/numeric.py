@@ -1,4 +1,4 @@
-"""Inputs as a source gives them -> inputs on a common scale; every statistic comes from the train split."""
+"""Normalizers of numbers; every statistic comes from the train split."""
 
 import numpy as np
 from numpy.typing import NDArray

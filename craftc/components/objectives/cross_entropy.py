@@ -1,4 +1,4 @@
-"""Logits and targets -> the cross entropy, as a sum and the weight that it is to be divided by."""
+"""Cross entropy, as a sum and the weight by which it is to be divided."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal

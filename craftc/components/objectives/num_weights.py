@@ -1,4 +1,4 @@
-"""Class weights and the number of classes in; nothing out, or what is wrong with them. Needs no torch."""
+"""Checks the number of class weights against the number of classes. Needs no torch."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""What turns gradients into steps."""
+"""Optimizers: what turns gradients into steps."""

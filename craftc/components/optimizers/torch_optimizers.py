@@ -1,4 +1,4 @@
-"""A model's parameters -> torch's own optimizers, with bounds that a spec is checked against."""
+"""torch's own optimizers, with bounds that a spec is checked against."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Settings -> an Optuna pruner, which stops a point that falls behind the others at the same epoch."""
+"""Optuna's pruners, which stop a point that falls behind the others at the same epoch."""
 
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 

@@ -1,4 +1,4 @@
-"""A seed -> an Optuna sampler, which proposes the next point of a search."""
+"""Optuna's samplers, which propose the next point of a search."""
 
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 

@@ -1,1 +1,1 @@
-"""Learning-rate phases."""
+"""Schedules: phases of the learning rate."""

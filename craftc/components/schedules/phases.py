@@ -1,4 +1,4 @@
-"""A step within a phase -> its learning rate."""
+"""Phases whose learning rate depends only on the step."""
 
 import math
 from typing import Literal

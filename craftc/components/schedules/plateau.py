@@ -1,4 +1,4 @@
-"""Values of a metric, epoch by epoch -> a learning rate that falls when they stop improving."""
+"""A phase whose learning rate falls when a metric stops improving."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class ReduceOnPlateau:
         epochs: EpochsOrRest = "none",
     ) -> None:
         self.metric = metric
-        # The compiler has replaced infer by then; here it serves who builds the class by hand.
+        # The compiler has replaced infer by then; here it serves those who build the class by hand.
         self.mode = mode if mode != "infer" else "min" if metric.endswith("loss") else "max"
         self.factor, self.patience, self.min_lr, self.epochs = factor, patience, min_lr, epochs
         self._best = math.inf

@@ -1,1 +1,1 @@
-"""Where samples come from: functions that return `Samples`."""
+"""Sources: functions that return samples or tokens."""

@@ -1,4 +1,4 @@
-"""A NumPy archive -> samples."""
+"""Reads samples from a NumPy archive."""
 
 import zipfile
 from pathlib import Path

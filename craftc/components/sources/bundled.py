@@ -1,4 +1,4 @@
-"""Real images that ship inside packages -> samples; nothing is downloaded."""
+"""Reads real images that ship inside packages; nothing is downloaded."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A CSV file -> samples."""
+"""Reads samples from a CSV file."""
 
 import re
 from pathlib import Path
@@ -78,7 +78,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _check_named(table: pd.DataFrame, path: Path) -> None:
-    """Raise where a column has no name: mostly it numbers the rows, which tells the answer where they are sorted."""
+    """Raise where a column has no name: mostly it numbers the rows, which reveals the answer where they are sorted."""
     for index, name in enumerate(table.columns):
         if _UNNAMED.fullmatch(name):
             which = f"column {index + 1} of {len(table.columns)}" + (f', "{name}",' if name else "")

@@ -1,4 +1,4 @@
-"""Simulated faults of a measurement, seeded: samples in, worse samples out."""
+"""Simulates faults of a measurement on samples, by a seed."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A folder of image files, one folder per class -> samples."""
+"""Reads samples from a folder of image files, with one folder per class."""
 
 from pathlib import Path
 from typing import Annotated, Literal

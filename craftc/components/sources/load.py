@@ -1,4 +1,4 @@
-"""A data source as a spec names it -> samples, whichever of the accepted forms it returns."""
+"""Calls the data source that a spec names, and accepts each form of samples that it may return."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every source returns: labelled samples, checked once."""
+"""Defines labelled samples, which every source but one of text returns, and checks them once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

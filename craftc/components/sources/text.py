@@ -1,4 +1,4 @@
-"""A text, of a file or of Python itself -> its characters as tokens."""
+"""Reads a text, from a file or from Python itself, as tokens of one character."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What a source of text returns: one long row of tokens, checked once."""
+"""Defines the tokens that a source of text returns: one long row, checked once."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Trainings in; why they cannot be trained as one batch out, or None: by what they are made of, and by trying it."""
+"""Finds out, also by trying, why trainings cannot be trained as one batch."""
 
 import copy
 import random
@@ -92,7 +92,7 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two values are alike, of those that can be told: numbers, texts, tensors and what contains them."""
+    """Whether two values are alike, of those that can be compared: numbers, texts, tensors and what contains them."""
     if isinstance(one, Tensor) or isinstance(other, Tensor):
         return isinstance(one, Tensor) and isinstance(other, Tensor) and torch.equal(one, other)
     if isinstance(one, np.ndarray):

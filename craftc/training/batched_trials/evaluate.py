@@ -1,4 +1,4 @@
-"""The trainings of a batch in, what each measures of its splits out; their models are run as one.
+"""Evaluates the trainings of a batch, whose models run as one.
 
 K: trainings, N: samples of a split, B: those of a batch of it.
 """

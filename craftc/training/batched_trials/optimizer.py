@@ -1,4 +1,4 @@
-"""The optimizers of K trainings in; one step of all of them at once out.
+"""Takes one step of the optimizers of K trainings at once.
 
 K: trainings, N: trainable numbers of one model. Every training has its own learning rate at each step, and its own
 betas, momentum and weight decay.
@@ -98,7 +98,7 @@ class _Moments:
 
 
 class _Adam(_Moments):
-    """Adam and AdamW; `decoupled` as torch calls what tells them apart."""
+    """Adam and AdamW; `decoupled`, as torch calls it, is what distinguishes them."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack, ("exp_avg", "exp_avg_sq"))

@@ -1,4 +1,4 @@
-"""Trainings of one group in; whether and how many of them are best trained at a time, by trying and measuring, out."""
+"""Measures whether, and how many at a time, trainings of one group are best trained as a batch."""
 
 import time
 from collections.abc import Callable, Sequence

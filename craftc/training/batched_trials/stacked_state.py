@@ -1,4 +1,4 @@
-"""The states of K trainings in, the same states as rows of common tensors out.
+"""Makes the states of K trainings rows of common tensors.
 
 K: trainings, N: trainable numbers of one model.
 """

@@ -1,4 +1,4 @@
-"""Trainings of one group in; those that are best trained as one batch are, and what becomes of their trials is told."""
+"""Trains the trainings of one group that are best trained as one batch, and reports what happens to their trials."""
 
 import logging
 import time
@@ -36,7 +36,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a group before it is tried, and who keeps what is found out."""
+    """What is known of a group before it is tried, and how a finding is kept."""
 
     known: BatchFinding | None
     keep: Callable[[BatchFinding], None]
@@ -50,10 +50,10 @@ def train_batched(
     decide: Callable[[EpochRecord], bool] = lambda record: True,
     prepared: Path | None = None,
 ) -> Generator[Told | Dropped | str, None, None]:
-    """Train trials of one group, each item of `members` those of one training; see `train_together` for what is told.
+    """Train trials of one group, each item of `members` those of one training; yields what `train_together` does.
 
     What is not worth a batch, or cannot be in one, is left as it stands, with all that is on disk of it, and so is what
-    fails by other than a loss that is no number: train it alone to see. A text that is told says why it is left.
+    fails by other than a loss that is no number: train it alone to see. A text that is yielded says why it is left.
     """
     ground = lay_ground(members[0][0].trial, device, prepared)
     if ground.train.sent_to is not None:
@@ -179,7 +179,7 @@ class _Queue:
 
 
 class _Run:
-    """A batch from its first epoch to its last, with whoever comes and goes."""
+    """A batch from its first epoch to its last, while trainings enter and leave it."""
 
     def __init__(self, queue: _Queue, size: int, decide: Callable[[EpochRecord], bool]) -> None:
         self._queue, self._size, self._decide = queue, size, decide
@@ -188,7 +188,7 @@ class _Run:
         self._evaluator = Evaluator()
 
     def go(self, trainings: list[Training]) -> Iterator[Told | Dropped | str]:
-        """Until nobody is left. Of `trainings`, which are open, those beyond the batch's size wait for their turn."""
+        """Train until none is left. Of `trainings`, which are open, those beyond the batch's size wait."""
         entering, later = trainings[: self._size], deque(trainings[self._size :])
         # The caller's list would hold every training to the end.
         trainings.clear()

@@ -1,4 +1,4 @@
-"""K trainings whose steps are alike in, their next epochs out, all of them at once.
+"""Trains the next epochs of K trainings whose steps are alike, all at once.
 
 K: trainings, B: samples of a batch, N: trainable numbers of one model.
 """
@@ -29,7 +29,7 @@ class UnbatchableError(Exception):
 
 class Batch:
     """The trainings of a stack and how they take a step. Their own models, optimizers and averages are views of it, and
-    are complete between epochs. `doing` is the part that a step is in, for who asks what failed."""
+    are complete between epochs. `doing` is the part that a step is in, to report what failed."""
 
     def __init__(self, parts: Sequence[Parts], template: Template | None = None) -> None:
         self.parts = parts

@@ -1,4 +1,4 @@
-"""What was measured of compiling a step, in the store: by what trials are like, and by the kind of machine."""
+"""Keeps the measurements of compiling a step in the store, by configuration and kind of machine."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A loss as it stands in, the same compiled by torch out; the training is as before.
+"""Compiles the loss of a training by torch; the training stays as it is.
 
 B: samples of a batch.
 """
@@ -88,7 +88,7 @@ def compile_loss(
     stands. Raises NotCompilableError, and what the model raises as it stands.
     """
     with rehearsal.undone():
-        # Before the first step nobody knows yet what dropout will draw.
+        # Before the first step it is not known what dropout will draw.
         rehearsal(loss.as_it_stands, x_B, y_B, step)
     import torch._dynamo
     from torch._inductor import config

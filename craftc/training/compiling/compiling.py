@@ -1,4 +1,4 @@
-"""A training in; its step compiled, where it is to be, or where measured times say that what remains repays it.
+"""Compiles the step of a training, where the spec says so or where measured times say that it saves time.
 
 B: samples of a batch.
 """

@@ -1,4 +1,4 @@
-"""Splits as tensors on the device, and the batches that are gathered from them by index; what does not fit there stays
+"""Holds splits as tensors on the device and gathers batches from them by index; a split that does not fit there stays
 on the host, and its batches are sent.
 
 B: samples of a batch, N: samples of a split.

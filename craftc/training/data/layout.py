@@ -1,4 +1,4 @@
-"""Samples as their source shapes them -> as the model is to get them."""
+"""Reshapes samples from the form that their source gives to the form that the model gets."""
 
 import numpy as np
 from numpy.typing import NDArray

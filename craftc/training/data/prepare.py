@@ -1,4 +1,4 @@
-"""The `data` section in, normalized splits and the facts of the data out: numpy alone, once per process."""
+"""Prepares the `data` section: normalized splits and the facts of the data, with numpy alone, once per process."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Prepared data as files that every process of a machine maps into its memory: made once, verified on every reading.
+"""Keeps prepared data as files that every process of a machine maps into its memory: made once, verified when read.
 
 `<store>/prepared/<fingerprint of the prepare stage>/` holds an .npy file for each array, and `manifest.json`, which
-says what belongs to it. A folder that is not whole, or not of the files that the source names now, is made again.
+says what belongs to it. A folder that is incomplete, or not of the files that the source names now, is made again.
 """
 
 import hashlib
@@ -134,7 +134,7 @@ def _read(shelf: Shelf, stamps: Any) -> Content | None:
 
 def _map(path: Path, digest: str) -> NDArray[Any]:
     try:
-        # Copy on write: torch takes no array that is read-only, and pages that nobody writes to stay shared.
+        # Copy on write: torch takes no array that is read-only, and pages that are not written to stay shared.
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise _UnusableError(f"{path.name} cannot be read") from error
@@ -161,7 +161,7 @@ def _write(shelf: Shelf, stamps: Any, arrays: Mapping[str, NDArray[Any]], about:
         }
         write_atomically(new / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
         if shelf.folder.exists():
-            # Who has it mapped keeps what is mapped.
+            # A process that has it mapped keeps what is mapped.
             os.rename(shelf.folder, Path(t) / "old")
         os.rename(new, shelf.folder)
 

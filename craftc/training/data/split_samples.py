@@ -1,4 +1,4 @@
-"""What a source gives and `data.splits` in; the samples of each split out."""
+"""Divides what a source gives into the samples of each split, by `data.splits`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Bytes in, a file on disk out that is either the old one or the new one, whatever is killed and when."""
+"""Writes a file so that it is always either the old one or the new one, whatever is killed and when."""
 
 import os
 import tempfile
@@ -99,7 +99,7 @@ def _threads(pid: int) -> "ThreadPoolExecutor":
 def link_atomically(source: Path, path: Path) -> None:
     """Make `path` another name of the file `source`, in place of what it was; a copy where there are no hard links.
 
-    Whoever replaces one of the two later leaves the other as it is.
+    Replacing one of the two later leaves the other as it is.
     """
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:

@@ -1,4 +1,4 @@
-"""The best value of a metric so far, and the epoch that it came from."""
+"""Holds the best value of a metric so far, and its epoch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a training may use operations that add up in no fixed order."""
+"""Decides whether a training may use operations that add up in no fixed order."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a part of a trial raises, maybe code of the user's own -> a TrainingError that names the part."""
+"""Turns what a part of a trial raises, the user's code included, into a TrainingError that names the part."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What can go wrong while a trial trains: a permanent code, one sentence, and the epoch."""
+"""Defines the errors of a training trial: a permanent code, one sentence, and the epoch."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""torch's compiler frontend, `torch._dynamo`, imported by whoever needs it and not by every optimizer.
+"""Postpones the import of torch's compiler frontend, `torch._dynamo`, until something is compiled.
 
 torch's optimizers import it at each step and in four methods, for two calls that do nothing unless something is being
 compiled just then: 1 to 1.5 s of CPU time in every process that trains.
@@ -24,7 +24,7 @@ def postpone_compiler() -> None:
     spec = None if NAME in sys.modules else importlib.util.find_spec(NAME)
     if spec is not None:
         stand_in = _Postponed(NAME)
-        # Who looks through all modules asks for it, as `inspect` does.
+        # Code that looks through all modules asks for it, as `inspect` does.
         stand_in.__dict__["__file__"] = spec.origin
         sys.modules[NAME] = stand_in
         setattr(torch, "_dynamo", stand_in)  # noqa: B010 (declared as a module of its own)

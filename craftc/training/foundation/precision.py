@@ -1,6 +1,6 @@
-"""`training.precision` in; in which types a training computes, out.
+"""Says in which types a training computes, by `training.precision`.
 
-float32 is what everything is kept in. bf16 and fp16 have the model's forward and backward compute large products in 16
+Everything is kept in float32. With bf16 and fp16 the model's forward and backward compute large products in 16
 bits (torch's autocast), while weights, their average, the optimizer and the objective stay in float32. float64 keeps
 and computes all of it in 64 bits: slow, and for checking what is rounding and what is not.
 """

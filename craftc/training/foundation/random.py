@@ -1,4 +1,4 @@
-"""Every random number of a trial, keyed by (trial seed, use, counter) and by nothing that happened before."""
+"""Keys every random number of a trial by (trial seed, use, counter), and by nothing that happened before."""
 
 import hashlib
 import random

@@ -1,4 +1,4 @@
-"""A frozen backbone as a spec asks for it in; a function from a batch of inputs to its features out.
+"""Builds the function from a batch of inputs to its features that a frozen backbone computes.
 
 B: samples of a batch.
 """
@@ -23,7 +23,7 @@ from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.model import instantiate
 
 MAX_NAMED = 3
-"""Weights of which a message tells."""
+"""Weights that a message names at most."""
 
 State = Mapping[str, Tensor]
 

@@ -1,4 +1,4 @@
-"""A trial in, what its model is trained on out: its data, or the features that a frozen backbone computes of them.
+"""Prepares what the model of a trial is trained on: its data, or the features that a frozen backbone computes.
 
 Features are float32 whatever the precision of training; they are computed on the trial's device, split by split.
 """

@@ -1,4 +1,4 @@
-"""Trials whose training is over in, their Results out: the one place that looks at test."""
+"""Makes the Results of trials whose training is over; only this module measures test."""
 
 import copy
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""One pass over the train split: its order in, changed weights and the mean objective out."""
+"""Trains one pass over the train split, and returns the mean objective."""
 
 from collections.abc import Sequence
 from functools import partial

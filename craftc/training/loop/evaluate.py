@@ -1,4 +1,4 @@
-"""A model and a split in, the loss and every metric out.
+"""Measures the loss and every metric of a model in a split.
 
 B: samples of a batch, M: its predictions, one or several of each sample, C: classes.
 """

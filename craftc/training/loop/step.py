@@ -1,4 +1,4 @@
-"""One batch in, one change of the weights out.
+"""Takes one step: one batch, one change of the weights.
 
 B: samples of a batch, P: those of them that are this worker's part.
 """

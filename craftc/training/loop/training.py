@@ -1,4 +1,4 @@
-"""Trials that take the same steps, equally far: the state of their training, and each one's own records and end."""
+"""Holds a training: its state, and the members that are read off it, with their records and ends."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -93,8 +93,8 @@ class Training:
         return EpochRecord(trial=self.trial.id, epoch=self.epoch, step=step, metrics=metrics, seconds=seconds)
 
     def take(self, record: EpochRecord) -> tuple[list[EpochRecord], list[Failed]]:
-        """Know of an epoch that the parts have behind them: each member's own record, not yet on disk, and the members
-        that end by it."""
+        """Take in an epoch that was trained: returns each member's own record, not yet on disk, and the members that it
+        ends."""
         records = [member.sees(record) for member in self.members]
         going = [_after(member, own) for member, own in zip(self.members, records, strict=True)]
         self.members = [item for item in going if isinstance(item, Member)]
@@ -104,7 +104,7 @@ class Training:
         return kept, [item for item in going if isinstance(item, Failed)]
 
     def after(self, record: EpochRecord) -> Iterator[EpochRecord | Failed]:
-        """Take in an epoch, and tell of it once it is on disk, or waits for that."""
+        """Take in an epoch, and yield its records once they are on disk, or wait to be."""
         kept, failed = self.take(record)
         yield from failed
         if self.parts.workers.is_first and kept:
@@ -118,7 +118,7 @@ class Training:
         return (self._conclude(member) for member in over)
 
     def drop(self, trial: str) -> None:
-        """Somebody decided that a trial ends here."""
+        """A trial was decided to end here."""
         self.members = [member for member in self.members if member.trial.id != trial]
 
     def _conclude(self, member: Member) -> Result | Failed:

@@ -1,5 +1,5 @@
-"""Trials of the same steps in, their epochs one by one and their results out; what was interrupted goes on where it
-stopped."""
+"""Trains trials that take the same steps, and yields their epochs one by one and their results; an interrupted training
+continues where it stopped."""
 
 import gc
 from collections.abc import Generator, Sequence

@@ -1,4 +1,4 @@
-"""The augmentations of a spec in; a batch and a step in, the augmented batch out."""
+"""Builds the augmentations of a spec, which change a batch by the trial's seed and the step."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A model's weights after a step in, their moving average changed."""
+"""Updates the moving average of a model's weights after a step."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A model in, the same model out whose dropout draws numbers that depend on the trial, the step and the place alone.
+"""Makes the dropout of a model draw numbers that depend only on the trial, the step and the place.
 
 The number that decides on a value is a hash of the step's key, of the module's number in the model, of which of its
 calls in the step it is, and of the value's place in the tensor. A trial's numbers are thus the same alone, among the K
@@ -51,7 +51,7 @@ class Layout:
         runs: list[Run] = []
         for module, start, stop in self.stretches:
             rate = rates[module]
-            # Tensors are compared by who they are.
+            # Tensors are compared by identity.
             if runs and (runs[-1][2] is rate or (isinstance(rate[0], float) and runs[-1][2] == rate)):
                 start = runs.pop()[0]
             runs.append((start, stop, rate))

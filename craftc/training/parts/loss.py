@@ -1,4 +1,4 @@
-"""A batch in, what its loss adds up from out: by the model and the objective as they stand, or compiled."""
+"""Computes what the loss of a batch adds up from, by model and objective as they stand or compiled."""
 
 from collections.abc import Callable
 

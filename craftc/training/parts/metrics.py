@@ -1,4 +1,4 @@
-"""What is measured in every split beside the objective: the metrics of the spec, and what defines each."""
+"""Builds the metrics of a spec, and says what defines each."""
 
 import warnings
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The model of a spec and the data in; the model, tried on two samples, out."""
+"""Builds the model of a spec for its data, and tries it on two samples."""
 
 import copy
 import inspect
@@ -64,7 +64,7 @@ def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> N
             copy.deepcopy(model).train()(torch.from_numpy(train.inputs[:1].copy()).to(device))
     except Exception as error:
         if "more than 1 value per channel" not in str(error):
-            return  # of that, training itself tells
+            return  # training itself reports that
         fit = next(size for size in count(max(batch_size, 2)) if len(train) % size != 1)
         left = f"{len(train):,} samples in batches of {batch_size} leave one for the last of an epoch"
         message = f"batch normalization needs more than one sample, and {left}; write training.batch_size: {fit}"

@@ -1,4 +1,4 @@
-"""The objective of a spec in; what a batch's loss adds up from, whichever of the accepted forms it returns, out.
+"""Builds the objective of a spec, and accepts each form of loss that it may return.
 
 B: samples of a batch, T: tokens of a sample, M: predictions of a batch (B, or B * T), C: classes.
 """

@@ -1,4 +1,4 @@
-"""The optimizer of a spec and a model in; the optimizer of the model's trainable parameters out."""
+"""Builds the optimizer of a spec for the trainable parameters of a model."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The chain of learning-rate phases: a step of the whole training in, the learning rate out."""
+"""Chains the phases of a schedule, and gives the learning rate of every step of the training."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence

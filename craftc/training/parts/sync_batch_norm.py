@@ -1,4 +1,4 @@
-"""A model in, its batch normalization over the whole batch of all workers out.
+"""Makes the batch normalization of a model use the whole batch of all workers.
 
 torch's SyncBatchNorm does so on GPUs only, and a trial's result must not depend on how many workers it has.
 x: (P, C, ...), this worker's part of the batch.

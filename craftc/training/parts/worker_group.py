@@ -1,4 +1,4 @@
-"""The workers that train one trial together: a worker's part of a batch in, what all of them found out.
+"""Holds the worker group that trains one trial: divides batches among workers and combines what they computed.
 
 B: samples of a batch, P: those of them that are this worker's part.
 """
@@ -21,8 +21,8 @@ T = TypeVar("T")
 class WorkerGroup:
     """Worker `rank` (counts from 0) of `size`; more than one need torch's default process group.
 
-    Every method but `part` is a collective: all workers call it, in the same order. A group of one communicates
-    with nobody, and gives back what it is given.
+    Every method but `part` is a collective: all workers call it, in the same order. A group of one does not
+    communicate, and returns what it is given.
     """
 
     rank: int = 0
@@ -30,7 +30,7 @@ class WorkerGroup:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the worker that writes and tells."""
+        """Whether this is the worker that writes and reports."""
         return self.rank == 0
 
     def splits(self, num_samples: int) -> bool:

@@ -1,6 +1,7 @@
-"""A training's state in and out of `checkpoints/{best,last}.pt`, each beside a SHA-256 that is verified on reading.
+"""Saves and loads `checkpoints/{best,last}.pt`, each beside a SHA-256 that is verified when it is read.
 
-Trials that are trained together have the same weights: their files are names of one file, which says how far each is.
+Trials that are trained together have the same weights: their files are hard links to one file, which says how far each
+trial is.
 """
 
 import copy

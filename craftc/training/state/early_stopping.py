@@ -1,4 +1,4 @@
-"""When to stop before the last epoch: a recorded metric that has not improved for `patience` epochs."""
+"""Decides when to stop early: when a recorded metric has not improved for `patience` epochs."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

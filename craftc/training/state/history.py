@@ -1,4 +1,4 @@
-"""A trial's `metrics.jsonl`: one line per epoch, appended, read back, and cut where a resumed trial continues."""
+"""Appends to, reads and cuts a trial's `metrics.jsonl`, which has one line per epoch."""
 
 import json
 from pathlib import Path

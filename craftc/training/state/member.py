@@ -1,4 +1,4 @@
-"""The trials that are trained together: what they measure between them, and what each of them sees of it."""
+"""Holds a member of a training: one trial, and what it takes from the metrics that all of them record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

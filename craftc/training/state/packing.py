@@ -1,4 +1,4 @@
-"""A nested state in, the same with its small tensors put together to a few out; and back.
+"""Packs the small tensors of a nested state into a few, and unpacks them.
 
 torch takes 20 us to write a tensor, however small, and an optimizer has three for each parameter of a model.
 """

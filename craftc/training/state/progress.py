@@ -1,4 +1,4 @@
-"""How far a trial is: all its state that is not a tensor, as a value."""
+"""Holds how far a trial is: all of its state that is not a tensor."""
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any

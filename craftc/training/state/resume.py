@@ -1,4 +1,4 @@
-"""Trials with their folders in; how far each is, and the state that it goes on from, out."""
+"""Finds how far each trial is, and the state from which its training continues."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Files of short trials, which wait a moment so that the disk is asked for those of many at once."""
+"""Holds back the files of short trials for a moment, so that many are flushed to the disk at once."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ MOST_FILES = 200
 class WriteBuffer:
     """What is to be on the disk, `delay_s` after the first of it was added at the latest; at 0, at once.
 
-    Until then the old files stand, and nobody may be told of what is in the new ones.
+    Until then the old files stand, and the content of the new ones may not be reported.
     """
 
     delay_s: float = 0.0

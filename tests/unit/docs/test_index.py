@@ -103,6 +103,12 @@ def test_the_code_of_a_word_is_where_the_glossary_says(word: str, place: str) ->
         assert re.search(rf"^(?:class |def )?{name}\b", source, re.MULTILINE), (word, name)
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_no_page_has_a_second_word_for_a_concept(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("W&B user or team", "")
+    assert re.findall(r"\b(?:lane|team|gang|company)s?\b", text) == []
+
+
 def test_the_bold_words_of_the_tutorial_are_in_the_glossary() -> None:
     tutorial = (DOCS / "tutorial" / "first_experiment.md").read_text(encoding="utf-8")
     bold = set(re.findall(r"\*\*([a-z ]+)\*\*", tutorial)) - {"bold"}

@@ -31,6 +31,24 @@ def test_its_plan_is_the_one_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "\n".join(line.rstrip() for line in shown.stdout.splitlines()) in README
 
 
+@pytest.mark.parametrize(
+    ("page", "spec", "columns"),
+    [
+        ("how_to/search.md", "specs/vit_search.yaml", 80),
+        ("explanation/passes/share.md", "tests/golden/ok/share.yaml", 110),
+    ],
+)
+def test_the_plan_of_a_page_is_the_one_shown(
+    page: str, spec: str, columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("craftc.cli.plan.this_machine", lambda: Machine(cpus=2))
+    arguments = ["plan", str(ROOT / spec), "--runs-dir", str(tmp_path)]
+    planned = CliRunner().invoke(app, arguments, env={"COLUMNS": str(columns)})
+    table, _, _ = planned.stdout.partition("estimate: ")
+    text = re.sub(r"\n\n", "\n", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert "\n".join(line.rstrip() for line in table.splitlines() if line.strip()) in text
+
+
 def test_its_conclusion_has_the_variants_shown() -> None:
     plan = compile_spec(SPEC, "first.yaml", built_in_catalogue()).plan
     assert plan is not None
@@ -53,12 +71,18 @@ def test_the_command_table_is_that_of_the_command_line() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    headings = {_anchor(line) for line in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path, _, anchor = target.partition("#")
         if "://" in target:
             continue
-        assert (page.parent / path).exists() if path else anchor in headings, target
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in _anchors(linked), target
+
+
+def _anchors(page: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {_anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
 
 
 def _anchor(heading: str) -> str:
