@@ -39,6 +39,11 @@ class RunFolder:
         """The run's Optuna studies."""
         return self.path / "study.db"
 
+    @property
+    def study_seal(self) -> Path:
+        """What a complete study of the plan's own trials was written from."""
+        return self.path / "study.json"
+
     def write_search(self, summary: SearchSummary) -> None:
         """Write search.json: what every study came to."""
         write_atomically(self.path / "search.json", summary.model_dump_json(indent=2).encode() + b"\n")
