@@ -1,4 +1,4 @@
-"""The driver: a plan in; its jobs run, every event journalled and then told; what finished and what failed out."""
+"""Runs the jobs of a plan: writes every event to the journal, then passes it to the observers."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing

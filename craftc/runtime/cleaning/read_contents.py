@@ -1,4 +1,4 @@
-"""A runs folder in; its trials, runs and prepared data, each with its size and who names it, out."""
+"""Lists the trials, runs and prepared data of a runs folder, each with its size and with what refers to it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Jobs run by Ray Tune: a plan and a store in, events out; a job is a Tune trial in a worker process that is reused."""
+"""Runs jobs by Ray Tune: each job is a Tune trial, in a worker process that is used again for the next one."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""A folder on a Ray cluster in; an error where a machine sees another one, or lacks what a job needs."""
+"""Checks that every node of a Ray cluster sees the same store and has what a job needs."""
 
 import secrets
 import tempfile

@@ -1,4 +1,4 @@
-"""A Ray to run on: started for this run alone, or one that is there already; and whether jobs fit on it."""
+"""Starts a Ray for one run, or joins a running one, and checks that jobs fit on it."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""`python -m craftc.runtime.on_ray.wait_for_nodes ADDRESS NODES`: waits until so many machines joined a cluster."""
+"""Waits until a cluster has so many nodes: `python -m craftc.runtime.on_ray.wait_for_nodes ADDRESS NODES`."""
 
 import logging
 import sys

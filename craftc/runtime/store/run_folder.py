@@ -1,4 +1,4 @@
-"""The folder of one run, `<runs-dir>/<name>/<YYYYMMDD_HHMMSS>`: made, written to while it goes on, and found again."""
+"""Makes, writes and finds the folder of a run, `<runs-dir>/<name>/<YYYYMMDD_HHMMSS>`."""
 
 import os
 import re

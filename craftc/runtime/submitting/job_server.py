@@ -1,4 +1,4 @@
-"""Ray's job server: a packed project in, a job that runs it on the cluster; what became of it; its end."""
+"""Submits a packed project to Ray's job server, asks for the state of the job, and stops it."""
 
 import asyncio
 import logging
