@@ -141,7 +141,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
 def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFolder":
     """Make the folder of the run; end with 1 where nothing can be written there."""
-    from craftc.runtime.store.driver import write_driver
+    from craftc.runtime.store.driver_process import write_driver
     from craftc.runtime.store.run_folder import create_run
 
     try:

@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 
 from craftc.runtime.jobs.backend import BackendError, PlacementError
-from craftc.runtime.on_ray.reachable import check_reachable
+from craftc.runtime.on_ray.check_reachable import check_reachable
 from craftc.runtime.on_ray.sweeper import swept
 from craftc.schemas.plan import JobResources
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import craftc
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.on_ray.reachable import check_reachable
-from craftc.runtime.on_ray.token import show_token
-from craftc.runtime.store.driver import SUBMISSION_VARIABLE
+from craftc.runtime.on_ray.auth_token import use_auth_token
+from craftc.runtime.on_ray.check_reachable import check_reachable
+from craftc.runtime.store.driver_process import SUBMISSION_VARIABLE
 from craftc.runtime.work.project import Packed, digest, stage
 
 # Before ray is imported: what follows reads the setting once.
-show_token()
+use_auth_token()
 
 import requests  # noqa: E402
 from ray.exceptions import RayError  # noqa: E402

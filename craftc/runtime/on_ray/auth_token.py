@@ -11,7 +11,7 @@ from pathlib import Path
 MODE = "RAY_AUTH_MODE"
 
 
-def show_token() -> None:
+def use_auth_token() -> None:
     """Have Ray show its token where there is one and the user has not decided. Call before importing ray."""
     if MODE not in os.environ and _has_token():
         os.environ[MODE] = "token"
