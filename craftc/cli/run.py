@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,19 +103,47 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
-    """Run the plan and print its conclusion; the exit code."""
-    from craftc.report.budget import read_budget
-    from craftc.report.conclude import conclude
-    from craftc.report.read_run import read_run
-    from craftc.report.read_search import read_search
-    from craftc.runtime.execute import execute, write_studies
+    """Run the plan and print its conclusion; the exit code. The study is completed behind the conclusion."""
     from craftc.runtime.jobs.backend import BackendError
-    from craftc.runtime.store.driver import write_driver
-    from craftc.runtime.store.run_folder import create_run
+    from craftc.runtime.search.study_writer import StudyWriter
     from craftc.runtime.store.store import Store
-    from craftc.runtime.work.redirect import output_to
 
     store = Store(runs_dir / "store")
+    folder = _new_run(compiled, runs_dir, store)
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    def warn(text: str) -> None:
+        click.echo(f"warning: {text}", err=True)
+
+    exit_code = 0
+    try:
+        with (
+            _sigterm_as_interrupt(),
+            StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
+        ):
+            if compiled.plan.jobs or compiled.plan.search is not None:
+                exit_code = _run_jobs(compiled, store, folder, _backend(backend_name, address, folder), study_writer)
+            else:
+                tell_of_reused(compiled, store, folder)
+            _print_end(folder)
+    except BackendError as error:
+        click.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
+        raise Exit(1) from None
+    except KeyboardInterrupt:
+        kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
+        click.echo(f"interrupted; {kept}", err=True)
+        tell_of_wandb(folder)
+        raise Exit(INTERRUPTED) from None
+    return exit_code
+
+
+def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFolder":
+    """Make the folder of the run; end with 1 where nothing can be written there."""
+    from craftc.runtime.store.driver_process import write_driver
+    from craftc.runtime.store.run_folder import create_run
+
     try:
         resolved = as_yaml(resolved_spec(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
@@ -127,45 +155,44 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
         click.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
         raise Exit(1) from None
-    exit_code = 0
-    if compiled.plan.jobs or compiled.plan.search is not None:
-        try:
-            with ExitStack() as stack:
-                stack.enter_context(_sigterm_as_interrupt())
-                terminal = stack.enter_context(output_to(folder.log))
-                observers = _observers(compiled, store, folder, terminal)
-                backend = _backend(backend_name, address, folder)
-                outcome = execute(
-                    compiled.plan,
-                    store=store,
-                    backend=backend,
-                    observers=observers,
-                    run_folder=folder,
-                    search=_search(compiled, folder),
-                )
-            # A proposed point may fail: the search goes on without it.
-            planned = {trial.id for trial in compiled.plan.trials}
-            if any(failed.trial in planned for failed in outcome.failed):
-                exit_code = SOME_FAILED
-            elif outcome.budget is not None:
-                exit_code = BUDGET_SPENT
-        except BackendError as error:
-            click.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
-            raise Exit(1) from None
-        except KeyboardInterrupt:
-            kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
-            click.echo(f"interrupted; {kept}", err=True)
-            tell_of_wandb(folder)
-            raise Exit(INTERRUPTED) from None
-    else:
-        write_studies(compiled.plan, store, folder)
-        tell_of_reused(compiled, store, folder)
+    return folder
+
+
+def _run_jobs(
+    compiled: CompiledFile, store: "Store", folder: "RunFolder", backend: "Backend", study_writer: "Observer"
+) -> int:
+    """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code."""
+    from craftc.runtime.execute import execute
+    from craftc.runtime.work.redirect import output_to
+
+    with output_to(folder.log) as terminal:
+        outcome = execute(
+            compiled.plan,
+            store=store,
+            backend=backend,
+            observers=[*_observers(compiled, store, folder, terminal), study_writer],
+            run_folder=folder,
+            search=_search(compiled, folder),
+        )
+    # A proposed point may fail: the search goes on without it.
+    planned = {trial.id for trial in compiled.plan.trials}
+    if any(failed.trial in planned for failed in outcome.failed):
+        return SOME_FAILED
+    return BUDGET_SPENT if outcome.budget is not None else 0
+
+
+def _print_end(folder: "RunFolder") -> None:
+    """The conclusion, and where everything is."""
+    from craftc.report.budget import read_budget
+    from craftc.report.conclude import conclude
+    from craftc.report.read_run import read_run
+    from craftc.report.read_search import read_search
+
     print_conclusion(conclude(*read_run(folder.path), read_search(folder.path), read_budget(folder.path)), Format.TEXT)
     click.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
     if (folder.path / "budget.json").is_file():
         click.echo("the budget is spent; the same command goes on with a new one", err=True)
-    return exit_code
 
 
 def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | None":

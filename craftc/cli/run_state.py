@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from craftc.report.budget import find_budget, read_budget
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.store.driver import Driver, is_alive, is_here, read_driver
+from craftc.runtime.store.driver_process import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import runs_of
 from craftc.runtime.submitting.submissions import read_submissions
 from craftc.schemas.submission import Submission

@@ -12,7 +12,7 @@ from craftc.cli.parameters import command, runs_dir
 from craftc.cli.run_state import Clusters
 from craftc.cli.show_diagnostics import plain_failures
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.store.driver import Driver, is_alive, is_here, read_driver
+from craftc.runtime.store.driver_process import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import find_run
 from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission

@@ -19,7 +19,7 @@ def trackers(
     compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: "Warn", *, with_wandb: bool = True
 ) -> "list[Observer]":
     """The trackers that the spec asks for, each shielded: what it raises is a warning."""
-    from craftc.runtime.observers.background import InBackground
+    from craftc.runtime.observers.background_observer import InBackground
     from craftc.runtime.observers.factors import factors_of
 
     asked_for: list[Observer] = []

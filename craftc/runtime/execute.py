@@ -1,4 +1,4 @@
-"""The driver: a plan in; its jobs run, every event journalled and then told; what finished and what failed out."""
+"""Runs the jobs of a plan: writes every event to the journal, then passes it to the observers."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from craftc.runtime.jobs.backend import Backend
 from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.observers.observer import Observer
-from craftc.runtime.search.plan_study import record_plan
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan
@@ -23,16 +22,14 @@ class Outcome:
     budget: BudgetSpent | None = None
 
 
-def write_studies(plan: Plan, store: Store, run_folder: RunFolder) -> None:
-    """Have all finished trials of the plan in study.db, and what a search came to in search.json."""
-    if not plan.trials or (plan.search is not None and not run_folder.database.exists()):
+def write_search(plan: Plan, run_folder: RunFolder) -> None:
+    """Write what a search came to into search.json."""
+    if plan.search is None or not run_folder.database.exists():
         return  # nothing to tell: a search that was ended before it began
-    if plan.search is not None:
-        # Lazily: Optuna and its database layer take half a second to import.
-        from craftc.runtime.search.study import summarise
+    # Lazily: Optuna and its database layer take a second to import.
+    from craftc.runtime.search.summarise import summarise
 
-        run_folder.write_search(summarise(run_folder.database, plan))
-    record_plan(run_folder.database, plan, store)
+    run_folder.write_search(summarise(run_folder.database, plan))
 
 
 def execute(
@@ -46,7 +43,7 @@ def execute(
 ) -> Outcome:
     """Run the plan's jobs to their end. An end of a trial is in results.jsonl before anyone is told of it.
 
-    A plan with a search needs `search`. Afterwards the studies are in the run folder, also of what was interrupted.
+    A plan with a search needs `search`. Afterwards search.json is in the run folder, also of what was interrupted.
 
     Whatever ends this early, Ctrl-C above all, stops the backend and closes the observers, and is raised again; the run
     can then be resumed. Raises BackendError, and what an observer raises that is not Shielded.
@@ -57,7 +54,7 @@ def execute(
     with ExitStack() as stack:
         run_folder.forget_budget()
         journal = stack.enter_context(run_folder.journal())
-        stack.callback(write_studies, plan, store, run_folder)
+        stack.callback(write_search, plan, run_folder)
         for observer in observers:
             stack.callback(observer.close)
             observer.start(plan, run_folder.run_name)

@@ -1,4 +1,4 @@
-"""Jobs run in the calling process, one after another: for debugging, and for tests that need no cluster."""
+"""Runs jobs in the calling process, one after another: for debugging, and for tests that need no cluster."""
 
 from collections.abc import Generator
 from functools import partial

@@ -1,4 +1,4 @@
-"""What only the data can show, before anything is trained: a plan in, the data's contradictions out."""
+"""Loads the data of a plan before anything is trained, and reports where it contradicts the spec."""
 
 from __future__ import annotations
 

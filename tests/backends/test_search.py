@@ -10,7 +10,7 @@ from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.jobs.job_source import SearchContext
-from craftc.runtime.search.study import summarise
+from craftc.runtime.search.summarise import summarise
 from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
 

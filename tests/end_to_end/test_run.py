@@ -128,7 +128,7 @@ print([name for name in heavy if name in sys.modules], file=sys.stderr)
     again = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
     assert again.stderr.splitlines()[-1] == "[]"
     assert {path.name for path in latest_run(folder).iterdir()} == {
-        "driver.json", "plan.json", "spec.yaml", "spec.resolved.yaml", "study.db",
+        "driver.json", "plan.json", "spec.yaml", "spec.resolved.yaml", "study.db", "study.json",
     }  # fmt: skip
     study = optuna.load_study(study_name="tiny/full", storage=f"sqlite:///{latest_run(folder) / 'study.db'}")
     assert [trial.user_attrs["variant"] for trial in study.trials] == ["full", "-dropout", "lr=1e-3"]
@@ -270,7 +270,8 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     process.send_signal(signal_number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted" in errors
+    # Optuna is being imported: the thread that does it neither prints nor outlives the sentence.
+    assert errors.splitlines()[-1].startswith("interrupted; what was trained is kept in ")
     assert "Traceback" not in errors
     alive = {pid for pid in below if Path(f"/proc/{pid}").exists() and is_running(pid)}
     assert not alive

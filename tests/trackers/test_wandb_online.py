@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.background_observer import InBackground
 from craftc.runtime.observers.wandb_record import read_record
 from craftc.runtime.observers.wandb_sync import SyncError, sync_run
 from craftc.runtime.observers.wandb_tracker import WandbTracker

@@ -12,7 +12,7 @@ from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.jobs.job_source import SearchContext
-from craftc.runtime.store.driver import write_driver
+from craftc.runtime.store.driver_process import write_driver
 from craftc.runtime.store.run_folder import create_run
 from craftc.runtime.store.store import Store
 

@@ -1,4 +1,4 @@
-"""What a runs folder holds, and what the user asked to be rid of, in; what is to go out. Nothing is removed here."""
+"""Chooses what of a runs folder to remove, by what the user asked for. Removes nothing."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

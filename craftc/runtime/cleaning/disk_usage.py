@@ -1,4 +1,4 @@
-"""A folder in; its files with their sizes, none behind a link, out."""
+"""Lists the files of a folder with their sizes, without following links."""
 
 import os
 from collections.abc import Iterable, Iterator

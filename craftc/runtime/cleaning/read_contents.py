@@ -1,4 +1,4 @@
-"""A runs folder in; its trials, runs and prepared data, each with its size and who names it, out."""
+"""Lists the trials, runs and prepared data of a runs folder, each with its size and with what refers to it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from craftc.runtime.cleaning.disk_usage import File, files_of, total_size
 from craftc.runtime.cleaning.references import PLAN, RESULTS, STORE, References
-from craftc.runtime.store.driver import is_alive, is_here, read_driver
+from craftc.runtime.store.driver_process import is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import runs_of
 from craftc.runtime.store.store import Store
 from craftc.schemas.store_contents import (

@@ -1,4 +1,4 @@
-"""A runs folder in; which run names which trials out, however damaged its files are."""
+"""Finds which trials each run refers to, however damaged its files are."""
 
 import mmap
 import re

@@ -1,4 +1,4 @@
-"""Removals in; done one by one, or skipped and why, out. A kill at any moment leaves a store that is right."""
+"""Removes what was chosen, one by one, and reports what it skips and why. A kill at any moment leaves a sound store."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A spec and its plan to what the trials differ in: each factor's values or range, and every trial's place in them.
+"""Finds what the trials of a plan differ in: the values or range of each factor, and each trial's place in them.
 
 Trackers name what they show by this, so that a sweep's parameters, a run's config and TensorBoard's hparams agree.
 """

@@ -1,4 +1,4 @@
-"""Who is told of a run while it goes on: trackers and progress displays."""
+"""Defines an observer: a tracker or a progress display that receives the events of a run."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A run's events in, TensorBoard event files out, a folder for each trial. The only file that imports tensorboardX."""
+"""Writes a run's events to TensorBoard's files, a folder for each trial. The only file that imports tensorboardX."""
 
 import re
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""What craftc asks of Weights & Biases: runs, sweeps, and uploads of what was kept offline. The only file that imports
-wandb, or runs its command."""
+"""Talks to Weights & Biases: makes runs and sweeps, and uploads offline runs. The only file that imports wandb, or runs
+its command."""
 
 import os
 import signal

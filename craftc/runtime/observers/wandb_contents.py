@@ -1,4 +1,4 @@
-"""A trial and its result to what its W&B run holds beside its history: the config and the summary. Needs no wandb."""
+"""Makes the config and the summary of a W&B run from a trial and its result. Needs no wandb."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where W&B runs go: the spec's mode and the environment in; online, offline or disabled out. Needs no wandb."""
+"""Decides whether W&B is online, offline or disabled, by the spec and the environment. Needs no wandb."""
 
 import netrc
 from collections.abc import Mapping

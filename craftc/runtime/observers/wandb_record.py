@@ -1,4 +1,4 @@
-"""What a run has told W&B and what it still owes: `wandb.json` in the run folder, read and written."""
+"""Reads and writes `wandb.json` in the run folder: what W&B has of the run, and what is still to be uploaded."""
 
 from pathlib import Path
 from typing import Annotated, Any

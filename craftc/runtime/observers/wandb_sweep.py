@@ -1,4 +1,4 @@
-"""A run's factors to the configuration of a W&B sweep that shows them. Needs no wandb.
+"""Makes the configuration of a W&B sweep from the factors of a run. Needs no wandb.
 
 The sweep decides nothing: craftc trains what its plan or its study says, and the sweep's page is where W&B draws
 parallel coordinates and importances. No agent of W&B's may take trials from it.

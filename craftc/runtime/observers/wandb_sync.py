@@ -1,4 +1,4 @@
-"""A run folder in; what W&B does not have of it uploaded, and its sweep made. Safe to repeat: nothing goes up twice."""
+"""Uploads what W&B does not have of a run, and makes its sweep. Safe to repeat: nothing is uploaded twice."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

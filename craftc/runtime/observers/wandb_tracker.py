@@ -1,4 +1,4 @@
-"""A run's events in, one Weights & Biases run per trial out, gathered in a W&B sweep where the spec asks for one.
+"""Sends each trial to a Weights & Biases run of its own, in a W&B sweep where the spec asks for one.
 
 A trial that another run finished before gets a W&B run only in a sweep, which without it would have gaps: written from
 the store, with the tag `reused`. Otherwise it has one in the group of the run that trained it.

@@ -1,4 +1,4 @@
-"""Jobs run by Ray Tune: a plan and a store in, events out; a job is a Tune trial in a worker process that is reused."""
+"""Runs jobs by Ray Tune: each job is a Tune trial, in a worker process that is used again for the next one."""
 
 import os
 import sys
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from craftc.runtime.jobs.backend import absolute
 from craftc.runtime.jobs.budget import within_budget
 from craftc.runtime.jobs.job_source import PlanSource, SearchContext
+from craftc.runtime.on_ray.auth_token import use_auth_token
 from craftc.runtime.on_ray.environment import ray_environment
 from craftc.runtime.on_ray.sent_code import JOB_CONFIG_VARIABLE, sent_code
-from craftc.runtime.on_ray.token import show_token
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import JobResources, Plan
@@ -47,7 +47,7 @@ class RayBackend:
         if not plan.jobs and plan.search is None:
             return
         if self._address is not None:
-            show_token()
+            use_auth_token()
         with ray_environment(), ExitStack() as stack:
             # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
             from craftc.runtime.on_ray.cluster import check_placement, num_slots
@@ -90,7 +90,7 @@ class RayBackend:
 
     @contextmanager
     def _joined(self, address: str, plan: Plan, store: Store) -> Iterator["JobSetting"]:
-        from craftc.runtime.on_ray.check_machines import check_machines
+        from craftc.runtime.on_ray.check_nodes import check_nodes
         from craftc.runtime.on_ray.cluster import joined_ray
         from craftc.runtime.on_ray.job_trainable import JobSetting
 
@@ -98,7 +98,7 @@ class RayBackend:
             code = stack.enter_context(sent_code(plan.import_folders, store.root.parent))
             shared = self._scratch or store.root
             folder = stack.enter_context(joined_ray(address, shared=shared, runtime_env=code.runtime_env))
-            check_machines(store.root)
+            check_nodes(store.root)
             yield JobSetting(str(store.root), str(folder), import_folders=code.import_folders)
 
 

@@ -1,4 +1,4 @@
-"""A Ray to run on: started for this run alone, or one that is there already; and whether jobs fit on it."""
+"""Starts a Ray for one run, or joins a running one, and checks that jobs fit on it."""
 
 import signal
 import socket
@@ -14,7 +14,7 @@ import ray
 from ray.exceptions import RayError
 
 from craftc.runtime.jobs.backend import BackendError, PlacementError
-from craftc.runtime.on_ray.reachable import check_reachable
+from craftc.runtime.on_ray.check_reachable import check_reachable
 from craftc.runtime.on_ray.sweeper import swept
 from craftc.schemas.plan import JobResources
 

@@ -1,4 +1,4 @@
-"""A job whose trials have several workers: trials in, their events out, trained by Ray Train's workers.
+"""Trains trials that need several workers, by the workers of Ray Train, and yields their events.
 
 Runs in the process of a Tune trial; the workers are processes of their own, and tell what happens through a queue.
 """

@@ -1,4 +1,4 @@
-"""Environment variables that make Ray and Tune behave while they run here. Imports neither, so that it comes first."""
+"""Sets the environment variables of Ray and Tune. Imports neither, since they read them when they are imported."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Stands where a private Ray's agents would be, which nothing asks for anything: ends with the process that began it.
+"""Takes the place of an agent of a private Ray that nothing uses: does nothing until the process that began it ends.
 
 Run as a script, with nothing of craftc imported.
 """

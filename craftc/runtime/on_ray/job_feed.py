@@ -1,4 +1,4 @@
-"""The driver's side of Tune: jobs out one by one to whoever asks, events in."""
+"""Gives Tune one job after another, and collects the events that come back."""
 
 import queue
 import threading

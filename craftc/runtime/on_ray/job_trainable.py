@@ -1,4 +1,4 @@
-"""What runs in a Ray worker: a job's trials in, their events out as plain JSON in the results that Tune passes on."""
+"""Runs a job in a Ray worker, and reports its events as plain JSON in Tune's results."""
 
 import json
 import queue

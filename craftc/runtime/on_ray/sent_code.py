@@ -1,4 +1,4 @@
-"""A user's own code in; what makes every machine of a Ray cluster able to import it out."""
+"""Sends a user's own code to every node of a Ray cluster, so that its workers can import it."""
 
 import json
 import os

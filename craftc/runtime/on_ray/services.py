@@ -1,4 +1,4 @@
-"""Which of Ray's own processes a private Ray starts.
+"""Has a private Ray start only those of Ray's own processes that a run needs.
 
 `ray.init` starts seven beside its workers, of which five are Python programs that import ray and more, and waits for
 most of them: 2 to 4 s, and 3 s of CPU time. Ray's Node and what it calls are not public; the range of Ray's version in

@@ -1,4 +1,4 @@
-"""The studies of a run in one named Ray actor, beside the driver: the driver asks it, workers report to it."""
+"""Keeps the studies of a search in a named Ray actor: the driver asks it for points, workers report values to it."""
 
 import uuid
 from collections.abc import Iterator

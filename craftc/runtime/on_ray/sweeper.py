@@ -1,5 +1,5 @@
-"""A process of its own that outlives the driver by a moment: a folder in; once the driver is gone, whatever still has a
-file of that folder open is killed, and the folder removed.
+"""Cleans up after the driver, in a process of its own: when the driver is gone, it kills every process that still has a
+file of a folder open, and removes the folder.
 
 Ray's daemons die with their driver, but two agents live on for a minute after a SIGKILL, and the folder for ever.
 Run as a script with nothing of craftc imported: `python sweeper.py FOLDER`; the end of its input means that the

@@ -1,5 +1,4 @@
-"""Ray Train inside a Tune trial: a function and a number of workers in, the function run by all of them at once in
-the resources that the trial holds already.
+"""Runs a function by several workers of Ray Train at once, inside a Tune trial, in the resources that the trial holds.
 
 TorchTrainer would ask for a placement group of its own. Made by an actor, that outlives the actor (Ray removes it with
 the job, or through the State API, which not every cluster has), and it competes with what other trials hold (ray issue

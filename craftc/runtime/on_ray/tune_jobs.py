@@ -1,4 +1,4 @@
-"""Tune itself: a feed of jobs in, run to the end."""
+"""Runs Tune until its feed of jobs has ended."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,17 +1,17 @@
-"""`python -m craftc.runtime.on_ray.wait_for_nodes ADDRESS NODES`: waits until so many machines joined a cluster."""
+"""Waits until a cluster has so many nodes: `python -m craftc.runtime.on_ray.wait_for_nodes ADDRESS NODES`."""
 
 import logging
 import sys
 import time
 
-from craftc.runtime.on_ray.token import show_token
+from craftc.runtime.on_ray.auth_token import use_auth_token
 
 JOIN_TIMEOUT_S = 300.0
 
 
 def main(address: str, num_nodes: int, timeout_s: float = JOIN_TIMEOUT_S) -> int:
     """0 once all have joined; 1 with a sentence on standard error when some have not in time."""
-    show_token()
+    use_auth_token()
     import ray
 
     ray.init(address=address, logging_level=logging.ERROR)

@@ -1,4 +1,4 @@
-"""A range of the plan in; how Optuna stores it and its values out. Imports nothing of Optuna."""
+"""A range of the plan: which values it holds, and what stands for each of them in an Optuna study."""
 
 import json
 from collections.abc import Mapping
@@ -9,54 +9,44 @@ EXACT = 1e-8
 
 
 class Dimension:
-    """What a parameter of a study may be: a form of the plan such as `{"log_uniform": [1e-5, 1e-2]}`."""
+    """What a parameter of a study may be: a form of the plan such as `{"log_uniform": [1e-5, 1e-2]}`.
+
+    It has either `choices`, by what stands for each, or the inclusive bounds `low` and `high`. A `step` of None: any
+    value between them.
+    """
 
     def __init__(self, form: Mapping[str, Any]) -> None:
-        (self._kind, values), step = next((k, v) for k, v in form.items() if k != "step"), form.get("step")
-        self._choices: dict[str, Any] | None = None
-        if self._kind in ("uniform", "log_uniform", "int", "log_int"):
-            self._low: float = values[0]
-            self._high: float = values[1]
-            self._step: float | None = step if self._kind == "uniform" else int(step or 1)
+        (kind, values), step = next((k, v) for k, v in form.items() if k != "step"), form.get("step")
+        self.choices: dict[str, Any] | None = None
+        self.is_int = kind in ("int", "log_int")
+        self.is_log = kind in ("log_uniform", "log_int")
+        if self.is_int or kind in ("uniform", "log_uniform"):
+            self.low: float = values[0]
+            self.high: float = values[1]
+            self.step: float | None = int(step or 1) if self.is_int else step if kind == "uniform" else None
         else:
-            self._choices = {label_of(value): value for value in values}
-            self._places = {label: place for place, label in enumerate(self._choices)}
-        self.json = json.dumps(self._described())
-        """As Optuna stores it."""
-
-    def _described(self) -> dict[str, Any]:
-        if self._choices is not None:
-            return {"name": "CategoricalDistribution", "attributes": {"choices": list(self._choices)}}
-        is_int = self._kind in ("int", "log_int")
-        is_log = self._kind in ("log_uniform", "log_int")
-        step = self._step if is_int or not is_log else None
-        bounds = {"log": is_log, "step": step, "low": self._low, "high": self._high}
-        return {"name": "IntDistribution" if is_int else "FloatDistribution", "attributes": bounds}
+            self.choices = {label_of(value): value for value in values}
 
     def label(self, value: Any) -> Any:
         """What stands for the value in the study; None where the range does not hold it."""
-        if self._choices is not None:
+        if self.choices is not None:
             own = label_of(value)
-            if own in self._choices and _same(self._choices[own], value):
+            if own in self.choices and _same(self.choices[own], value):
                 return own
-            return next((label for label, choice in self._choices.items() if _same(choice, value)), None)
+            return next((label for label, choice in self.choices.items() if _same(choice, value)), None)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return value if self._low <= value <= self._high and self._is_on_step(value) else None
+        return value if self.low <= value <= self.high and self._is_on_step(value) else None
 
     def _is_on_step(self, value: float) -> bool:
-        if self._kind == "log_uniform" or self._step is None:
+        if self.step is None:
             return True
-        steps = (value - self._low) / self._step
+        steps = (value - self.low) / self.step
         return abs(steps - round(steps)) < EXACT
 
     def value(self, label: Any) -> Any:
         """What the label stands for."""
-        return label if self._choices is None else self._choices[label]
-
-    def stored(self, label: Any) -> float:
-        """The label as the number that Optuna stores: of a choice, its place."""
-        return float(label if self._choices is None else self._places[label])
+        return label if self.choices is None else self.choices[label]
 
 
 def _same(one: Any, other: Any) -> bool:

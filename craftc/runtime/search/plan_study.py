@@ -1,10 +1,12 @@
-"""A plan and the store in; its finished trials as points of the Optuna study of the run out."""
+"""The Optuna study of a plan's own trials: each variant is a point of it, with the plan's factors as parameters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
 from craftc.runtime.search.dimension import Dimension, label_of
-from craftc.runtime.search.study_file import FinishedPoint, PlanStudy, add_points, is_known, recorded, study_name
+from craftc.runtime.search.study import distribution, open_storage, open_study, study_name
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
 
@@ -12,36 +14,90 @@ MAX_CHOICES = 100
 """Every point holds every choice of its factors: a factor of more values, all numbers, is stored as their range."""
 
 
-def record_plan(database: Path, plan: Plan, store: Store) -> None:
-    """Write the plan's finished trials that no study has yet: a trial of Optuna per variant, with its factors.
+class PlanStudy:
+    """The study, made if it is new. Opened again on the same file, it adds only what is not there yet.
 
-    Those of a search stand in the baseline's study, behind all that it proposed, so that it was not misled by them.
+    The points of a plan with a search are added to the baseline's study. They must follow all that the sampler
+    proposed, so that they do not mislead it.
     """
-    metric, mode = _watched(plan)
-    space = {path: _factor(plan, path) for path in plan.factors}
-    if plan.search is not None:
-        space |= {path: Dimension(form) for path, form in plan.search.space.items()}
-    study = PlanStudy(study_name(plan.name, plan.baseline), metric, mode, space)
-    if is_known(database):
-        known = recorded(database, study.name)
-        groups = [trials for trials in _finished(plan, store) if tuple(trial.id for trial in trials) not in known]
-        add_points(database, study, [_point(plan, trials, store, study) for trials in groups])
-    else:
-        # Lazily: Optuna and its database layer take half a second to import.
-        from craftc.runtime.search import study as by_optuna
 
-        by_optuna.add_points(database, study, [_point(plan, trials, store, study) for trials in _finished(plan, store)])
+    def __init__(self, database: Path, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
+        self._metric, mode = _watched(plan)
+        self._space = {path: _factor(plan, path) for path in plan.factors}
+        if plan.search is not None:
+            self._space |= {path: Dimension(form) for path, form in plan.search.space.items()}
+        self._distributions = {path: distribution(dimension) for path, dimension in self._space.items()}
+        self._storage = open_storage(database)
+        self._study = open_study(self._storage, study_name(plan.name, plan.baseline), self._metric, mode)
+        self._added = {tuple(point.user_attrs.get("trials", ())) for point in self._study.get_trials(deepcopy=False)}
+        self._variants = variants_beside_search(plan)
+        self._whole: set[str] = set()
+
+    def add(self, variant: str) -> None:
+        """Add a variant if all its trials are finished."""
+        self._add(variant, self._store.is_finished, in_part=False)
+
+    def add_rest(self, is_abandoned: Callable[[], bool]) -> bool:
+        """Add all finished trials that no point has yet, also of variants whose other trials are not finished.
+
+        Returns whether every variant is in the study with all its trials. `is_abandoned` ends it between two points.
+        """
+        is_finished = self._store.finished_of_many()
+        for variant in self._variants:
+            if is_abandoned():
+                return False
+            self._add(variant, is_finished, in_part=True)
+        return len(self._whole) == len(self._variants)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def _add(self, variant: str, is_finished: Callable[[str], bool], *, in_part: bool) -> None:
+        trials = self._variants.get(variant)
+        if trials is None or variant in self._whole:
+            return
+        finished = [trial for trial in trials if is_finished(trial.id)]
+        is_whole = len(finished) == len(trials)
+        ids = tuple(trial.id for trial in finished)
+        if finished and (is_whole or in_part) and ids not in self._added:
+            self._study.add_trial(self._point(finished))
+            self._added.add(ids)
+        if is_whole:
+            self._whole.add(variant)
+
+    def _point(self, trials: Sequence[Trial]) -> FrozenTrial:
+        values = _values(trials, self._store, self._metric)
+        is_measured = len(values) == len(trials)
+        first, factors = trials[0], self._plan.factors
+        given = {path: of.label(first.overrides.get(path, factors[path])) for path, of in self._space.items()}
+        params = {path: label for path, label in given.items() if label is not None}
+        return create_trial(
+            state=TrialState.COMPLETE if is_measured else TrialState.FAIL,
+            value=sum(values) / len(values) if is_measured else None,
+            params=params,
+            distributions={path: self._distributions[path] for path in params},
+            intermediate_values=_reported(trials, values, self._store, self._metric) if is_measured else {},
+            user_attrs={
+                "kind": "grid" if first.overrides else "start",
+                "variant": first.variant,
+                "trials": [trial.id for trial in trials],
+                "epochs_planned": first.epochs * len(trials),
+                "state": "finished" if is_measured else "failed",
+            },
+        )
 
 
-def _finished(plan: Plan, store: Store) -> Iterator[list[Trial]]:
-    """The finished trials of each variant that no search has begun with."""
+def variants_beside_search(plan: Plan) -> dict[str, list[Trial]]:
+    """The plan's trials by variant, but those that a search begins with: they are in its study already."""
     searched = set(plan.search.variants) if plan.search else set()
-    is_finished = store.finished_of_many()
-    groups: dict[str, list[Trial]] = {}
+    variants: dict[str, list[Trial]] = {}
     for trial in plan.trials:
-        if trial.variant not in searched and is_finished(trial.id):
-            groups.setdefault(trial.variant, []).append(trial)
-    yield from groups.values()
+        if trial.variant not in searched:
+            variants.setdefault(trial.variant, []).append(trial)
+    return variants
 
 
 def _watched(plan: Plan) -> tuple[str, str]:
@@ -62,32 +118,13 @@ def _factor(plan: Plan, path: str) -> Dimension:
     return Dimension({"choice": values})
 
 
-def _point(plan: Plan, trials: Sequence[Trial], store: Store, study: PlanStudy) -> FinishedPoint:
-    values = _values(trials, store, study.metric)
-    is_whole = len(values) == len(trials)
-    first = trials[0]
-    given = {path: range_.label(first.overrides.get(path, plan.factors[path])) for path, range_ in study.space.items()}
-    return FinishedPoint(
-        value=sum(values) / len(values) if is_whole else None,
-        params={path: label for path, label in given.items() if label is not None},
-        reported=_reported(trials, values, store, study.metric) if is_whole else {},
-        attributes={
-            "kind": "grid" if first.overrides else "start",
-            "variant": first.variant,
-            "trials": [trial.id for trial in trials],
-            "epochs_planned": first.epochs * len(trials),
-            "state": "finished" if is_whole else "failed",
-        },
-    )
-
-
 def _values(trials: Sequence[Trial], store: Store, metric: str) -> list[float]:
     """The metric of each trial that measured it."""
     results = [store.result(trial.id) for trial in trials]
     return [result.best[metric] for result in results if metric in result.best]
 
 
-def _reported(trials: Sequence[Trial], values: Sequence[float], store: Store, metric: str) -> Mapping[int, float]:
+def _reported(trials: Sequence[Trial], values: Sequence[float], store: Store, metric: str) -> dict[int, float]:
     """What the trials would have reported, had they been a search's: see `jobs.decide.Reporter`."""
     reported: dict[int, float] = {}
     for index, trial in enumerate(trials):

@@ -1,4 +1,4 @@
-"""A search as a source of jobs: the plan's own first, then what the study proposes and the compiler accepts."""
+"""Hands out the jobs of a search: the plan's own first, then what the study proposes and the compiler accepts."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,23 +1,21 @@
-"""The Optuna studies of a run, in one SQLite file that Optuna's own tools open. With the samplers and pruners of
-`components/`, the only file that imports optuna."""
+"""The Optuna studies of a search, in one SQLite file that Optuna's own tools open."""
 
+import inspect
 import warnings
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, json_to_distribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from craftc.components.build import build
 from craftc.runtime.search.dimension import Dimension
-from craftc.runtime.search.study_file import LOCK_TIMEOUT_S, FinishedPoint, PlanStudy, study_name
-from craftc.schemas.plan import Plan, SearchPlan
-from craftc.schemas.search import PointState, SearchPoint, SearchSummary, StudySummary
+from craftc.schemas.plan import SearchPlan
 
-MIN_POINTS_FOR_IMPORTANCES = 4
+LOCK_TIMEOUT_S = 60.0
 
 _STATES = {
     "finished": TrialState.COMPLETE,
@@ -33,15 +31,13 @@ class OptunaStudies:
     def __init__(self, database: Path, name: str, search: SearchPlan) -> None:
         """`name`: the experiment's, which the studies are named after."""
         self._space = {path: Dimension(form) for path, form in search.space.items()}
-        storage = _storage(database)
-        self._studies = {
-            variant: _open_study(storage, study_name(name, variant), search) for variant in search.variants
-        }
+        storage = open_storage(database)
+        self._studies = {variant: _searched(storage, study_name(name, variant), search) for variant in search.variants}
         self._trials: dict[tuple[str, int], optuna.Trial] = {}
 
     def ask(self, study: str) -> tuple[int, dict[str, Any]]:
         """See Studies.ask."""
-        trial = self._studies[study].ask({path: _distribution(dimension) for path, dimension in self._space.items()})
+        trial = self._studies[study].ask({path: distribution(dimension) for path, dimension in self._space.items()})
         self._trials[study, trial.number] = trial
         return trial.number, {path: self._space[path].value(trial.params[path]) for path in self._space}
 
@@ -52,7 +48,7 @@ class OptunaStudies:
             attributes["kind"] = "start"
             known = {path: self._space[path].label(value) for path, value in params.items()}
             params = {path: label for path, label in known.items() if label is not None}
-            used = {path: _distribution(self._space[path]) for path in params}
+            used = {path: distribution(self._space[path]) for path in params}
             optuna_study = self._studies[study]
             number = len(optuna_study.get_trials(deepcopy=False))
             optuna_study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=used))
@@ -91,115 +87,43 @@ class OptunaStudies:
         return self._studies[study].get_trials(deepcopy=False)[number]
 
 
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    return json_to_distribution(dimension.json)
-
-
-def _storage(database: Path) -> optuna.storages.RDBStorage:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    engine = {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
-    return optuna.storages.RDBStorage(f"sqlite:///{database.absolute()}", engine_kwargs=engine)
-
-
-def _open_study(storage: optuna.storages.RDBStorage, name: str, search: SearchPlan) -> optuna.Study:
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="minimize" if search.mode == "min" else "maximize",
-        pruner=build("pruners", search.pruner),
-        load_if_exists=True,
-    )
-    _name_metric(study, search.metric)
+def _searched(storage: RDBStorage, name: str, search: SearchPlan) -> optuna.Study:
+    study = open_study(storage, name, search.metric, search.mode, build("pruners", search.pruner))
     # Opened again after a crash, the sampler must not repeat its first proposals.
     study.sampler = build("samplers", search.sampler, (search.seed + len(study.trials)) % 2**32)
     return study
 
 
-def _name_metric(study: optuna.Study, metric: str) -> None:
-    """What Optuna's plots and dashboard call the value."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names([metric])
+def study_name(experiment: str, variant: str) -> str:
+    """Unique within a run, and told apart from other runs' where a dashboard shows several."""
+    return f"{experiment}/{variant}"
 
 
-def add_points(database: Path, study: PlanStudy, points: Sequence[FinishedPoint]) -> None:
-    """As `study_file.add_points`, by Optuna's own means: for a version of it whose tables that does not know."""
-    direction = StudyDirection.MINIMIZE if study.mode == "min" else StudyDirection.MAXIMIZE
-    storage = _storage(database)
-    optuna_study = optuna.create_study(storage=storage, study_name=study.name, direction=direction, load_if_exists=True)
-    _name_metric(optuna_study, study.metric)
-    known = {tuple(trial.user_attrs.get("trials", ())) for trial in optuna_study.get_trials(deepcopy=False)}
-    ranges = {path: _distribution(dimension) for path, dimension in study.space.items()}
-    for point in points:
-        if tuple(point.attributes["trials"]) not in known:
-            optuna_study.add_trial(
-                create_trial(
-                    state=TrialState.FAIL if point.value is None else TrialState.COMPLETE,
-                    value=point.value,
-                    params=dict(point.params),
-                    distributions={path: ranges[path] for path in point.params},
-                    intermediate_values=dict(point.reported),
-                    user_attrs=dict(point.attributes),
-                )
-            )
+def distribution(dimension: Dimension) -> BaseDistribution:
+    """The dimension as Optuna stores it."""
+    if dimension.choices is not None:
+        return CategoricalDistribution(tuple(dimension.choices))
+    if dimension.is_int:
+        low, high, step = int(dimension.low), int(dimension.high), int(dimension.step or 1)
+        return IntDistribution(low, high, log=dimension.is_log, step=step)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.is_log, step=dimension.step)
 
 
-def summarise(database: Path, plan: Plan) -> SearchSummary:
-    """What every study of a search came to. Points that the run left without an end are marked as failed."""
-    search = plan.search
-    assert search is not None
-    storage = _storage(database)
-    space = {path: Dimension(form) for path, form in search.space.items()}
-    studies = []
-    for variant in search.variants:
-        study = optuna.load_study(study_name=study_name(plan.name, variant), storage=storage)
-        for trial in study.get_trials(deepcopy=False):
-            if not trial.state.is_finished():
-                study.tell(trial.number, state=TrialState.FAIL)
-        trials = study.get_trials(deepcopy=False)
-        points = tuple(_point(trial, space) for trial in trials)
-        studies.append(StudySummary(variant=variant, points=points, importances=_importances(trials, space, search)))
-    return SearchSummary(metric=search.metric, mode=search.mode, database=database.name, studies=tuple(studies))
+def open_storage(database: Path) -> RDBStorage:
+    """The file of a run's studies, made if it is new."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    engine = {"connect_args": {"timeout": LOCK_TIMEOUT_S}}
+    return RDBStorage(f"sqlite:///{database.absolute()}", engine_kwargs=engine)
 
 
-def _point(trial: FrozenTrial, space: Mapping[str, Dimension]) -> SearchPoint:
-    attributes = trial.user_attrs
-    state: PointState = attributes.get("state", "unfinished")
-    return SearchPoint(
-        number=trial.number,
-        kind=attributes.get("kind", "search"),
-        params={path: space[path].value(trial.params[path]) for path in space if path in trial.params},
-        state=state,
-        value=trial.value if state == "finished" else None,
-        trials=tuple(attributes.get("trials", ())),
-        epochs_trained=len(trial.intermediate_values),
-        epochs_planned=attributes.get("epochs_planned", 0),
-        reason=attributes.get("reason", ""),
+def open_study(
+    storage: RDBStorage, name: str, metric: str, mode: str, pruner: optuna.pruners.BasePruner | None = None
+) -> optuna.Study:
+    """The study of that name, made if it is new. Its values are called by the metric in Optuna's plots."""
+    direction = StudyDirection.MINIMIZE if mode == "min" else StudyDirection.MAXIMIZE
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction=direction, pruner=pruner, load_if_exists=True
     )
-
-
-def _importances(
-    trials: Sequence[FrozenTrial], space: Mapping[str, Dimension], search: SearchPlan
-) -> dict[str, float] | None:
-    """fANOVA (Hutter et al. 2014) over the finished points of the search that have every parameter."""
-    used = [
-        create_trial(
-            state=trial.state,
-            value=trial.value,
-            params={path: trial.params[path] for path in space},
-            distributions={path: trial.distributions[path] for path in space},
-        )
-        for trial in trials
-        if trial.state is TrialState.COMPLETE
-        and trial.user_attrs.get("kind") != "grid"
-        and space.keys() <= trial.params.keys()
-    ]
-    if len(used) < MIN_POINTS_FOR_IMPORTANCES or len({trial.value for trial in used}) == 1:
-        return None
-    # Lazily: fANOVA is a random forest of scikit-learn, which takes a second to import.
-    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
-
-    study = optuna.create_study(direction="minimize" if search.mode == "min" else "maximize")
-    study.add_trials(used)
-    evaluator = FanovaImportanceEvaluator(seed=search.seed)
-    return {path: float(share) for path, share in get_param_importances(study, evaluator=evaluator).items()}
+    # What Optuna wraps in a warning that it is experimental: filters of warnings are not safe in a thread.
+    inspect.unwrap(optuna.Study.set_metric_names)(study, [metric])
+    return study

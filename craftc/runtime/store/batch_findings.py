@@ -1,4 +1,4 @@
-"""What was found out about batches, in the store: by what trials are like, and by what kind of machine tried it."""
+"""Keeps in the store whether like trials are best trained as one batch, and how many, for each kind of machine."""
 
 import os
 import platform

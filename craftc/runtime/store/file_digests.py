@@ -1,4 +1,4 @@
-"""What is known of the content of files that were hashed before, told by their stamps: `<store>/digests.json`.
+"""Remembers the digests of data files by their size and times, in `<store>/digests.json`.
 
 A gigabyte takes half a second to hash, and every command that plans would do it again.
 """

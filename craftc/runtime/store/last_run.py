@@ -1,4 +1,4 @@
-"""The runs of a name in; the trials that the latest of them had, out."""
+"""Reads the trials of the latest run of a name."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The store in; what it holds of a plan's trials and of their like, without reading all of it, out."""
+"""Reads from the store what earlier trials took, those of a plan and others like them, without reading all of it."""
 
 import json
 import os

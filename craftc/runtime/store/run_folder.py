@@ -1,4 +1,4 @@
-"""The folder of one run, `<runs-dir>/<name>/<YYYYMMDD_HHMMSS>`: made, written to while it goes on, and found again."""
+"""Makes, writes and finds the folder of a run, `<runs-dir>/<name>/<YYYYMMDD_HHMMSS>`."""
 
 import os
 import re
@@ -38,6 +38,11 @@ class RunFolder:
     def database(self) -> Path:
         """The run's Optuna studies."""
         return self.path / "study.db"
+
+    @property
+    def study_seal(self) -> Path:
+        """What a complete study of the plan's own trials was written from."""
+        return self.path / "study.json"
 
     def write_search(self, summary: SearchSummary) -> None:
         """Write search.json: what every study came to."""

@@ -1,4 +1,4 @@
-"""The content-addressed folder of trials: fingerprints in, configurations, histories and results out."""
+"""Reads and writes the content-addressed folder of trials: configurations, histories and results, by fingerprint."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The beginning of a trial's id -> the one finished trial of the store that weights can be taken from."""
+"""Finds the finished trial whose weights a spec names by the beginning of its id."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Ray's job server: a packed project in, a job that runs it on the cluster; what became of it; its end."""
+"""Submits a packed project to Ray's job server, asks for the state of the job, and stops it."""
 
 import asyncio
 import logging
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import craftc
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.on_ray.auth_token import use_auth_token
+from craftc.runtime.on_ray.check_reachable import check_reachable
 from craftc.runtime.on_ray.project_files import Packed, digest, stage
-from craftc.runtime.on_ray.reachable import check_reachable
-from craftc.runtime.on_ray.token import show_token
-from craftc.runtime.store.driver import SUBMISSION_VARIABLE
+from craftc.runtime.store.driver_process import SUBMISSION_VARIABLE
 
 # Before ray is imported: what follows reads the setting once.
-show_token()
+use_auth_token()
 
 import requests  # noqa: E402
 from ray.exceptions import RayError  # noqa: E402

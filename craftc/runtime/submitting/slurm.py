@@ -1,4 +1,4 @@
-"""Slurm: a spec and what it asks of a cluster in, a batch script out; its submission, what became of it, its end."""
+"""Writes a batch script for Slurm, submits it, asks for the state of the job, and cancels it."""
 
 import math
 import re

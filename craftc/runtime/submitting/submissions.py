@@ -1,4 +1,4 @@
-"""Submissions on disk, `<runs-dir>/submissions/<id>.json`: written, listed, and found by what the user calls them."""
+"""Writes, lists and finds submissions, `<runs-dir>/submissions/<id>.json`."""
 
 from pathlib import Path
 

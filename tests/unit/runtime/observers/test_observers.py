@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.background_observer import InBackground
 from craftc.runtime.observers.observer import Shielded
 from craftc.schemas.plan import Headline, Plan
 from craftc.schemas.result import TrialStarted

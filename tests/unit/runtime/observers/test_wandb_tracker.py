@@ -17,7 +17,7 @@ import pytest
 
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
-from craftc.runtime.observers.background import InBackground
+from craftc.runtime.observers.background_observer import InBackground
 from craftc.runtime.observers.wandb_contents import flatten
 from craftc.runtime.observers.wandb_tracker import WandbTracker
 from craftc.runtime.store.run_folder import create_run

@@ -1,15 +1,14 @@
-"""The study of a run's own trials: written without Optuna, and to Optuna the same as if it had written it."""
-
-import sqlite3
+"""The study of a plan's own trials: what its points hold, and that Optuna's own tools go on with it."""
 
 import optuna
 import pytest
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.search import study_file
+from craftc.runtime.search import plan_study
 from craftc.runtime.search.dimension import Dimension
-from craftc.runtime.search.plan_study import record_plan
+from craftc.runtime.search.plan_study import PlanStudy
+from craftc.runtime.search.study import distribution
 from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.state.history import append_record
@@ -24,7 +23,6 @@ training: {epochs: 2, batch_size: 256, optimizer: {kind: adamw, lr: 1e-2}}
 ablation: {seeds: 2, grid: {GRID}}
 """
 GRID = "training.optimizer.lr: [1e-2, 1e-3], model.hidden: [[8], [16, 8]], training.batch_size: [64, 128]"
-FIELDS = ("number", "state", "value", "params", "distributions", "intermediate_values", "user_attrs", "system_attrs")
 
 
 def finished(folder, grid=GRID):
@@ -50,46 +48,53 @@ def load(database, name="made/base"):
     return optuna.load_study(study_name=name, storage=f"sqlite:///{database}")
 
 
-def tables(database):
-    """Columns, and what has to be unique, of every table."""
-    with sqlite3.connect(database) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {
-            name: (
-                [row[1:] for row in connection.execute(f"PRAGMA table_info({name})")],
-                {row[2:4] for row in connection.execute(f"PRAGMA foreign_key_list({name})")},
-                {
-                    (bool(is_unique), *(column for _, _, column in connection.execute(f"PRAGMA index_info({index})")))
-                    for _, index, is_unique, *_ in connection.execute(f"PRAGMA index_list({name})")
-                },
-            )
-            for name in names
-        }
+def record(database, plan, store):
+    study = PlanStudy(database, plan, store)
+    is_whole = study.add_rest(lambda: False)
+    study.close()
+    return is_whole
 
 
-def test_the_file_is_as_optuna_makes_it(tmp_path, monkeypatch):
-    """Tables, versions, and all that Optuna reads of the study, also where its own writing is fallen back to."""
+def test_a_point_is_a_variant_with_its_factors_and_what_its_seeds_measured(tmp_path):
     plan, store = finished(tmp_path)
-    record_plan(tmp_path / "ours.db", plan, store)
-    monkeypatch.setattr(study_file, "MIGRATIONS", frozenset())
-    record_plan(tmp_path / "optunas.db", plan, store)
-    record_plan(tmp_path / "optunas.db", plan, store)  # has nothing to add
-    assert tables(tmp_path / "ours.db") == tables(tmp_path / "optunas.db")
-    ours, theirs = load(tmp_path / "ours.db"), load(tmp_path / "optunas.db")
-    assert (ours.direction, ours.metric_names) == (theirs.direction, theirs.metric_names)
-    assert len(ours.trials) == 9
-    for one, other in zip(ours.trials, theirs.trials, strict=True):
-        assert {name: getattr(one, name) for name in FIELDS} == {name: getattr(other, name) for name in FIELDS}
-        assert abs((one.datetime_complete - other.datetime_complete).total_seconds()) < 100
-    for table in ("alembic_version", "version_info"):
-        with sqlite3.connect(tmp_path / "ours.db") as one, sqlite3.connect(tmp_path / "optunas.db") as other:
-            query = f"SELECT * FROM {table}"
-            assert one.execute(query).fetchall() == other.execute(query).fetchall()
+    assert record(tmp_path / "study.db", plan, store)
+    study = load(tmp_path / "study.db")
+    assert (study.direction.name, study.metric_names) == ("MINIMIZE", ["valid/loss"])
+    assert len(study.trials) == 9
+    first, second = study.trials[:2]
+    seeds = [trial for trial in plan.trials if trial.variant == second.user_attrs["variant"]]
+    losses = [store.result(trial.id).best["valid/loss"] for trial in seeds]
+    mean = sum(losses) / 2
+    assert (second.state.name, second.value) == ("COMPLETE", mean)
+    assert second.intermediate_values == {1: losses[0], 2: losses[0], 3: mean, 4: mean}
+    assert second.user_attrs == {
+        "kind": "grid", "variant": seeds[0].variant, "trials": [trial.id for trial in seeds], "epochs_planned": 4,
+        "state": "finished",
+    }  # fmt: skip
+    assert first.params == {"training.optimizer.lr": "0.01", "model.hidden": "[8]", "training.batch_size": "256"}
+    assert first.user_attrs["kind"] == "start"
+    choices = optuna.distributions.CategoricalDistribution
+    assert first.distributions == {
+        "training.optimizer.lr": choices(("0.01", "0.001")), "model.hidden": choices(("[8]", "[16, 8]")),
+        "training.batch_size": choices(("256", "64", "128")),
+    }  # fmt: skip
+    assert {len(trial.params) for trial in study.trials} == {3}
+
+
+def test_a_variant_that_did_not_measure_the_metric_is_a_failed_point(tmp_path):
+    plan, store = finished(tmp_path)
+    last = plan.trials[-1]
+    store.write_result(store.result(last.id).model_copy(update={"best": {}}))
+    assert record(tmp_path / "study.db", plan, store)
+    *others, failed = load(tmp_path / "study.db").trials
+    assert {trial.state.name for trial in others} == {"COMPLETE"}
+    assert (failed.state.name, failed.value, failed.intermediate_values) == ("FAIL", None, {})
+    assert (failed.user_attrs["state"], failed.user_attrs["variant"]) == ("failed", last.variant)
 
 
 def test_optuna_goes_on_with_the_file(tmp_path):
     plan, store = finished(tmp_path)
-    record_plan(tmp_path / "study.db", plan, store)
+    record(tmp_path / "study.db", plan, store)
     study = load(tmp_path / "study.db")
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     assert [trial.number for trial in study.trials] == list(range(11))
@@ -103,11 +108,11 @@ def test_only_what_is_not_there_yet_is_added(tmp_path):
     result = store.folder(last.id) / "result.json"
     content = result.read_bytes()
     result.unlink()
-    record_plan(tmp_path / "study.db", plan, store)
+    assert not record(tmp_path / "study.db", plan, store)
     assert [len(trial.user_attrs["trials"]) for trial in load(tmp_path / "study.db").trials] == [2] * 8 + [1]
     result.write_bytes(content)
     for _ in range(2):
-        record_plan(tmp_path / "study.db", plan, store)
+        assert record(tmp_path / "study.db", plan, store)
         trials = load(tmp_path / "study.db").trials
         assert [trial.number for trial in trials] == list(range(10))
         assert trials[9].user_attrs["trials"] == [trial.id for trial in plan.trials[-2:]]
@@ -116,18 +121,19 @@ def test_only_what_is_not_there_yet_is_added(tmp_path):
 def test_a_file_that_a_kill_left_empty_is_a_new_one(tmp_path):
     plan, store = finished(tmp_path)
     (tmp_path / "study.db").touch()
-    record_plan(tmp_path / "study.db", plan, store)
+    record(tmp_path / "study.db", plan, store)
     assert len(load(tmp_path / "study.db").trials) == 9
 
 
-def test_a_factor_of_very_many_numbers_is_a_range(tmp_path):
+def test_a_factor_of_very_many_numbers_is_a_range(tmp_path, monkeypatch):
     """Each trial holds all choices of its factors: of a thousand that would be a million."""
-    rates = [round(1e-5 * (1 + number), 8) for number in range(150)]
+    rates = [round(1e-3 * (1 + number), 8) for number in range(5)]
     plan, store = finished(tmp_path, f"training.optimizer.lr: {rates}")
-    record_plan(tmp_path / "study.db", plan, store)
+    monkeypatch.setattr(plan_study, "MAX_CHOICES", 5)
+    record(tmp_path / "study.db", plan, store)
     trials = load(tmp_path / "study.db").trials
     assert sorted(trial.params["training.optimizer.lr"] for trial in trials) == sorted({1e-2, *rates})
-    assert trials[0].distributions["training.optimizer.lr"].high == 1e-2
+    assert {trial.distributions["training.optimizer.lr"].high for trial in trials} == {1e-2}
 
 
 @pytest.mark.parametrize(
@@ -150,10 +156,10 @@ def test_a_range_holds_what_optuna_says_it_does(form, value, is_held):
     dimension = Dimension(form)
     label = dimension.label(value)
     assert (label is not None) == is_held
-    distribution = optuna.distributions.json_to_distribution(dimension.json)
+    stored = distribution(dimension)
     if label is not None:
         assert dimension.value(label) == value
-        assert distribution.to_internal_repr(label) == dimension.stored(label)
-        assert distribution.to_external_repr(dimension.stored(label)) == label
+        assert stored._contains(stored.to_internal_repr(label))
+        assert stored.to_external_repr(stored.to_internal_repr(label)) == label
     elif "choice" not in form and not isinstance(value, bool):
-        assert not distribution._contains(distribution.to_internal_repr(value))
+        assert not stored._contains(stored.to_internal_repr(value))

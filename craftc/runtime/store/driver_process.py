@@ -1,4 +1,4 @@
-"""The process that drives a run: written down in the run's folder, and looked for again by who asks or stops it."""
+"""Records the process that drives a run in the run's folder, and finds out whether it is alive."""
 
 import os
 import socket

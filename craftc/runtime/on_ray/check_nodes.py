@@ -1,4 +1,4 @@
-"""A folder on a Ray cluster in; an error where a machine sees another one, or lacks what a job needs."""
+"""Checks that every node of a Ray cluster sees the same store and has what a job needs."""
 
 import secrets
 import tempfile
@@ -17,7 +17,7 @@ NEEDED = ("pydantic", "numpy", "torch", "filelock")
 """What a job imports."""
 
 
-def check_machines(folder: Path) -> None:
+def check_nodes(folder: Path) -> None:
     """Raise BackendError where a machine of the connected Ray lacks a package, or sees another folder than this one.
 
     A token is written into the folder here; a task on each machine reads it and answers with a file of its own beside

@@ -1,4 +1,4 @@
-"""An observer that takes its time, such as a client of a server, in a thread of its own: it never slows the run."""
+"""Runs a slow observer, such as a client of a server, in a thread of its own, so that it never slows the run."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""A cluster's address in; an error at once where nothing listens there."""
+"""Checks that something listens at a cluster's address."""
 
 import socket
 from urllib.parse import urlsplit
