@@ -1,4 +1,4 @@
-"""Describes why a file is not UTF-8."""
+"""A file that is no UTF-8 -> how to say so."""
 
 from pathlib import Path
 

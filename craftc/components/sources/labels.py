@@ -1,4 +1,4 @@
-"""Numbers and names the classes of labels of any kind."""
+"""Class labels of any kind -> class numbers and names."""
 
 from collections.abc import Sequence
 
