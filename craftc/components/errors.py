@@ -1,4 +1,4 @@
-"""The one exception by which data says what is wrong with it, in the user's words."""
+"""Defines the one exception by which data reports what is wrong with it, in the user's words."""
 
 
 class DataError(Exception):

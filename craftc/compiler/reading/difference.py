@@ -1,4 +1,4 @@
-"""Two trees in, where they differ out; and such differences put into a tree, which shares with it all that stays."""
+"""Finds where two trees differ, and applies such differences to a tree without copying the rest of it."""
 
 from collections.abc import Iterable
 from typing import Any

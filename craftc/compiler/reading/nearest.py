@@ -1,4 +1,4 @@
-"""A misspelt name and the known names in, the one that was likely meant out."""
+"""Finds the known name that a misspelt one was probably meant to be."""
 
 from collections.abc import Iterable
 from itertools import islice

@@ -1,4 +1,4 @@
-"""A file that is no UTF-8 -> how to say so."""
+"""Describes why a file is not UTF-8."""
 
 from pathlib import Path
 

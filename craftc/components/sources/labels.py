@@ -1,4 +1,4 @@
-"""Class labels of any kind -> class numbers and names."""
+"""Numbers and names the classes of labels of any kind."""
 
 from collections.abc import Sequence
 
