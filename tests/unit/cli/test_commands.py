@@ -221,11 +221,11 @@ def test_nothing_heavy_is_imported(command: str, heavy: tuple[str, ...]) -> None
     code = f"""
 import sys
 from craftc.cli.main import app
-app([{command!r}, "specs/vit_ablation.yaml"], standalone_mode=False)
-app(["lint", "tests/golden/err/many-mistakes.yaml"], standalone_mode=False)
+app([{command!r}, {str(ROOT / "specs" / "vit_ablation.yaml")!r}], standalone_mode=False)
+app(["lint", {str(ROOT / "tests" / "golden" / "err" / "many-mistakes.yaml")!r}], standalone_mode=False)
 print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1] == "[]"
 
 
@@ -234,10 +234,10 @@ def test_lint_imports_no_display() -> None:
     code = f"""
 import sys
 from craftc.cli.main import app
-app(["lint", "specs"], standalone_mode=False)
+app(["lint", {str(ROOT / "specs")!r}], standalone_mode=False)
 print([name for name in {needless!r} if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
 
 
