@@ -19,7 +19,6 @@ from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.resolved.resolved_spec import resolved_spec
-from craftc.compiler.resolved.write_spec import as_yaml
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
@@ -104,6 +103,7 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
     """Run the plan and print its conclusion; the exit code."""
+    from craftc.compiler.resolved.write_yaml import as_yaml
     from craftc.report.budget import read_budget
     from craftc.report.conclude import conclude
     from craftc.report.read_run import read_run
