@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 BENCHMARKS := step ablation passes share per_trial start_up batching frozen cold_start lint compile_scale
 BENCHMARKS := $(foreach name,$(BENCHMARKS),$(if $(wildcard benchmarks/$(name).py),$(name)))
 EDITOR_SERVER := $(VENV)/.editor_server
+# What lies beside these, of a run or a user's own, is not checked.
+CODE := benchmarks craftc docs examples tests
 
 .PHONY: demo test check bench bench-full generate clean
 
@@ -16,11 +18,11 @@ test: check $(EDITOR_SERVER)
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m craftc.components.describe --check
+	$(BIN)/python -P -m craftc.components.describe --check
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/performance.py --check
 	$(BIN)/craftc lint specs examples
@@ -41,7 +43,7 @@ bench-full: $(READY)
 
 # What is generated from the code: the catalogue of components, the published schema, the references under docs/.
 generate: $(READY)
-	$(BIN)/python -m craftc.components.describe
+	$(BIN)/python -P -m craftc.components.describe
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/performance.py
 

@@ -10,10 +10,22 @@ import click
 
 from craftc import __version__
 
-COMMANDS = (
-    "lint", "plan", "run", "report", "compare", "sync", "schema", "explain", "submit", "status", "stop", "clean",
-)  # fmt: skip
-"""In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name."""
+COMMANDS = {
+    "lint": "Tell every mistake in the specs, bases and search spaces given.",
+    "plan": "Show what craftc run would train, what it would reuse, and how long that takes.",
+    "run": "Train every trial of the spec that the store does not hold yet, then print the conclusion.",
+    "report": "Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.",
+    "compare": "Tell in which fields, trials and conclusions two specs or runs differ.",
+    "sync": "Upload the W&B runs that a run kept offline, or that W&B did not take, and make their sweep.",
+    "schema": "Print what there is to know of a field or a component, or the JSON Schema of the language.",
+    "explain": "Explain one diagnostic: what it means, why it is one, a bad and a good example.",
+    "submit": "Have a cluster run the spec, as craftc run does here.",
+    "status": "Tell of runs and submissions whether they run, and how many of their trials are finished.",
+    "stop": "End a run, here or on a cluster. What was trained is kept: the same command as before goes on from there.",
+    "clean": "Tell what the store and the runs hold, and how large it is; with options, remove what they ask for.",
+}
+"""In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name. The
+first paragraph of its help stands here too, so that the list of all imports none."""
 
 RUN_MODULES = {
     "PIL", "filelock", "mlxtend", "numpy", "optuna", "pandas", "ray", "scipy", "sklearn", "tensorboardX", "torch",
@@ -33,6 +45,11 @@ class _Group(click.Group):
             return None
         found: click.Command = getattr(import_module(f"craftc.cli.{cmd_name}"), cmd_name)
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -92,12 +92,17 @@ def _print_json(document: dict[str, Any]) -> None:
 
 def _print_resolved(path: Path, format: Format) -> None:
     from craftc.compiler.resolved.resolved_spec import resolved_spec
-    from craftc.compiler.resolved.write_spec import as_json, as_yaml
 
     _, analysis = analyse_file(path)
     spec = resolved_spec(analysis)
-    text = json.dumps(as_json(spec), indent=2, ensure_ascii=False) if format is Format.JSON else as_yaml(spec)
-    click.echo(text.rstrip("\n"))
+    if format is Format.JSON:
+        from craftc.compiler.resolved.write_json import as_json
+
+        click.echo(json.dumps(as_json(spec), indent=2, ensure_ascii=False))
+    else:
+        from craftc.compiler.resolved.write_yaml import as_yaml
+
+        click.echo(as_yaml(spec).rstrip("\n"))
 
 
 def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:

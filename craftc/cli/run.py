@@ -19,7 +19,6 @@ from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.resolved.resolved_spec import resolved_spec
-from craftc.compiler.resolved.write_spec import as_yaml
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
@@ -103,7 +102,7 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
-    """Run the plan and print its conclusion; the exit code. The study is completed behind the conclusion."""
+    """Run the plan and print its conclusion; the exit code. The study is completed after the conclusion."""
     from craftc.runtime.jobs.backend import BackendError
     from craftc.runtime.search.study_writer import StudyWriter
     from craftc.runtime.store.store import Store
@@ -141,6 +140,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
 
 def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFolder":
     """Make the folder of the run; end with 1 where nothing can be written there."""
+    from craftc.compiler.resolved.write_yaml import as_yaml
     from craftc.runtime.store.driver_process import write_driver
     from craftc.runtime.store.run_folder import create_run
 

@@ -69,6 +69,33 @@ def test_a_job_whose_worker_dies_is_begun_once_more(make_trial, make_plan, tmp_p
     home.assert_clean()
 
 
+HOLDER = """
+import fcntl, pathlib, sys, time
+with open(sys.argv[1]) as lock:
+    print("waits", flush=True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    while list(pathlib.Path(sys.argv[2]).glob("craftc-*")):
+        time.sleep(0.01)
+    time.sleep(1)
+"""
+"""Gets the lock of a trial in the moment in which the worker lets go of it, and keeps it until Ray is gone, and longer:
+as a worker does that a busy machine has no time to end."""
+
+
+def test_closing_waits_until_the_trials_are_free(make_trial, make_plan, tmp_path, home):
+    trial = make_trial(0, endless=True)
+    store = Store(tmp_path / "store")
+    events = RayBackend().run(make_plan([trial]), store)
+    assert any(isinstance(event, EpochEnded) for event in events)
+    command = [sys.executable, "-c", HOLDER, str(store.root / ".locks" / trial.id), str(home.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"waits\n"
+        time.sleep(0.5)  # from the line to the lock
+        events.close()
+        with store.lock(trial.id, timeout_s=0):
+            assert holder.wait(5) == 0
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """Another user's cluster of one CPU on this machine, whose address stands in RAY_ADDRESS."""

@@ -31,6 +31,14 @@ class Item:
     children: "dict[str, Item] | list[Item] | None" = None
     unset: tuple[str, ...] = ()
 
+    @property
+    def is_written(self) -> bool:
+        """Whether any of it is written, and not left out."""
+        if self.children is None:
+            return not self.is_left_out
+        inner = self.children.values() if isinstance(self.children, dict) else self.children
+        return any(child.is_written for child in inner)
+
 
 @dataclass(frozen=True)
 class ResolvedSpec:

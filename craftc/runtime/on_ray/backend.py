@@ -48,7 +48,7 @@ class RayBackend:
             return
         if self._address is not None:
             use_auth_token()
-        with ray_environment(), ExitStack() as stack:
+        with ray_environment(), ExitStack() as behind_ray, ExitStack() as stack:
             # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
             from craftc.runtime.on_ray.cluster import check_placement, num_slots
 
@@ -63,7 +63,7 @@ class RayBackend:
             else:
                 setting = stack.enter_context(self._joined(self._address, plan, store))
                 check_placement(requests)
-            yield from _events(plan, store, search, setting, max_concurrent)
+            yield from _events(plan, store, search, setting, max_concurrent, behind_ray)
 
     @contextmanager
     def _private(self, plan: Plan, requests: Sequence[JobResources], store: Store) -> Iterator["JobSetting"]:
@@ -108,11 +108,13 @@ def _events(
     search: SearchContext | None,
     setting: "JobSetting",
     max_concurrent: int | None,
+    behind_ray: ExitStack,
 ) -> Iterator[Event]:
-    """Tune blocks until it is done, so it gets a thread of its own."""
+    """Tune blocks until it is done, so it gets a thread of its own. `behind_ray` is closed when Ray is shut down."""
     from craftc.runtime.on_ray.job_feed import JobFeed
     from craftc.runtime.on_ray.study_actor import study_actor
     from craftc.runtime.on_ray.tune_jobs import tune_jobs
+    from craftc.runtime.on_ray.wait_for_locks import wait_for_locks
 
     with ExitStack() as stack:
         if plan.search is None or search is None:
@@ -121,6 +123,7 @@ def _events(
             studies = stack.enter_context(study_actor(search.database, plan))
             source = within_budget(SearchSource(plan, store, studies, search.compile_point), plan)
             feed = JobFeed(source, replace(setting, study=studies.name))
+        behind_ray.callback(lambda: wait_for_locks(store, feed.cut_short()))
         thread = threading.Thread(target=tune_jobs, args=(feed, Path(setting.scratch), max_concurrent), daemon=True)
         thread.start()
         try:

@@ -19,7 +19,7 @@ from craftc.runtime.jobs.job_source import JobSource, Work
 from craftc.runtime.on_ray.job_trainable import EVENTS, JobSetting, job_config
 from craftc.runtime.work.shared_training import trainings_of
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned
+from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
 
 MAX_ATTEMPTS = 2
 """How often a job is begun whose process dies."""
@@ -42,6 +42,8 @@ class JobFeed:
         self._source = source
         self._again: deque[Attempt] = deque()
         self._running: dict[str, Attempt] = {}
+        self._cut_short: list[Attempt] = []
+        self._begun: set[str] = set()
         self._settled: set[str] = set()
         self._setting = setting
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
@@ -80,9 +82,11 @@ class JobFeed:
             self._pass_on(EVENT.validate_python(plain))
 
     def completed(self, tune_id: str) -> None:
-        """A job is over."""
+        """A job is over, or stopped."""
         attempt = self._running.pop(tune_id, None)
         if attempt is not None:
+            if self.is_stopped:
+                self._cut_short.append(attempt)
             self._source.ended(attempt.work)
 
     def died(self, tune_id: str, cause: str) -> None:
@@ -92,6 +96,8 @@ class JobFeed:
         of them can have begun.
         """
         attempt = self._running.pop(tune_id)
+        if self.is_stopped:
+            self._cut_short.append(attempt)
         left = [trial for trial in attempt.work.trials if trial.id not in self._settled]
         first, *others = [left] if attempt.work.point is not None else trainings_of(left) or [[]]
         again = [(trials, attempt.number) for trials in others]
@@ -122,6 +128,15 @@ class JobFeed:
         """Have Tune end all jobs."""
         self._stop.set()
 
+    def cut_short(self) -> dict[str, bool]:
+        """The trials that had no end when everything was stopped, by id; whether each was told to have begun.
+
+        The processes of their jobs hold their locks until they are gone.
+        """
+        attempts = [*self._cut_short, *list(self._running.values())]
+        trials = [trial.id for attempt in attempts for trial in attempt.work.trials]
+        return {trial: trial in self._begun for trial in trials if trial not in self._settled}
+
     @property
     def is_stopped(self) -> bool:
         """Whether Tune is to end."""
@@ -136,6 +151,8 @@ class JobFeed:
 
     def _pass_on(self, event: Event) -> None:
         match event:
+            case TrialStarted(trial=trial):
+                self._begun.add(trial)
             case TrialFinished(result=result):
                 self._settled.add(result.trial)
             case TrialFailed(trial=trial) | TrialPruned(trial=trial):

@@ -58,13 +58,22 @@ def holders(folder: Path) -> list[int]:
 
 
 def _has_open(pid: int, prefix: str) -> bool:
-    links = Path(f"/proc/{pid}/fd")
+    """Whether any of its threads has: what is killed ends thread by thread, and the first, by which /proc/PID/fd goes,
+    may be gone while others still hold all files, and locks."""
     # Another user's process; one that has just ended; a file that has just been closed.
     with contextlib.suppress(OSError):
-        for name in os.listdir(links):
-            with contextlib.suppress(FileNotFoundError):
-                if os.readlink(links / name).startswith(prefix):
-                    return True
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                links = os.listdir(folder := f"/proc/{pid}/task/{thread}/fd")
+                # The threads of a process share their files.
+                if links:
+                    return any(_leads_below(prefix, f"{folder}/{name}") for name in links)
+    return False
+
+
+def _leads_below(prefix: str, link: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.readlink(link).startswith(prefix)
     return False
 
 

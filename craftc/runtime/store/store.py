@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from craftc.training.state.history import read_history
 from craftc.training.state.write_buffer import WriteBuffer
 
 ASKED_ONE_BY_ONE = 1_000
+LOCKS = ".locks"
 
 
 class StoreError(Exception):
@@ -122,7 +123,7 @@ class Store:
         from filelock import FileLock, Timeout
 
         # Beside the trials' folders: a lock inside one would vanish with the folder while it is held.
-        folder = self.root / ".locks"
+        folder = self.root / LOCKS
         folder.mkdir(parents=True, exist_ok=True)
         try:
             # Of no thread: whoever tells of the end of a job lets go of its trials.
@@ -134,6 +135,14 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def wait_until_free(self, trial_id: str, *, timeout_s: float) -> bool:
+        """Wait until no process holds the trial, `timeout_s` seconds at most; whether that is so."""
+        if not (self.root / LOCKS / trial_id).exists():
+            return True  # never locked
+        with suppress(TimeoutError), self.lock(trial_id, timeout_s=max(0.0, timeout_s)):
+            return True
+        return False
 
     def _is_finished(self, trial_id: str, tell: Callable[[str], None]) -> bool:
         try:

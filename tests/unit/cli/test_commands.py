@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from craftc.cli.main import app
+from craftc.cli.main import COMMANDS, app
 
 ROOT = Path(__file__).parents[3]
 RIGHT = """craftc: 1
@@ -219,12 +220,33 @@ def test_nothing_heavy_is_imported(command: str, heavy: tuple[str, ...]) -> None
     code = f"""
 import sys
 from craftc.cli.main import app
-app([{command!r}, "specs/vit_ablation.yaml"], standalone_mode=False)
-app(["lint", "tests/golden/err/many-mistakes.yaml"], standalone_mode=False)
+app([{command!r}, {str(ROOT / "specs" / "vit_ablation.yaml")!r}], standalone_mode=False)
+app(["lint", {str(ROOT / "tests" / "golden" / "err" / "many-mistakes.yaml")!r}], standalone_mode=False)
 print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_lists_each_command_by_its_own_help() -> None:
+    """In full, so that the table says what the commands do."""
+    context = click.Context(app)
+    own = {name: app.get_command(context, name).get_short_help_str() for name in COMMANDS}  # type: ignore[union-attr]
+    assert own == COMMANDS
+    shown = " ".join(runner.invoke(app, ["--help"], terminal_width=80).stdout.split())
+    for name, summary in COMMANDS.items():
+        assert f" {name} {summary}" in shown
+
+
+def test_help_imports_no_command() -> None:
+    code = """
+import sys
+from craftc.cli.main import app
+app(["--help"], standalone_mode=False)
+print([name for name in sys.modules if name.startswith("craftc.") and name not in ("craftc.cli", "craftc.cli.main")])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_lint_imports_no_display() -> None:
@@ -232,10 +254,10 @@ def test_lint_imports_no_display() -> None:
     code = f"""
 import sys
 from craftc.cli.main import app
-app(["lint", "specs"], standalone_mode=False)
+app(["lint", {str(ROOT / "specs")!r}], standalone_mode=False)
 print([name for name in {needless!r} if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
 
 

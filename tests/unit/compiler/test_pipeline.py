@@ -146,12 +146,12 @@ def test_the_same_plan_in_another_process() -> None:
     code = (
         "from pathlib import Path; from craftc.compiler.language.catalogue import built_in_catalogue as c;"
         "from craftc.compiler.pipeline import compile_spec as f;"
-        "p = 'specs/vit_ablation.yaml'; print(f(Path(p).read_text(), p, c()).plan.model_dump_json())"
+        f"p = {str(ROOT / 'specs' / 'vit_ablation.yaml')!r};"
+        "print(f(Path(p).read_text(), p, c()).plan.model_dump_json())"
     )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
-            cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             check=True,

@@ -13,7 +13,9 @@ from craftc.compiler.render.text import render_text
 from craftc.schemas.forecast import Machine
 
 ROOT = Path(__file__).parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [*(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")), *(ROOT / "docs").rglob("*.md")]
+)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEC = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("craftc:"))
 

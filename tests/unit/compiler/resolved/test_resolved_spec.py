@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from craftc.cli.plan import plan_json
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Analysis, compile_spec
 from craftc.compiler.reading.parse import parse
-from craftc.compiler.resolved.resolved_spec import resolved_spec
-from craftc.compiler.resolved.write_spec import as_json, as_yaml, flow
+from craftc.compiler.resolved.resolved_spec import Item, ResolvedSpec, resolved_spec
+from craftc.compiler.resolved.write_json import as_json
+from craftc.compiler.resolved.write_yaml import as_yaml
 from craftc.runtime.store.store import Store
 from craftc.runtime.store.trained_weights import trained_trials
+from craftc.schemas.diagnostic import Position, Range
 from craftc.schemas.plan import Plan
 
 ROOT = Path(__file__).parents[4]
@@ -146,11 +150,108 @@ PLAIN: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(PLAIN)
-def test_any_value_is_read_back_as_it_is(value: Any) -> None:
-    document, diagnostics = parse(f"value: {flow(value)}  # a comment\n", "x.yaml")
+def written(value: Any) -> Any:
+    """A value and one behind it, as written and read back; the value's line alone if it is on one."""
+    items = {"value": Item(value), "behind": Item("it")}
+    text = as_yaml(ResolvedSpec("x.yaml", Item(children=items)))
+    document, diagnostics = parse(text, "x.yaml")
     assert diagnostics == []
     assert document is not None
-    found = document.root.plain()["value"]
-    assert found == value
-    assert repr(found) == repr(value)
+    found = document.root.plain()
+    assert found.keys() == items.keys()
+    assert found["behind"] == "it"
+    return found["value"]
+
+
+@given(PLAIN)
+def test_any_value_is_read_back_as_it_is(value: Any) -> None:
+    assert repr(written(value)) == repr(value)
+
+
+OTHERS_TAKE_FOR_SOMETHING_ELSE = [
+    *(
+        "yes",
+        "No",
+        "on",
+        "OFF",
+        "y",
+        "~",
+        "null",
+        "Null",
+        "true",
+        "1e3",
+        "1_000",
+        "012",
+        "0o17",
+        "0x1f",
+        "12:30",
+        "1:2:3",
+    ),
+    *("2026-11-30", "2026-11-30 02:38:00", ".5", ".inf", ".NaN", "+1", "-", "<<", "=", "", " x", "x ", "a: b", "a #b"),
+    *("!tag", "&a", "*a", "@x", "`x`", "%x", "? x", "- x", "[x", "{x", "'x'", '"x"', "a\tb", "a\nb", "---", "..."),
+]
+
+
+@pytest.mark.parametrize("text", OTHERS_TAKE_FOR_SOMETHING_ELSE)
+def test_text_is_text_to_every_reader(text: str) -> None:
+    """PyYAML reads YAML 1.1, ruamel 1.2."""
+    resolved = as_yaml(ResolvedSpec("x.yaml", Item(children={"value": Item(text), "list": Item([text, {text: text}])})))
+    for found in (yaml.safe_load(resolved), YAML(typ="safe", pure=True).load(resolved)):
+        assert found == {"value": text, "list": [text, {text: text}]}
+
+
+ODD = ["\ud800", "a\u202eb", "\u2066", "\x01\x1b[31m", "\x85", "\u2028", "\ufeff", "\uffff", "\xa0", "\x7f"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_what_is_not_seen_is_escaped(text: str) -> None:
+    """In values, keys and names of files."""
+    place = Range(filename=text, start=Position(line=1, column=1), end=Position(line=1, column=2))
+    left_out = Item(text, place, is_left_out=True)
+    items = {"value": Item(text, place), text: Item([text, {text: text}]), "left": left_out, "last": Item(1)}
+    resolved = as_yaml(ResolvedSpec(text, Item(children=items), {text: place}))
+    assert all(char.isprintable() for line in resolved.split("\n") for char in line)
+    document, diagnostics = parse(resolved, "x.yaml")
+    assert document is not None
+    if text != "\ud800":  # which no text may hold, escaped or not
+        assert diagnostics == []
+        assert document.root.plain() == {"value": text, text: [text, {text: text}], "last": 1}
+
+
+def test_what_is_left_out_is_a_comment_in_its_place() -> None:
+    hidden = Item(0.5, is_left_out=True)
+    root = {
+        "first": Item(children={"a": hidden, "b": Item([1, 2]), "c": hidden}, unset=("d",)),
+        "gone": Item(children={"x": Item(children={"v": hidden}, unset=("z",))}, unset=("w",)),
+        "list": Item(
+            children=[Item(children={"a": hidden, "b": Item(1)}), Item("text"), Item(children={"b": Item({})})]
+        ),
+        "last": Item(children={"a": Item(None), "b": hidden}),
+    }
+    behind = "# default, left out: it is set elsewhere"
+    assert (
+        as_yaml(ResolvedSpec("x.yaml", Item(children=root, unset=("e",))))
+        == f"""\
+# x.yaml, complete: every default and every included file is written in.
+first:
+  # a: 0.5  {behind}
+  b: [1, 2]  # default
+  # c: 0.5  {behind}
+  # not set: d
+# gone:
+  # x:
+    # v: 0.5  {behind}
+    # not set: z
+  # not set: w
+list:
+  -
+    # a: 0.5  {behind}
+    b: 1  # default
+  - text  # default
+  - b: {{}}  # default
+last:
+  a: null  # default
+  # b: 0.5  {behind}
+# not set: e
+"""
+    )
