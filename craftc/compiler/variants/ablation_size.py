@@ -15,8 +15,8 @@ MAX_TRIALS = 100_000
 """Variants times seeds. A plan holds each, which takes some kilobytes and some hundredths of a millisecond."""
 MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
-MAX_VALUES = 2_000_000
-"""Values of the spec times its variants: at the most variants, a spec of 200 values."""
+MAX_VALUES = 1_000_000
+"""Values of the spec times its variants: of a spec of up to 100 values, 10,000 variants."""
 MAX_ANSWERS = 100_000
 """Answers of `exclude` and `require`: one for each variant of each requirement, by its length, and of all exclusions of
 the same paths together."""
