@@ -17,7 +17,7 @@ MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
 MAX_VALUES = 1_000_000
 """Values of the spec times its variants: of a spec of up to 100 values, 10,000 variants."""
-MAX_ANSWERS = 100_000
+MAX_ANSWERS = 200_000
 """Answers of `exclude` and `require`: one for each variant of each requirement, by its length, and of all exclusions of
 the same paths together."""
 ANSWER_LENGTH = 40
@@ -59,7 +59,7 @@ def num_values(base: Checked) -> int:
 
 def _num_answers(ablation: Ablation) -> int:
     """How many answers `exclude` and `require` take for one variant."""
-    lengths = [1 + len(text) // ANSWER_LENGTH for text in set(ablation.require)]
+    lengths = [1 + len(text) // ANSWER_LENGTH for text in ablation.require]
     return len(exclude_groups(ablation)) + sum(lengths)
 
 
