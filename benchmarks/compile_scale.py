@@ -1,17 +1,18 @@
-"""What it costs to compile very many trials: seconds, seconds per trial and memory, from a hundred trials to a million.
+"""What it costs to lint and plan specs of few variants and of as many as one spec can have.
 
-    python benchmarks/compile_scale.py                     # 10^2 to 10^5 trials, about a minute
-    python benchmarks/compile_scale.py --max 1000000       # to 10^6: some minutes and about five gigabytes
-    python benchmarks/compile_scale.py --write             # and write plan.json, as `craftc run` does
-    python benchmarks/compile_scale.py --small             # to 10^4
+    python benchmarks/compile_scale.py           # 1 to 10,000 variants, about two minutes
+    python benchmarks/compile_scale.py --small   # to 1,000
+    python benchmarks/compile_scale.py --write   # and write plan.json and read it again, as `craftc run` does
     python benchmarks/compile_scale.py --json FILE
 
-Three ways to come to a number of trials: `sections` is a grid over one field in each of several sections, `model` a
-grid over arguments of the model alone, `seeds` a hundred variants with ever more seeds. Each measurement is a process
-of its own, so that its peak of memory is its own; what the program held before it compiled is taken off.
+The shapes are what variants differ in: `sections` is a grid over one field in each of several sections, `model` a grid
+over arguments of the model alone, `features` every combination of six features at the points of a grid, `seeds` a
+hundred variants with more and more seeds. Each measurement is a process of its own. `lint` is CPU time of the whole
+command, with the start of Python; `plan` is CPU time of compiling in a process that has everything imported.
 """
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -24,39 +25,39 @@ from typing import Any
 
 from side_by_side import Numbers, Table, argument_parser, fix_threads, with_rounds, write
 
-SHAPES = ("sections", "model", "seeds")
+SHAPES = ("sections", "model", "features", "seeds")
 
 
 def main() -> None:
     """Measure every shape at every size, and print each as it comes."""
     parser = argument_parser(__doc__)
-    parser.add_argument("--max", type=int, default=None, help="the most trials")
     parser.add_argument("--write", action="store_true", help="write plan.json too, and read it again")
     parser.add_argument("--one", nargs=2, metavar=("SHAPE", "TRIALS"), help=argparse.SUPPRESS)
-    arguments = with_rounds(parser.parse_args(), rounds=1, small_rounds=1)
+    arguments = with_rounds(parser.parse_args(), rounds=3, small_rounds=1)
     fix_threads(arguments.threads)
     if arguments.one:
         shape, trials = arguments.one
         print(json.dumps(measure(shape, int(trials), write=arguments.write)))
         return
-    most = arguments.max or (10_000 if arguments.small else 100_000)
-    sizes = [10**power for power in range(2, 7) if 10**power <= most]
-    found: dict[str, list[dict[str, Any]]] = {}
+    sizes = [1, 10, 100, 1_000, *([] if arguments.small else [10_000])]
+    found: dict[str, list[Numbers]] = {}
     for shape in SHAPES:
         for size in sizes:
-            row = in_own_process(shape, size, write=arguments.write)
-            print_row(row, head=not found)
-            found[f"{shape}, {row['trials']:,} trials"] = [numbers_of(row)]
-    write(arguments, "compile_scale", [Table("Compiling a spec of very many trials", "", found)])
+            for _ in range(arguments.rounds):
+                row = in_own_process(shape, size, write=arguments.write)
+                print_row(row, head=not found)
+                name = f"{shape}, {row['variants']:,} variants, {row['trials']:,} trials"
+                found.setdefault(name, []).append(numbers_of(row))
+    write(arguments, "compile_scale", [Table("Linting and planning specs of many variants", "", found)])
 
 
 def numbers_of(row: dict[str, Any]) -> Numbers:
     """What is kept of a measurement, in the units of the table that is printed."""
     kept = {
-        "seconds": row["seconds"],
-        "CPU us per trial": row["cpu_microseconds_per_trial"],
-        "peak MiB": row["peak_bytes"] / 2**20,
-        "bytes per trial": row["bytes_per_trial"],
+        "lint CPU s": row["lint_cpu_seconds"],
+        "plan CPU s": row["cpu_seconds"],
+        "plan CPU ms per variant": row["cpu_seconds"] / row["variants"] * 1e3,
+        "plan peak MiB": row["peak_bytes"] / 2**20,
     }
     if "file_bytes" in row:
         kept |= {"write s": row["write_seconds"], "read s": row["read_seconds"], "file MiB": row["file_bytes"] / 2**20}
@@ -70,31 +71,39 @@ def in_own_process(shape: str, size: int, *, write: bool) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     told = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
     measured: dict[str, Any] = json.loads(told.stdout)
-    return measured
+    return {**measured, "lint_cpu_seconds": lint_seconds(shape, size)}
+
+
+def lint_seconds(shape: str, size: int) -> float:
+    """CPU time of `craftc lint`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "spec.yaml")
+        path.write_text(spec(shape, size))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "craftc", "lint", str(path)], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def measure(shape: str, size: int, *, write: bool) -> dict[str, Any]:
-    """Compile once to get everything imported, then the spec of that many trials."""
+    """Compile once to get everything imported, then the spec of that size."""
     from craftc.compiler.language.catalogue import built_in_catalogue
     from craftc.compiler.pipeline import compile_spec
 
     catalogue = built_in_catalogue()
     compile_spec(spec(shape, 10), "x.yaml", catalogue)
-    text, before = spec(shape, size), peak_bytes()
-    wall, cpu = time.perf_counter(), time.process_time()
+    text = spec(shape, size)
+    gc.set_threshold(100_000)  # as the command line sets it
+    begun = time.process_time()
     compiled = compile_spec(text, "x.yaml", catalogue)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    cpu = time.process_time() - begun
     assert compiled.plan is not None, compiled.diagnostics[:3]
-    trials = len(compiled.plan.trials)
     found = {
         "shape": shape,
-        "trials": trials,
+        "trials": len(compiled.plan.trials),
         "variants": len(compiled.analysis.variants),
-        "seconds": wall,
         "cpu_seconds": cpu,
-        "cpu_microseconds_per_trial": cpu / trials * 1e6,
         "peak_bytes": peak_bytes(),
-        "bytes_per_trial": (peak_bytes() - before) / trials,
     }
     return {**found, **(written(compiled.plan) if write else {})}
 
@@ -119,9 +128,10 @@ def peak_bytes() -> int:
 
 
 def spec(shape: str, size: int) -> str:
-    """A spec of about that many trials."""
-    grid, seeds = GRIDS[shape](size), size // 101 if shape == "seeds" else 1
-    ablation = {"grid": grid, "seeds": max(seeds, 1)}
+    """A spec of about that many variants; of `seeds`, trials."""
+    if size == 1:
+        return json.dumps(BASE)
+    ablation = {**ABLATIONS[shape](size), "seeds": max(size // 101, 1) if shape == "seeds" else 1}
     return json.dumps({**BASE, "ablation": ablation})
 
 
@@ -140,20 +150,44 @@ def rates(count: int) -> list[float]:
     return [round(1e-6 * (number + 1), 9) for number in range(count)]
 
 
-GRIDS: dict[str, Any] = {
+FEATURES = {
+    "dropout": {"model.dropout": 0.0},
+    "normalization": {"data.normalize": "none"},
+    "weight_decay": {"regularization.weight_decay": 0.0},
+    "average": {"regularization.ema_decay": 0.99},
+    "stopping": {"training.early_stopping": {"metric": "valid/loss", "patience": 3}},
+    "selection": {"evaluation.select": "none"},
+}
+"""Of which every combination is a variant, with and without each."""
+ABLATIONS: dict[str, Any] = {
     "sections": lambda size: {
-        "training.optimizer.lr": rates(max(size // 100 - 1, 1)),
-        "model.num_layers": [1, 2, 3, 5, 6],
-        "regularization.dropout": [0.05, 0.1, 0.2, 0.3],
-        "training.batch_size": [8, 16, 24, 48, 64],
+        "grid": {
+            "training.optimizer.lr": rates(max(size // 100 - 1, 1)),
+            "model.num_layers": [1, 2, 3, 5, 6][: size // 10 or 1],
+            "regularization.dropout": [0.05, 0.1, 0.2, 0.3],
+            "training.batch_size": [8, 16, 24, 48, 64][: size // 10],
+        }
     },
     "model": lambda size: {
-        "model.d_ffn": [16 + number for number in range(max(size // 100 - 1, 1))],
-        "model.num_layers": [1, 2, 3, 5, 6],
-        "model.dropout": [0.05, 0.1, 0.2, 0.3],
-        "model.d_model": [16, 32, 48, 80, 96],
+        "grid": {
+            "model.d_ffn": [16 + number for number in range(max(size // 100 - 1, 1))],
+            "model.num_layers": [1, 2, 3, 5, 6][: size // 10],
+            "model.dropout": [0.05, 0.1, 0.2, 0.3],
+            "model.d_model": [16, 32, 48, 80, 96][: size // 10],
+        }
     },
-    "seeds": lambda size: {"training.optimizer.lr": rates(20), "model.num_layers": [1, 2, 3, 5, 6]},
+    "features": lambda size: {
+        "features": FEATURES,
+        "design": ["full_factorial"] if size > 10 else ["leave_one_out"],
+        "combine": "product",
+        "grid": {"training.optimizer.lr": rates(max(size // 64 - 1, 1))},
+    },
+    "seeds": lambda size: {
+        "grid": {
+            "training.optimizer.lr": rates(min(size, 20)),
+            "model.num_layers": [1, 2, 3, 5, 6][: max(size // 20, 1)],
+        }
+    },
 }
 
 
@@ -161,12 +195,11 @@ def print_row(row: dict[str, Any], *, head: bool) -> None:
     """A line of the table."""
     columns = {
         "shape": row["shape"],
-        "trials": f"{row['trials']:,}",
         "variants": f"{row['variants']:,}",
-        "seconds": f"{row['seconds']:.2f}",
-        "CPU us/trial": f"{row['cpu_microseconds_per_trial']:.0f}",
+        "trials": f"{row['trials']:,}",
+        "lint CPU s": f"{row['lint_cpu_seconds']:.2f}",
+        "plan CPU s": f"{row['cpu_seconds']:.3f}",
         "peak MiB": f"{row['peak_bytes'] / 2**20:,.0f}",
-        "bytes/trial": f"{row['bytes_per_trial']:,.0f}",
     }
     if "file_bytes" in row:
         columns |= {

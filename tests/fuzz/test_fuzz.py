@@ -28,7 +28,7 @@ def test_no_mutated_spec_makes_a_traceback() -> None:
     ("name", "code"),
     [
         ("unknown_keys_long", "unknown-key"),
-        ("axis_of_kinds", "too-many-trials"),
+        ("axis_of_kinds", "too-many-variants"),
         ("features_right", "feature-conflict"),
         ("space", "out-of-bounds"),
         ("path_of_numbers", "unknown-factor"),

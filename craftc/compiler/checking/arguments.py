@@ -118,11 +118,12 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
     violations: list[Violation] = []
     fitted = checker(parameter.type)(value, (), violations)
+    if not violations:
+        place.value[name] = _unwrap(fitted)
+        return problems
     for inner, found in islice(by_place(violations).items(), MAX_TOLD + 1):
         problem = _violation((*path, *inner), found, inner_type(parameter.type, inner))
         problems.append(replace(problem, related=entry.definition(name)))
-    if not violations:
-        place.value[name] = _unwrap(fitted)
     return problems
 
 

@@ -17,15 +17,15 @@ from craftc.compiler.checking.value_problems import empty_value, section_problem
 from craftc.compiler.language.component_fields import component_places
 from craftc.compiler.language.spec_places import component_field
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
-from craftc.compiler.reading.tree import Touching, copy_tree
+from craftc.compiler.reading.tree import Touching, copy_tree, set_path
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.fit import Violation
-from craftc.schemas.section import Section, fit_section
+from craftc.schemas.section import fit_section
 from craftc.schemas.spec import Spec
 
 _MAX_MENDS = 8
-NOTHING_YET: Mapping[str, Section] = MappingProxyType({})
+NOTHING_YET: Mapping[Path, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,15 @@ class Validated:
     tainted: frozenset[Path]
 
 
-def validate(resolved: dict[str, Any], catalogue: Catalogue, valid: Mapping[str, Section] = NOTHING_YET) -> Validated:
+def validate(resolved: dict[str, Any], catalogue: Catalogue, valid: Mapping[Path, Any] = NOTHING_YET) -> Validated:
     """Check a resolved tree against the language and the catalogue, filling in every default.
 
-    `valid` are sections that were validated before: they are taken as they are.
+    `valid` are sections, and within others components or lists of them, that were validated before: they are taken as
+    they are.
     """
-    tree = {**{name: copy_tree(value) for name, value in resolved.items() if name not in valid}, **valid}
+    tree = {name: copy_tree(value) for name, value in resolved.items() if (name,) not in valid}
+    for path, section in valid.items():
+        set_path(tree, path, section)
     problems: list[Problem] = []
     for place in component_places(tree):
         problems += check_component(place, catalogue)

@@ -7,7 +7,7 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import count_values
 from craftc.compiler.variants.designs import num_variants
 from craftc.compiler.variants.filters import exclude_groups
-from craftc.schemas.spec import Ablation
+from craftc.schemas.spec import SECTIONS, Ablation
 
 MAX_VARIANTS = 10_000
 """Of one spec. Each is checked by itself, which takes some tenths of a millisecond."""
@@ -15,9 +15,9 @@ MAX_TRIALS = 100_000
 """Variants times seeds. A plan holds each, which takes some kilobytes and some hundredths of a millisecond."""
 MAX_SETTINGS = 500
 """Values that features set and paths that grid and zip vary, all together."""
-MAX_VALUES = 2_000_000
-"""Values of the spec times its variants: at the most variants, a spec of 200 values."""
-MAX_ANSWERS = 100_000
+MAX_VALUES = 1_000_000
+"""Values of the spec times its variants: of a spec of up to 100 values, 10,000 variants."""
+MAX_ANSWERS = 200_000
 """Answers of `exclude` and `require`: one for each variant of each requirement, by its length, and of all exclusions of
 the same paths together."""
 ANSWER_LENGTH = 40
@@ -53,13 +53,13 @@ def too_large(base: Checked) -> Problem | None:
 
 
 def num_values(base: Checked) -> int:
-    """How many values the spec has without its ablation."""
-    return count_values({name: value for name, value in base.written.items() if name != "ablation"})
+    """How many values the sections have that variants may set."""
+    return count_values({name: value for name, value in base.written.items() if name in SECTIONS})
 
 
 def _num_answers(ablation: Ablation) -> int:
     """How many answers `exclude` and `require` take for one variant."""
-    lengths = [1 + len(text) // ANSWER_LENGTH for text in set(ablation.require)]
+    lengths = [1 + len(text) // ANSWER_LENGTH for text in ablation.require]
     return len(exclude_groups(ablation)) + sum(lengths)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
-from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.language.expression import Expression, ExpressionError, parse_expression
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem, did_you_mean, show
 from craftc.compiler.reading.tree import hashable, look_up
@@ -19,9 +19,7 @@ class VariantFilters:
 
     def __init__(self, ablation: Ablation) -> None:
         self._exclude = exclude_groups(ablation)
-        self._require: dict[str, list[int]] = {}
-        for index, text in enumerate(ablation.require):
-            self._require.setdefault(text, []).append(index)
+        self._require = dict(_readable(ablation))
         self._unmatched = set(range(len(ablation.exclude)))
         self._failed: dict[int, Problem] = {}
 
@@ -29,17 +27,17 @@ class VariantFilters:
         """Whether a variant is excluded, or does not meet a requirement."""
         matching = [index for group in self._exclude for index in group.matching(checked.tree)]
         self._unmatched.difference_update(matching)
-        return bool(matching) or not all(self._is_met(text, variant, checked) for text in self._require)
+        return bool(matching) or not all(self._is_met(index, variant, checked) for index in self._require)
 
-    def _is_met(self, text: str, variant: Variant, checked: Checked) -> bool:
+    def _is_met(self, index: int, variant: Variant, checked: Checked) -> bool:
         """A requirement that cannot be computed counts as met, and is reported."""
+        expression = self._require[index]
         try:
-            return bool(parse_expression(text).evaluate(checked.tree))
+            return bool(expression.evaluate(checked.tree))
         except ExpressionError as error:
-            message = f'variant "{variant.name}": {show(text)} {error}'
-            for index in self._require[text]:
-                place: Path = ("ablation", "require", index)
-                self._failed.setdefault(index, Problem("bad-expression", place, message, within=error.within))
+            message = f'variant "{variant.name}": {show(expression.text)} {error}'
+            place: Path = ("ablation", "require", index)
+            self._failed.setdefault(index, Problem("bad-expression", place, message, within=error.within))
             return True
 
     def failed(self) -> list[Problem]:
@@ -51,6 +49,15 @@ class VariantFilters:
         for index in sorted(self._unmatched):
             message = "this excludes nothing: no variant has all these values"
             yield Problem("no-effect", ("ablation", "exclude", index), message, severity="warning")
+
+
+def _readable(ablation: Ablation) -> Iterator[tuple[int, Expression]]:
+    """The requirements that are expressions; a rule of the spec as written reports the others."""
+    for index, text in enumerate(ablation.require):
+        try:
+            yield index, parse_expression(text)
+        except ExpressionError:
+            continue
 
 
 class ExcludeGroup:

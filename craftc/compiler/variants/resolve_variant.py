@@ -1,6 +1,7 @@
 """Resolve, validate and check one variant, as if its spec were written out.
 
-Only the sections that the variant sets are copied, resolved and validated; the others are those of the spec as written.
+Only the sections that the variant sets are copied, resolved and validated. The others, and the components in them that
+the variant does not set, are those of the spec as written.
 """
 
 from collections.abc import Set
@@ -11,8 +12,9 @@ from craftc.compiler.checking.resolve import resolve_sections
 from craftc.compiler.checking.rules.fields import CONSTRAINTS
 from craftc.compiler.checking.rules.rule import Checked, Rule, check
 from craftc.compiler.checking.validate import validate
+from craftc.compiler.language.component_fields import component_fields
 from craftc.compiler.reading.problem import Problem
-from craftc.compiler.reading.tree import Touching, copy_tree
+from craftc.compiler.reading.tree import Touching, copy_tree, touch
 from craftc.compiler.variants.apply_settings import apply_settings
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path
@@ -65,11 +67,7 @@ def resolve_variant(
     written = {name: copy_tree(value) if name in set_here else value for name, value in base.written.items()}
     unsettable = apply_settings(written, variant, base.tree)
     resolve_sections(written, set_here)
-    kept = {
-        name: value
-        for name in Spec.fields
-        if name not in set_here and isinstance(value := getattr(base.spec, name), Section)
-    }
+    kept = _untouched(base.spec, variant, set_here)
     validated = validate(written, base.catalogue, kept)
     problems = [*unsettable, *validated.problems]
     if validated.spec is None:
@@ -77,9 +75,23 @@ def resolve_variant(
     sections = {name: getattr(validated.spec, name) for name in set_here}
     tree = {**base.tree, **{name: as_tree(section) for name, section in sections.items()}}
     checked = Checked(base.spec.changed(**sections), tree, written, base.catalogue)
-    mistaken = validated.tainted.union(path for path in tainted if path and path[0] in kept)
+    mistaken = validated.tainted.union(path for path in tainted if path[:1] in kept or path[:2] in kept)
     broken = check(checked, (*rules, *(CONSTRAINTS[name] for name in set_here if name in CONSTRAINTS)))
     return checked, problems + untainted(broken, mistaken)
+
+
+def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, Any]:
+    """The sections that a variant does not set, and in the others the components that it does not set, by place."""
+    kept: dict[Path, Any] = {}
+    for name in Spec.fields:
+        if name not in set_here and isinstance(section := getattr(spec, name), Section):
+            kept[name,] = section
+    for field in component_fields():
+        section, *rest = field.path
+        if section in set_here and rest and not any(touch(field.path, s.target) for s in variant.settings):
+            components = getattr(getattr(spec, str(section)), str(rest[0]))
+            kept[field.path] = list(components) if field.many else components
+    return kept
 
 
 def untainted(problems: list[Problem], tainted: Set[Path]) -> list[Problem]:

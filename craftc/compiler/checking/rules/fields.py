@@ -53,9 +53,11 @@ def set_twice(checked: Checked) -> Iterator[Problem]:
 
 def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
     for name, path in REGULARIZED.items():
+        if getattr(checked.spec.regularization, name) is None:
+            continue
         component = written_at(checked.tree, path)
         entry = checked.catalogue.find(_group_of(path), str(component.get("kind")))
-        if getattr(checked.spec.regularization, name) is not None and entry is not None:
+        if entry is not None:
             yield name, path, entry.kind, entry.parameter(name) is not None
 
 

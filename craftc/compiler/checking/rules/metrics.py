@@ -108,19 +108,21 @@ def _surely_meant_metric(metric: str, by_split: Mapping[str, list[str]]) -> str 
 
 def held_out_used(checked: Checked) -> Iterator[Problem]:
     """Nothing is chosen by the held-out split."""
-    names = recorded(checked.spec, checked.catalogue, held_out=True)
-    for place, metric, mode in _named_metrics(checked.spec):
-        if mode is not None and metric.startswith(f"{HELD_OUT}/") and metric in names:
+    held_out = [n for n in _named_metrics(checked.spec) if n.steers and n.metric.startswith(f"{HELD_OUT}/")]
+    names = recorded(checked.spec, checked.catalogue, held_out=True) if held_out else []
+    for place, metric, _ in held_out:
+        if metric in names:
             message = f'"{metric}" is measured once, at the end; nothing can be chosen by it'
             yield Problem("held-out-used", (*place, "metric"), message, "choose by another split, such as valid")
 
 
 def wrong_mode(checked: Checked) -> Iterator[Problem]:
     """A given direction is the metric's own."""
-    modes = metric_modes(checked.spec, checked.catalogue)
-    for place, metric, mode in _named_metrics(checked.spec):
+    directed = [named for named in _named_metrics(checked.spec) if named.mode in ("min", "max")]
+    modes = metric_modes(checked.spec, checked.catalogue) if directed else {}
+    for place, metric, mode in directed:
         better = modes.get(metric.partition("/")[2])
-        if mode in ("min", "max") and better is not None and mode != better:
+        if better is not None and mode != better:
             message = f'mode {mode} prefers a worse "{metric}": its better direction is {better}'
             hint = f"write {better}, or leave mode out"
             yield Problem("wrong-mode", (*place, "mode"), message, hint, reads=((*place, "metric"),))
@@ -144,6 +146,8 @@ def metric_without_mode(checked: Checked) -> Iterator[Problem]:
     """Whatever is chosen, or concluded, by a metric is known to be better when greater or when less."""
     metrics = checked.spec.objective.metrics
     undirected = {name for name, mode in metric_modes(checked.spec, checked.catalogue).items() if mode is None}
+    if not undirected:
+        return
     told = {short_name(metric.kind): metric.kind for metric in reversed(metrics)}
     hint = 'give its class mode = "min" or "max", or higher_is_better'
     for place, metric, mode in _named_metrics(checked.spec):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftc.compiler.pipeline import Compiled
-from craftc.compiler.variants.ablation_size import MAX_TRIALS
+from craftc.compiler.variants.ablation_size import MAX_TRIALS, MAX_VARIANTS
 from craftc.compiler.variants.designs import design, num_variants
 from craftc.compiler.variants.variant_names import number_name, short_names
 
@@ -273,13 +273,25 @@ def test_the_variant_is_named_where_its_setting_alone_does_not_explain(messages:
     assert "variant" not in messages("ablation: {grid: {training.epochs: [x]}}")
 
 
-def test_both_ends_of_too_many_trials(told: Told, messages: Callable[[str], str]) -> None:
-    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
-    axes = ", ".join(f"model.x{i}: [{', '.join(map(str, range(100)))}]" for i in range(30))
-    assert told(f"ablation: {{grid: {{{axes}}}}}") == [("too-many-trials", "ablation")]
-    assert f"at most {MAX_TRIALS:,}" in messages("ablation: {seeds: 1000001}")
+def test_a_spec_has_so_many_variants_and_no_more(told: Told, messages: Callable[[str], str]) -> None:
+    def grid(lengths: list[int]) -> str:
+        return ", ".join(f"model.x{i}: [{', '.join(map(str, range(length)))}]" for i, length in enumerate(lengths))
+
+    assert MAX_VARIANTS == 10_000
+    assert "too-many-variants" not in dict(told(f"ablation: {{grid: {{{grid([99, 101])}}}}}"))  # and the baseline
+    assert told(f"ablation: {{grid: {{{grid([100, 100])}}}}}") == [("too-many-variants", "ablation")]
+    assert "asks for 10,001 variants; at most 10,000" in messages(f"ablation: {{grid: {{{grid([100, 100])}}}}}")
+    assert "search, or split the spec" in messages(f"ablation: {{grid: {{{grid([100] * 30)}}}}}")
     features = ", ".join(f"f{i}: {{model.x{i}: 1}}" for i in range(10_000))
-    assert "more than 10^19 trials" in messages(f"ablation: {{features: {{{features}}}, design: [full_factorial]}}")
+    assert "more than 10^19 variants" in messages(f"ablation: {{features: {{{features}}}, design: [full_factorial]}}")
+
+
+def test_a_spec_has_so_many_trials_and_no_more(told: Told, messages: Callable[[str], str]) -> None:
+    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
+    assert f"at most {MAX_TRIALS:,}" in messages(f"ablation: {{seeds: {MAX_TRIALS + 1}}}")
+    assert told(f"ablation: {{seeds: {MAX_TRIALS // 2}, grid: {{training.epochs: [1, 2]}}}}") == [
+        ("too-many-trials", "ablation")
+    ]
 
 
 @pytest.mark.timeout(30)
@@ -292,20 +304,30 @@ def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
 
 
 def test_more_than_can_be_checked_is_refused_at_once(told: Told, messages: Callable[[str], str]) -> None:
-    many = ", ".join(str(number) for number in range(1, 2501))
+    many = ", ".join(str(number) for number in range(1, 1001))
     wide = ", ".join(["1"] * 1000)
     text = f"model: {{kind: mlp, hidden: [{wide}]}}\nablation: {{grid: {{training.batch_size: [{many}]}}}}"
-    assert "2,501 variants of a spec with 1,02" in messages(text)
-    kinds = f"model.kind: [mlp, scanline_vit], model.dropout: [{', '.join(f'0.{i}' for i in range(1, 800))}]"
-    joint = f"ablation: {{grid: {{{kinds}, model.hidden: [{', '.join(f'[{i}]' for i in range(1, 60))}]}}}}"
-    assert told(joint) == [("too-many-trials", "ablation")]
+    assert "1,001 variants of a spec with 1,0" in messages(text)
+    settings = ", ".join(f"model.x{i}: [1]" for i in range(501))
+    assert "sets 501 values; at most 500" in messages(f"ablation: {{grid: {{{settings}}}}}")
 
 
-def test_what_fits_together_alone_is_bounded(messages: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("craftc.compiler.variants.ablation_size.MAX_ALONE", 2000)
-    grid = "evaluation.select.metric: [valid/loss, valid/accuracy], evaluation.select.mode: [infer]"
-    grid += f", training.batch_size: [{', '.join(map(str, range(8, 58)))}]"
-    assert "variants of a spec with" in messages(f"ablation: {{grid: {{{grid}}}}}")
+def test_rules_of_exclude_and_require_are_bounded_by_how_long_they_take(messages: Callable[[str], str]) -> None:
+    grid = f"grid: {{training.optimizer.lr: [{', '.join(f'{i}e-5' for i in range(1, 1001))}]}}"
+    short = ", ".join(f"training.epochs < {i}" for i in range(10, 210))
+    assert "200 rules of exclude and require are too many for 1,001 variants" in messages(
+        f"ablation: {{{grid}, require: [{short}]}}"
+    )
+    long = ", ".join(" and ".join([f"training.epochs < {i}"] * 38) for i in range(10, 19))
+    assert "9 rules of exclude and require" in messages(f"ablation: {{{grid}, require: [{long}]}}")
+    same_paths = ", ".join(f"{{training.epochs: {i}}}" for i in range(10, 410))  # looked up all at once
+    assert "rules of exclude" not in messages(f"ablation: {{{grid}, exclude: [{same_paths}]}}")
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_requirement_may_name_what_no_variant_sets(compiled: Compile, count: int) -> None:
+    text = f"ablation: {{grid: {{training.epochs: {list(range(1, count + 1))}}}, require: ['seed == 0']}}"
+    assert len(variants(compiled(text))) == count + 1
 
 
 def test_one_key_of_splits_that_are_left_to_their_default_can_be_varied(compiled: Compile) -> None:
