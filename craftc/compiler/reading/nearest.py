@@ -72,15 +72,16 @@ def _distance(one: str, other: str, limit: int) -> int | None:
 def surely_meant(name: str, known: Iterable[str]) -> str | None:
     """The known name of which this can only be a slip; None where it may be a name of its own, or a slip of another.
 
-    It is one where no other known name is within the distance above, and every word of it is the same or has one
-    slip: a letter put in, left out, swapped with its neighbour, or, in a long word, changed. The first letter and all
+    It is one where it differs in case and dashes alone; or where no other known name is within the distance above, and
+    every word of it is the same or has one slip: a letter put in, left out, swapped with its neighbour, or, in a long word, changed. The first letter and all
     digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for min_delta are names of their own.
     """
     names = list(islice(known, MAX_COMPARED + 1))
     if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH or name in names:
         return None
     plain = _plain(name)
-    near = [other for other in names if _is_near(plain, _plain(other))]
+    same = [other for other in names if _plain(other) == plain]
+    near = same or [other for other in names if _is_near(plain, _plain(other))]
     return near[0] if len(near) == 1 and _is_slip(name, near[0]) else None
 
 

@@ -192,9 +192,7 @@ def test_explain() -> None:
     assert 'did you mean "unknown-key"?' in unknown.stderr
 
 
-@pytest.mark.parametrize(
-    "command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean"]
-)
+@pytest.mark.parametrize("command", ["lint", "plan", "run", "report", "compare", "schema", "explain", "clean"])
 def test_help_has_an_example(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0
