@@ -74,7 +74,8 @@ def surely_meant(name: str, known: Iterable[str]) -> str | None:
 
     It is one where it differs in case and dashes alone; or where no other known name is within the distance above, and
     every word of it is the same or has one slip: a letter put in, left out, swapped with its neighbour, or, in a long
-    word, changed. The first letter and all digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for min_delta are names of their own.
+    word, changed. The first letter and all digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for
+    min_delta are names of their own.
     """
     names = list(islice(known, MAX_COMPARED + 1))
     if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH or name in names:

@@ -51,7 +51,7 @@ def _rename(place: TextPlace, edit: TreeEdit) -> list[Edit]:
     key = place.key
     if key is None or not isinstance(key.value, str) or place.is_named_beside(edit.text):
         return []
-    if any(surely_meant(other, [edit.text]) for other in place.names_beside() if other != key.value):
+    if any(surely_meant(other, [edit.text]) for other in place.beside if other != key.value):
         return []
     written = _same_quotes(place.text_of(key), key.value, edit.text)
     return [] if written is None else [Edit(key_range(key), written)]
