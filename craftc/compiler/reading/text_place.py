@@ -1,7 +1,7 @@
 """A path of a tree to the text that stands there, in the file in which it does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from craftc.compiler.reading.document import SPACE, Document, Node, SourceFile, Span
 from craftc.schemas.diagnostic import Path
@@ -10,8 +10,7 @@ MAX_BESIDE = 2_000
 """Keys beside one that is mended, and aliases in its file; of more, nothing is mended, for each is looked at."""
 
 
-@dataclass(frozen=True)
-class TextPlace:
+class TextPlace(NamedTuple):
     """A value in its own file. `path` is its path there; `key` is None of an item of a list.
 
     `beside` are the entries of the mapping in which it stands in the whole document, those of other files among them.
