@@ -8,8 +8,8 @@ from craftc.compiler.fixing.apply_edits import apart, apply_edits
 from craftc.compiler.reading.parse import parse
 from craftc.schemas.diagnostic import Diagnostic, Fix
 
-MAX_ROUNDS = 100
-"""One mend can uncover the next mistake; this many one after another are not met with."""
+MAX_ROUNDS = 20
+"""One mend can uncover the next mistake; this many one after another are not met with. Each round mends up to 200."""
 
 
 @dataclass(frozen=True)
