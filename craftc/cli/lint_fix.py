@@ -18,6 +18,7 @@ from craftc.cli.show_diagnostics import count
 from craftc.compiler.fixing.fix_texts import fix_texts
 from craftc.compiler.reading.document import LINE_BREAK
 from craftc.compiler.render.text import printable
+from craftc.schemas.diagnostic import Diagnostic
 
 _STANDARD_INPUT = "-"
 
@@ -36,7 +37,7 @@ class FixedFiles:
     def _with(self, texts: Mapping[str, str]) -> dict[str, Source]:
         return {key: replace(source, raw=texts.get(key, source.raw)) for key, source in self.given.items()}
 
-    def _lint(self, texts: Mapping[str, str]) -> Sequence:  # type: ignore[type-arg]
+    def _lint(self, texts: Mapping[str, str]) -> Sequence[Diagnostic]:
         stand_ins = {key: with_newlines(text) for key, text in texts.items() if key != _STANDARD_INPUT}
         self.linted = lint_files(self._with(texts).values(), stand_ins)
         return self.linted.diagnostics

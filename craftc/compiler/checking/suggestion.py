@@ -13,6 +13,8 @@ from craftc.schemas.fit import Violation
 
 _SAID_OTHERWISE = {"yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false"}
 """The truth values of YAML 1.1, and those of 1.2 in quotes."""
+EXACT = 2**53
+"""Below it, a number with a decimal point is the whole number that was written."""
 
 
 class Suggestion(NamedTuple):
@@ -41,9 +43,8 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
             meant = _SAID_OTHERWISE[value.lower()]
             return Suggestion(f"write {meant}", rewrite(path, meant))
         case "integer" if isinstance(value, float) and value.is_integer() and fits(int(value), part):
-            return Suggestion(
-                f"write {int(value)}: a whole number has no decimal point", rewrite(path, str(int(value)))
-            )
+            fix = rewrite(path, str(int(value))) if abs(value) < EXACT else None
+            return Suggestion(f"write {int(value)}: a whole number has no decimal point", fix)
         case "array" if value == "none":
             return Suggestion("an empty list is []", rewrite(path, "[]") if fits([], part) else None)
         case "array" if not isinstance(value, list) and fits([value], part):

@@ -8,8 +8,8 @@ from craftc.compiler.fixing.apply_edits import apart, apply_edits
 from craftc.compiler.reading.parse import parse
 from craftc.schemas.diagnostic import Diagnostic, Fix
 
-MAX_ROUNDS = 100
-"""One mend can uncover the next mistake; this many one after another are not met with."""
+MAX_ROUNDS = 20
+"""One mend can uncover the next mistake; this many one after another are not met with. Each round mends up to 200."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,19 @@ def _by_text(diagnostics: Iterable[Diagnostic], key_of: Callable[[str], str]) ->
 
 
 def _with_fixes(text: str, fixes: list[Fix]) -> tuple[str, int]:
-    """The text with all fixes that can be made together, and their number; with the first alone where they do not go
-    together, as two keys that become the same one."""
-    together = apart(fixes)
-    for chosen in (together, *([fix] for fix in together)):
-        changed = apply_edits(text, [edit for fix in chosen for edit in fix.edits])
-        if _is_sound(text, changed):
-            return changed, len(chosen)
-    return text, 0
+    """The text with all fixes that can be made together, and their number; without those that do not go with the ones
+    before them, as where two keys become the same one."""
+    before = text
+    made: list[Fix] = []
+    waiting = [apart(fixes)]
+    while waiting:
+        more = waiting.pop()
+        changed = apply_edits(before, [edit for fix in (*made, *more) for edit in fix.edits])
+        if _is_sound(before, changed):
+            made, text = [*made, *more], changed
+        elif len(more) > 1:
+            waiting += [more[len(more) // 2 :], more[: len(more) // 2]]
+    return text, len(made)
 
 
 def _is_sound(before: str, after: str) -> bool:

@@ -83,16 +83,14 @@ class Node:
         return replace(self, value=copied)
 
 
-@dataclass(frozen=True)
 class SourceFile:
     """A text and its own tree, as it was before other files were put over or under it.
 
-    `aliased` are the spans of what is used in several places, by alias or merge key.
+    `aliased` are the spans of what is used in several places, by alias or merge key. None of it is to be changed.
     """
 
-    text: str
-    root: Node
-    aliased: frozenset[Span] = frozenset()
+    def __init__(self, text: str, root: Node, aliased: frozenset[Span]) -> None:
+        self.text, self.root, self.aliased = text, root, aliased
 
     @cached_property
     def starts(self) -> Sequence[int]:

@@ -1,7 +1,7 @@
 """A key in the wrong section to edits that take it out there and put it into the right one, comments with it."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from craftc.compiler.reading.document import Document, Node, SourceFile, Span
 from craftc.compiler.reading.flow_text import fits_in_braces
@@ -12,8 +12,7 @@ from craftc.schemas.diagnostic import Edit, Path, Position, Range
 _COLON = re.compile(r"\s*:\s*")
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A key with its value, as text. `lines` are the lines of a block that are its own, None of one in braces; `pair`
     is the same on one line, None where it takes several or has a comment."""
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 
 MAX_COMPARED = 300
 """Known names that one is compared with, and (below) characters of each, so that no text makes the search long."""
 _MAX_LENGTH = 32
 _MAX_EDITS = 3
+_MAX_KEPT = 8_000
+"""Characters of names whose answer is kept."""
 _SHORT_WORD = 4
 _LONG_WORD = 5
 """Letters: up to the first, a letter more or less makes another word; beyond the second, a changed one seldom does."""
@@ -21,8 +24,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     Case, dashes and underscores count for nothing; where nothing is near, a name that begins like it is taken.
     """
+    names = tuple(islice(known, MAX_COMPARED))
+    return _nearest(name, names) if _is_much(name, names) else _recall_nearest(name, names)
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     plain = _plain(name)
-    candidates = [(other, _plain(other)) for other in islice(known, MAX_COMPARED)]
+    candidates = [(other, _plain(other)) for other in known]
     best: tuple[int, str] | None = None
     for other, theirs in candidates:
         limit = min(max(len(plain), len(theirs)) // 3, _MAX_EDITS) if best is None else best[0] - 1
@@ -72,16 +80,36 @@ def _distance(one: str, other: str, limit: int) -> int | None:
 def surely_meant(name: str, known: Iterable[str]) -> str | None:
     """The known name of which this can only be a slip; None where it may be a name of its own, or a slip of another.
 
-    It is one where no other known name is within the distance above, and every word of it is the same or has one
-    slip: a letter put in, left out, swapped with its neighbour, or, in a long word, changed. The first letter and all
-    digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for min_delta are names of their own.
+    It is one where it differs in case and dashes alone; or where no other known name is within the distance above, and
+    every word of it is the same or has one slip: a letter put in, left out, swapped with its neighbour, or, in a long
+    word, changed. The first letter and all digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for
+    min_delta are names of their own.
     """
-    names = list(islice(known, MAX_COMPARED + 1))
-    if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH or name in names:
+    names = tuple(islice(known, MAX_COMPARED + 1))
+    if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH:
         return None
+    return _surely_meant(name, names) if _is_much(name, names) else _recall_surely_meant(name, names)
+
+
+def _surely_meant(name: str, known: tuple[str, ...]) -> str | None:
     plain = _plain(name)
-    near = [other for other in names if _is_near(plain, _plain(other))]
-    return near[0] if len(near) == 1 and _is_slip(name, near[0]) else None
+    same = [other for other in known if _plain(other) == plain]
+    slips = same or [other for other in known if _is_slip(name, other)]
+    if name in known or len(slips) != 1:
+        return None
+    (meant,) = slips
+    is_alone = bool(same) or not any(other != meant and _is_near(plain, _plain(other)) for other in known)
+    return meant if is_alone else None
+
+
+def _is_much(name: str, known: tuple[str, ...]) -> bool:
+    """Whether names are too long to be kept: those of a user's text may be all of it."""
+    return len(name) + sum(map(len, known)) > _MAX_KEPT
+
+
+# The same name is asked for in every variant.
+_recall_nearest = lru_cache(maxsize=256)(_nearest)
+_recall_surely_meant = lru_cache(maxsize=256)(_surely_meant)
 
 
 def _is_near(one: str, other: str) -> bool:

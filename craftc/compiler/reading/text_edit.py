@@ -8,7 +8,6 @@ import re
 
 from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.flow_text import fits_in_braces, is_plain_text, scalars_in
-from craftc.compiler.reading.move_edit import move_edits
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.text_place import TextPlace, find_place
 from craftc.compiler.reading.tree_edit import TreeEdit
@@ -25,7 +24,12 @@ def text_fix(document: Document, edit: TreeEdit) -> Fix | None:
     place = find_place(document, edit.path)
     if place is None:
         return None
-    edits = _move(document, place, edit) if edit.action == "move" else _ACTIONS[edit.action](place, edit)
+    if edit.action == "move":
+        from craftc.compiler.reading.move_edit import move_edits  # by far the longest, and seldom asked for
+
+        edits = move_edits(document, place, edit)
+    else:
+        edits = _ACTIONS[edit.action](place, edit)
     changing = [each for each in edits if place.file.between(*each.range[1:]) != each.text]
     return Fix(_MESSAGES[edit.action].format(*_words(place, edit)), tuple(edits)) if changing else None
 
@@ -51,7 +55,7 @@ def _rename(place: TextPlace, edit: TreeEdit) -> list[Edit]:
     key = place.key
     if key is None or not isinstance(key.value, str) or place.is_named_beside(edit.text):
         return []
-    if any(surely_meant(other, [edit.text]) for other in place.names_beside() if other != key.value):
+    if any(surely_meant(other, [edit.text]) for other in place.beside if other != key.value):
         return []
     written = _same_quotes(place.text_of(key), key.value, edit.text)
     return [] if written is None else [Edit(key_range(key), written)]
@@ -155,10 +159,6 @@ def _split(place: TextPlace, edit: TreeEdit) -> list[Edit]:
         return []
     behind = Position(key.start.line, key.start.column + len(name) + 1)
     return [Edit(Range(key.filename, behind, behind), " ")]
-
-
-def _move(document: Document, place: TextPlace, edit: TreeEdit) -> list[Edit]:
-    return move_edits(document, place, edit)
 
 
 _ACTIONS = {

@@ -1,17 +1,19 @@
 """A path of a tree to the text that stands there, in the file in which it does."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from craftc.compiler.reading.document import SPACE, Document, Node, SourceFile, Span
 from craftc.schemas.diagnostic import Path
 
+MAX_BESIDE = 2_000
+"""Keys beside one that is mended, and aliases in its file; of more, nothing is mended, for each is looked at."""
 
-@dataclass(frozen=True)
-class TextPlace:
+
+class TextPlace(NamedTuple):
     """A value in its own file. `path` is its path there; `key` is None of an item of a list.
 
-    `beside` is the mapping in which it stands in the whole document, of which other files may hold parts.
+    `beside` are the entries of the mapping in which it stands in the whole document, those of other files among them.
     """
 
     file: SourceFile
@@ -19,7 +21,7 @@ class TextPlace:
     key: Node | None
     node: Node
     parent: Node
-    beside: Node
+    beside: Mapping[str, tuple[Node, Node]]
 
     @property
     def is_empty(self) -> bool:
@@ -30,15 +32,10 @@ class TextPlace:
         """As it is written; of a mapping or list in lines, up to its last value."""
         return self.file.between(node.start, node.end)
 
-    def names_beside(self) -> Iterable[str]:
-        """The keys of the mapping in which it stands, those of other files among them."""
-        return self.beside.value if isinstance(self.beside.value, dict) else ()
-
     def is_named_beside(self, name: str) -> bool:
         """Whether the mapping has a key of that name in this file already."""
-        entry = self.beside.value.get(name) if isinstance(self.beside.value, dict) else None
         is_here = isinstance(self.parent.value, dict) and name in self.parent.value
-        return is_here or (entry is not None and entry[0].filename == self.node.filename)
+        return is_here or (name in self.beside and self.beside[name][0].filename == self.node.filename)
 
     def last_line(self, node: Node) -> int:
         """The last line with text of a value."""
@@ -56,9 +53,10 @@ def find_place(document: Document, path: Path) -> TextPlace | None:
     found = _look_up(document.root, path)
     if found is None:
         return None
-    _, node, beside = found
+    _, node, parent = found
+    beside = parent.value if isinstance(parent.value, dict) else {}
     file = document.files.get(node.filename)
-    if file is None or node.variables:
+    if file is None or node.variables or len(beside) + len(file.aliased) > MAX_BESIDE:
         return None
     # In a search space by itself, what is at ("search", "space") of a spec stands at its top.
     ways = [path, path[len(SPACE) :]] if path[: len(SPACE)] == SPACE else [path]

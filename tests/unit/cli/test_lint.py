@@ -284,8 +284,24 @@ def test_the_action_annotates_mistakes_and_fails(here: Path, installed: Path) ->
     assert action("\n").returncode == 2
 
 
+def hooks() -> dict[str, Any]:
+    return {hook["id"]: hook for hook in read_yaml(".pre-commit-hooks.yaml")}
+
+
+def test_the_other_hook_mends_the_folder(here: Path, installed: Path) -> None:
+    hook = hooks()["craftc-fix"]
+    Path("specs").mkdir()
+    Path("specs/one.yaml").write_text(RIGHT.replace("mlp", "mpl"))
+    environment = {**os.environ, "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
+    command = [*hook["entry"].split(), *hook["args"]]
+    assert subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode == 0
+    assert Path("specs/one.yaml").read_text() == RIGHT
+    assert set(hooks()) == {"craftc-lint", "craftc-fix"}
+    assert {**hook, **hooks()["craftc-lint"]}.keys() == hook.keys()
+
+
 def test_the_hook_lints_the_folder_and_runs_for_what_may_change_it(here: Path, installed: Path) -> None:
-    (hook,) = read_yaml(".pre-commit-hooks.yaml")
+    hook = hooks()["craftc-lint"]
     Path("specs").mkdir()
     command = [*hook["entry"].split(), *hook["args"]]
     environment = {**os.environ, "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}

@@ -1,17 +1,20 @@
 """Wrong specs beside the text that lint prints for them, and right ones beside their plans. Files are discovered."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from craftc.cli.plan import plan_json
+from craftc.compiler.fixing.fix_texts import fix_texts
 from craftc.compiler.language.catalogue import built_in_catalogue
-from craftc.compiler.pipeline import compile_spec
+from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.compiler.planning.passes.verify import verify_placed
 from craftc.compiler.render.text import render_text
 from craftc.runtime.store.store import Store
 from craftc.runtime.store.trained_weights import trained_trials
+from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -52,6 +55,28 @@ def test_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.Monkey
     texts = {path.name: text, **compiled.analysis.fragments}
     check(path.with_suffix(".txt"), render_text(compiled.diagnostics, texts) + "\n", update_goldens)
     assert compiled.diagnostics
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_sure_mends_of_a_wrong_spec(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `fix/`, the file as `craftc lint --fix` leaves it; nothing there of one that it leaves as it is."""
+    monkeypatch.chdir(path.parent)
+    text = path.read_text(encoding="utf-8")
+
+    def lint(texts: Mapping[str, str]) -> Sequence[Diagnostic]:
+        found = analyse(texts[path.name], path.name, built_in_catalogue(), environment=ENVIRONMENT)
+        return found.diagnostics
+
+    result = fix_texts({path.name: text}, lint, str)
+    golden = GOLDEN / "fix" / path.name
+    if result.num_fixed:
+        check(golden, result.texts[path.name], update_goldens)
+    else:
+        assert not golden.exists()
+
+
+def test_every_mended_golden_is_of_a_wrong_spec() -> None:
+    assert {path.name for path in (GOLDEN / "fix").iterdir()} <= {path.name for path in WRONG}
 
 
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 from craftc.cli.main import COMMANDS, app
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse, compile_spec
-from craftc.compiler.render.text import render_text
 from craftc.schemas.forecast import Machine
 
 ROOT = Path(__file__).parents[3]
@@ -58,11 +57,14 @@ def test_its_conclusion_has_the_variants_shown() -> None:
         assert re.search(rf"^{re.escape(trial.variant)} +3/3 ", README, re.MULTILINE)
 
 
-def test_the_mistakes_are_told_as_shown() -> None:
+def test_the_mistakes_are_told_and_mended_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = SPEC.replace("hidden: [", "hiden: [").replace("batch_size: 32", "batch_size: 0").replace("[acc", "[ac")
-    diagnostics = analyse(wrong, "first.yaml", built_in_catalogue()).diagnostics
-    assert len(diagnostics) == 3
-    assert render_text(diagnostics, {"first.yaml": wrong}) in README
+    monkeypatch.chdir(tmp_path)
+    Path("first.yaml").write_text(wrong, encoding="utf-8")
+    told, shown = (CliRunner().invoke(app, ["lint", *more, "first.yaml"]) for more in ([], ["--diff"]))
+    assert told.stdout.count("error[") == 3
+    for result in (told, shown):
+        assert f"{result.stdout}{result.stderr}" in README
 
 
 def test_the_command_table_is_that_of_the_command_line() -> None:

@@ -1,13 +1,16 @@
 """Every code is explained, and what its page shows as bad and good is so."""
 
 import ast
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from craftc.compiler.fixing.fix_texts import fix_texts
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import analyse
 from craftc.compiler.render.explanations import codes, explain
+from craftc.schemas.diagnostic import Diagnostic
 
 BASE = {
     "craftc": "craftc: 1",
@@ -41,6 +44,18 @@ def test_the_bad_example_has_just_this_mistake(code: str) -> None:
 def test_the_good_example_is_clean(code: str) -> None:
     text = whole(explain(code).good or "", code)
     assert analyse(text, "example.yaml", built_in_catalogue()).diagnostics == ()
+
+
+@pytest.mark.parametrize("code", with_examples)
+def test_a_page_says_that_lint_mends_the_mistake_where_it_makes_the_good_example_of_the_bad(code: str) -> None:
+    def lint(texts: Mapping[str, str]) -> Sequence[Diagnostic]:
+        return analyse(texts["example.yaml"], "example.yaml", built_in_catalogue()).diagnostics
+
+    page = explain(code)
+    result = fix_texts({"example.yaml": whole(page.bad or "", code)}, lint, str)
+    assert bool(result.num_fixed) == ("`craftc lint --fix`" in page.text)
+    if result.num_fixed:
+        assert result.texts["example.yaml"] == whole(page.good or "", code)
 
 
 @pytest.mark.parametrize("code", codes())

@@ -44,6 +44,9 @@ def test_the_schema_takes_every_wrong_spec(path: Path, validator: Draft4Validato
     for result, diagnostic in zip(run["results"], diagnostics, strict=True):
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == diagnostic.code
         assert len(result.get("relatedLocations", [])) == len(diagnostic.related)
+        assert [each["description"]["text"] for each in result.get("fixes", [])] == (
+            [diagnostic.fix.message] if diagnostic.fix is not None else []
+        )
 
 
 def test_a_run_without_mistakes_says_so(validator: Draft4Validator) -> None:
