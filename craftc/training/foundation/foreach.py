@@ -1,6 +1,7 @@
 """Operations on all tensors of a list at once; one after another where torch has them no more.
 
-torch documents its `_foreach` operations as beta. For the parameters of a small model they take little more than half the time.
+torch documents its `_foreach` operations as beta. For the parameters of a small model they take little more than half
+the time.
 """
 
 from collections.abc import Sequence

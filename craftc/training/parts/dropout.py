@@ -14,6 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from craftc.components.many import are_many, of_many
 from craftc.components.numbers import Key, hashed, walk
 from craftc.training.foundation.backward_pass import NO_TASK, graph_task
 from craftc.training.foundation.errors import TrainingError
@@ -138,7 +139,7 @@ class DropoutBits:
         else:
             assert self._key is not None
             counters, skipped = _counters(place, x.device)
-            found = hashed(counters, self._key).view(torch.int16)[skipped : skipped + num].view(shape)
+            found = _halves(hashed(counters, self._key))[skipped : skipped + num].view(shape)
             self._taken.append(place)
             self._device = x.device
         # Whether a value is kept is all that is held for backward. The scale itself, rounded to the 8 or 11 bits of a
@@ -286,6 +287,11 @@ def count_dropout(model: nn.Module) -> DropoutBits:
 @lru_cache(maxsize=4096)
 def _module_key(module: int, call: int) -> tuple[int, int]:
     return step_key(module, "dropout", call)
+
+
+def _halves(bits: Tensor) -> Tensor:
+    """Numbers of 32 bits as twice as many of 16. vmap has no rule for that before torch 2.13."""
+    return of_many(lambda bits_K: bits_K.view(torch.int16), bits) if are_many(bits) else bits.view(torch.int16)
 
 
 def _counters(place: Place, device: torch.device) -> tuple[Tensor, int]:
