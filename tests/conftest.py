@@ -1,12 +1,18 @@
 """Options and fixtures that every test may use."""
 
+import ast
+import importlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from craftc.fence import VARIABLE
 
 ROOT = Path(__file__).parent.parent
 # Two cores, and tests that run beside each other's worker processes: one thread each.
@@ -61,3 +67,56 @@ def update_goldens(request: pytest.FixtureRequest) -> bool:
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+def _fences() -> dict[str, str]:
+    """Where each fence is, `module:function`, by its name."""
+    found = {}
+    for file in (ROOT / "craftc").rglob("*.py"):
+        text = file.read_text()
+        for node in ast.walk(ast.parse(text)) if "@fence(" in text else ():
+            for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+                if isinstance(mark, ast.Call) and getattr(mark.func, "id", None) == "fence":
+                    module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+                    found[str(ast.literal_eval(mark.args[0]))] = f"{module}:{node.name}"
+    return found
+
+
+FENCES = _fences()
+
+
+def _fence(name: str) -> Any:
+    module, _, function = FENCES[name].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+@contextmanager
+def _down(package: str) -> Iterator[None]:
+    opened = [_fence(name) for name in FENCES if name.startswith(package)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "down")
+        for each in opened:
+            each.cache_clear()
+        yield
+    for each in opened:
+        each.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def find_fence() -> Callable[[str], Any]:
+    """The fence of a name."""
+    return _fence
+
+
+@pytest.fixture(scope="session")
+def take_down() -> Callable[[str], AbstractContextManager[None]]:
+    """Within it this process uses nothing that a package, `torch` or `ray`, keeps private, and what it starts uses
+    nothing of both."""
+    return _down
+
+
+@pytest.fixture
+def fences_down() -> Iterator[None]:
+    """Nothing that torch keeps private is used."""
+    with _down("torch"):
+        yield

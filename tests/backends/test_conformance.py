@@ -1,5 +1,6 @@
 """What every backend does, whatever it runs the jobs on."""
 
+from contextlib import nullcontext
 from itertools import islice
 
 import pytest
@@ -7,6 +8,21 @@ import pytest
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.store.store import Store
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "inline",
+        pytest.param("ray", marks=pytest.mark.ray),
+        pytest.param("ray by public ways", marks=pytest.mark.ray),
+    ],
+)
+def backend_name(request, take_down):
+    """Each backend, and Ray once more with nothing that it or torch keeps private, in the driver and its workers."""
+    name, _, is_public = request.param.partition(" ")
+    with take_down("ray") if is_public else nullcontext():
+        yield name
 
 
 @pytest.fixture(scope="module")

@@ -77,16 +77,51 @@ def processes(home, name):
 def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_holds_up_none(
     make_trial, make_plan, two_workers, tmp_path, home
 ):
+    # The one of the job that runs: that of the one before, whose trial failed, is gone.
+    assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, num_groups=1)
+    home.assert_clean()
+
+
+@pytest.mark.ray
+def test_teams_that_ask_for_a_placement_group_of_their_own(
+    make_trial, make_plan, two_workers, tmp_path, home, take_down
+):
+    with take_down("ray"):
+        # One in which Tune waits, and one of Ray Train, which has asked for it by the time that its workers begin.
+        assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, num_groups=2)
+    home.assert_clean()
+
+
+@pytest.mark.ray
+def test_a_team_of_its_own_that_loses_the_process_that_waits_for_it_holds_up_no_other(
+    make_trial, two_workers, tmp_path, home, take_down
+):
+    lost, next_ = make_trial(1, endless=True), make_trial(2)
+    store, is_killed = Store(tmp_path / "store"), False
+    with take_down("ray"):
+        events = RayBackend().run(two_workers([lost], [next_]), store)
+        for event in events_in_time(events):
+            if isinstance(event, EpochEnded) and event.record.trial == lost.id and not is_killed:
+                (pid, *_), is_killed = processes(home, b"ray::RayJob"), True
+                os.kill(pid, signal.SIGKILL)
+            elif isinstance(event, EpochEnded) and event.record.trial == lost.id:
+                # Begun again, in CPUs that nothing gave back but Ray Train.
+                break
+        events.close()
+    assert is_killed
+    home.assert_clean(within_s=5)
+
+
+def assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, *, num_groups):
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
     several, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
     # Both jobs wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
-    told, num_groups = [], []
+    told, groups = [], []
     for event in events_in_time(RayBackend().run(two_workers([failing], [first, early]), several)):
         told.append(event)
         if isinstance(event, TrialStarted):
-            num_groups.append(num_placement_groups())
-    # The one of the job that runs: that of the one before, whose trial failed, is gone.
-    assert num_groups == [1, 1, 1]
+            groups.append(num_placement_groups())
+    assert groups == [num_groups] * 3
 
     (failure,) = (event for event in told if isinstance(event, TrialFailed))
     assert (failure.trial, failure.code) == (failing.id, "nan-loss")
@@ -101,7 +136,6 @@ def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_ho
         for a, b in zip(together, single, strict=True):
             assert a.metrics == pytest.approx(b.metrics, abs=TOLERANCE)
         assert several.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
-    home.assert_clean()
 
 
 @dataclass(frozen=True)

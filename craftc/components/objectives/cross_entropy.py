@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from craftc.components.bounds import PER_TRIAL, BelowOne, PositiveFloat
 from craftc.components.errors import DataError
+from craftc.components.many import are_many
 from craftc.components.objectives.num_weights import check_num_weights
 
 ClassWeights = Literal["balanced", "none"] | Annotated[Sequence[PositiveFloat], MinLen(1)]
@@ -61,7 +62,7 @@ class CrossEntropy(nn.Module):
         Any further axes stand before C, as in (B, T, C) with (B, T).
         """
         logits_NC, targets_N = logits_BC.flatten(0, -2), targets_B.flatten()
-        if torch._C._functorch.is_batchedtensor(logits_BC):
+        if are_many(logits_BC):
             return self._of_many(logits_NC, targets_N)
         loss_sum = F.cross_entropy(
             logits_NC, targets_N, weight=self.weights_C, label_smoothing=self._rounded, reduction="sum"

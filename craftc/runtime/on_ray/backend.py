@@ -61,8 +61,11 @@ class RayBackend:
                 # Nobody joins a private Ray.
                 max_concurrent = min(num_slots(requests), max_concurrent or sys.maxsize)
             else:
-                setting = stack.enter_context(self._joined(self._address, plan, store))
+                setting = stack.enter_context(self._joined(self._address, plan, requests, store))
                 check_placement(requests)
+                if not setting.is_lent:
+                    # Those that wait for a placement group would hold up whoever else waits for one.
+                    max_concurrent = min(num_slots(requests), max_concurrent or sys.maxsize)
             yield from _events(plan, store, search, setting, max_concurrent, behind_ray)
 
     @contextmanager
@@ -75,10 +78,12 @@ class RayBackend:
         # A search's study is a process that prints, too.
         log = self._log if is_plain and plan.search is None else None
         services = partial(few_services, log_monitor=log is None)
-        with private_ray(services if is_plain else nullcontext) as folder:
+        is_lent = _is_lent(requests)
+        # Ray Train removes a placement group of its own, whose trial was killed, through the State API.
+        with private_ray(services if is_plain else nullcontext, dashboard=not is_lent) as folder:
             # Only now: Tune is imported while Ray's workers start.
             from craftc.runtime.on_ray.job_trainable import JobSetting
-            from craftc.runtime.on_ray.tune_jobs import prestarted_workers
+            from craftc.runtime.on_ray.prestarted_workers import prestarted_workers
 
             with prestarted_workers():
                 yield JobSetting(
@@ -86,10 +91,13 @@ class RayBackend:
                     str(folder),
                     import_folders=plan.import_folders,
                     log=None if log is None else str(log.absolute()),
+                    is_lent=is_lent,
                 )
 
     @contextmanager
-    def _joined(self, address: str, plan: Plan, store: Store) -> Iterator["JobSetting"]:
+    def _joined(
+        self, address: str, plan: Plan, requests: Sequence[JobResources], store: Store
+    ) -> Iterator["JobSetting"]:
         from craftc.runtime.on_ray.check_nodes import check_nodes
         from craftc.runtime.on_ray.cluster import joined_ray
         from craftc.runtime.on_ray.job_trainable import JobSetting
@@ -99,7 +107,18 @@ class RayBackend:
             shared = self._scratch or store.root
             folder = stack.enter_context(joined_ray(address, shared=shared, runtime_env=code.runtime_env))
             check_nodes(store.root)
-            yield JobSetting(str(store.root), str(folder), import_folders=code.import_folders)
+            yield JobSetting(
+                str(store.root), str(folder), import_folders=code.import_folders, is_lent=_is_lent(requests)
+            )
+
+
+def _is_lent(requests: Sequence[JobResources]) -> bool:
+    """Whether workers of one trial run in the placement group of its job."""
+    if all(request.workers == 1 for request in requests):
+        return True
+    from craftc.runtime.on_ray.lent_placement import lent_placement
+
+    return lent_placement() is not None
 
 
 def _events(

@@ -1,5 +1,6 @@
 """Starts a Ray for one run, or joins a running one, and checks that jobs fit on it."""
 
+import os
 import signal
 import socket
 import tempfile
@@ -23,17 +24,19 @@ OBJECT_STORE_BYTES = 80 * 2**20
 
 CONNECT_TIMEOUT_S = 10.0
 
+ENVIRONMENT_HOOK = "RAY_RUNTIME_ENV_HOOK"
+
 Services = Callable[[], AbstractContextManager[None]]
 """Within it, `ray.init` starts the processes that are wanted."""
 
 
 @contextmanager
-def private_ray(services: Services) -> Iterator[Path]:
-    """A Ray for this run alone, whose processes and files are gone afterwards.
+def private_ray(services: Services, *, dashboard: bool = False) -> Iterator[Path]:
+    """A Ray for this run alone, whose processes and files are gone afterwards; with a `dashboard` it has a State API.
 
     Yields a folder for Tune's own files. The caller's SIGTERM handler stays. Raises BackendError.
     """
-    with _private_folder() as folder, _started(folder, services):
+    with _private_folder() as folder, _started(folder, services, dashboard=dashboard):
         yield folder / "tune"
 
 
@@ -93,17 +96,16 @@ def _describe(nodes: Sequence[Mapping[str, float]]) -> str:
 
 
 @contextmanager
-def _started(folder: Path, services: Services) -> Iterator[None]:
+def _started(folder: Path, services: Services, *, dashboard: bool) -> Iterator[None]:
     try:
         # "local" says that no other cluster will do, whatever RAY_ADDRESS or a file of `ray start` name.
-        with _sigterm_handler_kept(), services():
+        with _sigterm_handler_kept(), _no_environment_hook(), services():
             ray.init(
                 address="local",
-                include_dashboard=False,
+                include_dashboard=dashboard,
                 object_store_memory=OBJECT_STORE_BYTES,
+                # Documented, for all its name.
                 _temp_dir=str(folder),
-                # What would give the workers another environment than this one's.
-                _skip_env_hook=True,
             )
     except (OSError, RuntimeError, ValueError) as error:
         raise BackendError("cluster-not-started", f"Ray did not start: {error}") from error
@@ -155,6 +157,17 @@ def _private_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="craftc-", dir=usual if len(usual) <= 20 else "/tmp"))
     with swept(folder):
         yield folder
+
+
+@contextmanager
+def _no_environment_hook() -> Iterator[None]:
+    """Within it, nothing gives the workers another environment than this process has."""
+    hook = os.environ.pop(ENVIRONMENT_HOOK, None)
+    try:
+        yield
+    finally:
+        if hook is not None:
+            os.environ[ENVIRONMENT_HOOK] = hook
 
 
 @contextmanager

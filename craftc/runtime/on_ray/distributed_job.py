@@ -13,13 +13,11 @@ from typing import Any
 import ray.train
 import ray.train.torch
 from pydantic import TypeAdapter
-from ray.exceptions import RayActorError
-from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 from ray.util.queue import Empty, Queue
 
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.cluster import worker_bundle
-from craftc.runtime.on_ray.trainer import ENVIRONMENT, PlacementGroupTrainer
+from craftc.runtime.on_ray.trainer import ENVIRONMENT, Trainer, make_trainer
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.own_code import make_importable
 from craftc.runtime.work.trial_end import reuse
@@ -30,8 +28,6 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 EVENT_TIMEOUT_S = 0.2
 """How long to wait for an event before asking whether the workers are still there."""
 
-DEATHS = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
-
 
 def distributed_events(
     trials: Sequence[Trial],
@@ -40,9 +36,11 @@ def distributed_events(
     store: Store,
     scratch: Path,
     decide: Decide,
+    is_lent: bool = True,
     import_folders: Sequence[str] = (),
 ) -> Iterator[Event]:
-    """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files.
+    """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files,
+    `is_lent` says that they run in the placement group of this process.
 
     In each of them `import_folders` are made importable. `decide` is sent to the first of them, and asked there.
 
@@ -59,19 +57,21 @@ def distributed_events(
             pass
         queue = Queue(actor_options={"num_cpus": 0})
         config = {"decide": decide, "queue": queue, "import_folders": list(import_folders)}
-        for event in _told_by_workers(_trainer(left, resources, store, scratch, config), queue):
+        trainer = _trainer(left, resources, store, scratch, config, is_lent=is_lent)
+        for event in _told_by_workers(trainer, queue):
             yield event
             if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
                 left.pop(0)
 
 
-def _told_by_workers(trainer: PlacementGroupTrainer, queue: Queue) -> Generator[Event, None, None]:
+def _told_by_workers(trainer: Trainer, queue: Queue) -> Generator[Event, None, None]:
     """What happens until the workers are through, or one fails; a failure comes last, when all of them are gone."""
     failures: list[TrialFailed] = []
+    returned: set[int] = set()
     with ThreadPoolExecutor(1) as executor:
         fit = executor.submit(trainer.fit)
         try:
-            for event in _queued(queue, fit):
+            for event in _queued(queue, fit, returned):
                 if isinstance(event, TrialFailed):
                     failures.append(event)
                 else:
@@ -83,7 +83,8 @@ def _told_by_workers(trainer: PlacementGroupTrainer, queue: Queue) -> Generator[
     error = fit.exception()
     if error is None:
         return
-    dead = [rank for rank, failed in getattr(error, "worker_failures", {}).items() if isinstance(failed, DEATHS)]
+    # A worker that fails says so before Ray Train hears of it; one that dies, or hangs, does not.
+    dead = set(error.worker_failures) - returned if isinstance(error, ray.train.WorkerGroupError) else set()
     # When a worker dies, the others fail at what they had to tell it: that says nothing about the trial.
     if dead or not failures:
         raise RuntimeError(f"the workers of a trial came to an end: {error}") from error
@@ -91,16 +92,23 @@ def _told_by_workers(trainer: PlacementGroupTrainer, queue: Queue) -> Generator[
 
 
 def _trainer(
-    trials: Sequence[Trial], resources: JobResources, store: Store, scratch: Path, config: dict[str, Any]
-) -> PlacementGroupTrainer:
+    trials: Sequence[Trial],
+    resources: JobResources,
+    store: Store,
+    scratch: Path,
+    config: dict[str, Any],
+    *,
+    is_lent: bool,
+) -> Trainer:
     given = {
         "trials": [trial.model_dump(mode="json") for trial in trials],
         "resources": resources.model_dump(mode="json"),
         "store": str(store.root),
     }
-    return PlacementGroupTrainer(
+    return make_trainer(
         _work,
         given | config,
+        is_lent=is_lent,
         num_workers=resources.workers,
         resources_per_worker=worker_bundle(resources),
         # The same again when the job is retried. What it resumes from is the store.
@@ -109,19 +117,30 @@ def _trainer(
     )
 
 
-def _queued(queue: Queue, fit: "Future[Any]") -> Iterator[Event]:
-    """Events until the workers are gone and the queue is empty."""
+def _queued(queue: Queue, fit: "Future[Any]", returned: set[int]) -> Iterator[Event]:
+    """Events until the workers are gone and the queue is empty; the ranks of those that have returned are added."""
     while True:
         is_last = fit.done()
         with suppress(Empty):
             while True:
-                yield EVENT.validate_json(queue.get(timeout=EVENT_TIMEOUT_S))
+                message = queue.get(timeout=EVENT_TIMEOUT_S)
+                if isinstance(message, int):
+                    returned.add(message)
+                else:
+                    yield EVENT.validate_json(message)
         if is_last:
             return
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What each worker does."""
+    """What each worker does: its share of the trials, and, however that ends, its rank into the queue."""
+    try:
+        _take_share(config)
+    finally:
+        config["queue"].put(ray.train.get_context().get_world_rank())
+
+
+def _take_share(config: dict[str, Any]) -> None:
     make_importable(config["import_folders"])
     # In the worker alone: it has torch already.
     import torch

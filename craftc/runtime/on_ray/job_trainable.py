@@ -33,6 +33,9 @@ EVENTS = "craftc_events"
 FIRST_EVENT_TIMEOUT_S = 1.0
 MORE_EVENTS_TIMEOUT_S = 0.25
 
+NEXT_TO_NOTHING = {"memory": 2.0**20}
+"""What a process reserves that only waits for others: Tune refuses to reserve nothing at all."""
+
 
 @dataclass(frozen=True)
 class JobSetting:
@@ -40,7 +43,8 @@ class JobSetting:
 
     `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
     that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`:
-    the file to which its process appends what it prints; None where Ray passes that on.
+    the file to which its process appends what it prints; None where Ray passes that on. `is_lent`: whether the workers
+    of a trial run in the placement group of its job; otherwise Ray Train asks for one.
     """
 
     store: str
@@ -48,6 +52,7 @@ class JobSetting:
     study: str | None = None
     import_folders: tuple[str, ...] = ()
     log: str | None = None
+    is_lent: bool = True
 
 
 def job_config(work: Work, setting: JobSetting) -> dict[str, Any]:
@@ -61,7 +66,10 @@ class RayJob(tune.Trainable):
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What the job's process is given. With several workers, they are; this process then only waits for them."""
-        resources = Work.model_validate(json.loads(config["job"])["work"]).resources
+        content = json.loads(config["job"])
+        resources = Work.model_validate(content["work"]).resources
+        if resources.workers > 1 and not content["setting"]["is_lent"]:
+            return tune.PlacementGroupFactory([NEXT_TO_NOTHING])
         waiting: list[dict[str, float]] = [{}] if resources.workers > 1 else []
         return tune.PlacementGroupFactory([*waiting, *[worker_bundle(resources)] * resources.workers])
 
@@ -106,6 +114,7 @@ def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
         resources=resources,
         store=store,
         scratch=Path(setting.scratch),
+        is_lent=setting.is_lent,
         import_folders=setting.import_folders,
     )
 

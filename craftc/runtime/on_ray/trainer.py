@@ -1,25 +1,16 @@
-"""Runs a function by several workers of Ray Train at once, inside a Tune trial, in the resources that the trial holds.
+"""Runs a function by several workers of Ray Train at once, inside a Tune trial.
 
-TorchTrainer would ask for a placement group of its own. Made by an actor, that outlives the actor (Ray removes it with
-the job, or through the State API, which not every cluster has), and it competes with what other trials hold (ray issue
-54305). Here the workers run in the trial's own group, which Tune made, whole or not at all, and removes however the
-trial ends: docs/decisions/0012-several-workers.md.
+The workers run in the resources that the trial holds already, or, where the fence of `lent_placement` is down, in those
+that a TorchTrainer asks for itself.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-import ray
 import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer
-from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
-from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.execution.callback import RayTrainCallback  # type: ignore[attr-defined]
-from ray.train.v2._internal.execution.context import TrainRunContext
-from ray.train.v2._internal.execution.controller import TrainController
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
-from ray.train.v2._internal.execution.worker_group.placement_group_handle import DefaultPlacementGroupHandle
-from ray.util.placement_group import PlacementGroup, get_current_placement_group
+
+from craftc.runtime.on_ray.lent_placement import PlacementGroupTrainer, lent_placement
 
 ENVIRONMENT = {
     # What a failed worker holds up is freed soon: by default the controller looks every 2 s.
@@ -31,46 +22,49 @@ ENVIRONMENT = {
     # Relative paths mean what they mean in the driver.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
-"""Of the process that makes a GangTrainer, which hands them on."""
+"""Of the process that makes a trainer, which hands them on."""
 
 
-class _BorrowedPlacementGroup(DefaultPlacementGroupHandle):
-    """A placement group that belongs to somebody else."""
+class Trainer(Protocol):
+    """Workers that run a function."""
 
-    def shutdown(self) -> None:
-        """Nothing: its owner removes it."""
+    def fit(self) -> Any:
+        """Run it to the end. Raises ray.train.TrainingFailedError."""
+        ...
 
-
-class _WorkerGroup(WorkerGroup):
-    def _create_placement_group(self, *_: Any) -> _BorrowedPlacementGroup:
-        # The controller's own: that of the Tune trial, handed down to whatever the trial starts.
-        group = get_current_placement_group()
-        assert isinstance(group, PlacementGroup), "a trainer runs inside a Tune trial"
-        return _BorrowedPlacementGroup(group)
+    def kill(self) -> None:
+        """Have `fit` end soon, by an exception."""
+        ...
 
 
-class _Controller(TrainController):
-    worker_group_cls = _WorkerGroup
+class SeparateTrainer:
+    """A TorchTrainer as it is, whose controller asks for a placement group."""
+
+    def __init__(self, build: Callable[[type], Any]) -> None:
+        self._trainer = build(TorchTrainer)
+
+    def fit(self) -> Any:
+        """See Trainer.fit."""
+        return self._trainer.fit()
+
+    def kill(self) -> None:
+        """Nothing: the workers fail at the next event that they put into a queue that is gone."""
 
 
-class PlacementGroupTrainer(TorchTrainer):
-    """A TorchTrainer whose workers run in the bundles of the placement group around it, one in each.
+def make_trainer(
+    function: Callable[[dict[str, Any]], None],
+    config: dict[str, Any],
+    *,
+    is_lent: bool,
+    num_workers: int,
+    resources_per_worker: Mapping[str, float],
+    name: str,
+    storage_path: str,
+) -> Trainer:
+    """`is_lent`: whether the process around it is in a placement group with `resources_per_worker` for each worker."""
 
-    It belongs in a process that Tune has put into a placement group of `num_workers` bundles of
-    `resources_per_worker`.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[dict[str, Any]], None],
-        config: dict[str, Any],
-        *,
-        num_workers: int,
-        resources_per_worker: Mapping[str, float],
-        name: str,
-        storage_path: str,
-    ) -> None:
-        super().__init__(
+    def build(trainer: type) -> Any:
+        return trainer(
             function,
             train_loop_config=config,
             torch_config=TorchConfig(),
@@ -81,25 +75,11 @@ class PlacementGroupTrainer(TorchTrainer):
             ),
             run_config=ray.train.RunConfig(name=name, storage_path=storage_path),
         )
-        self._controller: Any = None
 
-    def _create_default_callbacks(self) -> list[RayTrainCallback]:
-        callbacks: list[RayTrainCallback] = super()._create_default_callbacks()  # type: ignore[misc]
-        # The group is not ours to clean. Without Ray's datasets no actor that hands them out is started, and no worker
-        # imports ray.data: seconds of CPU time for each trainer.
-        unneeded = (PlacementGroupCleanerCallback, DatasetsCallback)
-        return [callback for callback in callbacks if not isinstance(callback, unneeded)]
-
-    def _initialize_and_run_controller(self, *, train_run_context: TrainRunContext, **arguments: Any) -> Any:
-        environment = {
-            "env_vars": {name: value for name, value in ENVIRONMENT.items() if name.startswith("RAY_TRAIN_")}
-        }
-        actor = ray.remote(num_cpus=0, runtime_env=environment)(_Controller)
-        self._controller = actor.remote(train_run_context=train_run_context, **arguments)
-        ray.get(self._controller.run.remote())
-        return ray.get(self._controller.get_result.remote())
-
-    def kill(self) -> None:
-        """End controller and workers at once; `fit` then raises."""
-        if self._controller is not None:
-            ray.kill(self._controller)
+    if not is_lent:
+        return SeparateTrainer(build)
+    private = lent_placement()
+    assert private is not None, "the driver has the same Ray, and found that a group can be lent"
+    return PlacementGroupTrainer(
+        private, {key: value for key, value in ENVIRONMENT.items() if key.startswith("RAY_TRAIN_")}, build
+    )

@@ -1,33 +1,11 @@
 """Runs Tune until its feed of jobs has ended."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ray import tune
-from ray.tune.execution import class_cache
 
 from craftc.runtime.on_ray.job_feed import FeedCallback, FeedStopper, JobFeed, JobSearcher
 from craftc.runtime.on_ray.job_trainable import RayJob
-
-
-@contextmanager
-def prestarted_workers() -> Iterator[None]:
-    """Have Tune run its jobs in the worker processes that a private Ray has started by then.
-
-    Tune gives each of its processes variables of their environment, and for such a process Ray starts two, one after
-    the other, while those that wait idle are of no use: about a second of CPU time for each. What a private Ray starts
-    has the driver's environment anyway, see ray_environment.
-    """
-    names = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
-    before = {name: getattr(class_cache, name) for name in names}
-    for name, value in before.items():
-        setattr(class_cache, name, type(value)())
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(class_cache, name, value)
 
 
 def tune_jobs(feed: JobFeed, folder: Path, max_concurrent: int | None) -> None:

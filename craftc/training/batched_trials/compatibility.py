@@ -2,7 +2,6 @@
 
 import copy
 import random
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from craftc.training.assemble import Parts
 from craftc.training.batched_trials.optimizer import unfit
 from craftc.training.batched_trials.stacked_state import places_of
 from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError, gathered
+from craftc.training.batched_trials.vmap_fallback import no_vmap_fallback, without_rule
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.loop.step import train_step
 from craftc.training.parts.dropout import Counted
@@ -181,19 +181,15 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
 @contextmanager
 def refused(batch: Batch) -> Iterator[None]:
     """Raises UnbatchableError for whatever keeps a step of several models from being taken as one."""
-    functorch: Any = torch._C._functorch
-    had_fallback = functorch._is_vmap_fallback_enabled()
     states = _states()
-    # The fallback takes one model after another, which is no gain.
-    functorch._set_vmap_fallback_enabled(False)
     try:
-        yield
+        # The fallback takes one model after another, which is no gain.
+        with no_vmap_fallback():
+            yield
     except UnbatchableError as error:
         raise UnbatchableError(f"{batch.doing}: {error}") from error
     except Exception as error:
         raise UnbatchableError(f"{batch.doing}: {_told(error)}") from error
-    finally:
-        functorch._set_vmap_fallback_enabled(had_fallback)
     if not _same(states, _states()):
         part = "model" if isinstance(batch.template.objective, CrossEntropy) else "model or objective"
         raise UnbatchableError(f"{part}: random numbers of Python or numpy")
@@ -205,9 +201,9 @@ def _states() -> Any:
 
 
 def _told(error: Exception) -> str:
+    if (operation := without_rule(error)) is not None:
+        return f"{operation} has no rule for several models at once"
     text = str(error)
-    if (operation := re.search(r"(aten::\w+)[^.]* hit the vmap fallback", text)) is not None:
-        return f"{operation[1]} has no rule for several models at once"
     short = next((short for said, short in SAID.items() if said in text), None)
     return short or f"{type(error).__name__}: {shorten(text, 160, placeholder=' ...')}"
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.func import vmap
 
+from craftc.components.many import for_each_model
 from craftc.schemas.result import Metrics
 from craftc.training.batched_trials.compatibility import LOSS_TOLERANCE, refused
 from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError
@@ -114,7 +114,7 @@ def logits_of(batch: Batch, rows: range, x_N: Tensor) -> Tensor:
     weights = stack.weights if stack.average is None else stack.average
     # A copy for each, since a model may work in place on its input.
     x_KN = x_N.expand(len(rows), *x_N.shape).clone(memory_format=torch.contiguous_format)
-    found: Tensor = vmap(one)(stack.views(weights[group]), [tensor[group] for tensor in stack.held], x_KN)
+    found = for_each_model(one, stack.views(weights[group]), [tensor[group] for tensor in stack.held], x_KN)
     return found
 
 

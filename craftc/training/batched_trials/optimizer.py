@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from craftc.components.optimizers.torch_optimizers import Sgd
+from craftc.training.batched_trials.fused_adam import FusedAdam, fused_adam
 from craftc.training.batched_trials.stacked_state import Stack
 
 ADAMS = (torch.optim.Adam, torch.optim.AdamW)
@@ -59,7 +60,8 @@ def stack_optimizers(stack: Stack) -> StackedOptimizer:
     if type(stack.parts[0].optimizer) in SGDS:
         return _Sgd(stack)
     # A row at a time is one pass over memory, ten operations on all rows are ten; a GPU would wait for K launches.
-    return _AdamRows(stack) if stack.weights.device.type == "cpu" else _AdamColumns(stack)
+    kernels = fused_adam() if stack.weights.device.type == "cpu" else None
+    return _AdamColumns(stack) if kernels is None else _AdamRows(stack, kernels)
 
 
 class _Moments:
@@ -128,9 +130,9 @@ class _Adam(_Moments):
 class _AdamRows(_Adam):
     """torch's own fused kernel, row by row."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, kernels: FusedAdam) -> None:
         super().__init__(stack)
-        self._kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
+        self._kernel = kernels.adamw if self.decoupled else kernels.adam
         weights = stack.weights.detach()
         self._rows = [
             ([weights[k]], [self.rows["exp_avg"][k]], [self.rows["exp_avg_sq"][k]], [torch.tensor(float(num_steps))])

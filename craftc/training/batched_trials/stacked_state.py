@@ -16,7 +16,9 @@ from craftc.training.batched_trials.layers import quicken
 from craftc.training.parts.dropout import Counted
 
 Place = tuple[dict[str, Any], str]
-"""A module's own dictionary of parameters or buffers, and the tensor's name in it."""
+"""A module's own dictionary of parameters or buffers, and the tensor's name in it. `_parameters` and `_buffers` are in
+every module that was ever pickled, so that torch keeps them as they are; a tensor is put there in 0.2 us,
+by `setattr` of a module in 4 us."""
 
 
 class Template:

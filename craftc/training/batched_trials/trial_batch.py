@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from craftc.components.many import for_each_model
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batched_trials.optimizer import stack_optimizers
@@ -96,6 +97,7 @@ class Batch:
     def gradient(self, x_KB: Tensor, y_KB: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The losses of K batches as sums and weights (2, K), and the clipped gradients of their means, (K, N)."""
         loss_K, weight_K = self.forward(x_KB, y_KB, steps)
+        self.template.dropout_bits.turn()
         (gradient,) = torch.autograd.grad((loss_K / weight_K).sum(), self.stack.weights)
         self.template.dropout_bits.end()
         if self._norms_K is not None:
@@ -114,8 +116,7 @@ class Batch:
         """The losses of K batches, as sums (K,) and weights (K,)."""
         drawn = self._drawn(steps, tuple(x_KB.shape[1:])) if self.template.is_random else ()
         trained = self.stack.views(self.stack.weights)
-        losses: tuple[Tensor, Tensor] = vmap(self._one)(trained, self.stack.held, x_KB, y_KB, drawn)
-        return losses
+        return for_each_model(self._one, trained, self.stack.held, x_KB, y_KB, drawn)
 
     def _one(
         self, trained: list[Tensor], held: list[Tensor], x_B: Tensor, y_B: Tensor, drawn: Sequence[Tensor]

@@ -5,6 +5,7 @@ B: samples of a batch.
 
 import os
 import random
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from craftc.training.parts.loss import Loss, LossFunction
 MAX_CHARACTERS = 240
 """Of what torch says, whose first lines are put into one."""
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+NEVER_AGAIN = "fail_on_recompile"
+"""torch's name of the stance in which nothing is compiled again; the error that says so names it."""
 
 
 class NotCompilableError(Exception):
@@ -45,6 +48,7 @@ class Rehearsal:
         try:
             # A copy: the step is still to be taken on the batch, and the model may work in place on it.
             loss, weight = function(x_B.clone(), y_B)
+            self.dropout_bits.turn()
             (loss / weight).backward()  # type: ignore[no-untyped-call]
         finally:
             self.dropout_bits.end()
@@ -56,8 +60,7 @@ class Rehearsal:
             (owner, name, buffer, buffer.clone())
             for module in self.modules
             for owner in module.modules()
-            for name, buffer in owner._buffers.items()
-            if buffer is not None
+            for name, buffer in owner.named_buffers(recurse=False, remove_duplicate=False)
         ]
         states = random.getstate(), np.random.get_state()
         try:
@@ -68,7 +71,7 @@ class Rehearsal:
             for owner, name, buffer, kept in buffers:
                 buffer.copy_(kept)
                 # A model may have put another tensor in its place.
-                owner._buffers[name] = buffer
+                setattr(owner, name, buffer)
             for module in self.modules:
                 module.zero_grad()
 
@@ -90,39 +93,47 @@ def compile_loss(
     with rehearsal.undone():
         # Before the first step it is not known what dropout will draw.
         rehearsal(loss.as_it_stands, x_B, y_B, step)
-    import torch._dynamo
-    from torch._inductor import config
-
     # What was compiled for a trial before is of no use any more.
-    torch._dynamo.reset()
-    compiled = torch.compile(  # type: ignore[call-overload]
+    torch.compiler.reset()
+    compiled = torch.compile(
         loss.as_it_stands,
         fullgraph=True,
         dynamic=False,
-        recompile_limit=1,
-        isolate_recompiles=True,
         # What a model draws from the global generators is the same compiled.
-        options={"fallback_random": True},
+        options={"fallback_random": True, "compile_threads": torch.get_num_threads()},
     )
-    threads = config.patch(compile_threads=torch.get_num_threads())
-    with rehearsal.undone(), _kept_in(kernels), threads, warnings.catch_warnings():
+    with rehearsal.undone(), _kept_in(kernels), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            # The second time shows whether it has to be compiled again for every step.
             rehearsal(compiled, x_B, y_B, step)
-            rehearsal(compiled, x_B, y_B, step + 1)
+            # The second time shows whether it has to be compiled again for every step.
+            rehearsal(_as_compiled(compiled), x_B, y_B, step + 1)
         except Exception as error:
             raise NotCompilableError(_reason(error)) from error
-    return _guarded(loss, compiled, refuse)
+    return _guarded(loss, _as_compiled(compiled), refuse)
+
+
+def _as_compiled(compiled: LossFunction) -> LossFunction:
+    """The same, which raises what `_asks_to_recompile` knows rather than compile anything. Takes 14 us to say so."""
+
+    def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.compiler.set_stance(NEVER_AGAIN):
+            return compiled(x_B, y_B)
+
+    return computed
+
+
+def _asks_to_recompile(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and NEVER_AGAIN in str(error)
 
 
 def _guarded(loss: Loss, compiled: LossFunction, refuse: Callable[[str], None]) -> LossFunction:
-    from torch._dynamo.exc import FailOnRecompileLimitHit
-
     def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
         try:
             return compiled(x_B, y_B)
-        except FailOnRecompileLimitHit as error:
+        except RuntimeError as error:
+            if not _asks_to_recompile(error):
+                raise
             # Raised before anything is computed.
             refuse(_reason(error))
             return loss.as_it_stands(x_B, y_B)
@@ -133,10 +144,7 @@ def _guarded(loss: Loss, compiled: LossFunction, refuse: Callable[[str], None]) 
 @contextmanager
 def _kept_in(folder: Path | None) -> Iterator[None]:
     """What is compiled within is kept there, unless the environment names another folder."""
-    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
-
-    # Torch itself puts its own choice there.
-    if folder is None or os.environ.get(CACHE_VARIABLE) not in (None, default_cache_dir()):
+    if folder is None or _is_chosen(os.environ.get(CACHE_VARIABLE)):
         yield
         return
     os.environ[CACHE_VARIABLE] = str(folder)
@@ -146,10 +154,14 @@ def _kept_in(folder: Path | None) -> Iterator[None]:
         os.environ.pop(CACHE_VARIABLE, None)
 
 
-def _reason(error: Exception) -> str:
-    from torch._dynamo.exc import FailOnRecompileLimitHit
+def _is_chosen(folder: str | None) -> bool:
+    """Whether the user has named a folder. Torch itself puts its own choice, torchinductor_USER, into the variable."""
+    usual = Path(tempfile.gettempdir()) / "torchinductor_"
+    return folder is not None and not folder.startswith(str(usual))
 
-    if isinstance(error, FailOnRecompileLimitHit):
+
+def _reason(error: Exception) -> str:
+    if _asks_to_recompile(error):
         return "the model or the objective changes from step to step what a compiled step takes as given"
     # What follows is advice for torch's own developers.
     lines = [line.strip() for line in str(error).split("\n\n")[0].splitlines()]

@@ -15,19 +15,42 @@ from typing import Any
 
 import torch
 
+from craftc.fence import fence, require
+
 NAME = "torch._dynamo"
 
 
-def postpone_compiler() -> None:
+@fence("torch.postponed_compiler", instead="optimizers import torch._dynamo, which takes 1 to 1.5 s of CPU time")
+def postpone_compiler() -> bool:
     """Have `import torch._dynamo` give a stand-in, which becomes the real one when anything else is asked of it. Where
     it is imported already, or this torch has none, nothing is done."""
     spec = None if NAME in sys.modules else importlib.util.find_spec(NAME)
-    if spec is not None:
-        stand_in = _Postponed(NAME)
-        # Code that looks through all modules asks for it, as `inspect` does.
-        stand_in.__dict__["__file__"] = spec.origin
-        sys.modules[NAME] = stand_in
-        setattr(torch, "_dynamo", stand_in)  # noqa: B010 (declared as a module of its own)
+    if spec is None:
+        return False
+    stand_in = _Postponed(NAME)
+    # Code that looks through all modules asks for it, as `inspect` does.
+    stand_in.__dict__["__file__"] = spec.origin
+    sys.modules[NAME] = stand_in
+    setattr(torch, "_dynamo", stand_in)  # noqa: B010 (declared as a module of its own)
+    try:
+        _try_out()
+    except BaseException:
+        if sys.modules.get(NAME) is stand_in:
+            del sys.modules[NAME]
+            delattr(torch, "_dynamo")
+        raise
+    return True
+
+
+def _try_out() -> None:
+    """What all optimizers do, with one parameter."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    weight.grad = torch.ones(1)
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+    require(weight.tolist() == [0.5], "an optimizer takes another step")
+    require(isinstance(sys.modules.get(NAME), _Postponed), "an optimizer asks for more of the compiler")
 
 
 class _Postponed(ModuleType):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
+from craftc.training.foundation import foreach
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.sync_batch_norm import each_has_all
 
@@ -40,6 +41,7 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
         loss_sum, weight_sum = workers.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
         # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
         weight_P = weight_sum / workers.size if workers.splits(num_samples) else weight_sum
+    parts.dropout_bits.turn()
     _backward(parts, loss_P / weight_P)
     parts.dropout_bits.end()
     _update(parts)
@@ -77,8 +79,8 @@ def clip(parameters: Sequence[Tensor], max_norm: float) -> None:
     if len({(gradient.device, gradient.dtype, gradient.layout) for gradient in gradients}) != 1:
         torch.nn.utils.clip_grad_norm_(parameters, max_norm)
         return
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp_(max=1.0))
+    norm = torch.linalg.vector_norm(torch.stack(foreach.norms(gradients)))
+    foreach.scale_(gradients, (max_norm / (norm + 1e-6)).clamp_(max=1.0))
 
 
 def set_lrs(parts: Parts, step: int) -> Sequence[float]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from craftc.training.foundation import foreach
 from craftc.training.parts.dropout import Counted
 
 
@@ -22,7 +23,8 @@ class Average:
         self._averages: list[Tensor] = [average for average, _ in averaged]
         self._weights: list[Tensor] = [weight for _, weight in averaged]
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
-        # By their modules, since a model may put another tensor in a buffer's place.
+        # By their modules, since a model may put another tensor in a buffer's place. `_buffers` is in every module that
+        # was ever pickled, so that torch keeps it as it is; `named_buffers` takes 2 us a module to say the same.
         modules = zip(ema.module.modules(), model.modules(), strict=True)
         self._owners = [pair for pair in modules if pair[1]._buffers and not isinstance(pair[1], Counted)]
 
@@ -30,9 +32,9 @@ class Average:
     def take(self) -> None:
         """After a step. The counter is on the CPU, so that reading it waits for no GPU."""
         if self._num_averaged == 0:
-            torch._foreach_copy_(self._averages, self._weights)
+            foreach.copy_(self._averages, self._weights)
         else:
-            torch._foreach_lerp_(self._averages, self._weights, self._share)
+            foreach.lerp_(self._averages, self._weights, self._share)
         for mine, theirs in self._copied:
             mine.copy_(theirs)
         for average, module in self._owners:

@@ -14,7 +14,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from craftc.components.many import are_many, of_many
 from craftc.components.numbers import Key, hashed, walk
+from craftc.training.foundation.backward_pass import NO_TASK, graph_task
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import step_key
 
@@ -70,10 +72,12 @@ class Layout:
 
 
 class DropoutBits:
-    """What the dropout modules of one model draw from. A step is between `begin` and `end`."""
+    """What the dropout modules of one model draw from. A step is from `begin` to `end`, its backward from `turn` on."""
 
     def __init__(self) -> None:
         self.is_open = False
+        self._graph_task = graph_task()
+        self._is_turned = False
         self._rates: dict[int, Rate] = {}
         self._runs: dict[tuple[int, ...], list[Run]] = {}
         self.block: Tensor | None = None
@@ -100,6 +104,7 @@ class DropoutBits:
         `block` is what the layout gives for the key, `block` or `factors`, where that has been worked out already.
         """
         self._key, self._shape, self.is_open = key, (*shape, first_sample), True
+        self._is_turned = False
         self._calls.clear()
         self._taken.clear()
         layout = self._layouts.get(self._shape)
@@ -109,6 +114,10 @@ class DropoutBits:
             if self._shape not in self._runs:
                 self._runs[self._shape] = layout.runs(self._rates)
             self.block = layout.factors(key, self._runs[self._shape])
+
+    def turn(self) -> None:
+        """The forward is over: until `end`, only what is computed again draws."""
+        self._is_turned = True
 
     def end(self) -> None:
         """Forward and backward are over: what is drawn now belongs to no step."""
@@ -130,7 +139,7 @@ class DropoutBits:
         else:
             assert self._key is not None
             counters, skipped = _counters(place, x.device)
-            found = hashed(counters, self._key).view(torch.int16)[skipped : skipped + num].view(shape)
+            found = _halves(hashed(counters, self._key))[skipped : skipped + num].view(shape)
             self._taken.append(place)
             self._device = x.device
         # Whether a value is kept is all that is held for backward. The scale itself, rounded to the 8 or 11 bits of a
@@ -141,7 +150,7 @@ class DropoutBits:
     def _call(self, module: int) -> int:
         """The number of this call of the module in the step."""
         calls = self._calls.get(module, 0)
-        if not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1:
+        if not torch.compiler.is_compiling() and self._is_in_backward():
             # Activation checkpointing computes the forward again within the backward, and must see the same numbers.
             if calls > 1:
                 message = f"dropout module {module} is used {calls} times in a step, and checkpointed"
@@ -149,6 +158,9 @@ class DropoutBits:
             return 0
         self._calls[module] = calls + 1
         return calls
+
+    def _is_in_backward(self) -> bool:
+        return self._is_turned if self._graph_task is None else self._graph_task() != NO_TASK
 
     def _first(self, x_shape: torch.Size, num: int) -> int:
         """The number of the first decision: those before are of the samples of other workers.
@@ -211,7 +223,7 @@ class Counted(nn.Module):
             # Outside of a step, as in an evaluation of the user's own: torch's numbers, seeded for that use.
             plain: Tensor = super().forward(x)
             return plain
-        # Not as attributes, which nn.Module takes 0.5 us to find.
+        # Not as attributes, which nn.Module takes 0.5 us to find; see `stacked_state.Place` for why torch keeps these.
         threshold, scale = self._buffers["threshold"], self._buffers["scale"]
         assert threshold is not None
         assert scale is not None
@@ -275,6 +287,11 @@ def count_dropout(model: nn.Module) -> DropoutBits:
 @lru_cache(maxsize=4096)
 def _module_key(module: int, call: int) -> tuple[int, int]:
     return step_key(module, "dropout", call)
+
+
+def _halves(bits: Tensor) -> Tensor:
+    """Numbers of 32 bits as twice as many of 16. vmap has no rule for that before torch 2.13."""
+    return of_many(lambda bits_K: bits_K.view(torch.int16), bits) if are_many(bits) else bits.view(torch.int16)
 
 
 def _counters(place: Place, device: torch.device) -> tuple[Tensor, int]:

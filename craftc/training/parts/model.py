@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+# Public in effect, see sync_batch_norm.
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build

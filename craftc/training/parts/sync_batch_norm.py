@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+
+# Public in effect: what batch norms of all packages derive from, with `_check_input_dim` as the method to override.
 from torch.nn.modules.batchnorm import _BatchNorm
 
 _IS_WHOLE: ContextVar[bool] = ContextVar("_IS_WHOLE", default=False)

@@ -264,6 +264,14 @@ def assert_evaluated_alike(batch: Batch, training: Training, **tolerance: float)
         assert together == pytest.approx(alone, **tolerance)
 
 
+BY_PUBLIC_WAYS = ("models/mlp", "models/scanline_vit", "models/scanline_vit, causal, without dropout", "models/decoder")
+
+
+@pytest.mark.parametrize("case", BY_PUBLIC_WAYS)
+def test_without_what_torch_keeps_private_too(fences_down: None, open_trainings: Any, case: str) -> None:
+    test_in_float64_a_training_in_a_batch_is_that_alone(open_trainings, case)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_in_float64_a_training_in_a_batch_is_that_alone(open_trainings: Any, case: str) -> None:
     trainings = open_trainings(*CASES[case])
@@ -323,7 +331,7 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
     rows, columns = ([in_type(training.parts, torch.float64) for training in trainings] for _ in range(2))
     by_rows = losses_together(rows, train)
     # What a GPU is given, which would wait for the launches of a kernel for each row.
-    monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
+    monkeypatch.setattr(optimizer, "fused_adam", lambda: None)
     for one, other in zip(by_rows, losses_together(columns, train), strict=True):
         assert one == pytest.approx(other, rel=0, abs=1e-10)
 
@@ -336,7 +344,7 @@ def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(
     trainings = open_trainings({"training.optimizer.betas": [0.9, 0.9999], "training.optimizer.lr": 1e-3}, [{}, {}])
     rows, columns = ([copy_of(training.parts) for training in trainings] for _ in range(2))
     by_rows = losses_together(rows, trainings[0].train)
-    monkeypatch.setattr(optimizer, "_AdamRows", optimizer._AdamColumns)
+    monkeypatch.setattr(optimizer, "fused_adam", lambda: None)
     for one, other in zip(by_rows, losses_together(columns, trainings[0].train), strict=True):
         assert one == pytest.approx(other, rel=0, abs=1e-5)
     assert max(map(far_apart, rows, columns)) < 5e-5

@@ -232,7 +232,11 @@ def test_a_rate_that_the_model_changes_counts_from_then_on() -> None:
     assert abs((step(model, draws) == 0).float().mean().item() - 0.7) < 0.01
 
 
-def test_what_is_computed_again_in_the_backward_draws_the_same() -> None:
+@pytest.mark.parametrize("fences", ["up", "down"])
+def test_what_is_computed_again_in_the_backward_draws_the_same(fences: str, request: pytest.FixtureRequest) -> None:
+    if fences == "down":
+        request.getfixturevalue("fences_down")
+
     class Checkpointed(nn.Module):
         def __init__(self, times: int) -> None:
             super().__init__()
@@ -249,6 +253,7 @@ def test_what_is_computed_again_in_the_backward_draws_the_same() -> None:
         x = ONES.clone().requires_grad_()
         draws.begin(step_key(0, "forward", 0), SHAPE)
         out = model(x)
+        draws.turn()
         out.sum().backward()
         return out.detach(), x.grad  # type: ignore[return-value]
 
