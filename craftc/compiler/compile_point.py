@@ -72,7 +72,7 @@ class PointCompiler:
             return CompiledPoint((), (error.message,))
         resolved = ResolvedVariant(point, checked)
         content = decisive(config, paths, self._digests, self._code_digest)
-        note_digests(config, paths, self._digests)
+        note_digests(config, paths, self._digests, base.catalogue)
         return CompiledPoint(
             tuple(make_trial(resolved, config, seed, content, base.catalogue) for seed in seeds(base.spec))
         )

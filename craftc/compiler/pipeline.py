@@ -37,7 +37,7 @@ from craftc.compiler.variants.designs import BASE, FULL
 from craftc.compiler.variants.expand import ResolvedVariant
 from craftc.compiler.variants.recall import Recalled
 from craftc.compiler.variants.watched import plain
-from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
+from craftc.schemas.catalogue import TRIAL, Catalogue, FrozenParts
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
@@ -120,7 +120,7 @@ def _plan(
         sections = identify.sections(variant)
         for argument, path in (file for section in sections.values() for file in section.files):
             if path not in unreadable and (error := identify.unread.get(path)) is not None:
-                problem = _unreadable(argument, path, error, sections["model"].config["kind"])
+                problem = _unreadable(argument, path, error, catalogue.frozen_parts(sections["model"].config["kind"]))
                 unreadable[path] = blame(problem, variant.variant, written).place(document)
         for problem in unlike(variant.source):
             if problem.message not in unreadable:
@@ -144,10 +144,10 @@ def _plan(
     return plan, []
 
 
-def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, model: str) -> Problem:
+def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, frozen: FrozenParts | None) -> Problem:
     if isinstance(error, WeightsError):
         return Problem(error.code, argument, error.message, error.hint)
-    of_backbone = model == FROZEN_BACKBONE and argument == ("model", "weights")
+    of_backbone = frozen is not None and argument == ("model", frozen.weights)
     code = "weights-not-found" if of_backbone else "data-unreadable"
     hint = "a relative path starts from the folder of the spec"
     return Problem(code, argument, f"cannot read {path}: {error.strerror or error}", hint)

@@ -24,7 +24,7 @@ def found(folder: Path, shape: tuple[int, ...]) -> list[tuple[str, tuple[str | i
     np.savez(folder / "data.npz", inputs=inputs, targets=targets)
     plan = compile_spec(SPEC, str(folder / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    return [(problem.code, problem.path, problem.severity) for problem in preflight(plan)]
+    return [(problem.code, problem.path, problem.severity) for problem in preflight(plan, built_in_catalogue())]
 
 
 def test_a_flip_of_a_table_and_a_batch_of_more_than_there_is(tmp_path: Path) -> None:
@@ -58,13 +58,14 @@ def test_what_ones_own_source_gives_is_seen_to_be_text(tmp_path: Path) -> None:
     compiled = compile_spec(OF_TEXT, str(tmp_path / "spec.yaml"), built_in_catalogue())
     assert compiled.diagnostics == ()
     assert compiled.plan is not None
-    problems = preflight(compiled.plan)
+    assert compiled.analysis.base is not None
+    problems = preflight(compiled.plan, compiled.analysis.base.catalogue)
     assert [(problem.code, problem.path) for problem in problems] == [
+        ("needs-images", ("data", "augment", 0)),
         ("unfit-for-text", ("data", "augment", 1)),
         ("unfit-for-text", ("objective", "metrics", 1)),
-        ("needs-images", ("data", "augment", 0)),
     ]
-    assert "the data is text" in problems[0].message
+    assert "syllables:syllables gives text" in problems[0].message
 
 
 def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
@@ -75,7 +76,9 @@ def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
     spec = spec.replace("{kind: arrays, path: data.npz}", "own_table:table")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    assert [(p.code, p.path) for p in preflight(plan)] == [("needs-text", ("objective", "metrics", 0))]
+    assert [(p.code, p.path) for p in preflight(plan, built_in_catalogue())] == [
+        ("needs-text", ("objective", "metrics", 0))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,8 @@ def test_what_would_bring_a_class_into_each_split(tmp_path: Path, splits: str, n
     spec = SPEC.replace("train: 0.5, valid: 0.5", splits).replace("[horizontal_flip]", "[]")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    hints = [problem.hint for problem in preflight(plan) if problem.code == "class-missing-from-split"]
+    hints = [
+        problem.hint for problem in preflight(plan, built_in_catalogue()) if problem.code == "class-missing-from-split"
+    ]
     assert hints
     assert all(hint and f"there; {mend}" in hint for hint in hints)

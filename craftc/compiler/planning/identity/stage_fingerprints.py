@@ -10,7 +10,8 @@ from craftc.compiler.planning.identity.fingerprint import (
     own_kinds,
     sha256_of,
 )
-from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue, is_own
+from craftc.compiler.planning.identity.weights import DIGEST
+from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.plan import Stages
 
 
@@ -33,19 +34,24 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     return Stages(
         prepare=_hash("prepare", prepared, content.code.__getitem__),
         train=_hash("train", steps, content.code.__getitem__),
-        features=features_of(config["data"], config["model"], seed, content.code.__getitem__),
+        features=features_of(config["data"], config["model"], seed, catalogue, content.code.__getitem__),
     )
 
 
-def features_of(data: dict[str, Any], model: dict[str, Any], seed: int, code: Callable[[str], str]) -> str | None:
+def features_of(
+    data: dict[str, Any], model: dict[str, Any], seed: int, catalogue: Catalogue, code: Callable[[str], str]
+) -> str | None:
     """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
 
     Weights that are drawn are those of the trial's seed.
     """
-    if model["kind"] != FROZEN_BACKBONE:
+    parts = catalogue.frozen_parts(model["kind"])
+    if parts is None:
         return None
-    drawn = {"seed": seed} if model["weights"] == "random" else {}
-    read = {name: model[name] for name in ("backbone", "weights", "features")}
+    drawn = {"seed": seed} if model[parts.weights] == "random" else {}
+    # What ships with craftc is told by its arguments; what a user's own makes of the same ones, by its source.
+    aside = {parts.head, DIGEST} | (set() if is_own(model["kind"]) else {"kind"})
+    read = {name: value for name, value in model.items() if name not in aside}
     return _hash("features", {"data": prepared_of(data), **read, **drawn}, code)
 
 

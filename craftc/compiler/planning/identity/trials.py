@@ -96,7 +96,7 @@ class Identify:
                 stages=Stages(
                     prepare=data.prepare,
                     train=_sha256(train, f"{seed}{after_seed}"),
-                    features=features_of(data.content, model.content, seed, self.code_digest),
+                    features=features_of(data.content, model.content, seed, self.catalogue, self.code_digest),
                 ),
             )
             for seed in seeds
@@ -122,7 +122,7 @@ class Identify:
     def _section(self, name: str, variant: Checked) -> Section:
         config, files = lower_section(name, variant, self.folder, self.trained)
         content = self._decisive(config, files)
-        note_digests(config, [place[1:] for place, _ in files], self._digests)
+        note_digests(config, [place[1:] for place, _ in files], self._digests, self.catalogue)
         whole = _text(content)
         if name == "data":
             prepared = _text(prepared_of(content))
