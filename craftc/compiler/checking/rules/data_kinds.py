@@ -65,12 +65,14 @@ def misfits(components: Iterable[Named], data: Given, catalogue: Catalogue) -> I
     """Which of the components take nothing of what they are given."""
     for component in components:
         entry = catalogue.find(component.group, component.kind)
-        if entry is None or not entry.takes:
+        kinds = data.laid_out if component.group in LAID_OUT else data.kinds
+        if entry is None or not entry.takes or set(entry.takes) & set(kinds):
             continue
-        if not set(entry.takes) & set(data.kinds):
-            yield replace(_of_the_source(component, entry.takes, data, catalogue), related=entry.definition())
-        elif component.group in LAID_OUT and not set(entry.takes) & set(data.laid_out):
-            yield replace(_of_the_layout(component, entry.takes, catalogue), related=entry.definition())
+        if set(entry.takes) & set(data.kinds):
+            problem = _of_the_layout(component, entry.takes, catalogue)
+        else:
+            problem = _of_the_source(component, entry.takes, data, catalogue)
+        yield replace(problem, related=entry.definition())
 
 
 def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catalogue) -> Problem:
