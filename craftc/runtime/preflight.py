@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, in_words, misfits
+from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
+from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, parse_path
@@ -89,7 +90,7 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
     kinds = _kinds(data, layout)
     declared = given_kinds(source, catalogue)
     if not set(kinds) & set(declared):
-        message = f"{source} declares that it gives {in_words(declared)}, and gives {in_words(kinds)}"
+        message = f"{source} declares that it gives {kinds_in_words(declared)}, and gives {kinds_in_words(kinds)}"
         yield DataProblem("data-mismatch", ("data", "source"), message, "mend its gives")
         return
     yield from _wrong_facts(source, data, catalogue)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.compiler.reading.problem import Problem, one_of
 from craftc.schemas.catalogue import DATA_KINDS, Catalogue, ComponentEntry, DataKind
 from craftc.schemas.diagnostic import Path
@@ -16,7 +17,6 @@ SOURCE_KIND: Path = (*SOURCE, "kind")
 LAYOUT: Path = ("data", "layout")
 
 Kinds = tuple[DataKind, ...]
-NOUNS: dict[DataKind, str] = {"images": "images", "table": "a table", "text": "text"}
 LAID_OUT = ("models", "augmentations")
 """Groups that are given samples as `data.layout` has them; the others, as the source gives them."""
 
@@ -56,11 +56,6 @@ def gives_text(source: str, catalogue: Catalogue) -> bool:
     return given_kinds(source, catalogue) == ("text",)
 
 
-def in_words(kinds: Iterable[DataKind]) -> str:
-    """Kinds of data for a message."""
-    return one_of(NOUNS[kind] for kind in kinds)
-
-
 def misfits(components: Iterable[Named], data: Given, catalogue: Catalogue) -> Iterator[Problem]:
     """Which of the components take nothing of what they are given."""
     for component in components:
@@ -76,12 +71,12 @@ def misfits(components: Iterable[Named], data: Given, catalogue: Catalogue) -> I
 
 
 def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catalogue) -> Problem:
-    found = f"{data.source} gives {in_words(data.kinds)}"
+    found = f"{data.source} gives {kinds_in_words(data.kinds)}"
     reads = (component.path, SOURCE_KIND)
     if data.kinds == ("text",) and "table" in takes:
         message, hint = _unfit_for_text(component, found, catalogue)
         return Problem("unfit-for-text", component.path, message, hint, reads=reads)
-    message, hint = f"{component.kind} needs {in_words(takes)}, and {found}", None
+    message, hint = f"{component.kind} needs {kinds_in_words(takes)}, and {found}", None
     if takes == ("text",):
         sources = [entry.kind for entry in catalogue.entries if entry.group == "sources" and "text" in entry.gives]
         hint = f"sources of text are {_listed(sources)}"
@@ -91,7 +86,7 @@ def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catal
 
 
 def _of_the_layout(component: Named, takes: Kinds, catalogue: Catalogue) -> Problem:
-    message = f"{component.kind} needs {in_words(takes)}, and data.layout flat makes flat vectors of them"
+    message = f"{component.kind} needs {kinds_in_words(takes)}, and data.layout flat makes flat vectors of them"
     models = [entry for entry in catalogue.entries if entry.group == "models" and entry.frozen_parts is None]
     either = _listed(entry.kind for entry in models if {"images", "table"} <= set(entry.takes))
     hint = f"leave data.layout out: {either} take images as they are"
