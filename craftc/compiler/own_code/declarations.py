@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from craftc.compiler.language.value_type import group_of, options
 from craftc.compiler.own_code.annotation import Scope, expression, read_literal
 from craftc.compiler.own_code.constructor import bases_of, is_declaration, member_place
 from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.compiler.reading.problem import all_of, did_you_mean, one_of, show
-from craftc.schemas.catalogue import DATA_FACTS, DATA_KINDS, NUM_SAMPLES, FrozenParts, Group, Parameter
+from craftc.schemas.catalogue import DATA_FACTS, DATA_KINDS, NUM_SAMPLES, WEIGHTS, FrozenParts, Group, Parameter
 from craftc.schemas.diagnostic import Range, Related
 
 if TYPE_CHECKING:
@@ -161,7 +162,17 @@ def _frozen(value: Any, parameters: Sequence[Parameter]) -> FrozenParts:
     parts = FrozenParts._fields
     if not isinstance(value, dict) or set(value) != set(parts):
         raise DeclarationError(f"expected the names of arguments for {all_of(parts)}")
-    return FrozenParts(**{part: _argument(value[part], parameters) for part in parts})
+    frozen = FrozenParts(**{part: _argument(value[part], parameters) for part in parts})
+    types = {parameter.name: parameter.type for parameter in parameters}
+    for name in (frozen.backbone, frozen.head):
+        if group_of(types[name]) != "models":
+            hint = "annotate it as Annotated[dict[str, Any], MODEL], of craftc.components.bounds"
+            raise DeclarationError(f"its argument {name} takes no model as it is written", hint)
+    # Else the content of the file would be no part of a trial's identity.
+    if not any(option.get("format") == WEIGHTS for option in options(types[frozen.weights])):
+        hint = "annotate it as Annotated[Path, WEIGHTS], of craftc.components.bounds"
+        raise DeclarationError(f"its argument {frozen.weights} takes no path of weights", hint)
+    return frozen
 
 
 _TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives")

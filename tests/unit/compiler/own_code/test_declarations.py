@@ -11,13 +11,17 @@ from craftc.compiler.own_code.signature import read_component
 from craftc.schemas.catalogue import ComponentEntry, FrozenParts, Group
 
 MODULE = """
-    from typing import ClassVar
+    from pathlib import Path
+    from typing import Annotated, ClassVar
+    from craftc.components.bounds import MODEL, WEIGHTS
     from craftc.components import declare
     from craftc.components.declare import declares
     from craftc.components.declare import declares as says
     from .kinds import NUMBERS
     from .kinds import declares as again
+    Setting = Annotated[dict, MODEL]
 """
+FROZEN = "@declares(frozen_parts={'backbone': 'encoder', 'weights': 'file', 'head': 'readout'})\n"
 KINDS = """
     from craftc.components.declare import declares
     NUMBERS = ["table", "images"]
@@ -91,8 +95,7 @@ def test_a_decorated_class_keeps_its_arguments(folder: Path) -> None:
         ("normalizers", "class it:\n    pools_columns = 'takes one rank'", "pools_columns", "takes one rank"),
         (
             "models",
-            "@declares(frozen_parts={'backbone': 'encoder', 'weights': 'file', 'head': 'readout'})\n"
-            "def it(*, encoder, file, readout): ...",
+            FROZEN + "def it(*, encoder: Setting, file: Annotated[Path, WEIGHTS] | None, readout: Setting): ...",
             "frozen_parts",
             FrozenParts("encoder", "file", "readout"),
         ),
