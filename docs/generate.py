@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.declared_words import declared
 from craftc.compiler.language.editor_schema import published_schemas
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.json_schema import json_schema, schema_at
@@ -134,6 +135,7 @@ def _component(entry: ComponentEntry) -> str:
     if entry.parameters:
         rows = [_parameter(parameter) for parameter in entry.parameters]
         parts.append(_table(("argument", "value", "default", "meaning"), rows))
+    parts += [f"{verb.capitalize()} {what}." for verb, what in declared(entry)]
     if entry.constraints:
         parts.append("Needs " + ", ".join(f"`{text}`" for text in entry.constraints) + ".")
     if entry.mode is not None:

@@ -91,7 +91,8 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     from craftc.runtime.store.store import Store
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    problems = preflight(compiled.plan, Store(runs_dir / "store").prepared)
+    assert compiled.analysis.base is not None
+    problems = preflight(compiled.plan, compiled.analysis.base.catalogue, Store(runs_dir / "store").prepared)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems

@@ -28,7 +28,7 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
 from craftc.compiler.variants.designs import BASE, FULL
-from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
+from craftc.schemas.catalogue import TRIAL, Catalogue, FrozenParts
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
@@ -109,7 +109,9 @@ def _plan(
     for variant in analysis.variants:
         lowered = compiler.lower(variant.checked)
         for argument, error in compiler.unreadable(lowered).items():
-            problem = _unreadable(argument, lowered.files[argument], error, lowered.config["model"]["kind"])
+            problem = _unreadable(
+                argument, lowered.files[argument], error, catalogue.frozen_parts(lowered.config["model"]["kind"])
+            )
             unreadable.setdefault(lowered.files[argument], blame(problem, variant.variant, written).place(document))
         for problem in contradictions(trained, variant.checked):
             unreadable.setdefault(problem.message, blame(problem, variant.variant, written).place(document))
@@ -132,10 +134,10 @@ def _plan(
     return plan, []
 
 
-def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, model: str) -> Problem:
+def _unreadable(argument: SpecPath, path: str, error: OSError | WeightsError, frozen: FrozenParts | None) -> Problem:
     if isinstance(error, WeightsError):
         return Problem(error.code, argument, error.message, error.hint)
-    of_backbone = model == FROZEN_BACKBONE and argument == ("model", "weights")
+    of_backbone = frozen is not None and argument == ("model", frozen.weights)
     code = "weights-not-found" if of_backbone else "data-unreadable"
     hint = "a relative path starts from the folder of the spec"
     return Problem(code, argument, f"cannot read {path}: {error.strerror or error}", hint)

@@ -11,7 +11,7 @@ from typing import Any
 
 from craftc.compiler.own_code.signature import read_component
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, FrozenParts, Parameter
 
 CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "language" / "catalogue.json"
 
@@ -47,7 +47,11 @@ def _render_entry(entry: ComponentEntry) -> str:
 
 def _stated(value: ComponentEntry | Parameter) -> dict[str, Any]:
     defaults = value._field_defaults
-    return {name: item for name, item in value._asdict().items() if name not in defaults or item != defaults[name]}
+    return {
+        name: item._asdict() if isinstance(item, FrozenParts) else item
+        for name, item in value._asdict().items()
+        if name not in defaults or item != defaults[name]
+    }
 
 
 def main() -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.checking.rules.data import Named, with_text, without_images, without_text
+from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
+from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
-from craftc.schemas.catalogue import FROZEN_BACKBONE
+from craftc.schemas.catalogue import NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 
@@ -29,9 +30,9 @@ class DataProblem:
     severity: Severity = "error"
 
 
-def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]:
+def preflight(plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None) -> list[DataProblem]:
     """Import what new trials name of the user's own; load, split and check their data, once for each different `data`,
-    `model`, `objective` and batch.
+    `model`, `objective` and batch. `catalogue` has what the plan's components declare.
 
     Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
     folder `prepared`, workers find what took long.
@@ -46,7 +47,7 @@ def preflight(plan: Plan, prepared: FilePath | None = None) -> list[DataProblem]
         key = json.dumps([*decisive, trial.config["training"]["batch_size"]], sort_keys=True)
         if trial.status == "new" and key not in seen:
             seen.add(key)
-            problems |= dict.fromkeys(_check(trial, prepared))
+            problems |= dict.fromkeys(_check(trial, catalogue, prepared))
     return list(problems)
 
 
@@ -62,7 +63,7 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
     ]
 
 
-def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
+def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
     from craftc.training.data.prepare import backbone_facts, infer_facts, prepare
@@ -72,30 +73,28 @@ def _check(trial: Trial, prepared: FilePath | None) -> list[DataProblem]:
     try:
         data = prepare(config["data"], shelf_of(trial, prepared))
         infer_facts(config["model"], data.facts)
-        if config["model"]["kind"] == FROZEN_BACKBONE:
-            backbone_facts(config["model"]["backbone"], data.facts)
+        if (parts := catalogue.frozen_parts(config["model"]["kind"])) is not None:
+            backbone_facts(config["model"][parts.backbone], data.facts, f"model.{parts.backbone}")
         infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
         for index, metric in enumerate(config["objective"]["metrics"]):
             infer_facts(metric, data.facts, f"objective.metrics.{index}")
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
-    return [*_beyond_linting(config, data), *_missing_classes(data, config["data"]["splits"]["stratify"])]
+    return [*_beyond_linting(config, data, catalogue), *_missing_classes(data, config["data"]["splits"]["stratify"])]
 
 
-def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[DataProblem]:
+def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catalogue) -> Iterator[DataProblem]:
     """The rules of `compiler/checking/rules/data.py`, for sources whose content a spec does not tell."""
-    is_text = "vocabulary_size" in data.facts
-    unfit = [
-        *(
-            with_text(_named(config), "the data is text")
-            if is_text
-            else without_text(_named(config), "the data is none")
-        )
-    ]
-    if "num_lines" not in data.facts:
-        unfit += without_images(_named(config), "the data is text" if is_text else "the data is a table")
-    for problem in unfit:
+    source, layout = config["data"]["source"]["kind"], config["data"].get("layout", "source")
+    kinds = _kinds(data, layout)
+    declared = given_kinds(source, catalogue)
+    if not set(kinds) & set(declared):
+        message = f"{source} declares that it gives {kinds_in_words(declared)}, and gives {kinds_in_words(kinds)}"
+        yield DataProblem("data-mismatch", ("data", "source"), message, "mend its gives")
+        return
+    yield from _wrong_facts(source, data, catalogue)
+    for problem in misfits(_named(config, catalogue), given(source, kinds, layout), catalogue):
         # Without its kind: in a spec that may be all that is written of the component.
         yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
@@ -104,12 +103,38 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData) -> Iterator[Data
         yield DataProblem("batch-too-large", ("training", "batch_size"), message, None, "warning")
 
 
-def _named(config: dict[str, Any]) -> Iterator[Named]:
-    """What is given the data. A model takes from the data what it needs of it, so that is told already."""
+def _kinds(data: PreparedData, layout: str) -> Kinds:
+    """What the source may have given, as far as it can be told from what `data.layout` made of it."""
+    if "vocabulary_size" in data.facts:
+        return ("text",)
+    if layout in ("flat", "lines"):
+        return ("images", "table")
+    return ("images",) if "num_lines" in data.facts else ("table",)
+
+
+def _wrong_facts(source: str, data: PreparedData, catalogue: Catalogue) -> Iterator[DataProblem]:
+    """What a source of the user's own declares of its data, and what is otherwise. Those of craftc may leave samples
+    out, and are tested."""
+    entry = catalogue.find("sources", source)
+    found = {**data.facts, NUM_SAMPLES: sum(map(len, data.splits.values()))}
+    for name, value in entry.facts.items() if entry is not None and is_own(source) else ():
+        if name in found and found[name] != value:
+            message = f"{source} declares {name} {value}, and its data has {found[name]}"
+            yield DataProblem("data-mismatch", ("data", "source"), message, "mend its facts")
+
+
+def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
+    """What is given the data, or what a model makes of it."""
+    model = config["model"]
+    yield Named("models", ("model", "kind"), model["kind"])
+    if (parts := catalogue.frozen_parts(model["kind"])) is not None:
+        yield Named("models", ("model", parts.backbone, "kind"), model[parts.backbone]["kind"])
+    yield Named("normalizers", ("data", "normalize", "kind"), config["data"]["normalize"]["kind"])
     for index, augmentation in enumerate(config["data"]["augment"]):
-        yield "augmentations", ("data", "augment", index, "kind"), augmentation["kind"]
+        yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"])
+    yield Named("objectives", ("objective", "kind"), config["objective"]["kind"])
     for index, metric in enumerate(config["objective"]["metrics"]):
-        yield "metrics", ("objective", "metrics", index, "kind"), metric["kind"]
+        yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])
 
 
 def _missing_classes(data: PreparedData, is_stratified: bool) -> list[DataProblem]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from craftc.schemas.diagnostic import Range, Related
 
@@ -20,6 +20,15 @@ Group = Literal[
     "pruners",
 ]
 """The kinds of component, named as the folders of `craftc/components/`."""
+
+DataKind = Literal["images", "table", "text"]
+"""What samples are: images, rows of a table, or tokens of a text."""
+DATA_KINDS: tuple[DataKind, ...] = get_args(DataKind)
+
+DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length")
+"""Arguments of a model, objective or metric that the data decides; a spec may leave them to be inferred."""
+NUM_SAMPLES = "num_samples"
+"""What a source may declare beside them: the number of its samples."""
 
 OFFERED: dict[Group, tuple[str, ...]] = {
     "sources": (),
@@ -68,8 +77,6 @@ COMPONENT_OF = "component of "
 written. The component that takes it builds it, once it has all that this needs."""
 WEIGHTS = "weights"
 """In `Annotated`, marks a path that may also name a trial of the store, for the weights that it came to."""
-FROZEN_BACKBONE = "frozen_backbone"
-"""The kind of model of which the head alone is trained, on what another model makes of the data."""
 TRIAL = "trial:"
 """Before the id of a trial, or the beginning of one, in the place of a path of weights."""
 
@@ -91,6 +98,15 @@ class Parameter(NamedTuple):
     defined_at: Range | None = None
 
 
+class FrozenParts(NamedTuple):
+    """The arguments of a model of which the head alone is trained: the model that stays as it is, where its weights are
+    from, and the model that is trained on what that computes."""
+
+    backbone: str
+    weights: str
+    head: str
+
+
 class ComponentEntry(NamedTuple):
     """One component. `target` is `package.module:Name`; `constraints` are expressions over the arguments.
 
@@ -98,6 +114,18 @@ class ComponentEntry(NamedTuple):
     not say. `defined_at` is its name in its Python file; None of what ships with craftc. A component in another's
     argument is of no group, but `nested`. `depends_on_length` says of a schedule's phase that takes
     all epochs that remain whether its rates depend on how many; None where it does not say.
+
+    What follows is declared on the component, and decides nothing of a trial's result: it is no part of its identity.
+
+    Attributes:
+        gives: Of a source, the kinds of data that it may give; empty: any.
+        facts: Of a source, numbers of its data that are the same whatever its arguments are.
+        seed_unused_at: Of a source, the values of its arguments at which its `seed` draws nothing.
+        takes: The kinds of data that it can work with; empty: any.
+        pools_columns: Of a normalizer that computes one number from different columns of a table, what it does.
+        frozen_parts: Of a model of which the head alone is trained, its arguments.
+        patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
+        min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
     """
 
     group: Group | Literal["nested"]
@@ -109,6 +137,14 @@ class ComponentEntry(NamedTuple):
     constraints: tuple[str, ...] = ()
     mode: Literal["min", "max"] | None = None
     depends_on_length: bool | None = None
+    gives: tuple[DataKind, ...] = ()
+    facts: Mapping[str, int] = {}
+    seed_unused_at: Mapping[str, Any] = {}
+    takes: tuple[DataKind, ...] = ()
+    pools_columns: str | None = None
+    frozen_parts: FrozenParts | None = None
+    patience_argument: str | None = None
+    min_lr_argument: str | None = None
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:
@@ -154,6 +190,11 @@ class Catalogue:
     def by_name(self) -> dict[tuple[str, str], ComponentEntry]:
         """Every built-in entry by group and kind."""
         return {(entry.group, entry.kind): entry for entry in reversed(self.entries)}
+
+    def frozen_parts(self, kind: str) -> FrozenParts | None:
+        """Of a model of which the head alone is trained, its arguments; None of any other."""
+        entry = self.find("models", kind)
+        return None if entry is None else entry.frozen_parts
 
     def kinds(self, group: str) -> list[str]:
         """The built-in names that a `kind:` of that group may have."""

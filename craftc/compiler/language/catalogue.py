@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, FrozenParts, Parameter
 
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.json")
 
@@ -22,6 +22,9 @@ def read_catalogue(text: str) -> Catalogue:
     return Catalogue(tuple(_entry(**entry) for entry in json.loads(text)["entries"]))
 
 
-def _entry(parameters: Iterable[dict[str, Any]] = (), constraints: Iterable[str] = (), **values: Any) -> ComponentEntry:
+def _entry(parameters: Iterable[dict[str, Any]] = (), **values: Any) -> ComponentEntry:
     described = tuple(Parameter(**parameter) for parameter in parameters)
-    return ComponentEntry(**values, parameters=described, constraints=tuple(constraints))
+    listed = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    if (parts := values.get("frozen_parts")) is not None:
+        listed["frozen_parts"] = FrozenParts(**parts)
+    return ComponentEntry(**values | listed, parameters=described)

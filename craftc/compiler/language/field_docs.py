@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.declared_words import declared
 from craftc.compiler.language.field_words import kinds, takes, target, yaml_value
 from craftc.compiler.language.json_schema import schema_at
 from craftc.compiler.reading.nearest import nearest
@@ -86,6 +87,7 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
     needed = {p.name: example_value({}, p.type) for p in entry.parameters if p.required and p.name != ANY_OTHER}
     value: Any = {"kind": entry.kind, **needed}
     facts: list[Row] = [("kind of", format_path(field.path)), ("source", entry.target)]
+    facts += declared(entry)
     if entry.constraints:
         facts.append(("needs", ", ".join(entry.constraints)))
     if entry.mode is not None:

@@ -23,6 +23,8 @@ _KINDS: dict[str, ArgumentKind] = {
     "variadic positional": "variadic",
     "variadic keyword": "any_other",
 }
+DECLARES = "craftc.components.declare.declares"
+"""The decorator by which a component says what it takes and gives; it leaves what calling it takes as it is."""
 _DEEPEST_FORWARDING = 8
 _DEEPEST_BASE = 50
 
@@ -125,7 +127,8 @@ def _of_class(class_: griffe.Class, index: SourceIndex, depth: int = 0) -> list[
         return _of_function(own, index, bound=True, depth=depth)
     if any(_callee(str(d.value), scope) == "dataclasses.dataclass" for d in class_.decorators):
         return _of_dataclass(class_, scope)
-    if class_.decorators:  # which may well have made an `__init__`
+    if not all(is_declaration(expression(str(d.value)), scope) for d in class_.decorators):
+        # Which may well have made an `__init__`.
         return [Argument(ANY_OTHER, "", None, scope, "any_other")]
     return _inherited(class_, scope, depth)
 
@@ -163,12 +166,13 @@ def _of_dataclass(class_: griffe.Class, scope: Scope) -> list[Argument]:
                 continue
             factory = options.get("default_factory")
             default = options.get("default", factory and f"{factory}()")
-        place = _member_place(member, scope.index)
+        place = member_place(member, scope.index)
         arguments[member.name] = Argument(member.name, str(member.annotation), default, scope, place=place)
     return list(arguments.values())
 
 
-def _member_place(member: griffe.Attribute, index: SourceIndex) -> Range | None:
+def member_place(member: griffe.Attribute, index: SourceIndex) -> Range | None:
+    """Where the name of an attribute stands."""
     file = member.filepath
     if not isinstance(file, Path) or member.lineno is None:
         return None
@@ -186,6 +190,17 @@ def bases_of(class_: griffe.Class, index: SourceIndex) -> Iterator[tuple[str, gr
         name = node.value if isinstance(node, ast.Subscript) else node
         path, found = index.definition(scope.path(name), stop_at=_TAKE_NOTHING)
         yield path, found if isinstance(found, griffe.Class) and found is not class_ else None
+
+
+def is_declaration(decorator: ast.expr, scope: Scope) -> bool:
+    """Whether a decorator is `declares(...)`; by another name only where the module itself imports it so, since the
+    decorators of other packages are not worth reading those for."""
+    if not isinstance(decorator, ast.Call):
+        return False
+    path = scope.path(decorator.func)
+    if path != DECLARES and path.endswith(".declares"):
+        path, _ = scope.index.definition(path, stop_at=(DECLARES,))
+    return path == DECLARES
 
 
 def _callee(text: str, scope: Scope) -> str:

@@ -65,6 +65,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry | Unreadable]]:
     """The entry of a kind in each group, or why it has none."""
+    from craftc.compiler.own_code.declarations import DeclarationError
     from craftc.compiler.own_code.interface import interface_problem
     from craftc.compiler.own_code.signature import TargetError, describe_component, find_component
 
@@ -81,15 +82,14 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
     yield NESTED, nested
     for group in groups:
         reason = interface_problem(component, group)
-        if reason is None:
+        if reason is not None:
+            yield group, Unreadable(kind, "unfit-component", f"{show(kind)} {reason}", related=nested.definition())
+            continue
+        try:
             yield group, describe_component(component, group, kind)
-        else:
-            yield (
-                group,
-                Unreadable(
-                    kind=kind, code="unfit-component", message=f"{show(kind)} {reason}", related=nested.definition()
-                ),
-            )
+        except DeclarationError as error:
+            message = f"{show(kind)} {error.message}"
+            yield group, Unreadable(kind, "unfit-component", message, error.hint, error.related)
 
 
 def shown(file: Path, spec: Path) -> str:

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from craftc.compiler.language.value_type import checker
 from craftc.compiler.own_code.annotation import Scope, has_mark, is_exact, read_annotation, read_literal
 from craftc.compiler.own_code.constructor import Argument, arguments_of, bases_of
+from craftc.compiler.own_code.declarations import read_declarations
 from craftc.compiler.own_code.python_source import SourceError, SourceIndex
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
-from craftc.schemas.catalogue import PER_TRIAL, ComponentEntry, Group, Parameter
+from craftc.schemas.catalogue import DATA_FACTS, NESTED, PER_TRIAL, ComponentEntry, Group, Parameter
 from craftc.schemas.diagnostic import Related
 from craftc.schemas.fit import Violation
 
 if TYPE_CHECKING:
     import griffe
 
-# Arguments of a model that the data decides; a spec may leave them to be inferred.
-DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length")
 _TAKE_FACTS = ("models", "objectives", "metrics")
 
 
@@ -76,7 +75,7 @@ def find_component(target: str, index: SourceIndex) -> Component:
 
 
 def describe_component(component: Component, group: Group | Literal["nested"], kind: str) -> ComponentEntry:
-    """The entry of a component in a group."""
+    """The entry of a component in a group. Raises DeclarationError."""
     found, index = component.found, component.index
     docs = _docstrings(found)
     described = _argument_docs(docs)
@@ -84,17 +83,19 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
     arguments = [a for a in component.arguments if a.kind in ("ordinary", "any_other")]
     if group == "optimizers" and not any(a.kind == "positional" for a in component.arguments):
         arguments = [a for a in arguments if a is not component.arguments[0]]
+    parameters = tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments)
     return ComponentEntry(
         group=group,
         kind=kind,
         target=component.target,
         summary=summary,
         doc=doc,
-        parameters=tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments),
+        parameters=parameters,
         constraints=_constraints(found, index),
         mode=_mode(found, index) if group == "metrics" else None,
         depends_on_length=_depends_on_length(found, index) if group == "schedules" else None,
         defined_at=index.name_of(found),
+        **({} if group == NESTED else read_declarations(found, group, parameters, index)),
     )
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from craftc.compiler.analyse import Analysis
-from craftc.compiler.checking.rules.data import GIVES
+from craftc.compiler.checking.rules.data_kinds import gives_text
 from craftc.compiler.composing.relative_paths import absolute_paths
 from craftc.compiler.language.spec_places import component_field
 from craftc.compiler.reading.document import Node
 from craftc.compiler.reading.tree import copy_tree, set_path
+from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, Range, parse_path
 from craftc.schemas.spec import REGULARIZED, Spec
 
@@ -58,7 +59,7 @@ def resolved_spec(analysis: Analysis) -> ResolvedSpec:
     tree = copy_tree(analysis.base.tree)
     for place, path in absolute_paths(document, analysis.base.catalogue).items():
         set_path(tree, place, path)
-    builder = _Builder(spec, frozenset(_factors(spec)))
+    builder = _Builder(spec, analysis.base.catalogue, frozenset(_factors(spec)))
     return ResolvedSpec(document.filename, builder.item(tree, document.root, ()), document.included)
 
 
@@ -72,8 +73,9 @@ def _factors(spec: Spec) -> Iterator[Path]:
 
 
 class _Builder:
-    def __init__(self, spec: Spec, factors: frozenset[Path]) -> None:
+    def __init__(self, spec: Spec, catalogue: Catalogue, factors: frozenset[Path]) -> None:
         self.spec = spec
+        self.catalogue = catalogue
         self.factors = factors
 
     def item(self, value: Any, node: Node | None, path: Path) -> Item:
@@ -111,7 +113,7 @@ class _Builder:
         if path == ("ablation", "design"):
             return not self.spec.ablation.features
         if path == ("data", "splits", "stratify"):
-            return GIVES.get(self.spec.data.source.kind) == "text"
+            return gives_text(self.spec.data.source.kind, self.catalogue)
         return path == ("evaluation", "select")
 
     def _is_set_elsewhere(self, path: Path) -> bool:

@@ -14,6 +14,8 @@ class GaussianNoise:
         p: Probability that a sample gets noise at all.
     """
 
+    takes = ("images", "table")
+
     def __init__(self, *, std: NonNegativeFloat, p: Probability = 1.0) -> None:
         self.std = std
         self.p = p
@@ -31,6 +33,8 @@ class LineDropout:
     Args:
         p: Probability that a line is set to zero.
     """
+
+    takes = ("images", "table")
 
     def __init__(self, *, p: Probability = 0.1) -> None:
         self.p = p

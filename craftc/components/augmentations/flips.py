@@ -14,6 +14,8 @@ class HorizontalFlip:
         p: Probability that an image is mirrored.
     """
 
+    takes = ("images",)
+
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p
 
@@ -28,6 +30,8 @@ class VerticalFlip:
     Args:
         p: Probability that an image is mirrored.
     """
+
+    takes = ("images",)
 
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p

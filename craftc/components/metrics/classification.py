@@ -75,6 +75,7 @@ class F1Macro(MulticlassConfusionMatrix):
 class AUROC(Metric):
     """Mean over classes of the area under the ROC curve of that class against the rest (macro one-vs-rest, exact)."""
 
+    takes = ("images", "table")
     mode = "max"
     higher_is_better = True
     full_state_update = False

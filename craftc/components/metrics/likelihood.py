@@ -50,6 +50,8 @@ class Perplexity(_CrossEntropy):
 class BitsPerCharacter(_CrossEntropy):
     """Mean cross entropy in bits, of text whose tokens are characters: what coding one takes (Shannon 1951)."""
 
+    takes = ("text",)
+
     @property
     def identity(self) -> str:
         """All that defines this number, in words."""

@@ -34,6 +34,7 @@ class Decoder(nn.Module):
         tied: Whether logits are read off by the embedding itself (Press and Wolf 2017), not by weights of their own.
     """
 
+    takes = ("text",)
     turns_2TR: Tensor | None
     constraints = ("d_model % num_heads == 0", "positions != 'rotary' or d_model // num_heads % 2 == 0")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from craftc.components.bounds import MODEL, WEIGHTS
+from craftc.components.declare import declares
 
 LINEAR: Final = {"kind": "linear"}
 Setting = Mapping[str, Any]
@@ -22,6 +23,7 @@ class FrozenBackbone:
     head: Setting
 
 
+@declares(takes=("images", "table"), frozen_parts={"backbone": "backbone", "weights": "weights", "head": "head"})
 def frozen_backbone(
     *,
     backbone: Annotated[Setting, MODEL],

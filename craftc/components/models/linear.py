@@ -14,6 +14,8 @@ class Linear(nn.Module):
         num_classes: Logits of one sample.
     """
 
+    takes = ("images", "table")
+
     def __init__(self, *, num_features: PositiveInt, num_classes: PositiveInt) -> None:
         super().__init__()
         self.head = nn.Linear(num_features, num_classes)

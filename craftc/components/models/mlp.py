@@ -22,6 +22,8 @@ class MLP(nn.Module):
         dropout: Probability that a hidden value is zeroed during training.
     """
 
+    takes = ("images", "table")
+
     def __init__(
         self,
         *,

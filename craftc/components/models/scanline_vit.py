@@ -34,6 +34,7 @@ class ScanlineViT(nn.Module):
         pooling: What the logits are read from: cls a class token, mean all lines, last the last line.
     """
 
+    takes = ("images",)
     constraints = ("d_model % num_heads == 0",)
 
     def __init__(

@@ -26,6 +26,9 @@ class PerLine:
     deviation of the train split once its lines are centred, so that differences in contrast between lines are kept.
     """
 
+    takes = ("images", "table")
+    pools_columns = "subtracts from each row the mean"
+
     def __init__(self) -> None:
         self._scale: float | None = None
 
@@ -42,6 +45,9 @@ class PerLine:
 
 class PerDataset:
     """Subtracts the mean of the train split and divides by its standard deviation, each one number."""
+
+    takes = ("images", "table")
+    pools_columns = "takes one mean and one scale"
 
     def __init__(self) -> None:
         self._mean_and_scale: tuple[float, float] | None = None
@@ -65,6 +71,8 @@ class PerFeature:
     For a table that is each column by itself, whatever its unit; for an image each pixel. What is constant in the train
     split becomes 0.
     """
+
+    takes = ("images", "table")
 
     def __init__(self) -> None:
         self._means_and_scales: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None

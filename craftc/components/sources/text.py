@@ -7,6 +7,7 @@ from annotated_types import Len
 
 from craftc.compiler.planning.identity import shipped_text
 from craftc.components.bounds import PositiveInt
+from craftc.components.declare import declares
 from craftc.components.errors import DataError, not_utf8
 from craftc.components.sources.tokens import Tokens, characters
 
@@ -14,6 +15,7 @@ _DOCS_MIN_COUNT = 5
 """Of the four characters that are rarer, each is in one topic alone."""
 
 
+@declares(gives=("text",))
 def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: PositiveInt = 1) -> Tokens:
     """A text, each character a token: a model learns to predict it from those before.
 
@@ -39,6 +41,7 @@ def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: Posit
     return characters(text, context_length=context_length, min_count=min_count)
 
 
+@declares(gives=("text",))
 def python_docs(
     *, context_length: PositiveInt = 128, sha256: Literal["infer"] | Annotated[str, Len(64, 64)] = "infer"
 ) -> Tokens:

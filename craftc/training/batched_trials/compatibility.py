@@ -12,26 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
 from craftc.training.batched_trials.optimizer import unfit
+from craftc.training.batched_trials.per_trial import per_trial_attributes
 from craftc.training.batched_trials.stacked_state import places_of
 from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError, gathered
 from craftc.training.batched_trials.vmap_fallback import no_vmap_fallback, without_rule
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.loop.step import train_step
-from craftc.training.parts.dropout import Counted
 
 NUM_STEPS = 2
 LOSS_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
 GRADIENT_TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-8}
 """Of the largest number of a parameter's gradient. What is rounding is far below, what is another step far above."""
-
-CARRIED: dict[type[nn.Module], tuple[str, ...]] = {
-    Counted: ("_p", "dropout_bits"),
-    CrossEntropy: ("label_smoothing", "_rounded", "_weighting"),
-}
-"""What of a module may differ between trainings, since its buffers hold what a step computes with."""
 
 SAID = {
     ".item()": "Tensor.item(), which needs the value of one model",
@@ -83,7 +76,7 @@ def _difference(one: nn.Module, other: nn.Module) -> str | None:
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
     """What a module is made of beside tensors and modules."""
-    own = next((names for kind, names in CARRIED.items() if isinstance(module, kind)), ())
+    own = per_trial_attributes(module)
     return {
         name: value
         for name, value in vars(module).items()
@@ -191,7 +184,9 @@ def refused(batch: Batch) -> Iterator[None]:
     except Exception as error:
         raise UnbatchableError(f"{batch.doing}: {_told(error)}") from error
     if not _same(states, _states()):
-        part = "model" if isinstance(batch.template.objective, CrossEntropy) else "model or objective"
+        # No objective that ships with craftc draws numbers.
+        ships = type(batch.template.objective).__module__.startswith("craftc.")
+        part = "model" if ships else "model or objective"
         raise UnbatchableError(f"{part}: random numbers of Python or numpy")
 
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from craftc.components.objectives.cross_entropy import CrossEntropy
 from craftc.training.assemble import Parts
 from craftc.training.batched_trials.layers import quicken
+from craftc.training.batched_trials.per_trial import PerTrial
 from craftc.training.parts.dropout import Counted
 
 Place = tuple[dict[str, Any], str]
@@ -41,12 +41,10 @@ class Template:
 
     def serve(self, parts: Sequence[Parts]) -> None:
         """Have it do what any of these trainings does: a rate of 0 leaves out what another needs."""
-        for module, *others in zip(self.model.modules(), *(each.model.modules() for each in parts), strict=True):
-            if isinstance(module, Counted):
-                # The rates themselves are in the buffers.
-                module._p = max(other.p for other in others)
-        if isinstance(self.objective, CrossEntropy):
-            self.objective.label_smoothing = max(each.objective.label_smoothing for each in parts)  # type: ignore[type-var,assignment]
+        for own, *each in ((self.model, *(p.model for p in parts)), (self.objective, *(p.objective for p in parts))):
+            for module, *others in zip(own.modules(), *(one.modules() for one in each), strict=True):
+                if isinstance(module, PerTrial):
+                    module.stand_for(others)
 
     @property
     def is_random(self) -> bool:

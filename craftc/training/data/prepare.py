@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.own_code.signature import DATA_FACTS
 from craftc.components.build import build
 from craftc.components.errors import DataError
 from craftc.components.own_line import told
 from craftc.components.sources.load import load_samples
-from craftc.schemas.catalogue import is_own
+from craftc.schemas.catalogue import DATA_FACTS, is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.split_samples import split_samples
@@ -23,9 +22,6 @@ from craftc.training.data.split_samples import split_samples
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
-
-BACKBONE = "model.backbone"
-"""Where a spec has the model whose features a head is trained on."""
 
 Inputs = NDArray[np.float32] | NDArray[np.int64]
 
@@ -189,14 +185,15 @@ def infer_facts(
     return filled
 
 
-def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int]) -> dict[str, Any]:
-    """The backbone's arguments with each `infer` replaced; it may tell apart other classes than those of the data.
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int], place: str) -> dict[str, Any]:
+    """The arguments of the backbone at a place of the spec with each `infer` replaced; it may tell apart other classes
+    than those of the data.
 
     Raises DataError `data-mismatch`.
     """
     classes = setting.get("num_classes")
     own = {"num_classes": classes} if isinstance(classes, int) else {}
-    return infer_facts(setting, {**facts, **own}, BACKBONE)
+    return infer_facts(setting, {**facts, **own}, place)
 
 
 def _fact(name: str, facts: Mapping[str, int], place: str) -> int:

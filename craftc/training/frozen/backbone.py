@@ -13,10 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
+from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import FrozenBackbone
-from craftc.training.data.prepare import BACKBONE, PreparedData, backbone_facts
+from craftc.training.data.prepare import PreparedData, backbone_facts
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything
@@ -74,36 +76,45 @@ def _copied(caught: Any) -> Any:
 
 
 def build_backbone(setting: Mapping[str, Any], data: PreparedData, seed: int, device: torch.device) -> Backbone:
-    """The backbone of a model of kind frozen_backbone; `setting` is that of the trial's configuration.
+    """The backbone of a model of which the head alone is trained; `setting` is that of the trial's configuration.
 
     Raises TrainingError `weights-unusable`, `features-unusable`, `model-not-buildable` and `model-forward`, and
     DataError `data-mismatch`.
     """
-    asked: FrozenBackbone = build("models", {name: value for name, value in setting.items() if name in _ASKED})
+    parts = frozen_parts(setting["kind"])
+    assert parts is not None
+    place = f"model.{parts.backbone}"
+    asked = _asked(setting)
     seed_everything(key(seed, "backbone"), device)
     if asked.weights == "random":
-        model = _instantiate(asked.backbone, data.facts)
+        model = _instantiate(asked.backbone, data.facts, place)
     else:
-        model = _trained(asked, setting.get("weights_sha256"), data.facts)
+        model = _trained(asked, setting.get(DIGEST), data.facts, place)
     model = model.to(device).eval().requires_grad_(False)
     few_B = torch.from_numpy(data.splits["train"].inputs[:2].copy()).to(device)
     return Backbone(model, asked.features, few_B)
 
 
-_ASKED = ("kind", "backbone", "weights", "features", "head")
+def _asked(setting: Mapping[str, Any]) -> FrozenBackbone:
+    with errors_of("model", code="model-not-buildable"):
+        asked = build("models", {name: value for name, value in setting.items() if name != DIGEST})
+    if not isinstance(asked, FrozenBackbone):
+        expected = "expected a FrozenBackbone, since it declares frozen_parts"
+        raise TrainingError("model-not-buildable", f"model {setting['kind']} gave {described(asked)}; {expected}")
+    return asked
 
 
-def _instantiate(setting: Mapping[str, Any], facts: Mapping[str, int]) -> nn.Module:
-    return instantiate(backbone_facts(setting, facts), "backbone")
+def _instantiate(setting: Mapping[str, Any], facts: Mapping[str, int], place: str) -> nn.Module:
+    return instantiate(backbone_facts(setting, facts, place), "backbone")
 
 
-def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int]) -> nn.Module:
+def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int], place: str) -> nn.Module:
     """The model with its weights. How many classes it was trained to tell apart is seen from their shapes."""
     path = Path(asked.weights)
     state = read_weights(path, digest)
-    model = _instantiate(asked.backbone, facts)
+    model = _instantiate(asked.backbone, facts, place)
     if asked.backbone.get("num_classes") == "infer" and (classes := _num_classes(model, state, facts["num_classes"])):
-        model = _instantiate(asked.backbone, {**facts, "num_classes": classes})
+        model = _instantiate(asked.backbone, {**facts, "num_classes": classes}, place)
     own = model.state_dict()
     faults = [
         *_listed("it lacks", own.keys() - state.keys()),
@@ -115,7 +126,7 @@ def _trained(asked: FrozenBackbone, digest: str | None, facts: Mapping[str, int]
             model.load_state_dict(dict(state))
         return model
     hint = "write the backbone with the arguments that it was trained with"
-    raise TrainingError("weights-unusable", f"{path} holds other weights than {BACKBONE}: {'; '.join(faults)}; {hint}")
+    raise TrainingError("weights-unusable", f"{path} holds other weights than {place}: {'; '.join(faults)}; {hint}")
 
 
 def read_weights(path: Path, digest: str | None) -> State:

@@ -13,7 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from craftc.compiler.planning.identity.weights import DIGEST
-from craftc.schemas.catalogue import FROZEN_BACKBONE
+from craftc.components.declared import frozen_parts
+from craftc.components.models.frozen_backbone import LINEAR
+from craftc.schemas.catalogue import FrozenParts
 from craftc.schemas.plan import Trial
 from craftc.training.data.device_split import EVALUATION_NUMBERS
 from craftc.training.data.prepare import (
@@ -40,20 +42,21 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
     TrainingError.
     """
     data, model = trial.config["data"], trial.config["model"]
-    if model["kind"] != FROZEN_BACKBONE:
+    parts = frozen_parts(model["kind"])
+    if parts is None:
         return prepare(data, shelf_of(trial, prepared))
     raw = shelf_of(trial, prepared)
-    seed = trial.seed if model["weights"] == "random" else 0
+    seed = trial.seed if model[parts.weights] == "random" else 0
     settings = {name: value for name, value in data.items() if name != "augment"}
-    backbone = {name: value for name, value in model.items() if name != "head"}
-    stamps = (device.type, _weights_stamp(model), *file_stamps(data["source"]))
+    backbone = {name: value for name, value in model.items() if name != parts.head}
+    stamps = (device.type, _weights_stamp(model, parts), *file_stamps(data["source"]))
     asked = json.dumps([settings, backbone, seed], sort_keys=True)
     found = _features(asked, stamps, str(device), raw, features_shelf_of(trial, prepared))
-    infer_facts(model["head"], found.facts, "model.head")
+    infer_facts(model[parts.head], found.facts, f"model.{parts.head}")
     if not data["augment"]:
         return found
     samples = prepare(data, raw)
-    features = build_backbone(backbone | {"head": model["head"]}, samples, seed, device)
+    features = build_backbone(model, samples, seed, device)
     return PreparedData(
         found.splits, found.class_names, found.class_counts, found.facts, Augmented(samples.splits["train"], features)
     )
@@ -62,9 +65,10 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
 def trained_part(trial: Trial) -> Trial:
     """The trial with the model that is trained as its model: of a frozen backbone, the head."""
     model = trial.config["model"]
-    if model["kind"] != FROZEN_BACKBONE:
+    parts = frozen_parts(model["kind"])
+    if parts is None:
         return trial
-    return trial.model_copy(update={"config": trial.config | {"model": model["head"]}})
+    return trial.model_copy(update={"config": trial.config | {"model": model[parts.head]}})
 
 
 @lru_cache(maxsize=MAX_CACHED)
@@ -74,7 +78,9 @@ def _features(asked: str, stamps: tuple[Any, ...], device: str, raw: Shelf | Non
 
     def make() -> PreparedData:
         data = prepare(settings, raw)
-        model = {**backbone, "head": {}}
+        parts = frozen_parts(backbone["kind"])
+        # Whatever the head is: it has no say in what the backbone computes.
+        model = backbone if parts is None else {**backbone, parts.head: LINEAR}
         return _of_all(data, build_backbone(model, data, seed, torch.device(device)), torch.device(device))
 
     return make() if shelf is None else unpacked(*take(shelf, stamps, lambda: packed(make())))
@@ -105,11 +111,11 @@ def _of_split(inputs: NDArray[Any], backbone: Backbone, device: torch.device, na
     return features
 
 
-def _weights_stamp(model: dict[str, Any]) -> str:
+def _weights_stamp(model: dict[str, Any], parts: FrozenParts) -> str:
     """The digest of the file that was planned with; without a plan, its size and date."""
-    if model["weights"] == "random" or DIGEST in model:
+    if model[parts.weights] == "random" or DIGEST in model:
         return str(model.get(DIGEST, ""))
-    path = Path(model["weights"])
+    path = Path(model[parts.weights])
     return f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else ""
 
 

@@ -10,6 +10,7 @@ M: pairs of decisions in a step, K: trials of a batch.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -181,6 +182,7 @@ class Counted(nn.Module):
     those of K models can be stacked; a state_dict has nothing of them.
     """
 
+    per_trial_attributes: ClassVar = ("_p", "dropout_bits")
     module: int
     dropout_bits: DropoutBits
     threshold: Tensor
@@ -205,6 +207,10 @@ class Counted(nn.Module):
         self.register_buffer("scale", torch.tensor(scale, device=device), persistent=False)
         if "dropout_bits" in vars(self):
             self.dropout_bits.set_rate(self.module, (threshold, scale))
+
+    def stand_for(self, others: Sequence["Counted"]) -> None:
+        """Draw where any of these does; the rates are in each one's buffers."""
+        self._p = max(other.p for other in others)
 
     def _rate(self) -> tuple[float, float]:
         num_dropped = 0 if self._p <= 0 else min(max(round(self._p * 65536), 1), 65535)

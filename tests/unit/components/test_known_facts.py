@@ -1,34 +1,46 @@
-"""What lint knows of sources and of what works on images, beside the components themselves."""
+"""What components declare of the data that they give or take is what they do."""
+
+import inspect
 
 import numpy as np
 import pytest
 import torch
 
-from craftc.compiler.checking.rules.data import GIVES, KNOWN_FACTS, NEED_IMAGES, NEED_TEXT, UNFIT_FOR_TEXT
-from craftc.components.build import build
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.components.build import build, load_component
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import FROZEN_BACKBONE
+from craftc.schemas.catalogue import ComponentEntry
 from craftc.training.data.prepare import infer_facts, prepare
 
+CATALOGUE = built_in_catalogue()
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
 ARGUMENTS = {"gaussian_noise": {"std": 0.1}}
+DECLARED = ("gives", "facts", "seed_unused_at", "takes", "pools_columns", "patience_argument", "min_lr_argument")
 
 
-@pytest.mark.parametrize("source", KNOWN_FACTS)
+def entry(group: str, kind: str) -> ComponentEntry:
+    found = CATALOGUE.find(group, kind)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("source", [e.kind for e in CATALOGUE.entries if e.facts])
 def test_what_is_known_of_a_source_is_so(source: str) -> None:
-    settings = {"kind": source, "line_drift": 0.0, "imbalance": 1.0, "seed": 0}
+    settings = {"kind": source, "seed": 0, **entry("sources", source).seed_unused_at}
     data = prepare({"source": settings, "splits": SPLITS, "normalize": {"kind": "none"}})
     num_samples = sum(map(len, data.splits.values()))
-    assert KNOWN_FACTS[source] == {"num_samples": num_samples, **data.facts}
+    assert entry("sources", source).facts == {"num_samples": num_samples, **data.facts}
     assert infer_facts({"num_lines": "infer"}, data.facts)
+    again = build("sources", {**settings, "seed": 1})
+    assert np.array_equal(again.inputs, build("sources", settings).inputs)
 
 
 @pytest.mark.parametrize("kind", REGISTRY["augmentations"])
 def test_what_needs_images_is_known(kind: str) -> None:
     augmentation = build("augmentations", {"kind": kind, **ARGUMENTS.get(kind, {})})
     table = torch.from_numpy(np.ones((4, 3), dtype=np.float32))
-    if kind in NEED_IMAGES["augmentations"]:
+    if entry("augmentations", kind).takes == ("images",):
         with pytest.raises(ValueError, match="needs images"):
             augmentation(table, Numbers((0, 0), table.device))
     else:
@@ -36,8 +48,9 @@ def test_what_needs_images_is_known(kind: str) -> None:
 
 
 def test_of_every_source_it_is_known_what_it_gives() -> None:
-    assert set(GIVES) == set(REGISTRY["sources"])
-    assert {source for source, what in GIVES.items() if what == "text"} == {"text_file", "python_docs"}
+    gives = {e.kind: e.gives for e in CATALOGUE.entries if e.group == "sources"}
+    assert all(gives.values())
+    assert {source for source, kinds in gives.items() if "text" in kinds} == {"text_file", "python_docs"}
 
 
 SIZES: dict[str, dict[str, int]] = {
@@ -52,12 +65,13 @@ SIZES: dict[str, dict[str, int]] = {
 def test_which_models_take_text_is_known(kind: str) -> None:
     model = build("models", {"kind": kind, **SIZES[kind]})
     tokens, images = torch.arange(6).repeat(4, 1), torch.zeros(4, 2, 3)
-    if kind in NEED_TEXT["models"]:
+    takes = entry("models", kind).takes
+    if takes == ("text",):
         assert model(tokens).shape == (4, 6, 9)
         with pytest.raises((RuntimeError, ValueError)):
             model(images)
     else:
-        assert kind in UNFIT_FOR_TEXT["models"] | NEED_IMAGES["models"]
+        assert "images" in takes
         assert model(images).shape == (4, 9)
         with pytest.raises((RuntimeError, ValueError)):
             model(tokens)
@@ -65,5 +79,28 @@ def test_which_models_take_text_is_known(kind: str) -> None:
 
 def test_what_every_model_takes_is_known() -> None:
     # A frozen backbone takes what its backbone takes, but text.
-    assert set(REGISTRY["models"]) - set(SIZES) == {FROZEN_BACKBONE}
-    assert FROZEN_BACKBONE in UNFIT_FOR_TEXT["models"]
+    frozen = {e.kind for e in CATALOGUE.entries if e.frozen_parts is not None}
+    assert set(REGISTRY["models"]) - set(SIZES) == frozen
+    assert all("text" not in entry("models", kind).takes for kind in frozen)
+
+
+@pytest.mark.parametrize("kind", REGISTRY["normalizers"])
+def test_what_pools_columns_mixes_them(kind: str) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    first_columns = []
+    for scale in (1, 1000):
+        scaled = x * np.float32([1, scale])
+        normalizer = build("normalizers", {"kind": kind})
+        normalizer.fit(scaled)
+        first_columns.append(normalizer(scaled)[:, 0])
+    is_mixed = not np.allclose(*first_columns, atol=1e-4)
+    assert is_mixed == (entry("normalizers", kind).pools_columns is not None)
+
+
+@pytest.mark.parametrize("described", CATALOGUE.entries, ids=lambda each: f"{each.group}-{each.kind}")
+def test_the_object_says_what_the_catalogue_says(described: ComponentEntry) -> None:
+    component = load_component(described.group, described.kind)
+    for name in DECLARED:
+        stated = inspect.getattr_static(component, name, None) or getattr(component, name, None)
+        recorded = getattr(described, name)
+        assert (tuple(stated) if isinstance(stated, list) else stated) == (recorded or None)

@@ -50,3 +50,33 @@ def test_the_specs_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for trial in trials:
         best = torch.load(Path("runs/store", trial["id"], "checkpoints/best.pt"), weights_only=True)
         assert not any("blocks" in name for name in best["model"])
+
+
+OWN = """craftc: 1
+name: own-probe
+data: {source: digits, normalize: per_line}
+model:
+  kind: frozen_page_lab:probe
+  encoder: {kind: scanline_vit, d_model: 8, num_layers: 1, num_heads: 2, d_ffn: 8}
+  checkpoint: random
+  readout: {kind: linear}
+objective: {kind: cross_entropy}
+training: {epochs: 1, batch_size: 32, optimizer: adamw}
+"""
+
+
+def test_the_component_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    [source] = re.findall("```python\n(.*?)```", PAGE, re.S)
+    Path("frozen_page_lab.py").write_text(source)
+    Path("own.yaml").write_text(OWN)
+    craftc("run", "own.yaml", "--backend", "inline")
+    [trial] = plan("own.yaml")
+    assert trial["stages"]["features"]
+    best = torch.load(Path("runs/store", trial["id"], "checkpoints/best.pt"), weights_only=True)
+    # Of the head alone; what norm gives for eight lines and the class token is nine tokens of eight numbers.
+    assert {name: tuple(tensor.shape) for name, tensor in best["model"].items()} == {
+        "head.weight": (10, 72),
+        "head.bias": (10,),
+    }

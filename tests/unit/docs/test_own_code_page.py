@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import run_job
 from craftc.schemas.plan import Trial
@@ -30,6 +32,8 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 from x_transformers import Encoder, TransformerWrapper
+from craftc.components.bounds import PER_TRIAL
+from craftc.components.declare import declares
 from craftc.components.sources.tokens import Tokens
 """
 DIGITS = {"source": {"kind": "digits"}, "normalize": {"kind": "none"}, "augment": []}
@@ -52,7 +56,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 11
+    assert len(blocks) == 13
     (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
     monkeypatch.syspath_prepend(tmp_path)
     return "own_code_page"
@@ -107,6 +111,28 @@ def test_a_text_of_ones_own_is_learned(page: str, tmp_path: Path) -> None:
     assert result.split_sizes["train"] == 359 // 8
     # After "to" and "be" come two words each, half the time; after all others, one.
     assert result.best["test/perplexity"] < result.trivial["test/perplexity"] / 3
+
+
+def test_what_declares_its_needs_trains_and_is_refused_on_other_data(page: str, tmp_path: Path) -> None:
+    text = {"source": {"kind": f"{page}:counting", "context_length": 8}}
+    averaged = {"kind": f"{page}:Averaged", "vocabulary_size": "infer", "width": 16}
+    result = train(tmp_path, data=text, model=averaged, training={"batch_size": 16}).result
+    assert "over 7 classes" in result.identities["loss"]
+    train(tmp_path, data={"normalize": {"kind": f"{page}:Ranks"}}, objective={"kind": f"{page}:Smoothed", "share": 0.1})
+    (tmp_path / "lab.py").write_text((tmp_path / f"{page}.py").read_text())
+    spec = """craftc: 1
+name: needs
+data: {source: digits}
+model: lab:Averaged
+objective: cross_entropy
+training: {epochs: 1, batch_size: 16, optimizer: adamw}
+"""
+    [found] = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).diagnostics
+    at = found.range.start
+    assert f"spec.yaml:{at.line}:{at.column}: error[{found.code}]: {found.message}; {found.hint}" in PAGE
+    on_a_table = spec.replace("digits", "{kind: csv, path: x.csv, target: y}, normalize: lab:Ranks")
+    codes = [d.code for d in compile_spec(on_a_table, str(tmp_path / "spec.yaml"), built_in_catalogue()).diagnostics]
+    assert codes == ["columns-mixed", "needs-text"]
 
 
 def test_the_data_of_scikit_learn_is_one_line(tmp_path: Path) -> None:

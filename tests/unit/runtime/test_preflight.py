@@ -1,5 +1,6 @@
 """A plan over data that only loading shows -> what contradicts the spec, before anything is trained."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
-from craftc.runtime.preflight import preflight
+from craftc.runtime.preflight import DataProblem, preflight
 
 SPEC = """craftc: 1
 name: table
@@ -24,7 +25,7 @@ def found(folder: Path, shape: tuple[int, ...]) -> list[tuple[str, tuple[str | i
     np.savez(folder / "data.npz", inputs=inputs, targets=targets)
     plan = compile_spec(SPEC, str(folder / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    return [(problem.code, problem.path, problem.severity) for problem in preflight(plan)]
+    return [(problem.code, problem.path, problem.severity) for problem in preflight(plan, built_in_catalogue())]
 
 
 def test_a_flip_of_a_table_and_a_batch_of_more_than_there_is(tmp_path: Path) -> None:
@@ -58,13 +59,14 @@ def test_what_ones_own_source_gives_is_seen_to_be_text(tmp_path: Path) -> None:
     compiled = compile_spec(OF_TEXT, str(tmp_path / "spec.yaml"), built_in_catalogue())
     assert compiled.diagnostics == ()
     assert compiled.plan is not None
-    problems = preflight(compiled.plan)
+    assert compiled.analysis.base is not None
+    problems = preflight(compiled.plan, compiled.analysis.base.catalogue)
     assert [(problem.code, problem.path) for problem in problems] == [
+        ("needs-images", ("data", "augment", 0)),
         ("unfit-for-text", ("data", "augment", 1)),
         ("unfit-for-text", ("objective", "metrics", 1)),
-        ("needs-images", ("data", "augment", 0)),
     ]
-    assert "the data is text" in problems[0].message
+    assert "syllables:syllables gives text" in problems[0].message
 
 
 def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
@@ -75,7 +77,74 @@ def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
     spec = spec.replace("{kind: arrays, path: data.npz}", "own_table:table")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    assert [(p.code, p.path) for p in preflight(plan)] == [("needs-text", ("objective", "metrics", 0))]
+    assert [(p.code, p.path) for p in preflight(plan, built_in_catalogue())] == [
+        ("needs-text", ("objective", "metrics", 0))
+    ]
+
+
+DECLARING = """import numpy as np
+from torch import nn
+from craftc.components.declare import declares
+
+@declares(gives={gives}, facts={facts})
+def table():
+    return np.ones((60, 3)), np.arange(60) % 2
+
+class Reader(nn.Module):
+    takes = ("text",)
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__()
+
+class Anything(nn.Module):
+    def __init__(self, *, num_classes: int) -> None:
+        super().__init__()
+
+class Imager:
+    takes = ("images",)
+    def fit(self, x_train): ...
+    def __call__(self, x): return x
+"""
+
+
+@pytest.mark.parametrize(
+    ("gives", "facts", "message"),
+    [
+        (("text",), {}, "own_declaring:table declares that it gives text, and gives a table"),
+        (("images",), {}, "own_declaring:table declares that it gives images, and gives a table"),
+        (("table",), {"num_samples": 50}, "own_declaring:table declares num_samples 50, and its data has 60"),
+        (("images", "table"), {"num_classes": 3}, "own_declaring:table declares num_classes 3, and its data has 2"),
+        (("table",), {"num_samples": 60, "num_classes": 2, "num_features": 3}, None),
+    ],
+)
+def test_what_ones_own_source_declares_is_held_to_what_it_gives(
+    tmp_path: Path, gives: tuple[str, ...], facts: dict[str, int], message: str | None
+) -> None:
+    (tmp_path / "own_declaring.py").write_text(DECLARING.format(gives=gives, facts=facts))
+    spec = SPEC.replace("{kind: arrays, path: data.npz}", "own_declaring:table").replace("[horizontal_flip]", "[]")
+    found = [
+        (p.code, p.path, p.message)
+        for p in problems_of(tmp_path, spec.replace("{kind: mlp}", "own_declaring:Anything"))
+    ]
+    assert found == ([] if message is None else [("data-mismatch", ("data", "source"), message)])
+
+
+def test_what_ones_own_components_need_is_asked_of_the_data(tmp_path: Path) -> None:
+    source = DECLARING.replace("@declares(gives={gives}, facts={facts})\n", "")
+    (tmp_path / "own_declaring.py").write_text(source)
+    spec = SPEC.replace("{kind: arrays, path: data.npz}", "own_declaring:table").replace("[horizontal_flip]", "[]")
+    spec = spec.replace("{kind: mlp}", "own_declaring:Reader").replace(
+        "augment:", "normalize: own_declaring:Imager, augment:"
+    )
+    found = [(p.code, p.path) for p in problems_of(tmp_path, spec)]
+    assert found == [("needs-text", ("model",)), ("needs-images", ("data", "normalize"))]
+
+
+def problems_of(folder: Path, spec: str) -> list[DataProblem]:
+    compiled = compile_spec(spec, str(folder / "spec.yaml"), built_in_catalogue())
+    assert compiled.plan is not None, compiled.diagnostics
+    assert compiled.analysis.base is not None
+    sys.modules.pop("own_declaring", None)
+    return preflight(compiled.plan, compiled.analysis.base.catalogue)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +161,8 @@ def test_what_would_bring_a_class_into_each_split(tmp_path: Path, splits: str, n
     spec = SPEC.replace("train: 0.5, valid: 0.5", splits).replace("[horizontal_flip]", "[]")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
-    hints = [problem.hint for problem in preflight(plan) if problem.code == "class-missing-from-split"]
+    hints = [
+        problem.hint for problem in preflight(plan, built_in_catalogue()) if problem.code == "class-missing-from-split"
+    ]
     assert hints
     assert all(hint and f"there; {mend}" in hint for hint in hints)

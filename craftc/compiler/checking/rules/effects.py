@@ -1,10 +1,11 @@
 """Rules against what has no effect given the other settings: each yields warnings, all of one code."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from craftc.compiler.checking.rules.data import GIVES, SOURCE_KIND
+from craftc.compiler.checking.rules.data_kinds import SOURCE, SOURCE_KIND, gives_text
 from craftc.compiler.checking.rules.rule import Checked, Rule
-from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch, written_at
 from craftc.schemas.diagnostic import Path, parse_path
 
@@ -37,41 +38,50 @@ def phase_without_epochs(checked: Checked) -> Iterator[Problem]:
 
 
 def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
-    """A phase that waits for a plateau can see one, and can do something about it."""
+    """A phase that waits before the rate falls can come to the end of it, and the rate can fall."""
     training = checked.spec.training
     known = [phase.args.get("epochs") for phase in training.schedule]
     rest = training.epochs - sum(length for length in known if isinstance(length, int))
     for index, phase in enumerate(training.schedule):
-        patience, length = phase.args.get("patience"), phase.args.get("epochs")
-        epochs = rest if length == "none" else length
-        if phase.kind != "reduce_on_plateau" or not isinstance(patience, int) or not isinstance(epochs, int):
-            continue
-        lr, min_lr = training.optimizer.args.get("lr"), phase.args.get("min_lr")
         entry = checked.catalogue.find("schedules", phase.kind)
-        default = entry.parameter("patience") if entry else None
-        if 0 < epochs <= patience and not (default and default.default == patience):
-            message = f"a patience of {patience} never runs out in a phase of {epochs} epochs"
-            yield _idle((*SCHEDULE, index, "patience"), message, EPOCHS, SCHEDULE)
+        if entry is None:
+            continue
+        waits, floor = entry.patience_argument, entry.min_lr_argument
+        patience: Any
+        patience, length = phase.args.get(waits or ""), phase.args.get("epochs")
+        epochs: Any = rest if length == "none" else length
+        lr, min_lr = training.optimizer.args.get("lr"), phase.args.get(floor or "")
+        has_number = isinstance(patience, int) and isinstance(epochs, int)
+        default = entry.parameter(waits) if waits else None
+        if has_number and 0 < epochs <= patience and not (default and default.default == patience):
+            message = f"a {waits} of {patience} never runs out in a phase of {epochs} epochs"
+            yield _idle((*SCHEDULE, index, str(waits)), message, EPOCHS, SCHEDULE)
         elif isinstance(lr, int | float) and isinstance(min_lr, int | float) and min_lr >= lr:
-            message = f"the rate cannot fall: min_lr {min_lr:g} is not below the optimizer's lr, {lr:g}"
-            yield _idle((*SCHEDULE, index, "min_lr"), message, ("training", "optimizer", "lr"))
+            message = f"the rate cannot fall: {floor} {min_lr:g} is not below the optimizer's lr, {lr:g}"
+            yield _idle((*SCHEDULE, index, str(floor)), message, ("training", "optimizer", "lr"))
 
 
 def seed_of_nothing(checked: Checked) -> Iterator[Problem]:
-    """The seed of a bundled source seeds something."""
+    """The seed of a source seeds something."""
     source = checked.spec.data.source
-    drawn = {name: source.args.get(name) for name in ("line_drift", "imbalance")}
+    entry = checked.catalogue.find("sources", source.kind)
+    unused_at = entry.seed_unused_at if entry else {}
+    drawn = {name: source.args.get(name) for name in unused_at}
     # A seed of 0 is what stands there where nothing is written.
-    if drawn == {"line_drift": 0.0, "imbalance": 1.0} and source.args.get("seed"):
-        message = "nothing is drawn: line_drift is 0 and imbalance 1"
-        reads = tuple(("data", "source", name) for name in drawn)
-        yield _idle(("data", "source", "seed"), message, *reads, hint="data.splits.seed shuffles the samples")
+    if unused_at and drawn == unused_at and source.args.get("seed"):
+        message = f"nothing is drawn: {' and '.join(f'{name} is {_short(value)}' for name, value in drawn.items())}"
+        reads = tuple((*SOURCE, name) for name in drawn)
+        yield _idle((*SOURCE, "seed"), message, *reads, hint="data.splits.seed shuffles the samples")
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else show(value)
 
 
 def splits_of_text(checked: Checked) -> Iterator[Problem]:
     """How samples are drawn into splits is said of samples that are drawn."""
     data = checked.spec.data
-    if GIVES.get(data.source.kind) != "text":
+    if not gives_text(data.source.kind, checked.catalogue):
         return
     place: Path = ("data", "splits")
     message = f"nothing is drawn: the splits of {data.source.kind} are stretches of its text, one after the other"

@@ -1,10 +1,9 @@
-"""Rules of a frozen backbone: one function and one code each."""
+"""Rules of a model of which the head alone is trained: one function and one code each."""
 
 from collections.abc import Iterator
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem
-from craftc.schemas.catalogue import FROZEN_BACKBONE
 from craftc.schemas.diagnostic import Path
 
 MODEL: Path = ("model",)
@@ -13,7 +12,7 @@ AUGMENT: Path = ("data", "augment")
 
 def features_recomputed(checked: Checked) -> Iterator[Problem]:
     """Features that are computed once are those of samples that are the same in every epoch."""
-    if checked.spec.model.kind == FROZEN_BACKBONE and checked.spec.data.augment:
+    if checked.catalogue.frozen_parts(checked.spec.model.kind) is not None and checked.spec.data.augment:
         message = "the backbone computes the features of every augmented batch again, in every epoch"
         hint = "without augmentation they are computed once"
         reads = ((*MODEL, "kind"),)
@@ -22,11 +21,12 @@ def features_recomputed(checked: Checked) -> Iterator[Problem]:
 
 def backbone_in_backbone(checked: Checked) -> Iterator[Problem]:
     """A backbone and a head are models that compute something by themselves."""
-    model = checked.spec.model
-    for name in ("backbone", "head") if model.kind == FROZEN_BACKBONE else ():
-        if isinstance(inner := model.args.get(name), dict) and inner.get("kind") == FROZEN_BACKBONE:
+    model, frozen_parts = checked.spec.model, checked.catalogue.frozen_parts
+    parts = frozen_parts(model.kind)
+    for name in (parts.backbone, parts.head) if parts else ():
+        if isinstance(inner := model.args.get(name), dict) and frozen_parts(str(inner.get("kind"))) is not None:
             place: Path = (*MODEL, name, "kind")
-            message = f"{FROZEN_BACKBONE} cannot be the {name} of a {FROZEN_BACKBONE}"
+            message = f"{inner['kind']} cannot be the {name} of a {model.kind}"
             hint = "name a layer of the one backbone in features"
             yield Problem("unknown-kind", place, message, hint, reads=((*MODEL, "kind"),))
 

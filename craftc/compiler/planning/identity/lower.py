@@ -13,7 +13,7 @@ from craftc.compiler.language.value_type import is_file
 from craftc.compiler.planning.identity.shipped_text import settle
 from craftc.compiler.planning.identity.weights import DIGEST, Trained, WeightsError, no_store, of_trial
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path
-from craftc.schemas.catalogue import FROZEN_BACKBONE, TRIAL, Catalogue
+from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
@@ -71,11 +71,12 @@ def _located(written: str, folder: Path, trained: Trained) -> str:
         return written
 
 
-def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str]) -> None:
+def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str], catalogue: Catalogue) -> None:
     """Write beside a backbone's weights the digest of their file, by which a later load verifies it."""
     for place, digest in digests.items():
         holder = look_up(config, place[:-1])
-        if holder["kind"] == FROZEN_BACKBONE:
+        parts = catalogue.frozen_parts(holder["kind"])
+        if parts is not None and place[-1] == parts.weights:
             holder[DIGEST] = digest
 
 

@@ -10,7 +10,8 @@ from craftc.compiler.planning.identity.fingerprint import (
     own_kinds,
     sha256_of,
 )
-from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue, is_own
+from craftc.compiler.planning.identity.weights import DIGEST
+from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.plan import Stages
 
 
@@ -34,19 +35,24 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     return Stages(
         prepare=_hash("prepare", prepared, content.code),
         train=_hash("train", steps, content.code),
-        features=_features(prepared, model, seed, content.code),
+        features=_features(prepared, model, seed, catalogue, content.code),
     )
 
 
-def _features(prepared: dict[str, Any], model: dict[str, Any], seed: int, code: Mapping[str, str]) -> str | None:
+def _features(
+    prepared: dict[str, Any], model: dict[str, Any], seed: int, catalogue: Catalogue, code: Mapping[str, str]
+) -> str | None:
     """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
 
     Weights that are drawn are those of the trial's seed.
     """
-    if model["kind"] != FROZEN_BACKBONE:
+    parts = catalogue.frozen_parts(model["kind"])
+    if parts is None:
         return None
-    drawn = {"seed": seed} if model["weights"] == "random" else {}
-    read = {name: model[name] for name in ("backbone", "weights", "features")}
+    drawn = {"seed": seed} if model[parts.weights] == "random" else {}
+    # The arguments identify what ships with craftc; a user's own component is identified by its source as well.
+    aside = {parts.head, DIGEST} | (set() if is_own(model["kind"]) else {"kind"})
+    read = {name: value for name, value in model.items() if name not in aside}
     return _hash("features", {"data": prepared, **read, **drawn}, code)
 
 

@@ -68,7 +68,7 @@ class TrialCompiler:
         """What of the configuration decides a result. Notes the digests of weights in the configuration."""
         digests = {place: str(self._digest(path)) for place, path in lowered.files.items()}
         content = decisive(lowered.config, digests, self.code_digest)
-        note_digests(lowered.config, digests)
+        note_digests(lowered.config, digests, self.catalogue)
         return content
 
     def _digest(self, path: str) -> str | OSError | WeightsError:

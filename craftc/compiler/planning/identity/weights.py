@@ -54,18 +54,20 @@ def contradictions(trained: Trained, variant: Checked) -> tuple[Problem, ...]:
     Weights of one shape fit many models, and compute nonsense in all but their own. A file does not say what it is of.
     """
     model = variant.tree["model"]
-    backbone, weights = model.get("backbone"), model.get("weights")
-    if not isinstance(backbone, dict) or not isinstance(weights, str) or not weights.startswith(TRIAL):
+    parts = variant.catalogue.frozen_parts(model["kind"])
+    if parts is None:
+        return ()
+    backbone, weights = model[parts.backbone], model[parts.weights]
+    if not isinstance(weights, str) or not weights.startswith(TRIAL):
         return ()
     try:
         trial = of_trial(weights, trained)
     except WeightsError:
         return ()
-    return tuple(_differences(backbone, trial))
+    return tuple(_differences(backbone, (*MODEL, parts.backbone), trial))
 
 
-def _differences(backbone: dict[str, Any], trial: TrainedTrial) -> Iterator[Problem]:
-    place: SpecPath = (*MODEL, "backbone")
+def _differences(backbone: dict[str, Any], place: SpecPath, trial: TrainedTrial) -> Iterator[Problem]:
     name = f"trial {trial.id[:12]}"
     if trial.model.get("kind") != backbone["kind"]:
         message = f"the backbone is {backbone['kind']}, and {name} trained {trial.model.get('kind')}"

@@ -6,7 +6,7 @@ from typing import Any
 from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.reading.tree import copy_tree
-from craftc.schemas.catalogue import FROZEN_BACKBONE, Catalogue
+from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 CARRIED = "per trial"
@@ -23,7 +23,7 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     steps: dict[str, str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.shares is None and is_batchable(trial.config):
+        if trial.status == "new" and trial.shares is None and is_batchable(trial.config, catalogue):
             # All seeds of a variant have one configuration.
             if trial.variant not in steps:
                 steps[trial.variant] = canonical_json(step(trial.config, catalogue))
@@ -40,14 +40,15 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     return plan.model_copy(update={"trials": tuple(trials)})
 
 
-def is_batchable(config: dict[str, Any]) -> bool:
+def is_batchable(config: dict[str, Any], catalogue: Catalogue) -> bool:
     """Whether trainings of such steps may be one batch: their keys leave it open how steps are computed, since batches
     are in full precision and made where measured times say so, and they are trained on the same data."""
     training, model = config["training"], config["model"]
     lowered = training.get("precision") in ("bf16", "fp16")
     is_open = not lowered and training.get("compile") is not True and not training.get("deterministic")
     # The features of a backbone that is drawn by the seed are other data.
-    return is_open and not (model["kind"] == FROZEN_BACKBONE and model["weights"] == "random")
+    parts = catalogue.frozen_parts(model["kind"])
+    return is_open and (parts is None or model[parts.weights] != "random")
 
 
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:

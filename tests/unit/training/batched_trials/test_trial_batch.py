@@ -157,6 +157,21 @@ class Half(nn.Module):
     def forward(self, x):
         return self.head(x.flatten(1))
 
+class Focal(nn.Module):
+    per_trial_attributes = ("gamma",)
+
+    def __init__(self, *, gamma):
+        super().__init__()
+        self.gamma = gamma
+        self.register_buffer("exponent", torch.tensor(float(gamma)), persistent=False)
+
+    def stand_for(self, others):
+        self.gamma = max(other.gamma for other in others)
+
+    def forward(self, logits, targets):
+        loss = nn.functional.cross_entropy(logits, targets, reduction="none")
+        return ((1 - torch.exp(-loss)) ** self.exponent * loss).mean() if self.gamma else loss.mean()
+
 class Noisy:
     def __call__(self, x):
         return x + 0.1 * torch.randn_like(x)
@@ -174,6 +189,10 @@ CASES |= {
     "own batch norm": ({"model": {"kind": "own_batched:Normed"}, "regularization.ema_decay": 0.9}, [{}, {}, {}]),
     "own frozen weights": ({"model": {"kind": "own_batched:Frozen"}}, [{}, {}, {}]),
     "own tied weights": ({"model": {"kind": "own_batched:Tied"}}, [{}, {}, {}]),
+    "own objective": (
+        {"objective.metrics": []},
+        [{"objective": {"kind": "own_batched:Focal", "gamma": gamma, "metrics": []}} for gamma in (0.0, 1.0, 2.5)],
+    ),
     "own augmentation": ({"data.augment": [{"kind": "own_batched:Noisy"}]}, [{}, {}, {}]),
 }
 

@@ -53,11 +53,32 @@ class Pair(torch.nn.Module):
     def forward(self, x):
         return x, x
 """
+OWN_PROBE = """
+from typing import Annotated, Any
+
+from craftc.components.bounds import MODEL
+from craftc.components.declare import declares
+from craftc.components.models.frozen_backbone import FrozenBackbone
+
+Setting = Annotated[dict[str, Any], MODEL]
+PARTS = {"backbone": "encoder", "weights": "checkpoint", "head": "readout"}
+
+
+@declares(frozen_parts=PARTS)
+def probe(*, encoder: Setting, checkpoint: str, readout: Setting) -> FrozenBackbone:
+    return FrozenBackbone(encoder, checkpoint, "infer", readout)
+
+
+@declares(frozen_parts=PARTS)
+def nothing(*, encoder: Setting, checkpoint: str, readout: Setting) -> dict[str, Any]:
+    return encoder
+"""
 
 
 @pytest.fixture(autouse=True)
 def _own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "normed_backbone.py").write_text(NORMED)
+    (tmp_path / "own_probe.py").write_text(OWN_PROBE)
     monkeypatch.syspath_prepend(tmp_path)
 
 
@@ -391,3 +412,18 @@ def test_features_computed_at_every_step_go_with_a_compiled_step(
     assert result.execution.compiled
     for one, record in zip(usual, records, strict=True):
         assert one["train/objective"] == pytest.approx(record.metrics["train/objective"], rel=1e-4)
+
+
+def test_a_component_of_ones_own_that_declares_its_parts(
+    probe: Callable[..., Trial], make_trial: MakeTrial, vit: Any, run_trial: RunTrial, tmp_path: Path
+) -> None:
+    model = {"kind": "own_probe:probe", "encoder": VIT, "checkpoint": str(tmp_path / "vit.pt"), "readout": HEAD}
+    own, shipped = make_trial({"data.augment": [], "model": model}), probe()
+    for name, split in prepare_inputs(shipped, CPU).splits.items():
+        assert np.array_equal(prepare_inputs(own, CPU).splits[name].inputs, split.inputs)
+    assert losses(run_trial, own, tmp_path / "own") == losses(run_trial, shipped, tmp_path / "shipped")
+    with pytest.raises(DataError) as caught:
+        prepare_inputs(make_trial({"data.augment": [], "model": model | {"encoder": VIT | {"num_lines": 9}}}), CPU)
+    assert caught.value.place == "model.encoder.num_lines"
+    with pytest.raises(TrainingError, match="expected a FrozenBackbone, since it declares frozen_parts"):
+        prepare_inputs(make_trial({"data.augment": [], "model": model | {"kind": "own_probe:nothing"}}), CPU)

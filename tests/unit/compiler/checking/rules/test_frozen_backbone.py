@@ -145,3 +145,43 @@ def test_a_table_has_no_lines_for_a_backbone_either(tmp_path: Path) -> None:
     spec = text("random", {"data": {"source": {"kind": "csv", "path": "x.csv", "target": "y"}}})
     found = analyse(spec, str(tmp_path / "x.yaml"), built_in_catalogue()).diagnostics
     assert [(each.code, each.path) for each in found] == [("needs-images", "model.backbone.kind")]
+
+
+OWN_PROBE = """
+from typing import Annotated, Any, Literal
+from pathlib import Path
+from craftc.components.bounds import MODEL, WEIGHTS
+from craftc.components.declare import declares
+
+Setting = Annotated[dict[str, Any], MODEL]
+
+@declares(takes=("table",), frozen_parts={"backbone": "encoder", "weights": "file", "head": "readout"})
+def probe(*, encoder: Setting, file: Annotated[Path, WEIGHTS] | Literal["random"], readout: Setting): ...
+"""
+
+
+def test_one_of_a_users_own_is_held_to_the_same(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "lab.py").write_text(OWN_PROBE)
+    (tmp_path / "a.pt").write_bytes(b"weights")
+
+    def of(file: str, encoder: dict[str, Any] = VIT, **sections: Any) -> Compiled:
+        model = {"kind": "lab:probe", "encoder": encoder, "file": file, "readout": {"kind": "linear"}}
+        data = {"source": "digits", "layout": "flat"}
+        spec = json.dumps(SPEC | {"data": data, "model": model} | sections)
+        return compile_spec(spec, str(tmp_path / "x.yaml"), built_in_catalogue(), trained=trained_trials(store))
+
+    mlp = {"kind": "mlp"}
+    trial = only_trial(of("a.pt", mlp))
+    shipped = only_trial(compiled(tmp_path, store, "a.pt", backbone=mlp))
+    assert trial.config["model"]["weights_sha256"] == shipped.config["model"]["weights_sha256"]
+    assert trial.stages.features not in (None, shipped.stages.features)
+    wider = {"kind": "mlp", "hidden": [8]}
+    assert only_trial(of("a.pt", mlp, name="other")).stages.features == trial.stages.features
+    assert only_trial(of("a.pt", wider)).stages.features != trial.stages.features
+    assert [code for code, _ in codes(of("nowhere.pt", mlp))] == ["weights-not-found"]
+    assert [code for code, _ in codes(of(f"trial:{FINISHED}", mlp))] == ["weights-differ"]
+    inner = {"kind": "frozen_backbone", "backbone": mlp, "weights": "random"}
+    messages = [message for _, message in codes(of("a.pt", inner))]
+    assert "frozen_backbone cannot be the encoder of a lab:probe" in messages
+    found = codes(of("a.pt", mlp, data={"source": "digits", "augment": [{"kind": "gaussian_noise", "std": 0.1}]}))
+    assert [code for code, _ in found] == ["features-recomputed", "data-mismatch"]

@@ -1,0 +1,58 @@
+"""What a component says of itself beside its signature: the data that it works with, and what some arguments are for.
+
+Linting reads it from the source and imports nothing, so every value is written out as a literal. A class may as well
+have an attribute of the same name: `takes = ("images",)`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from craftc.schemas.catalogue import DataKind
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def declares(
+    *,
+    takes: Sequence[DataKind] | None = None,
+    gives: Sequence[DataKind] | None = None,
+    facts: Mapping[str, int] | None = None,
+    seed_unused_at: Mapping[str, Any] | None = None,
+    pools_columns: str | None = None,
+    frozen_parts: Mapping[str, str] | None = None,
+    patience_argument: str | None = None,
+    min_lr_argument: str | None = None,
+) -> Callable[[C], C]:
+    """Decorates a class or function; what is stated becomes attributes of it.
+
+    Args:
+        takes: The kinds of data that the component can work with: `images`, `table`, `text`. Not stated: any.
+        gives: Of a source, the kinds that it may give. Not stated: any.
+        facts: Of a source, numbers of its data that are the same whatever its arguments are: `num_samples`,
+            `num_classes` and the others that a model can infer.
+        seed_unused_at: Of a source, the values of its arguments at which its `seed` draws nothing.
+        pools_columns: Of a normalizer that computes one number from different columns of a table, what it does, in
+            words that are followed by "of all columns".
+        frozen_parts: Of a model of which the head alone is trained, the arguments that are its `backbone`, the
+            `weights` of that, and its `head`.
+        patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
+        min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+    """
+    stated = {
+        "takes": takes,
+        "gives": gives,
+        "facts": facts,
+        "seed_unused_at": seed_unused_at,
+        "pools_columns": pools_columns,
+        "frozen_parts": frozen_parts,
+        "patience_argument": patience_argument,
+        "min_lr_argument": min_lr_argument,
+    }
+
+    def declare(component: C) -> C:
+        for name, value in stated.items():
+            if value is not None:
+                setattr(component, name, value)
+        return component
+
+    return declare
