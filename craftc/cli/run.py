@@ -92,7 +92,7 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     from craftc.runtime.store.store import Store
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    problems = preflight(compiled.plan, Store(runs_dir / "store").prepared)
+    problems = preflight(compiled.plan, Store(runs_dir / "store").prepared, compiled.spec.report.trackers)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems

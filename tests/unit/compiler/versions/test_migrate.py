@@ -121,8 +121,8 @@ evaluation: {metrics: [accuracy,   'auroc']}
         ("training: {epochs: 2, lr: 0.1}", "training: {epochs: 2, optimizer: {lr: 0.1}}"),
         ("training:\n  lr: 0.1", "training:\n  optimizer: {lr: 0.1}\n"),
         ("objective:\n- metrics", "objective:\n- metrics"),
-        ("report: {html: true, tensorboard: true}", "report: {tensorboard: true}"),
-        ("report: {tensorboard: true, html: true}", "report: {tensorboard: true}"),
+        ("report: {html: true, trackers: [tensorboard]}", "report: {trackers: [tensorboard]}"),
+        ("report: {trackers: [tensorboard], html: true}", "report: {trackers: [tensorboard]}"),
         ("search:\n  space: {training.lr: {choice: [1]}}", "search:\n  space: {training.optimizer.lr: {choice: [1]}}"),
         (
             "ablation:\n  features:\n    slow:\n      'training.lr': 0.1\n  exclude: [{training.lr: 1}]",
@@ -252,11 +252,11 @@ def test_writing_keeps_mode_links_and_mark_and_is_done_once(folder: Path, capsys
 def test_bases_are_rewritten_too_and_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("spec.yaml").write_text("craftc: 1\nextends: base.yaml\ntraining: {lr: 0.1}\n")
     Path("base.yaml").write_text("extends: deep.yml  # more\ntraining: {epochs: 2, early_stopping: none}\n")
-    Path("deep.yml").write_text("craftc: 1\nreport: {html: true, tensorboard: true}\n")
+    Path("deep.yml").write_text("craftc: 1\nreport: {html: true, trackers: [tensorboard]}\n")
     assert migrate_files([Path("spec.yaml")], write=True, check=False, migrations=FIRST)
     assert Path("spec.yaml").read_text() == "craftc: 2\nextends: base.yaml\ntraining: {optimizer: {lr: 0.1}}\n"
     assert Path("base.yaml").read_text() == "extends: deep.yml  # more\ntraining: {epochs: 2, stop: none}\n"
-    assert Path("deep.yml").read_text() == "craftc: 2\nreport: {tensorboard: true}\n"
+    assert Path("deep.yml").read_text() == "craftc: 2\nreport: {trackers: [tensorboard]}\n"
     assert "base.yaml, which spec.yaml names: rewritten" in capsys.readouterr().err
 
 
