@@ -34,9 +34,7 @@ class DataProblem:
     severity: Severity = "error"
 
 
-def preflight(
-    plan: Plan, prepared: FilePath | None = None, trackers: Sequence[Component] = ()
-) -> list[DataProblem]:
+def preflight(plan: Plan, prepared: FilePath | None = None, trackers: Sequence[Component] = ()) -> list[DataProblem]:
     """Import what new trials and `trackers` name of the user's own; load, split and check the data, once for each
     different `data`, `model`, `objective` and batch.
 

@@ -50,7 +50,9 @@ def _problems(text: Text, environment: Mapping[str, str], catalogue: Catalogue) 
     written = str(text.node.value)
     if text.mark is None:
         if "${env:" in written:
-            of_trackers = [f'"{p.name}" of {e.kind}' for e in catalogue.entries for p in e.parameters if p.from_environment]
+            of_trackers = [
+                f'"{p.name}" of {e.kind}' for e in catalogue.entries for p in e.parameters if p.from_environment
+            ]
             fields = one_of(["arguments that are paths", *map(format_path, name_fields()), *of_trackers])
             message = "the environment decides nothing here: the same spec is the same experiment on every machine"
             yield Problem("env-not-allowed", text.place, message, f"it may stand in {fields}")

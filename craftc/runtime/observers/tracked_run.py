@@ -1,4 +1,4 @@
-"""What craftc hands to a tracker, by position, when it makes it: where the run keeps its files, and what is known of it."""
+"""What craftc hands to a tracker, by position, when it makes it: where the run keeps files, and what is known of it."""
 
 from dataclasses import dataclass
 from pathlib import Path

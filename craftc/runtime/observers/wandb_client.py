@@ -37,7 +37,9 @@ class RunIdentity:
     sweep_id: str | None
 
 
-def begin_run(identity: RunIdentity, config: Mapping[str, Any], settings: WandbSettings, *, mode: Mode, folder: Path) -> Any:
+def begin_run(
+    identity: RunIdentity, config: Mapping[str, Any], settings: WandbSettings, *, mode: Mode, folder: Path
+) -> Any:
     """Begin a W&B run, kept in `folder`/wandb. Raises what wandb raises where the server refuses or does not answer."""
     import wandb
 

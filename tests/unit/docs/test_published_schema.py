@@ -154,6 +154,7 @@ SAID_BY_A_SCHEMA = {
     "range-form",
     "unknown-choice",
     "unknown-key",
+    "moved-key",
     "unknown-kind",
     "wrong-name",
     "wrong-type",

@@ -17,7 +17,9 @@ def duplicate_tracker(checked: Checked) -> Iterator[Problem]:
         first = seen.setdefault(tracker.kind, index)
         if first != index and not is_own(tracker.kind):
             message = f"{tracker.kind} is named twice, and a run keeps one record for each built-in tracker"
-            yield Problem("duplicate-tracker", (*TRACKERS, index), message, "keep one of them", reads=((*TRACKERS, first),))
+            yield Problem(
+                "duplicate-tracker", (*TRACKERS, index), message, "keep one of them", reads=((*TRACKERS, first),)
+            )
 
 
 def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:

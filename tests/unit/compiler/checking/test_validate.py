@@ -41,7 +41,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
             [("empty-value", k) for k in ("epochs", "batch_size", "optimizer")],
         ),
         ("report:", [("empty-value", "report")]),
-        ("report: {trackers: [{kind: wandb, project: }]}", [("empty-value", "project")]),
+        ("report: {trackers: [{kind: wandb, project: }]}", [("wrong-type", "project")]),
         (TRAINING + "early_stopping: }", [("empty-value", "early_stopping")]),
         # missing keys
         ("model: {hidden: [3]}", [("missing-key", "model")]),
