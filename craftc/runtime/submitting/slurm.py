@@ -123,7 +123,7 @@ class SlurmCluster:
         if word == "FAILED" and code == ENDS["stopped"]:
             return JobState("stopped", exit_code=code)
         state = STATES.get(word, word.lower())
-        return JobState(state, exit_code=code if word in ("FAILED", "COMPLETED") else None)
+        return JobState(state, exit_code=code if word == "FAILED" else None)
 
     def stop(self, job: str) -> bool:
         """Have a job end; whether it was going on. A running one's script is told, and stops its run itself."""
