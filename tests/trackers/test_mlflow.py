@@ -115,10 +115,14 @@ def test_a_trial_taken_up_again_is_one_run_with_every_epoch_once(make_run: Any, 
     assert cut.by_trial[trial.id].info.status == "KILLED"
     assert cut.by_trial[trial.id].data.tags["craftc.status"] == "interrupted"
     again = started.model_copy(update={"epoch": 1})
-    whole = tell(told, folder_uri, [again, second, again, second, third, finished], told.train(other.id))
+    whole = tell(told, folder_uri, [again, second, again, second, third, finished, finished], told.train(other.id))
     assert len(whole.by_trial) == 2
     for each in (trial, other):
         whole.assert_holds(told.store, each)
+    # Trained once more, after its result was removed: it is there already.
+    once_more = tell(told, folder_uri, [started, first, second, third, finished])
+    assert len(once_more.by_trial) == 2
+    once_more.assert_holds(told.store, trial)
 
 
 def test_a_trial_that_was_trained_before_is_written_once(make_run: Any, folder_uri: str) -> None:

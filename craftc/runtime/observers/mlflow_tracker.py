@@ -192,19 +192,20 @@ class MlflowTracker:
     def _finish(self, result: Result) -> None:
         """Log what is missing of a finished trial, unless all of it is there."""
         known = self._known.get(result.trial)
-        if known is not None and known.data.tags.get(STATUS) == "finished":
-            return
-        self._log(result.trial, self._run.store.history(result.trial))
-        best = [(f"best.{name}", value, result.best_epoch) for name, value in result.best.items()]
-        last = [(f"last.{name}", value, result.epochs_trained) for name, value in result.last.items()]
-        self._log_metrics(self._run_of(result.trial), best + last)
-        self._end(result.trial, "finished", {"craftc.best_epoch": str(result.best_epoch)})
+        if known is None or known.data.tags.get(STATUS) != "finished":
+            self._log(result.trial, self._run.store.history(result.trial))
+            best = [(f"best.{name}", value, result.best_epoch) for name, value in result.best.items()]
+            last = [(f"last.{name}", value, result.epochs_trained) for name, value in result.last.items()]
+            self._log_metrics(self._run_of(result.trial), best + last)
+        if result.trial in self._open:
+            self._end(result.trial, "finished", {"craftc.best_epoch": str(result.best_epoch)})
 
     def _end(self, trial: str, status: str, tags: Mapping[str, str]) -> None:
         run_id = self._open.pop(trial).run_id
         for key, value in {**tags, STATUS: status}.items():
             self._client.set_tag(run_id, key, value)
         self._client.set_terminated(run_id, ENDS[status])
+        self._known[trial] = self._client.get_run(run_id)
 
 
 def _name(name: str) -> str:
