@@ -92,7 +92,8 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
 
     document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
     assert compiled.analysis.base is not None
-    problems = preflight(compiled.plan, compiled.analysis.base.catalogue, Store(runs_dir / "store").prepared)
+    prepared, asked = Store(runs_dir / "store").prepared, compiled.spec.report.trackers
+    problems = preflight(compiled.plan, compiled.analysis.base.catalogue, prepared, asked)
     found = [
         document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
         for problem in problems

@@ -13,7 +13,7 @@ from craftc.runtime.submitting.submissions import read_submissions
 from craftc.schemas.submission import Submission
 
 if TYPE_CHECKING:
-    from craftc.runtime.submitting.job_server import JobServer
+    from craftc.runtime.submitting.cluster import Cluster
 
 UNREACHABLE = "unreachable"
 
@@ -36,38 +36,33 @@ class RunState:
 
 @dataclass
 class Clusters:
-    """What the clusters say of submissions; each cluster is connected to once."""
+    """The clusters that submissions were sent to; each is opened once."""
 
-    _servers: dict[str, "JobServer | BackendError"] = field(default_factory=dict)
+    _opened: dict[tuple[str, str | None, str, str], "Cluster | BackendError"] = field(default_factory=dict)
 
     def state(self, submission: Submission) -> tuple[str, str]:
         """The state in a word, and why in a sentence where there is something to say."""
         try:
-            if submission.cluster == "slurm":
-                from craftc.runtime.submitting.slurm import job_state
-
-                return job_state(submission.job), ""
-            state = self.server(submission).state(submission.job)
-            return state.state, state.message
+            state = self.of(submission).status(submission.job)
         except BackendError as error:
             return UNREACHABLE, error.message
+        return state.state, state.message
 
-    def server(self, submission: Submission) -> "JobServer":
-        """The job server of a submission to Ray. Raises BackendError."""
-        from craftc.runtime.submitting.job_server import JobServer
+    def of(self, submission: Submission) -> "Cluster":
+        """The cluster of a submission. Raises BackendError."""
+        # Lazily: a cluster's client can take a second to import.
+        from craftc.runtime.submitting.open_cluster import cluster_of
 
-        address = submission.address or "auto"
-        known = self._servers.get(address)
+        key = submission.cluster, submission.address, submission.runs_dir, submission.project
+        if key not in self._opened:
+            try:
+                self._opened[key] = cluster_of(submission)
+            except BackendError as error:
+                self._opened[key] = error
+        known = self._opened[key]
         if isinstance(known, BackendError):
             raise known
-        if known is not None:
-            return known
-        try:
-            self._servers[address] = server = JobServer(address)
-        except BackendError as error:
-            self._servers[address] = error
-            raise
-        return server
+        return known
 
 
 def all_runs(runs_dir: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from craftc.cli.show_diagnostics import plain_failures
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.store.driver_process import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import find_run
+from craftc.runtime.submitting.cluster import GOING_ON
 from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission
 
@@ -55,14 +56,9 @@ def _find(text: str, runs_dir: Path) -> tuple[Submission | None, Driver | None, 
 
 def _stop_submission(submission: Submission) -> bool:
     clusters = Clusters()
-    if submission.cluster == "slurm":
-        from craftc.runtime.submitting.slurm import cancel
-
-        was_running = cancel(submission.job)
-    else:
-        was_running = clusters.server(submission).stop(submission.job)
+    was_running = clusters.of(submission).stop(submission.job)
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while was_running and (state := clusters.state(submission)[0]) in ("waiting", "running"):
+    while was_running and (state := clusters.state(submission)[0]) in GOING_ON:
         if time.monotonic() > deadline:
             raise BackendError("still-running", f"{submission.job} is {state} after {STOP_TIMEOUT_S:g} s")
         time.sleep(POLL_S)

@@ -1,6 +1,5 @@
 """The trackers that a spec asks for, and what `craftc run` reports of them."""
 
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,49 +14,33 @@ if TYPE_CHECKING:
     from craftc.runtime.store.store import Store
 
 
-def trackers(
-    compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: "Warn", *, with_wandb: bool = True
-) -> "list[Observer]":
+def trackers(compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: "Warn") -> "list[Observer]":
     """The trackers that the spec asks for, each shielded: what it raises is a warning."""
-    from craftc.runtime.observers.background_observer import InBackground
+    asked = compiled.spec.report.trackers
+    if not asked:
+        return []
     from craftc.runtime.observers.factors import factors_of
+    from craftc.runtime.observers.make_trackers import make_trackers
+    from craftc.runtime.observers.tracked_run import TrackedRun
+    from craftc.runtime.work.own_code import make_importable
 
-    asked_for: list[Observer] = []
-    asked = compiled.spec.report
-    factors = factors_of(compiled.spec, compiled.plan)
-    if asked.tensorboard:
-        from craftc.runtime.observers.tensorboard_writer import TensorboardWriter
-
-        writer = TensorboardWriter(store=store, folder=folder.path / "tensorboard", factors=factors)
-        asked_for.append(InBackground(writer, name="TensorBoard", warn=warn))
-    if asked.wandb is not None and with_wandb:
-        from craftc.runtime.observers.wandb_mode import resolve_mode
-        from craftc.runtime.observers.wandb_tracker import WandbTracker
-
-        mode = resolve_mode(asked.wandb.mode, os.environ, warn)
-        if mode != "disabled":
-            tracker = WandbTracker(asked.wandb, mode=mode, store=store, folder=folder.path, factors=factors, warn=warn)
-            asked_for.append(InBackground(tracker, name="W&B", warn=warn))
-        elif asked.wandb.sweep:
-            warn("W&B is disabled, so there is no sweep")
-    return asked_for
+    make_importable(compiled.plan.import_folders)
+    run = TrackedRun(folder.path, store, factors_of(compiled.spec, compiled.plan), warn)
+    return make_trackers(asked, run)
 
 
 def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") -> None:
-    """A run that trains nothing writes its TensorBoard files, and a W&B sweep where its trials were in none before."""
-    from craftc.runtime.observers.wandb_record import in_earlier_sweep
+    """Report a run that trains nothing to its trackers: what was trained before is new to some of them."""
     from craftc.runtime.work.redirect import output_to
 
-    asked = compiled.spec.report
-    new_sweep = asked.wandb is not None and asked.wandb.sweep and not in_earlier_sweep(compiled.plan, folder.path)
-    if not (asked.tensorboard or new_sweep):
+    if not compiled.spec.report.trackers:
         return
     with output_to(folder.log) as terminal, ExitStack() as stack:
 
         def warn(text: str) -> None:
             click.echo(f"warning: {text}", file=terminal.stderr)
 
-        for tracker in trackers(compiled, store, folder, warn, with_wandb=new_sweep):
+        for tracker in trackers(compiled, store, folder, warn):
             stack.callback(tracker.close)
             tracker.start(compiled.plan, folder.run_name)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 PER_TRIAL: Final = "per trial"
 """In `Annotated`, of an argument that trials trained as one batch may differ in: whatever its value, parameters and
@@ -13,6 +13,10 @@ MODEL: Final = "component of models"
 WEIGHTS: Final = "weights"
 """In `Annotated`, of a path that may also be `trial:ID`, for the best weights of a trial in the store."""
 
+FROM_ENVIRONMENT: Final = "from environment"
+"""In `Annotated`, of a tracker's argument whose text may hold `${env:NAME}`."""
+
+Name = Annotated[str, MinLen(1)]
 PositiveInt = Annotated[int, Ge(1)]
 Reduction = Annotated[int, Ge(2)]
 NonNegativeInt = Annotated[int, Ge(0)]

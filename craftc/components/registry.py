@@ -60,4 +60,9 @@ REGISTRY: dict[str, dict[str, str]] = {
         "median": "craftc.components.pruners.optuna_pruners:median",
         "successive_halving": "craftc.components.pruners.optuna_pruners:successive_halving",
     },
+    "trackers": {
+        "wandb": "craftc.runtime.observers.wandb_tracker:WandbTracker",
+        "tensorboard": "craftc.runtime.observers.tensorboard_writer:TensorboardWriter",
+        "mlflow": "craftc.runtime.observers.mlflow_tracker:MlflowTracker",
+    },
 }

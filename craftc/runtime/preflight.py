@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
 from craftc.compiler.language.declared_words import kinds_in_words
+from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.spec import Component
 
 if TYPE_CHECKING:
     from craftc.training.data.prepare import PreparedData
+
+
+_IMPORT_HINT = "linting reads the file, running imports it; install what it needs, or mend it"
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,17 @@ class DataProblem:
     severity: Severity = "error"
 
 
-def preflight(plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None) -> list[DataProblem]:
-    """Import what new trials name of the user's own; load, split and check their data, once for each different `data`,
-    `model`, `objective` and batch. `catalogue` has what the plan's components declare.
+def preflight(
+    plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None, trackers: Sequence[Component] = ()
+) -> list[DataProblem]:
+    """Import what new trials and `trackers` name of the user's own; load, split and check the data, once for each
+    different `data`, `model`, `objective` and batch. `catalogue` has what the plan's components declare.
 
     Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
     folder `prepared`, workers find what took long.
     """
     make_importable(plan.import_folders)
-    if unimportable := _check_imports(plan):
+    if unimportable := [*_check_imports(plan), *_check_trackers(plan, trackers)]:
         return unimportable
     problems: dict[DataProblem, None] = {}
     seen: set[str] = set()
@@ -55,12 +62,22 @@ def _check_imports(plan: Plan) -> list[DataProblem]:
     """Each component of the user's own that cannot be imported, once."""
     places = {kind: path for trial in plan.trials if trial.status == "new" for path, kind in own_kinds(trial.config)}
     found = {kind: cannot_import(kind, plan.import_folders) for kind in places}
-    hint = "linting reads the file, running imports it; install what it needs, or mend it"
     return [
-        DataProblem("component-not-importable", places[kind], message, hint)
+        DataProblem("component-not-importable", places[kind], message, _IMPORT_HINT)
         for kind, message in found.items()
         if message
     ]
+
+
+def _check_trackers(plan: Plan, trackers: Sequence[Component]) -> Iterator[DataProblem]:
+    """Each tracker that cannot be imported, or whose package is not installed."""
+    for index, tracker in enumerate(trackers):
+        place, kind = ("report", "trackers", index, "kind"), tracker.kind
+        if is_own(kind) and (message := cannot_import(kind, plan.import_folders)):
+            yield DataProblem("component-not-importable", place, message, _IMPORT_HINT)
+        elif missing := missing_package(kind):
+            message = f"{kind} needs the package {missing[0]}, which is not installed"
+            yield DataProblem("component-not-importable", place, message, f"pip install {missing[1]}")
 
 
 def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:

@@ -18,8 +18,9 @@ Group = Literal[
     "schedules",
     "samplers",
     "pruners",
+    "trackers",
 ]
-"""The kinds of component, named as the folders of `craftc/components/`."""
+"""The kinds of component, named as the folders of `craftc/components/`; trackers are in `craftc/runtime/observers/`."""
 
 DataKind = Literal["images", "table", "text"]
 """What samples are: images, rows of a table, or tokens of a text."""
@@ -41,6 +42,7 @@ OFFERED: dict[Group, tuple[str, ...]] = {
     "schedules": (),
     "samplers": ("seed",),
     "pruners": (),
+    "trackers": ("run",),
 }
 """What craftc hands a component by position. It takes as many as it has positional-only parameters; an optimizer
 takes the first whatever the kind of its parameters. What is taken is no argument that a spec writes."""
@@ -77,6 +79,8 @@ COMPONENT_OF = "component of "
 written. The component that takes it builds it, once it has all that this needs."""
 WEIGHTS = "weights"
 """In `Annotated`, marks a path that may also name a trial of the store, for the weights that it came to."""
+FROM_ENVIRONMENT = "from environment"
+"""In `Annotated`, marks an argument of a tracker whose text may hold `${env:NAME}`: it decides no result."""
 TRIAL = "trial:"
 """Before the id of a trial, or the beginning of one, in the place of a path of weights."""
 
@@ -85,7 +89,7 @@ class Parameter(NamedTuple):
     """One argument of a component. `type` is a JSON Schema fragment; `default` means nothing when `required`.
 
     `computed`: its default is no plain value, so that the component's own holds where a spec leaves the argument out.
-    `per_trial`: trials trained as one batch may differ in it.
+    `per_trial`: trials trained as one batch may differ in it. `from_environment`: its text may hold `${env:NAME}`.
     """
 
     name: str
@@ -95,6 +99,7 @@ class Parameter(NamedTuple):
     computed: bool = False
     doc: str = ""
     per_trial: bool = False
+    from_environment: bool = False
     defined_at: Range | None = None
 
 

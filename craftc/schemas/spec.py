@@ -327,30 +327,16 @@ class Resources(Section):
     slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 
-class Wandb(Section):
-    """One Weights & Biases run per trial, grouped by craftc run."""
-
-    project: Annotated[str, FromEnvironment()] = Field(min_length=1, description="W&B project.")
-    entity: Annotated[str | None, FromEnvironment()] = Field(
-        None, min_length=1, description="W&B user or team; by default the key's own."
-    )
-    mode: Literal["auto", "online", "offline", "disabled"] = Field(
-        "auto", description="auto: online with an API key on this machine, offline without."
-    )
-    sweep: bool = Field(
-        False, description="Gather the runs in a W&B sweep over what varies; offline, by `craftc sync` afterwards."
-    )
-
-
 class Report(Section):
     """What is told of the results, and to whom. Never part of a trial's identity."""
 
     metric: str | None = Field(
         None, description="The headline, `<split>/<metric>`; by default the first metric on the test split."
     )
-    wandb: OrNone[Wandb] = Field(None, description="Weights & Biases.")
-    tensorboard: bool = Field(
-        False, description="Write TensorBoard event files, scalars and hparams, into the run's folder."
+    trackers: Annotated[List[Component], ComponentGroup("trackers")] = Field(
+        (),
+        description="What is told of every trial and epoch while the run goes on.",
+        examples=[[{"kind": "wandb", "project": "digits"}, "tensorboard"]],
     )
 
 

@@ -140,6 +140,20 @@ def test_a_job_is_remembered_asked_after_and_stopped(craftc, bin_folder, tmp_pat
     assert "is not running" in craftc(root, "stop", "batch-j71", **env).stderr
 
 
+def test_a_jobs_log_is_followed_to_its_end(craftc, bin_folder, tmp_path):
+    root = project(tmp_path)
+    state = tmp_path / "state"
+    env = {"PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "STATE": str(state)}
+    log = root / "runs" / "slurm" / "batch_j71.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("2 of 2 machines have joined\n")
+    for word, end, code in (("COMPLETED", "finished", 0), ("FAILED", "stopped", 130), ("TIMEOUT", "failed", 1)):
+        state.write_text(word)
+        sent = craftc(root, "submit", "batch.yaml", "--slurm", "--follow", **env)
+        assert (sent.returncode, sent.stdout) == (code, "batch-j71\n2 of 2 machines have joined\n"), sent.stderr
+        assert f"71: {end}" in sent.stderr
+
+
 def test_without_slurm_the_script_is_written_and_the_way_on_told(craftc, tmp_path):
     root = project(tmp_path)
     empty = tmp_path / "empty"

@@ -84,7 +84,9 @@ def test_a_base_that_would_stay_behind_is_named(craftc, tmp_path):
     assert 'error[data-not-sent]: here.yaml reads "../base.yaml"' in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("--address", "http://h:1", "--slurm"), ("--slurm", "--follow")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--address", "http://h:1", "--slurm"), ("--slurm", "--cluster", "a:B"), ("--cluster", "slurm")]
+)
 def test_one_cluster_is_named(craftc, tmp_path, arguments):
     write_spec(tmp_path)
     assert craftc(tmp_path, "submit", "here.yaml", *arguments).returncode == 2

@@ -142,7 +142,7 @@ def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:
     head, model, rest = text.partition("model:")
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "base.yaml").write_text(model + rest)
-    wandb = 'report: {wandb: {project: "${env:PROJECT}", mode: disabled}}\n'
+    wandb = 'report: {trackers: [{kind: wandb, project: "${env:PROJECT}", mode: disabled}]}\n'
     (tmp_path / "tiny.yaml").write_text(f"{head}extends: shared/base.yaml\n{wandb}")
     first = craftc(tmp_path, "run", "tiny.yaml", "--backend", "inline", PROJECT="owls")
     assert first.returncode == 0, first.stderr

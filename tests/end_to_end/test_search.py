@@ -52,7 +52,7 @@ def latest(folder: Path, name: str = "tiny-search") -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished search with a grid beside it."""
     folder = tmp_path_factory.mktemp("search")
-    write_spec(folder, "grid: {model.hidden: [[8], [32]]}", "report: {tensorboard: true}\n")
+    write_spec(folder, "grid: {model.hidden: [[8], [32]]}", "report: {trackers: [tensorboard]}\n")
     result = craftc(folder, "run", "spec.yaml", "--backend", "inline")
     assert result.returncode == 0, result.stderr
     (folder / "stdout").write_text(result.stdout)

@@ -18,6 +18,8 @@ from ruamel.yaml import YAML
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.observers.factors import Factors, factors_of
+from craftc.runtime.observers.observer import Warn
+from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.store.run_folder import RunFolder, create_run
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan
@@ -307,7 +309,7 @@ ablation:
   seeds: 2
   features: {dropout: {regularization.dropout: 0.0}}
   grid: {training.optimizer.lr: [1e-2, 1e-3]}
-report: {wandb: {project: digits, mode: online, sweep: true}}
+report: {trackers: [{kind: wandb, project: digits, mode: online, sweep: true}]}
 """
 
 
@@ -320,6 +322,10 @@ class ToldRun:
     store: Store
     folder: RunFolder
     factors: Factors
+
+    def tracked(self, warn: Warn = print) -> TrackedRun:
+        """What its trackers are handed."""
+        return TrackedRun(self.folder.path, self.store, self.factors, warn)
 
     def train(self, trial_id: str, num_epochs: int = 3) -> list[Event]:
         """Put the trial into the store, and tell what a job would tell."""

@@ -17,7 +17,7 @@ from craftc.schemas.result import TrialFailed
 
 def write(told: Any, *batches: list[Any]) -> Path:
     folder: Path = told.folder.path / "tensorboard"
-    writer = TensorboardWriter(store=told.store, folder=folder, factors=told.factors)
+    writer = TensorboardWriter(told.tracked())
     writer.start(told.plan, told.folder.run_name)
     for events in batches:
         for event in events:

@@ -5,27 +5,21 @@ from typing import Any
 
 import pytest
 
+from craftc.components.build import build
 from craftc.runtime.observers.background_observer import InBackground
 from craftc.runtime.observers.wandb_record import read_record
 from craftc.runtime.observers.wandb_sync import SyncError, sync_run
-from craftc.runtime.observers.wandb_tracker import WandbTracker
 from craftc.schemas.result import TrialFailed, TrialFinished
 
 
 class Driver:
     """Tells a tracker of a run as `execute` does: the journal first."""
 
-    def __init__(self, told: Any, mode: str = "online") -> None:
+    def __init__(self, told: Any) -> None:
         self.told = told
         self.warnings: list[str] = []
-        tracker = WandbTracker(
-            told.spec.report.wandb,
-            mode=mode,  # type: ignore[arg-type]
-            store=told.store,
-            folder=told.folder.path,
-            factors=told.factors,
-            warn=self.warnings.append,
-        )
+        (asked,) = told.spec.report.trackers
+        tracker = build("trackers", {"kind": asked.kind, **asked.args}, told.tracked(self.warnings.append))
         self.observer = InBackground(tracker, name="W&B", warn=self.warnings.append)
 
     def run(self, *batches: list[Any]) -> None:
@@ -112,7 +106,7 @@ data: {source: digits}
 model: {kind: mlp, hidden: [16]}
 objective: {kind: cross_entropy, metrics: [accuracy]}
 training: {epochs: 3, batch_size: 64, optimizer: adamw}
-report: {wandb: {project: digits, mode: online}}
+report: {trackers: [{kind: wandb, project: digits, mode: online}]}
 """
 
 

@@ -34,7 +34,7 @@ model: {kind: mlp, hidden: [16]}
 objective: {kind: cross_entropy, metrics: [accuracy]}
 training: {epochs: 2, batch_size: 64, optimizer: {kind: adamw, lr: 1e-2}}
 ablation: {seeds: 2, grid: {training.optimizer.lr: [1e-2, 1e-3]}}
-report: {wandb: {project: digits, sweep: true}, tensorboard: true}
+report: {trackers: [{kind: wandb, project: digits, sweep: true}, tensorboard]}
 """
 
 
@@ -102,14 +102,7 @@ def test_disabled_and_a_sweep_is_said(tmp_path):
 
 def tell_offline(told, *, num_told: int) -> None:
     """The journal has all trials; W&B was told of the first ones, and of half of the next."""
-    tracker = WandbTracker(
-        told.spec.report.wandb,
-        mode="offline",
-        store=told.store,
-        folder=told.folder.path,
-        factors=told.factors,
-        warn=pytest.fail,
-    )
+    tracker = WandbTracker(told.tracked(pytest.fail), project="digits", mode="offline", sweep=True)
     tracker.start(told.plan, told.folder.run_name)
     with told.folder.journal() as journal:
         for number, trial in enumerate(told.plan.trials):

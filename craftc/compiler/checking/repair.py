@@ -36,7 +36,7 @@ def repair_all(tree: dict[str, Any], problems: list[Problem]) -> list[Path]:
 def _repair(tree: dict[str, Any], problem: Problem) -> Path:
     """Make the place of a problem valid; the path that can be trusted no more."""
     path = problem.path
-    if problem.code == "unknown-key":
+    if problem.code in ("unknown-key", "moved-key"):
         delete_path(tree, path)
         return path
     missing = problem.code == "missing-key"

@@ -8,6 +8,7 @@ from typing import Any
 
 from craftc.compiler.checking.suggestion import Suggestion, fits, number_in_quotes, suggest
 from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
@@ -22,6 +23,8 @@ from craftc.schemas.fit import Violation, ViolationKind
 from craftc.schemas.section import Section
 from craftc.schemas.spec import Spec
 
+GONE: tuple[Path, ...] = (("report", "wandb"), ("report", "tensorboard"))
+"""Keys that the language had, and whose place is now in `report.trackers`."""
 MAX_OWNERS = 3
 """Places that a message names for a key that stands in the wrong one."""
 
@@ -34,6 +37,8 @@ def section_problems(violations: Sequence[Violation], tree: dict[str, Any], cata
 
 def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
     kinds = {violation.kind for violation in found}
+    if "unknown" in kinds and path in GONE:
+        return _gone(path, tree)
     if "unknown" in kinds:
         known = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
         return unknown_key(path, found[0].value, known, f"expected {one_of(known)}", catalogue)
@@ -57,6 +62,21 @@ def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], c
         fix = rename(path, meant) if meant is not None and is_fit else None
         return replace(problem, hint=did_you_mean(str(path[-1]), named), fix=fix)
     return problem
+
+
+def _gone(path: Path, tree: dict[str, Any]) -> Problem:
+    """A key of earlier days, and what is written in the place of it and its like."""
+    message = f'"{format_path(path)}" is a tracker, and those are a list now'
+    written = [named for name, value in tree["report"].items() if (named := _as_tracker(name, value)) is not None]
+    hint = f"write report.trackers: {yaml_value(written)}" if written else "remove it"
+    return Problem("moved-key", path, message, hint, at_key=True)
+
+
+def _as_tracker(key: str, value: Any) -> Any:
+    """What a key of `report` is in the list of trackers; None where it asks for none."""
+    if ("report", key) not in GONE or value in (False, None, "none"):
+        return None
+    return {"kind": key, **value} if isinstance(value, dict) else key
 
 
 def by_place(violations: Sequence[Violation]) -> dict[Path, list[Violation]]:

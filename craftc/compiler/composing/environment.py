@@ -25,7 +25,7 @@ def substitute(
     if not _mentions_any(root):  # as in most specs; the walk below asks the language of every field
         return document, []
     for text in text_values(document.root, catalogue, lambda _, value: "${" in value):
-        problems = list(_problems(text, environment))
+        problems = list(_problems(text, environment, catalogue))
         diagnostics += [problem.place(document) for problem in problems]
         if not problems and text.mark is not None:
             root = root.with_value(text.place, _substituted(text.node, environment))
@@ -46,11 +46,14 @@ def _substituted(node: Node, environment: Mapping[str, str]) -> Node:
     return replace(node, value=value, variables=tuple(found["name"] for found in _REFERENCE.finditer(written)))
 
 
-def _problems(text: Text, environment: Mapping[str, str]) -> Iterator[Problem]:
+def _problems(text: Text, environment: Mapping[str, str], catalogue: Catalogue) -> Iterator[Problem]:
     written = str(text.node.value)
     if text.mark is None:
         if "${env:" in written:
-            fields = one_of(["arguments that are paths", *map(format_path, name_fields())])
+            of_trackers = [
+                f'"{p.name}" of {e.kind}' for e in catalogue.entries for p in e.parameters if p.from_environment
+            ]
+            fields = one_of(["arguments that are paths", *map(format_path, name_fields()), *of_trackers])
             message = "the environment decides nothing here: the same spec is the same experiment on every machine"
             yield Problem("env-not-allowed", text.place, message, f"it may stand in {fields}")
         return

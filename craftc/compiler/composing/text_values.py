@@ -133,8 +133,11 @@ class _Walk:
             return None
         entry = self.catalogue.find(owner.group, owner.kind)
         parameter = entry.parameter(str(argument[0])) if entry is not None else None
-        is_path = parameter is not None and is_file(value, parameter.type) and not value.startswith(TRIAL)
-        return "path" if is_path else None
+        if parameter is None:
+            return None
+        if parameter.from_environment:
+            return "name"
+        return "path" if is_file(value, parameter.type) and not value.startswith(TRIAL) else None
 
 
 def _child(node: Node | None, part: str | int) -> Node | None:

@@ -53,7 +53,7 @@ def _fit(fragment: dict[str, Any]) -> Fit:
         return of_type(Nested)
     match fragment.get("type"):
         case "string":
-            return text()
+            return text({word: fragment[word] for word in _TEXT_BOUNDS if word in fragment})
         case "boolean":
             return of_type(bool)
         case "null":
@@ -95,6 +95,7 @@ def describe(fragment: dict[str, Any]) -> str:
     return words.get(str(kind), "a value")
 
 
+_TEXT_BOUNDS = ("minLength", "maxLength", "pattern")
 _COMPONENT_IN_WORDS = "a component: a mapping with kind"
 
 

@@ -25,6 +25,7 @@ SINGULAR: dict[Group, str] = {
     "schedules": "a schedule",
     "samplers": "a sampler",
     "pruners": "a pruner",
+    "trackers": "a tracker",
 }
 _BUILT_IN_ONLY = ("samplers", "pruners")
 _METHODS: dict[str, tuple[str, ...]] = {
@@ -32,6 +33,7 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "metrics": ("update", "compute"),
     "optimizers": ("step",),
     "schedules": ("lr",),
+    "trackers": ("start", "event", "close"),
 }
 """What craftc calls of the objects of a group, besides calling them."""
 _MODULES = {"torch.nn.Module", "torch.nn.modules.module.Module"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 MAX_KINDS = 200
 """Of one spec; each is looked for on the disk."""
-_SECTIONS = ("data", "model", "objective", "training", "ablation", "search")
+_SECTIONS = ("data", "model", "objective", "training", "ablation", "search", "report")
 
 
 def with_own(catalogue: Catalogue, tree: Any, spec: Path) -> Catalogue:

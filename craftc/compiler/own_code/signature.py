@@ -14,7 +14,15 @@ from craftc.compiler.own_code.declarations import read_declarations
 from craftc.compiler.own_code.python_source import SourceError, SourceIndex
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
-from craftc.schemas.catalogue import DATA_FACTS, NESTED, PER_TRIAL, ComponentEntry, Group, Parameter
+from craftc.schemas.catalogue import (
+    DATA_FACTS,
+    FROM_ENVIRONMENT,
+    NESTED,
+    PER_TRIAL,
+    ComponentEntry,
+    Group,
+    Parameter,
+)
 from craftc.schemas.diagnostic import Related
 from craftc.schemas.fit import Violation
 
@@ -187,6 +195,7 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
         computed=computed,
         doc=doc,
         per_trial=has_mark(argument.annotation, argument.scope, PER_TRIAL),
+        from_environment=group == "trackers" and has_mark(argument.annotation, argument.scope, FROM_ENVIRONMENT),
         defined_at=argument.place,
     )
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from craftc.runtime.observers.factors import Factors
-from craftc.runtime.store.store import Store
+from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -38,17 +37,18 @@ class OpenTrial:
 
 
 class TensorboardWriter:
-    """An Observer. `<folder>/<variant>/seed<seed>` has a trial's metrics, the epoch as step, from its first epoch on.
+    """TensorBoard event files, scalars and hparams, in the run's folder.
+
+    `<run folder>/tensorboard/<variant>/seed<seed>` has a trial's metrics, the epoch as step, from its first epoch on.
 
     A finished trial also has `best/<split>/<metric>` at its best epoch, and a row in TensorBoard's HPARAMS tab: its
     factors, and those values as the row's metrics. A trial that another run finished before is written as a whole.
     """
 
-    def __init__(self, *, store: Store, folder: Path, factors: Factors) -> None:
-        """`folder`: the run's own for TensorBoard; `factors`: what the trials of the run differ in."""
-        self._store = store
-        self._folder = folder
-        self._factors = factors
+    def __init__(self, run: TrackedRun, /) -> None:
+        self._store = run.store
+        self._folder = run.folder / "tensorboard"
+        self._factors = run.factors
         self._trials: dict[str, Trial] = {}
         self._open: dict[str, OpenTrial] = {}
 

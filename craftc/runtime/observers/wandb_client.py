@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.runtime.observers.wandb_mode import CONNECTION_VARIABLES, Mode
-from craftc.schemas.spec import Wandb
+from craftc.runtime.observers.wandb_record import WandbSettings
 
 INIT_TIMEOUT_S = 20.0
 FINISH_TIMEOUT_S = 15.0
@@ -37,7 +37,9 @@ class RunIdentity:
     sweep_id: str | None
 
 
-def begin_run(identity: RunIdentity, config: Mapping[str, Any], settings: Wandb, *, mode: Mode, folder: Path) -> Any:
+def begin_run(
+    identity: RunIdentity, config: Mapping[str, Any], settings: WandbSettings, *, mode: Mode, folder: Path
+) -> Any:
     """Begin a W&B run, kept in `folder`/wandb. Raises what wandb raises where the server refuses or does not answer."""
     import wandb
 
@@ -77,7 +79,7 @@ def begin_run(identity: RunIdentity, config: Mapping[str, Any], settings: Wandb,
         )
 
 
-def create_sweep(config: Mapping[str, Any], settings: Wandb, runs: Sequence[str] = ()) -> str:
+def create_sweep(config: Mapping[str, Any], settings: WandbSettings, runs: Sequence[str] = ()) -> str:
     """Make a sweep, of runs that the server has already or of none yet; its id."""
     import wandb
 

@@ -1,25 +1,25 @@
 """Reads and writes `wandb.json` in the run folder: what W&B has of the run, and what is still to be uploaded."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic import Field
 
 from craftc.runtime.observers.factors import Factors
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
-from craftc.schemas.section import as_tree, read_section
-from craftc.schemas.spec import Wandb
 from craftc.training.foundation.atomic_file import write_atomically
 
 FILE_NAME = "wandb.json"
 
 
-def _settings(value: Any) -> Wandb:
-    return read_section(Wandb, value)
+class WandbSettings(Frozen):
+    """What a spec asks of W&B. `entity`: the user or team; None: the key's own."""
 
-
-Settings = Annotated[Wandb, PlainValidator(_settings), PlainSerializer(as_tree)]
+    project: str
+    entity: str | None = None
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    sweep: bool = False
 
 
 class WandbRun(Frozen):
@@ -40,7 +40,7 @@ class WandbRecord(Frozen):
     the sweep that the runs belong to, `sweep_id` its name once it was made. `runs` are by trial."""
 
     format_version: str = "1.0"
-    settings: Settings
+    settings: WandbSettings
     entity: str | None = None
     factors: Factors | None = None
     sweep: dict[str, Any] | None = None
@@ -56,7 +56,7 @@ class WandbRecord(Frozen):
 class RecordFile:
     """The record on disk, held by one process at a time; every change is written at once, whole."""
 
-    def __init__(self, run_folder: Path, settings: Wandb) -> None:
+    def __init__(self, run_folder: Path, settings: WandbSettings) -> None:
         """Open the record of a run folder, or begin it. Raises TimeoutError where another process holds it."""
         from filelock import FileLock, Timeout
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from craftc.runtime.observers import wandb_client
 from craftc.runtime.observers.factors import Factors
 from craftc.runtime.observers.observer import Warn, describe
+from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.observers.wandb_record import RecordFile, WandbRecord, read_record
 from craftc.runtime.observers.wandb_tracker import WandbTracker
 from craftc.runtime.store.run_folder import RunFolder
@@ -66,7 +67,14 @@ def _write_missing(folder: RunFolder, store: Store, record: WandbRecord, warn: W
         return
     _forget(missing, folder, record)
     factors = record.factors or Factors(axes={})
-    tracker = WandbTracker(record.settings, mode="offline", store=store, folder=folder.path, factors=factors, warn=warn)
+    settings = record.settings
+    tracker = WandbTracker(
+        TrackedRun(folder.path, store, factors, warn),
+        project=settings.project,
+        entity=settings.entity or "none",
+        mode="offline",
+        sweep=settings.sweep,
+    )
     try:
         tracker.start(plan, folder.run_name)
         for event in events:

@@ -1,26 +1,27 @@
-"""Sends each trial to a Weights & Biases run of its own, in a W&B sweep where the spec asks for one.
+"""Sends each trial to a Weights & Biases run of its own, in a W&B sweep where the spec asks for one. Each call may take
+long or raise, so that it is run InBackground.
 
 A trial that another run finished before gets a W&B run only in a sweep, which without it would have gaps: written from
 the store, with the tag `reused`. Otherwise it has one in the group of the run that trained it.
 """
 
-import logging
+import os
 import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from craftc.components.bounds import FROM_ENVIRONMENT, Name
 from craftc.runtime.observers import wandb_client
-from craftc.runtime.observers.factors import Factors
-from craftc.runtime.observers.observer import Warn, describe
+from craftc.runtime.observers.observer import describe
+from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.observers.wandb_contents import config_of, summary_of
-from craftc.runtime.observers.wandb_mode import Mode
-from craftc.runtime.observers.wandb_record import RecordFile, WandbRun
+from craftc.runtime.observers.wandb_mode import resolve_mode
+from craftc.runtime.observers.wandb_record import RecordFile, WandbRun, WandbSettings, in_earlier_sweep, read_record
 from craftc.runtime.observers.wandb_sweep import sweep_config
-from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -33,9 +34,6 @@ from craftc.schemas.result import (
     TrialPruned,
     TrialStarted,
 )
-from craftc.schemas.spec import Wandb
-
-LOG = logging.getLogger(__name__)
 
 NUM_CONFIRMATIONS = 4
 CONFIRM_EVERY_S = 1.0
@@ -67,9 +65,9 @@ class LeftRun:
 
 
 class WandbTracker:
-    """An Observer. Each call may take long or raise: run it InBackground.
+    """Weights & Biases: a W&B run for each trial, all in the group of the craftc run.
 
-    A W&B run starts with its trial, is in the group of the craftc run, and has the trial's config, every epoch's
+    A W&B run starts with its trial, and has the trial's config, every epoch's
     metrics with the epoch as step (also those that an interrupted run trained) and a summary: best_epoch,
     epochs_trained, `best.<split>/<metric>`, `last.<split>/<metric>`, and the headline by its own name, of the best
     epoch; of a failed trial, exit code 1 and the error. With a sweep, the config also has every factor by its name.
@@ -80,22 +78,30 @@ class WandbTracker:
 
     def __init__(
         self,
-        settings: Wandb,
+        run: TrackedRun,
+        /,
         *,
-        mode: Mode,
-        store: Store,
-        folder: Path,
-        factors: Factors | None = None,
-        warn: Warn = LOG.warning,
+        project: Annotated[Name, FROM_ENVIRONMENT],
+        entity: Annotated[Name | Literal["none"], FROM_ENVIRONMENT] = "none",
+        mode: Literal["auto", "online", "offline", "disabled"] = "auto",
+        sweep: bool = False,
     ) -> None:
-        """`folder`: the run's, in which wandb makes one of its own, `wandb/`. `factors`: what the trials differ in, for
-        a sweep. `warn` is called from the thread that calls this."""
-        self._settings = settings
-        self._mode = mode
-        self._store = store
-        self._folder = folder
-        self._factors = factors or Factors(axes={})
-        self._warn = warn
+        """wandb makes a folder of its own, `wandb/`, in that of the run.
+
+        Args:
+            project: W&B project.
+            entity: W&B user or team; none: the key's own.
+            mode: auto: online with an API key on this machine, offline without.
+            sweep: Gather the runs in a W&B sweep over what varies; offline, by `craftc sync` afterwards.
+        """
+        self._settings = WandbSettings(
+            project=project, entity=None if entity == "none" else entity, mode=mode, sweep=sweep
+        )
+        self._store = run.store
+        self._folder = run.folder
+        self._factors = run.factors
+        self._warn = run.warn
+        self._mode = resolve_mode(mode, os.environ, run.warn)
         self._file: RecordFile | None = None
         self._group = ""
         self._headline: Headline | None = None
@@ -106,7 +112,13 @@ class WandbTracker:
         self._was_used = False
 
     def start(self, plan: Plan, run_name: str) -> None:
-        """See Observer.start."""
+        """See Observer.start. A run that trains nothing is told to W&B only where that makes a new sweep."""
+        if self._mode == "disabled":
+            if self._settings.sweep:
+                self._warn("W&B is disabled, so there is no sweep")
+            return
+        if self._has_nothing_to_tell(plan):
+            return
         self._trials = {trial.id: trial for trial in plan.trials}
         self._group = run_name
         self._headline = plan.headline
@@ -121,6 +133,8 @@ class WandbTracker:
 
     def event(self, event: Event) -> None:
         """See Observer.event."""
+        if self._file is None:
+            return
         match event:
             case TrialProposed(trial=proposed):
                 self._trials[proposed.id] = proposed
@@ -153,6 +167,12 @@ class WandbTracker:
             self._file.close()
             if self._was_used:
                 wandb_client.teardown()
+
+    def _has_nothing_to_tell(self, plan: Plan) -> bool:
+        """Whether nothing is trained, and no sweep lacks what was trained before."""
+        if plan.jobs or plan.search is not None or read_record(self._folder) is not None:
+            return False
+        return not self._settings.sweep or in_earlier_sweep(plan, self._folder)
 
     def _make_sweep(self) -> None:
         assert self._file is not None

@@ -7,7 +7,6 @@ import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,8 +14,9 @@ import craftc
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.on_ray.auth_token import use_auth_token
 from craftc.runtime.on_ray.check_reachable import check_reachable
-from craftc.runtime.on_ray.project_files import Packed, digest, stage
+from craftc.runtime.on_ray.project_files import Packed, digest, pack, stage
 from craftc.runtime.store.driver_process import SUBMISSION_VARIABLE
+from craftc.runtime.submitting.cluster import ENDS, GONE, JobState, RunRequest, Submitted
 
 # Before ray is imported: what follows reads the setting once.
 use_auth_token()
@@ -32,65 +32,47 @@ STATES = {
     JobStatus.FAILED: "failed",
     JobStatus.STOPPED: "stopped",
 }
-GONE = "gone"
-STOPPED_EXIT = 130
-"""What a run that is interrupted exits with."""
-
-
-@dataclass(frozen=True)
-class JobState:
-    """What the cluster says of a job: one of STATES or GONE, and in a sentence why; `exit_code` once it is over."""
-
-    state: str
-    message: str = ""
-    exit_code: int | None = None
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """The job that runs what was submitted; not `is_new` where it was there already. `attempt` counts from 1."""
-
-    job: str
-    attempt: int
-    is_new: bool
-    state: str
 
 
 class JobServer:
-    """The job server of a Ray cluster. Every method raises BackendError where it does not answer."""
+    """The job server of a Ray cluster: a Cluster. It is connected to when it is first asked for something."""
 
-    def __init__(self, address: str) -> None:
-        """`address`: `http://host:8265`, or what `ray.init` takes: `ray://host:10001`, `host:6379`, `auto`."""
+    def __init__(self, address: str, *, python: str = "python") -> None:
+        """`address`: `http://host:8265`, or what `ray.init` takes: `ray://host:10001`, `host:6379`, `auto`. `python` is
+        that of the cluster's machines."""
         self.address = address
-        # It tells of every upload, and its own modules at a level of their own.
-        for module in ("ray", *(part.__module__ for part in JobSubmissionClient.__mro__)):
-            logging.getLogger(module).setLevel(logging.ERROR)
-        check_reachable(address)
-        with _plain_errors(address), _address_from_us_alone():
-            self._client = JobSubmissionClient(address)
+        self._python = python
+        self._connected: JobSubmissionClient | BackendError | None = None
 
-    def submit(self, packed: Packed, *, submission: str, runs_dir: str, python: str) -> Submitted:
-        """Have the packed project's spec run on the cluster, unless it does or did so already.
+    def submit(self, request: RunRequest) -> Submitted:
+        """Have the project's files sent and the spec run there, unless it is or was so already.
 
-        A job that failed or was stopped is begun again, as the next attempt.
+        A job that failed or was stopped is begun again, as the next attempt. Raises BackendError too where the project
+        is too large to be sent, or the spec reads what would stay behind.
         """
+        packed = pack(request.project / request.spec, request.runs_dir)
+        _check_all_travels(request, packed)
+        links = tuple(f"warning: {link} is a link to a folder and is not sent" for link in packed.skipped)
+        submission = submission_id(request.name, packed, str(request.runs_dir))
         with _plain_errors(self.address):
             attempts = self._attempts(submission)
             if attempts and attempts[-1].status not in (JobStatus.FAILED, JobStatus.STOPPED):
-                job = str(attempts[-1].submission_id)
-                return Submitted(job, len(attempts), is_new=False, state=STATES[attempts[-1].status])
+                job, state = str(attempts[-1].submission_id), STATES[attempts[-1].status]
+                return Submitted(job, submission, len(attempts), is_new=False, state=state, notes=links)
             attempt = len(attempts) + 1
             job = _job_name(submission, attempt)
             with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
                 self._client.submit_job(
-                    entrypoint=_entrypoint(packed.spec, runs_dir, python),
+                    entrypoint=_entrypoint(packed.spec, str(request.runs_dir), self._python),
                     submission_id=job,
                     runtime_env=_runtime_env(packed, Path(folder), submission),
                     metadata={"craftc_submission": submission, "craftc_spec": packed.spec},
                 )
-        return Submitted(job, attempt, is_new=True, state=STATES[JobStatus.PENDING])
+        num_files = f"{len(packed.files):,} file{'' if len(packed.files) == 1 else 's'}"
+        size = f"{num_files}, {packed.num_bytes / 2**10:.1f} KiB{f', attempt {attempt}' if attempt > 1 else ''}"
+        return Submitted(job, submission, attempt, summary=f"submitted {packed.spec} with {size}", notes=links)
 
-    def state(self, job: str) -> JobState:
+    def status(self, job: str) -> JobState:
         """What became of a job."""
         with _plain_errors(self.address):
             details = self._details(job)
@@ -98,11 +80,10 @@ class JobServer:
             return JobState(GONE, "the cluster does not know it: it was restarted, or is another")
         return JobState(STATES[details.status], _reason(details), _exit_code(details))
 
-    def follow(self, job: str, write: Callable[[str], None]) -> JobState:
+    def logs(self, job: str, write: Callable[[str], None]) -> None:
         """Pass on the job's log as it grows, until the job is over."""
         with _plain_errors(self.address):
             asyncio.run(_tail(self._client, job, write))
-        return self.state(job)
 
     def stop(self, job: str) -> bool:
         """Have the job end; whether it was still going. Its driver is asked first, and killed after some seconds."""
@@ -111,6 +92,18 @@ class JobServer:
             if details is None or details.status.is_terminal():
                 return False
             return bool(self._client.stop_job(job))
+
+    @property
+    def _client(self) -> JobSubmissionClient:
+        """Connected once; a cluster that did not answer is not asked again."""
+        if self._connected is None:
+            try:
+                self._connected = _connect(self.address)
+            except BackendError as error:
+                self._connected = error
+        if isinstance(self._connected, BackendError):
+            raise self._connected
+        return self._connected
 
     def _attempts(self, submission: str) -> list[JobDetails]:
         """The jobs of a submission, the first first."""
@@ -122,6 +115,24 @@ class JobServer:
 
     def _details(self, job: str) -> JobDetails | None:
         return next((details for details in self._client.list_jobs() if details.submission_id == job), None)
+
+
+def _connect(address: str) -> JobSubmissionClient:
+    # It tells of every upload, and its own modules at a level of their own.
+    for module in ("ray", *(part.__module__ for part in JobSubmissionClient.__mro__)):
+        logging.getLogger(module).setLevel(logging.ERROR)
+    check_reachable(address)
+    with _plain_errors(address), _address_from_us_alone():
+        return JobSubmissionClient(address)
+
+
+def _check_all_travels(request: RunRequest, packed: Packed) -> None:
+    """Raise BackendError where what the spec reads within its project is not among the files sent."""
+    sent = {packed.root / name for name in packed.files}
+    for name, file in request.reads.items():
+        found = file.resolve()
+        if found not in sent and not any(found in other.parents for other in sent):
+            raise BackendError("data-not-sent", f'{packed.spec} reads "{name}", which is not among the files sent')
 
 
 def submission_id(name: str, packed: Packed, runs_dir: str) -> str:
@@ -166,7 +177,7 @@ def _exit_code(details: JobDetails) -> int | None:
         case JobStatus.FAILED:
             return details.driver_exit_code or 1
         case JobStatus.STOPPED:
-            return STOPPED_EXIT
+            return ENDS["stopped"]
     return None
 
 

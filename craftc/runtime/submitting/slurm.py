@@ -6,10 +6,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.submitting.cluster import ENDS, GOING_ON, GONE, JobState, RunRequest, Submitted
 from craftc.schemas.spec import Resources, Slurm
 
 TEMPLATE = Path(__file__).with_name("slurm.sh")
@@ -20,9 +23,7 @@ STATES = {
     "COMPLETED": "finished", "CANCELLED": "stopped", "FAILED": "failed", "TIMEOUT": "failed", "NODE_FAIL": "failed",
     "OUT_OF_MEMORY": "failed", "PREEMPTED": "stopped",
 }  # fmt: skip
-GONE = "gone"
-INTERRUPTED = 130
-"""What the script exits with when it was told to stop."""
+POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,73 @@ def batch_script(resources: Resources, *, name: str, spec: str, root: Path, runs
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], TEMPLATE.read_text(encoding="utf-8"))
 
 
-def has_sbatch() -> bool:
-    """Whether this machine can submit to a Slurm."""
-    return shutil.which("sbatch") is not None
+class SlurmCluster:
+    """The Slurm of this machine: a Cluster. Scripts and logs are in `<runs_dir>/slurm/`."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        """`runs_dir`: the folder of results, which all nodes see."""
+        self._folder = runs_dir / "slurm"
+
+    def dry_run(self, request: RunRequest) -> Submitted:
+        """Write the script that `submit` would give to sbatch."""
+        script = self._folder / f"{request.name}_{time.strftime('%Y%m%d_%H%M%S')}.sh"
+        script.parent.mkdir(parents=True, exist_ok=True)
+        text = batch_script(
+            request.resources, name=request.name, spec=request.spec, root=request.project, runs_dir=request.runs_dir
+        )
+        script.write_text(text, encoding="utf-8")
+        return Submitted(str(script), notes=(f"wrote {script}",))
+
+    def submit(self, request: RunRequest) -> Submitted:
+        """Write a script and give it to sbatch; its nodes read the project where it is."""
+        written = self.dry_run(request)
+        if shutil.which("sbatch") is None:
+            message = f'this machine has no "sbatch"; give {written.job} to the one of a login node'
+            raise BackendError("slurm-missing", message)
+        job = sbatch(Path(written.job))
+        log = self._folder / f"{request.name}_j{job}.log"
+        summary = f"submitted {request.spec} as Slurm job {job}; its log is {log}"
+        return Submitted(job, f"{request.name}-j{job}", summary=summary, notes=written.notes)
+
+    def status(self, job: str) -> JobState:
+        """What Slurm says of a job, by the words of STATES; GONE where it does not know it any more."""
+        try:
+            answer = _command("scontrol", "show", "job", "--oneliner", job)
+        except BackendError as error:
+            # Some minutes after its end a job is forgotten, and asking for it is an error.
+            if "Invalid job id" in error.message:
+                return JobState(GONE)
+            raise
+        facts: dict[str, str] = dict(re.findall(r"(\w+)=(\S*)", answer))
+        word = facts.get("JobState", "")
+        code = int(facts.get("ExitCode", "").partition(":")[0] or 0)
+        if word == "FAILED" and code == ENDS["stopped"]:
+            return JobState("stopped", exit_code=code)
+        state = STATES.get(word, word.lower())
+        return JobState(state, exit_code=code if word == "FAILED" else None)
+
+    def stop(self, job: str) -> bool:
+        """Have a job end; whether it was going on. A running one's script is told, and stops its run itself."""
+        state = self.status(job).state
+        if state == "running":
+            _command("scancel", "--batch", "--signal=TERM", job)
+        elif state == "waiting":
+            _command("scancel", job)
+        return state in GOING_ON
+
+    def logs(self, job: str, write: Callable[[str], None]) -> None:
+        """Pass on what the job's log gains, until the job is over."""
+        position, going_on = 0, True
+        while going_on:
+            going_on = self.status(job).state in GOING_ON
+            for log in self._folder.glob(f"*_j{job}.log"):
+                with log.open("rb") as file:
+                    file.seek(position)
+                    new = file.read()
+                position += len(new)
+                write(new.decode(errors="replace"))
+            if going_on:
+                time.sleep(POLL_S)
 
 
 def sbatch(script: Path) -> str:
@@ -91,32 +156,6 @@ def sbatch(script: Path) -> str:
     if found is None:
         raise BackendError("slurm-refused", f"sbatch answered {answer!r}, which is no job's number")
     return found[1]
-
-
-def job_state(job: str) -> str:
-    """What Slurm says of a job: one of STATES' values; GONE where it does not know it any more."""
-    try:
-        answer = _command("scontrol", "show", "job", "--oneliner", job)
-    except BackendError as error:
-        # Some minutes after its end a job is forgotten, and asking for it is an error.
-        if "Invalid job id" in error.message:
-            return GONE
-        raise
-    facts: dict[str, str] = dict(re.findall(r"(\w+)=(\S*)", answer))
-    state = facts.get("JobState", "")
-    if state == "FAILED" and facts.get("ExitCode") == f"{INTERRUPTED}:0":
-        return "stopped"
-    return STATES.get(state, state.lower())
-
-
-def cancel(job: str) -> bool:
-    """Have a job end; whether it was waiting or running. A running one's script is told, and stops its run itself."""
-    state = job_state(job)
-    if state == "running":
-        _command("scancel", "--batch", "--signal=TERM", job)
-    elif state == "waiting":
-        _command("scancel", job)
-    return state in ("running", "waiting")
 
 
 def _command(*command: str) -> str:

@@ -113,6 +113,15 @@ def test_a_run_is_read_by_its_resolved_spec_where_it_has_one(here: Path) -> None
     assert (found["fields"], found["notes"]) == ([], [])
 
 
+def test_a_run_of_before_trackers_were_a_list_is_read_by_its_resolved_spec(here: Path) -> None:
+    run = runs_of(Path("runs/tiny"))[0]
+    text = (run / "spec.yaml").read_text() + "report:\n  wandb: {project: p, entity: lab}\n  tensorboard: false\n"
+    (run / "spec.resolved.yaml").write_text(text)
+    assert compared(str(run), "a.yaml")["fields"] == []
+    (run / "spec.resolved.yaml").write_text(text + "  tensorbord: false\n")
+    assert "no longer valid" in compared(str(run), "a.yaml")["notes"][0]
+
+
 def test_data_of_other_content_is_said_to_differ_where_no_field_does(here: Path, tiny: str) -> None:
     Path("table.csv").write_text("x,label\n" + "".join(f"{i},{i % 2}\n" for i in range(20)))
     Path("csv.yaml").write_text(

@@ -101,7 +101,7 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
         (["epochs"], "did you mean training.epochs?"),
         (["adamw"], "craftc schema training.optimizer --kind adamw"),
         (["model.d_modl"], 'did you mean "model.d_model"?'),
-        (["report.nothing.at.all"], "known are metric, wandb"),
+        (["report.nothing.at.all"], "known are metric or trackers"),
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
         (["model", "--kind", "adamw"], "known are linear, mlp, scanline_vit, decoder or frozen_backbone"),
         (["training", "--kind", "mlp"], "takes no components"),

@@ -93,7 +93,7 @@ def test_what_can_change_a_result_changes_the_fingerprint(path: str, value: Any)
         ("name", "other"),
         ("description", "x"),
         ("resources", {"cpus": 4, "gpus": 1, "max_concurrent": 2}),
-        ("report", {"metric": "valid/loss", "wandb": {"project": "p"}}),
+        ("report", {"metric": "valid/loss", "trackers": [{"kind": "wandb", "project": "p"}]}),
         ("seed", 0),
         ("training.optimizer.lr", 1e-1),
         ("data.normalize", {"kind": "per_line"}),

@@ -117,7 +117,11 @@ def trees(draw: st.DrawFn) -> Tree:
         "resources": {"cpus": draw(st.integers(1, 8)), "max_concurrent": draw(st.just("none") | st.integers(1, 9))},
         "report": draw(
             st.fixed_dictionaries(
-                {}, optional={"tensorboard": st.booleans(), "wandb": st.fixed_dictionaries({"project": texts})}
+                {},
+                optional={
+                    "trackers": st.sampled_from([[], ["tensorboard"]])
+                    | st.lists(st.fixed_dictionaries({"kind": st.just("wandb"), "project": texts}), max_size=1)
+                },
             )
         ),
     }

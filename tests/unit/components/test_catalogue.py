@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from craftc.compiler.language.catalogue import read_catalogue
 from craftc.components import describe
 from craftc.components.build import build, load_component
 from craftc.components.registry import REGISTRY
+from craftc.runtime.observers.factors import Factors
+from craftc.runtime.observers.tracked_run import TrackedRun
+from craftc.runtime.store.store import Store
 from craftc.schemas.catalogue import ComponentEntry
 
 CATALOGUE = read_catalogue(describe.CATALOGUE_FILE.read_text(encoding="utf-8"))
@@ -23,12 +27,14 @@ MODELS = {
 NEEDED: dict[str, dict[str, Any]] = {
     "gaussian_noise": {"std": 0.1},
     "linear_warmup": {"epochs": 1},
+    "wandb": {"project": "p", "mode": "offline"},
     "frozen_backbone": {"backbone": {"kind": "linear"}, "weights": "random"},
 }
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
     "metrics": lambda: [3],
     "samplers": lambda: [0],
+    "trackers": lambda: [TrackedRun(Path("run"), Store(Path("store")), Factors(axes={}), print)],
     "optimizers": lambda: [[torch.nn.Parameter(torch.zeros(2))]],
 }
 

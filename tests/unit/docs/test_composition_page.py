@@ -44,8 +44,11 @@ def test_a_mistake_in_a_base_is_told_as_shown(here: Path) -> None:
 
 
 def test_the_fields_that_take_the_environment_are_those_named() -> None:
-    line = next(line for line in PAGE.splitlines() if line.startswith("- `report.wandb"))
-    assert set(re.findall(r"`([\w.]+)`", line)) == {format_path(path) for path in name_fields()}
+    line = next(line for line in PAGE.splitlines() if line.startswith("- `resources.slurm"))
+    fields, _, trackers = line.partition("arguments of trackers")
+    assert set(re.findall(r"`([\w.]+)`", fields)) == {format_path(path) for path in name_fields()}
+    marked = {p.name for e in built_in_catalogue().entries for p in e.parameters if p.from_environment}
+    assert set(re.findall(r"`([\w.]+)`", trackers.partition(":")[2])) == marked
 
 
 def test_the_sections_with_keys_of_the_users_own_are_those_named() -> None:

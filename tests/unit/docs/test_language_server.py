@@ -129,7 +129,7 @@ def test_the_flagship_is_clean(server: Server) -> None:
         ("objective:\n  kind: cross_entropy\n  |", {"class_weights", "label_smoothing", "metrics"}),
         ("objective: {kind: cross_entropy, metrics: [|]}", {"accuracy", "auroc"}),
         ("training:\n  early_stopping:\n    |", {"metric", "mode", "patience", "min_delta"}),
-        ("report:\n  wandb:\n    mode: |", {"auto", "online", "offline", "disabled"}),
+        ("report:\n  trackers:\n    - kind: wandb\n      mode: |", {"auto", "online", "offline", "disabled"}),
         ("ablation:\n  design: [|]", {"leave_one_out", "add_one"}),
         ("ablation:\n  grid:\n    |", {"training.optimizer.lr", "model.num_layers", "training.schedule.0.epochs"}),
         ("ablation:\n  grid:\n    model.pooling: [|]", {"cls", "mean", "last"}),

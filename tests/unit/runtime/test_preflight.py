@@ -166,3 +166,35 @@ def test_what_would_bring_a_class_into_each_split(tmp_path: Path, splits: str, n
     ]
     assert hints
     assert all(hint and f"there; {mend}" in hint for hint in hints)
+
+
+TRACKED = """craftc: 1
+name: tracked
+data: {source: digits}
+model: {kind: mlp}
+objective: {kind: cross_entropy}
+training: {epochs: 1, batch_size: 21, optimizer: sgd}
+report: {trackers: [tensorboard, mlflow, "lab_log_of_nobody:Log"]}
+"""
+
+
+def test_a_tracker_that_cannot_run_is_told_at_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lab_log_of_nobody.py").write_text(
+        "import no_such_package\nclass Log:\n"
+        "    def start(self, plan, run_name): ...\n    def event(self, event): ...\n    def close(self): ...\n"
+    )
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr("craftc.runtime.observers.make_trackers.find_spec", lambda name: None)
+    compiled = compile_spec(TRACKED, str(tmp_path / "spec.yaml"), built_in_catalogue())
+    assert compiled.plan is not None
+    assert compiled.analysis.spec is not None
+    problems = preflight(compiled.plan, trackers=compiled.analysis.spec.report.trackers)
+    assert [(p.code, p.path) for p in problems] == [
+        ("component-not-importable", ("report", "trackers", 1, "kind")),
+        ("component-not-importable", ("report", "trackers", 2, "kind")),
+    ]
+    assert (problems[0].message, problems[0].hint) == (
+        "mlflow needs the package mlflow, which is not installed",
+        "pip install mlflow-skinny",
+    )
+    assert "No module named 'no_such_package'" in problems[1].message

@@ -91,14 +91,6 @@ def splits_of_text(checked: Checked) -> Iterator[Problem]:
         yield _idle((*place, "seed"), message, SOURCE_KIND)
 
 
-def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:
-    """A sweep is gathered where W&B is told of the runs at all."""
-    wandb = checked.spec.report.wandb
-    if wandb is not None and wandb.mode == "disabled" and wandb.sweep:
-        place: Path = ("report", "wandb", "sweep")
-        yield _idle(place, "W&B is disabled, so there is no sweep", ("report", "wandb", "mode"))
-
-
 def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
     """A pruner looks at points before their last epoch, and once there are enough of them."""
     search = checked.spec.search
@@ -123,6 +115,5 @@ EFFECT_RULES: tuple[Rule, ...] = (
     plateau_never_reached,
     seed_of_nothing,
     splits_of_text,
-    sweep_of_nothing,
 )
 """What in an experiment changes nothing."""

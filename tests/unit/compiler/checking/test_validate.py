@@ -42,7 +42,7 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
             [("empty-value", k) for k in ("epochs", "batch_size", "optimizer")],
         ),
         ("report:", [("empty-value", "report")]),
-        ("report: {wandb: {project: }}", [("empty-value", "project")]),
+        ("report: {trackers: [{kind: wandb, project: }]}", [("wrong-type", "project")]),
         (TRAINING + "early_stopping: }", [("empty-value", "early_stopping")]),
         # missing keys
         ("model: {hidden: [3]}", [("missing-key", "model")]),
@@ -104,7 +104,7 @@ def test_each_mistake_at_its_place(told: Told, text: str, expected: list[tuple[s
         ("regularization: {clip_grad_norm: }", "write none to switch it off"),
         ("resources: ", "give it a value, or remove it"),
         ("seed: 99999999999", "< 4294967296"),
-        ("report: {wandb: true}", "expected a mapping, or none"),
+        ("report: {trackers: true}", "each the name of a component"),
         ("ablation: {features: {a: {}}}", "is an empty mapping; expected a mapping with at least one key"),
     ],
 )
@@ -157,7 +157,7 @@ VALID: dict[str, Any] = {
         "require": ["model.d_model > 1"],
     },
     "resources": {"cpus": 1},
-    "report": {"metric": "test/accuracy", "wandb": {"project": "p"}},
+    "report": {"metric": "test/accuracy", "trackers": [{"kind": "wandb", "project": "p"}]},
 }
 
 

@@ -62,18 +62,20 @@ def test_the_marked_fields_take_it_and_no_other() -> None:
     assert [format_path(path) for path in name_fields()] == [
         "resources.slurm.partition",
         "resources.slurm.account",
-        "report.wandb.project",
-        "report.wandb.entity",
     ]
     more = (
         'resources: {slurm: {partition: "${env:P}", account: "${env:P}"}}\n'
-        'report: {wandb: {project: "${env:P}", entity: "${env:P}", mode: offline}}'
+        'report: {trackers: [{kind: wandb, project: "${env:P}", entity: "${env:P}", mode: offline}]}'
     )
     analysis = read(more=more, P="gpu")
     assert analysis.diagnostics == ()
     assert analysis.spec is not None
     assert analysis.spec.resources.slurm is not None
     assert analysis.spec.resources.slurm.partition == "gpu"
+    args = analysis.spec.report.trackers[0].args
+    assert (args["project"], args["entity"]) == ("gpu", "gpu")
+    refused = read(more='report: {trackers: [{kind: wandb, project: p, mode: "${env:P}"}]}', P="offline")
+    assert "env-not-allowed" in [d.code for d in refused.diagnostics]
 
 
 def test_what_only_looks_like_it_is_left_alone_elsewhere() -> None:

@@ -84,7 +84,7 @@ HARD = [
     "model: mlp\nablation: {grid: {model: [linear, {kind: mlp, dropout: 0.5}]}, exclude: [{model: linear}]}\n",
     "model: mlp\nablation: {grid: {training.optimizer.kind: [sgd, adam]}}\n",
     'model: mlp\ndescription: "a: \\"b\\" \\\\ # c\\n\\tü\\u2028\\x7f 日本 \U0001f600"\n',
-    "model: mlp\nreport: {wandb: {project: 'yes', entity: '1e3', mode: disabled}}\n",
+    "model: mlp\nreport: {trackers: [{kind: wandb, project: 'yes', entity: '1e3', mode: disabled}]}\n",
     'model: mlp\nablation: {features: {"- x: {#": {model.dropout: 0.5}, "null": {model.hidden: [8]}}}\n',
 ]
 
@@ -110,8 +110,8 @@ def test_every_value_tells_its_origin(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found["model.d_ffn"] == "bases/widths.yaml:1"
     assert found["project"] == "env TEAM, composed.yaml:15"
     told = as_json(resolved_spec(analysis))
-    assert told["spec"]["report"]["wandb"]["project"] == "digits-owls"
-    assert told["origins"]["report.wandb.project"]["variables"] == ["TEAM"]
+    assert told["spec"]["report"]["trackers"][0]["project"] == "digits-owls"
+    assert told["origins"]["report.trackers.0.project"]["variables"] == ["TEAM"]
     assert told["origins"]["objective.metrics.0.kind"]["range"]["start"] == {"line": 5, "column": 23}
     assert told["origins"]["model.dropout"] == {"from": "default", "written": False, "value": 0.0}
     assert "dropout" not in told["spec"]["model"]

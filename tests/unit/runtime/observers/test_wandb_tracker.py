@@ -18,13 +18,14 @@ import pytest
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.observers.background_observer import InBackground
+from craftc.runtime.observers.factors import Factors
+from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.observers.wandb_contents import flatten
 from craftc.runtime.observers.wandb_tracker import WandbTracker
 from craftc.runtime.store.run_folder import create_run
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Job, Plan, Trial
 from craftc.schemas.result import EpochEnded, TrialFailed, TrialStarted
-from craftc.schemas.spec import Wandb
 
 CONFIG = {
     "data": {
@@ -56,6 +57,11 @@ MISLEADING = {
     "WANDB_MODE": "disabled",
     "WANDB_RESUME": "must",
 }
+
+
+def offline_tracker(folder, store, project="stm"):
+    run = TrackedRun(folder.path, store, Factors(axes={}), print)
+    return WandbTracker(run, project=project, mode="offline")
 
 
 def make_trial(seed, lr=0.01):
@@ -151,7 +157,7 @@ def misleading_environment(monkeypatch):
 
 def tracked(tmp_path, store, plan, warn):
     folder = create_run(tmp_path / "runs", plan, "")
-    tracker = WandbTracker(Wandb(project="stm"), mode="offline", store=store, folder=folder.path)
+    tracker = offline_tracker(folder, store)
     observer = InBackground(tracker, name="W&B", warn=warn)
     execute(plan, store=store, backend=InlineBackend(), observers=[observer], run_folder=folder)
     return folder
@@ -215,7 +221,7 @@ def test_epochs_of_an_interrupted_run_are_there_once(tmp_path):
 def test_interrupted_and_never_started_trials_end_as_failed(tmp_path):
     begun, never = make_trial(0), make_trial(1)
     folder = create_run(tmp_path / "runs", make_plan(begun, never), "")
-    tracker = WandbTracker(Wandb(project="stm"), mode="offline", store=Store(tmp_path), folder=folder.path)
+    tracker = offline_tracker(folder, Store(tmp_path))
     tracker.start(folder.plan(), folder.run_name)
     tracker.event(TrialStarted(trial=begun.id))
     tracker.event(TrialFailed(trial=never.id, code="worker-died", message="the worker process died 2 times"))
@@ -250,7 +256,7 @@ def test_a_dying_service_is_one_warning(tmp_path):
             pass
 
     folder = create_run(tmp_path / "runs", plan, "")
-    tracker = WandbTracker(Wandb(project="stm"), mode="offline", store=store, folder=folder.path)
+    tracker = offline_tracker(folder, store)
     observer = InBackground(tracker, name="W&B", warn=warnings.append, drain_timeout_s=30)
     outcome = execute(plan, store=store, backend=InlineBackend(), observers=[observer, Killer()], run_folder=folder)
     assert len(outcome.finished) == 2
@@ -262,7 +268,7 @@ def test_a_dying_service_is_one_warning(tmp_path):
 def test_a_project_that_wandb_refuses_is_one_warning(tmp_path):
     store, plan, warnings = Store(tmp_path / "store"), make_plan(make_trial(0)), []
     folder = create_run(tmp_path / "runs", plan, "")
-    tracker = WandbTracker(Wandb(project="not/a project?"), mode="offline", store=store, folder=folder.path)
+    tracker = offline_tracker(folder, store, "not/a project?")
     observer = InBackground(tracker, name="W&B", warn=warnings.append)
     outcome = execute(plan, store=store, backend=InlineBackend(), observers=[observer], run_folder=folder)
     assert len(outcome.finished) == 1
@@ -273,8 +279,10 @@ def test_a_project_that_wandb_refuses_is_one_warning(tmp_path):
 def test_nothing_imports_wandb_before_a_trial_starts(tmp_path):
     code = (
         "import sys; from pathlib import Path; from craftc.runtime.observers.wandb_tracker import WandbTracker\n"
-        "from craftc.runtime.store.store import Store; from craftc.schemas.spec import Wandb\n"
-        "t = WandbTracker(Wandb(project='p'), mode='offline', store=Store(Path('s')), folder=Path('.')); t.close()\n"
+        "from craftc.runtime.store.store import Store; from craftc.runtime.observers.factors import Factors\n"
+        "from craftc.runtime.observers.tracked_run import TrackedRun\n"
+        "run = TrackedRun(Path('.'), Store(Path('s')), Factors(axes={}), print)\n"
+        "WandbTracker(run, project='p', mode='offline').close()\n"
         "assert 'wandb' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,1 @@
+"""A log of the lab's own."""
