@@ -17,4 +17,4 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
 DESIGN_RULES: tuple[Rule, ...] = (*CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)
-"""What is asked once, of the spec as written: all constraints, and what no variant changes (ablation, search, report)."""
+"""What is asked once, of the spec as written: constraints, and what no variant changes (ablation, search, report)."""
