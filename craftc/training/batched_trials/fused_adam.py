@@ -16,9 +16,9 @@ class FusedAdam(NamedTuple):
 
 @fence(
     "torch.fused_adam",
-    instead="the optimizers of a batch take their steps by plain operations, at 1.5 to 3 times the time",
+    instead="batches on a CPU update all their trainings at once, by plain operations",
 )
-def fused_adam() -> FusedAdam | None:
+def fused_adam() -> FusedAdam:
     """The kernels, on a CPU."""
     kernels = FusedAdam(torch._fused_adam_, torch._fused_adamw_)
     # The first step is by the sign of the gradient; AdamW's weights shrink beforehand.
