@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
 PAGES = (ARCHITECTURE, ROOT / "CONTRIBUTING.md")
 NOT_IN_THE_REPOSITORY = re.compile(
-    r"\.venv/|runs/|prepared/|compiled/|batching/|kernels/|checkpoints/|wandb/|tensorboard/|\.locks/|\.<"
+    r"\.venv/|runs/|prepared/|compiled/|batching/|kernels/|checkpoints/|wandb/|tensorboard/|mlflow/|\.locks/|\.<"
 )
 
 
@@ -39,7 +39,7 @@ def test_paths_are_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("package", ["training", "runtime"])
+@pytest.mark.parametrize("package", ["compiler", "training", "runtime"])
 def test_every_room_is_listed(package: str) -> None:
     rooms = {file.parent.name for file in (ROOT / "craftc" / package).glob("*/__init__.py")}
     listed = re.findall(rf"^\| `{package}/(\w+)/` \|", ARCHITECTURE.read_text(encoding="utf-8"), re.MULTILINE)
