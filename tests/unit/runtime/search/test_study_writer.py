@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import optuna
 import pytest
@@ -89,17 +90,16 @@ def points(folder):
     return found
 
 
-def eventually(read, expected):
-    """Wait for what another thread writes."""
-    deadline = time.monotonic() + 60
-    found = None
-    while time.monotonic() < deadline:
-        with suppress(Exception):  # not there yet
-            found = read()
-            if found == expected:
+def wait_for_points(folder, number):
+    """Wait until another thread has written so many points. Optuna would make the tables that it does not find yet."""
+    address, deadline = f"file:{folder.database}?mode=ro", time.monotonic() + 60
+    while True:
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(address, uri=True)) as database:
+            # An error: no file or no table yet.
+            if database.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone()[0] >= number:
                 return
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert found == expected
 
 
 def test_a_variant_is_in_the_study_as_soon_as_its_trials_are_finished(made):
@@ -110,9 +110,10 @@ def test_a_variant_is_in_the_study_as_soon_as_its_trials_are_finished(made):
         writer.event(TrialStarted(trial=plan.trials[0].id))
         assert not folder.database.exists()
         made.finish(writer, *plan.trials[:3])
-        eventually(lambda: points(folder), [("base", 2)])
+        wait_for_points(folder, 1)
+        assert points(folder) == [("base", 2)]
         made.finish(writer, plan.trials[3])
-        eventually(lambda: points(folder), [("base", 2), ("lr=1e-3", 2)])
+        wait_for_points(folder, 2)
         writer.close()
     assert points(folder) == [("base", 2), ("lr=1e-3", 2)]
     assert (made.warned, made.said) == ([], [])
