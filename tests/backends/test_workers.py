@@ -92,26 +92,6 @@ def test_teams_that_ask_for_a_placement_group_of_their_own(
     home.assert_clean()
 
 
-@pytest.mark.ray
-def test_a_team_of_its_own_that_loses_the_process_that_waits_for_it_holds_up_no_other(
-    make_trial, two_workers, tmp_path, home, take_down
-):
-    lost, next_ = make_trial(1, endless=True), make_trial(2)
-    store, is_killed = Store(tmp_path / "store"), False
-    with take_down("ray"):
-        events = RayBackend().run(two_workers([lost], [next_]), store)
-        for event in events_in_time(events):
-            if isinstance(event, EpochEnded) and event.record.trial == lost.id and not is_killed:
-                (pid, *_), is_killed = processes(home, b"ray::RayJob"), True
-                os.kill(pid, signal.SIGKILL)
-            elif isinstance(event, EpochEnded) and event.record.trial == lost.id:
-                # Begun again, in CPUs that nothing gave back but Ray Train.
-                break
-        events.close()
-    assert is_killed
-    home.assert_clean(within_s=5)
-
-
 def assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, *, num_groups):
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
     several, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
