@@ -188,7 +188,7 @@ def test_a_tracker_that_cannot_run_is_told_at_its_place(tmp_path: Path, monkeypa
     compiled = compile_spec(TRACKED, str(tmp_path / "spec.yaml"), built_in_catalogue())
     assert compiled.plan is not None
     assert compiled.analysis.spec is not None
-    problems = preflight(compiled.plan, trackers=compiled.analysis.spec.report.trackers)
+    problems = preflight(compiled.plan, built_in_catalogue(), trackers=compiled.analysis.spec.report.trackers)
     assert [(p.code, p.path) for p in problems] == [
         ("component-not-importable", ("report", "trackers", 1, "kind")),
         ("component-not-importable", ("report", "trackers", 2, "kind")),

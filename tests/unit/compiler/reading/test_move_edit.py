@@ -34,16 +34,16 @@ def mended(text: str) -> str | None:
          "data: {source: digits}\nmodel: mlp\ntraining: {batch_size: 32, optimizer: adamw, epochs: 5}"),
         ("data: {epochs: 5, source: digits}\nmodel: mlp\ntraining: {batch_size: 32, optimizer: adamw, }",
          "data: {source: digits}\nmodel: mlp\ntraining: {batch_size: 32, optimizer: adamw, epochs: 5, }"),
-        ("model: {kind: mlp, tensorboard: true}\ndata: {source: digits}\n"
+        ("model: {kind: mlp, clip_grad_norm: 1.0}\ndata: {source: digits}\n"
          "training:\n  epochs: 5\n  batch_size: 32\n  optimizer: adamw",
          "model: {kind: mlp}\ndata: {source: digits}\n"
-         "training:\n  epochs: 5\n  batch_size: 32\n  optimizer: adamw\nreport: {tensorboard: true}"),
+         "training:\n  epochs: 5\n  batch_size: 32\n  optimizer: adamw\nregularization: {clip_grad_norm: 1.0}"),
         # From lines, with what is said of it.
         ("data:\n  source: digits\n  # Long\n  # enough.\n  epochs: 5  # five\n  normalize: per_line\nmodel: mlp\n"
-         "training:\n    batch_size: 32\n    optimizer:\n      kind: adamw  # decoupled\n\nreport: {tensorboard: true}",
+         "training:\n    batch_size: 32\n    optimizer:\n      kind: adamw  # decoupled\n\nreport: {trackers: [tensorboard]}",
          "data:\n  source: digits\n  normalize: per_line\nmodel: mlp\n"
          "training:\n    batch_size: 32\n    optimizer:\n      kind: adamw  # decoupled\n    # Long\n    # enough.\n"
-         "    epochs: 5  # five\n\nreport: {tensorboard: true}"),
+         "    epochs: 5  # five\n\nreport: {trackers: [tensorboard]}"),
         # A block of several lines, further out.
         ("data: {source: digits}\nmodel: mlp\ntraining:\n  epochs: 5\n  batch_size: 32\n  optimizer:\n    kind: adamw\n"
          "    early_stopping:\n      metric: valid/loss\n\n      # short\n      patience: 2",
@@ -64,7 +64,7 @@ def mended(text: str) -> str | None:
         ("data: {source: digits, dropout: 0.1}\nmodel: mlp\ntraining: {epochs: 5, batch_size: 32, optimizer: adamw}", None),
         ("data: {source: digits}\nmodel: mlp\nproject: p\ntraining: {epochs: 5, batch_size: 32, optimizer: adamw}", None),
         ("data: {source: digits}\nmodel: mlp\ntrials: 3\ntraining: {epochs: 5, batch_size: 32, optimizer: adamw}", None),
-        ("data: {source: digits}\nmodel: mlp\nevaluation: {tensorboard: true}\n"
+        ("data: {source: digits}\nmodel: mlp\nevaluation: {clip_grad_norm: 1.0}\n"
          "training: {epochs: 5, batch_size: 32, optimizer: adamw}", None),
         ("data: {source: digits, # here\n  epochs: 5, normalize: per_line}\nmodel: mlp\n"
          "training: {batch_size: 32, optimizer: adamw}",
