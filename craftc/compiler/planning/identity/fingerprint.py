@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,22 @@ def sha256_of(identity: dict[str, Any]) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
-def own_kinds(value: Any) -> Iterator[str]:
+def own_kinds(value: Any) -> list[str]:
     """Every `kind` of a configuration that is a user's own."""
+    found: list[str] = []
+    _collect_own_kinds(value, found)
+    return found
+
+
+def _collect_own_kinds(value: dict[str, Any] | list[Any], found: list[str]) -> None:
+    # Called for collections alone: a call for every scalar would cost a large plan a tenth of its time.
     if isinstance(value, dict):
-        if isinstance(value.get("kind"), str) and is_own(value["kind"]):
-            yield value["kind"]
-        value = list(value.values())
-    for item in value if isinstance(value, list) else ():
-        yield from own_kinds(item)
+        kind = value.get("kind")
+        if isinstance(kind, str) and is_own(kind):
+            found.append(kind)
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            _collect_own_kinds(item, found)
 
 
 def canonical_json(value: Any) -> str:

@@ -9,7 +9,6 @@ from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.planning.identity.fingerprint import (
     Decisive,
     FileDigest,
-    canonical_json,
     content_digest,
     decisive,
     fingerprint,
@@ -83,5 +82,5 @@ class TrialCompiler:
         return self._digests[path]
 
     def _shared(self, section: dict[str, Any]) -> dict[str, Any]:
-        """The section, as one object for all trials that have it."""
-        return self._sections.setdefault(canonical_json(section), section)
+        """The section, as one object for all trials that have it, written in the same order."""
+        return self._sections.setdefault(repr(section), section)
