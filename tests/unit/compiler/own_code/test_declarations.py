@@ -184,4 +184,6 @@ def test_what_is_not_understood(folder: Path, group: Group, source: str, message
     [place] = error.related
     line = (folder / "lab" / "parts.py").read_text().splitlines()[place.range.start.line - 1]
     assert place.range.filename == str(folder / "lab" / "parts.py")
-    assert line.lstrip().startswith(("takes", "facts", "seed_", "pools", "patience", "frozen", "@declares"))
+    assert line.lstrip().startswith(
+        ("takes", "facts", "seed_", "pools", "patience", "frozen", "semantics", "@declares")
+    )
