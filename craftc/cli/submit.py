@@ -18,6 +18,7 @@ from craftc.runtime.submitting.open_cluster import open_cluster
 from craftc.runtime.submitting.submissions import find_submission, write_submission
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.submission import Submission
+from craftc.secret_text import bare_address
 
 
 @command()
@@ -28,7 +29,9 @@ from craftc.schemas.submission import Submission
 @option("--runs-dir", type=PATH, default="runs", help="Where results are kept: one folder for all machines.")
 @option("--follow", is_flag=True, help="Show the job's log, and end as the job does.")
 @option("--python", default="python", help="The Python of the Ray cluster's machines.")
-@option("--dry-run", is_flag=True, help="Slurm: write the script, submit nothing.")
+@option(
+    "--dry-run", is_flag=True, help="Submit nothing: list the files that would be sent; of Slurm, write the script."
+)
 def submit(
     spec: Path,
     address: str | None,
@@ -42,7 +45,8 @@ def submit(
     """Have a cluster run the spec, as `craftc run` does here.
 
     To a Ray cluster the spec's project is sent: the files below the nearest pyproject.toml or .git, less what
-    .gitignore and .craftcignore leave out. The same submitted twice is one job. For Slurm a script is written into the
+    .gitignore and .craftcignore leave out, less what may hold secrets by its name (.env, *.pem, .ssh); no link is
+    followed out of it. The same submitted twice is one job. For Slurm a script is written into the
     folder of results and given to sbatch; its nodes read the project where it is. `--cluster` names a class of your
     own, in the spec's project or installed, that does with the run what it likes.
 
@@ -99,7 +103,7 @@ def _submit(cluster: Cluster, request: RunRequest, kind: str, address: str | Non
     submission = Submission(
         id=sent.id or request.id,
         cluster=kind,
-        address=address,
+        address=None if address is None else bare_address(address),
         job=sent.job,
         attempt=sent.attempt,
         name=request.name,
