@@ -29,7 +29,7 @@ _FORMS = (
     _Form("a password in an address", ("://",), r"://(?P<secret>[^\s/?#@\"'<>]*:[^\s/?#\"'<>]+)@"),
     # A user name alone is one only where it is long: https://TOKEN@host, but git@host and abfss://container@account.
     _Form("a token in an address", ("://",), r"://(?P<secret>(?=[^\s/?#@:]*\d)[A-Za-z0-9_.~%-]{20,})@"),
-    _Form("a token in the query of an address", ("=",), rf"(?i:{_QUERY})(?P<secret>(?!\*)[^\s&;#\"'<>]+)"),
+    _Form("a token in the query of an address", ("?",), rf"(?i:{_QUERY})(?P<secret>(?!\*)[^\s&;#\"'<>]+)"),
     _Form("a private key", ("PRIVATE KEY",), r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY)"),
     _Form("an AWS access key", ("AKIA", "ASIA"), r"\b(?P<secret>(?:AKIA|ASIA)[0-9A-Z]{16})\b"),
     _Form(

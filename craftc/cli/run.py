@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,7 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
         return
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
     click.echo(describe(compiled.plan, epochs_done(Store(runs_dir / "store"), new)), err=True)
+    _check_installed(compiled, backend)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)
     if exit_code:
@@ -109,6 +111,16 @@ def _show_sent(compiled: CompiledFile, runs_dir: Path, *, dry_run: bool) -> None
         click.echo(note, err=True)
     if dry_run:
         click.echo(listing(packed))
+
+
+def _check_installed(compiled: CompiledFile, backend: BackendName) -> None:
+    """Raise ModuleNotFoundError for a package that is missing, before a run has a folder. None is imported for it."""
+    needed = ["filelock", "numpy", "optuna", "psutil", "scipy"]
+    if compiled.plan.jobs or compiled.plan.search is not None:
+        needed += ["sklearn", "torch", "torchmetrics", *(["ray"] if backend is BackendName.RAY else [])]
+    for name in needed:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(name=name)
 
 
 def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
@@ -253,7 +265,9 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
     from craftc.cli.progress import LiveProgress, PlainProgress
 
     console = Console(file=terminal.stderr)
-    display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
+    # FORCE_COLOR makes no terminal of a file, and a dumb one cannot draw over a line.
+    is_live = terminal.stderr.isatty() and not console.is_dumb_terminal
+    display = LiveProgress(console) if is_live else PlainProgress(terminal.stderr, store)
     return [display, *trackers(compiled, store, folder, display.warn)]
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from craftc.cli.parameters import command, runs_dir
+from craftc.cli.parameters import RUN, command, runs_dir
 from craftc.cli.show_diagnostics import count
 
 
 @command()
-@click.argument("run", help="A run's folder, NAME/RUN, or NAME for its latest run.")
+@click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @runs_dir
 def sync(run: str, runs_dir: Path) -> None:
     """Upload the W&B runs that a run kept offline, or that W&B did not take, and make their sweep.

@@ -48,6 +48,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
 def tell_of_wandb(folder: "RunFolder") -> None:
     """Say where the sweep is, and how to upload what W&B does not have."""
     from craftc.runtime.observers.wandb_record import read_record
+    from craftc.runtime.store.shown_command import shown_command
 
     record = read_record(folder.path)
     if record is None:
@@ -58,5 +59,6 @@ def tell_of_wandb(folder: "RunFolder") -> None:
     if record.num_waiting:
         sweep = ", and makes their sweep" if record.sweep is not None and record.sweep_id is None else ""
         run = f"{folder.path.parent.name}/{folder.run_name}"
+        sync = shown_command("sync", run, runs_dir=folder.path.parent.parent)
         kept = f"{count(record.num_waiting, 'run')} kept offline"
-        click.echo(f"W&B: {kept}; `craftc sync {run}` uploads what is kept{sweep}", err=True)
+        click.echo(f"W&B: {kept}; `{sync}` uploads what is kept{sweep}", err=True)
