@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from craftc import __version__
-from craftc.runtime.work.tolerant_stream import failure_of, tolerant
 
 COMMANDS = {
     "lint": "Tell every mistake in the specs, bases and search spaces given.",
@@ -99,6 +98,8 @@ def main() -> None:
 def _open_streams() -> None:
     """Have standard output and standard error take whatever comes: a terminal that knows no 漢字 shows its number, and
     what cannot be written is dropped. A stream that who started the program has closed is none to write to."""
+    from craftc.tolerant_stream import tolerant
+
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:
@@ -109,6 +110,8 @@ def _open_streams() -> None:
 
 def _with_output(code: str | int | None) -> str | int | None:
     """What the process exits with: 1 where all went well, but standard output could not be written."""
+    from craftc.tolerant_stream import failure_of
+
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

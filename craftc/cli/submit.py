@@ -18,10 +18,10 @@ from craftc.runtime.store.shown_command import shown_command
 from craftc.runtime.submitting.cluster import RAY, SLURM, Cluster, Rehearsed, RunRequest
 from craftc.runtime.submitting.open_cluster import open_cluster
 from craftc.runtime.submitting.submissions import find_submission, write_submission
-from craftc.runtime.work.tolerant_stream import is_unread
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.submission import Submission
 from craftc.secret_text import bare_address
+from craftc.tolerant_stream import is_unread
 
 
 @command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from craftc.runtime.work.tolerant_stream import tolerant
+from craftc.tolerant_stream import tolerant
 
 
 @dataclass(frozen=True)
