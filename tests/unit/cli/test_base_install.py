@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from craftc.cli.main import BASE_MODULES, COMMANDS, LIGHT
+from craftc.schemas.plan import Headline, Plan, Trial
 
 RUN_MODULES = (
     "PIL", "detect_secrets", "filelock", "mlflow", "mlxtend", "numpy", "optuna", "pandas", "pathspec", "psutil", "ray",
@@ -52,7 +53,10 @@ def a_run(tmp_path: Path) -> Path:
     """Enough of a run to be found."""
     run = tmp_path / "runs" / "name" / "20260101_000000"
     run.mkdir(parents=True)
-    (run / "plan.json").write_text("{}")
+    headline = Headline(split="test", metric="accuracy", mode="max")
+    trial = Trial(id="0" * 64, variant="v", seed=0, config={"training": {"epochs": 1}})
+    plan = Plan(name="name", baseline="v", headline=headline, trials=(trial,))
+    (run / "plan.json").write_text(plan.model_dump_json())
     driver = {"host": socket.gethostname(), "pid": 1, "started_at": 0.0}
     (run / "driver.json").write_text(json.dumps(driver))
     return run
