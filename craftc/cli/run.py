@@ -20,7 +20,7 @@ from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.resolved.resolved_spec import resolved_spec
-from craftc.secret_text import bare_address
+from craftc.secret_text import bare_address, masked
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
@@ -156,7 +156,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         click.echo(text, err=True)
 
     def warn(text: str) -> None:
-        click.echo(f"warning: {text}", err=True)
+        click.echo(f"warning: {masked(text)}", err=True)
 
     exit_code = 0
     try:

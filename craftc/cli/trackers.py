@@ -7,6 +7,7 @@ import click
 
 from craftc.cli.inputs.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
+from craftc.secret_text import masked
 
 if TYPE_CHECKING:
     from craftc.runtime.observers.observer import Observer, Warn
@@ -38,7 +39,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
     with output_to(folder.log) as terminal, ExitStack() as stack:
 
         def warn(text: str) -> None:
-            click.echo(f"warning: {text}", file=terminal.stderr)
+            click.echo(f"warning: {masked(text)}", file=terminal.stderr)
 
         for tracker in trackers(compiled, store, folder, warn):
             stack.callback(tracker.close)
