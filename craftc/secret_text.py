@@ -93,7 +93,8 @@ def secret_value(value: str, environment: Mapping[str, str], *, is_name: bool) -
     if (kind := secret_in(value)) is not None:
         return kind
     for name, other in environment.items():
-        if names_secret(name) and len(other) >= _MIN_VALUE and other in value:
+        # A path, as of GOOGLE_APPLICATION_CREDENTIALS, says where a secret is.
+        if names_secret(name) and len(other) >= _MIN_VALUE and other[0] not in "/~." and other in value:
             return f"the value of {name}"
     is_random = is_name and any(len(_CHANGE.findall(chunk)) >= _MIN_CHANGES for chunk in _CHUNK.findall(value))
     return "a random token" if is_random else None

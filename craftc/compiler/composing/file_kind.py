@@ -65,7 +65,7 @@ _NO_SPEC = "the file is no spec, and is not shown"
 def _are_foreign(keys: Collection[str]) -> bool:
     if "craftc" in keys:
         return False
-    own = [key for key in keys if _is_factor(key) or nearest(key, Spec.fields) is not None]
+    own = [key for key in keys if key in Spec.fields or _is_factor(key) or nearest(key, Spec.fields) is not None]
     return bool(keys) and 2 * len(own) <= len(keys)
 
 

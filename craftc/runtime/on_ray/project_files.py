@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from craftc.compiler.own_code.import_path import ROOT_MARK, project_root
 from craftc.runtime.jobs.backend import BackendError
-from craftc.runtime.on_ray.secret_files import may_be_secret
+from craftc.secret_files import may_be_secret
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

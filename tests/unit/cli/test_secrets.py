@@ -28,6 +28,7 @@ FILES = {
     ".env": f"PASSWORD={CANARY}\n",
     ".netrc": f"machine host login me password {CANARY}\n",
     "id_rsa": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}\n",
+    "credentials": f"{CANARY},other\n1,2\n",
     ".git-credentials": f"https://me:{CANARY}@github.com\n",
     ".aws/credentials": f"[default]\naws_secret_access_key = {CANARY}\n",
     "secrets.yaml": f"password: {CANARY}\n",
@@ -45,9 +46,10 @@ SPECS = {
     "extends_env": f"{RIGHT}extends: .env\n",
     "extends_foreign": f"{RIGHT}extends: secrets.yaml\n",
     "use_outside": RIGHT + "search: {use: ../outside/base.yaml, optimize: {metric: valid/loss}, trials: 2}\n",
+    "data": RIGHT.replace("source: digits", "source: {kind: csv, path: .env, target: species}"),
+    "data_table": RIGHT.replace("source: digits", "source: {kind: csv, path: credentials, target: species}"),
     "use_netrc": RIGHT + "search: {use: ./.netrc, optimize: {metric: valid/loss}, trials: 2}\n",
 }
-Craftc = Callable[..., str]
 
 
 @pytest.fixture
@@ -109,8 +111,7 @@ def test_canaries(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         Path(f"{name}.yaml").write_text(text)
         for format in ("text", "json", "github", "sarif"):
             said[f"lint {name} {format}"] = output = craftc("lint", f"{name}.yaml", "--format", format)
-            assert '"valid": true' not in output
-            assert "0 errors" not in output
+            assert name.startswith("data") or ('"valid": true' not in output and "0 errors" not in output)
         said[f"plan {name}"] = craftc("plan", f"{name}.yaml")
         said[f"run {name}"] = craftc("run", f"{name}.yaml", "--backend", "inline")
         Path(f"{name}.yaml").unlink()
