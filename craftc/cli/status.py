@@ -13,6 +13,7 @@ from craftc.cli.run_state import Clusters, RunState, all_runs, run_state, submis
 from craftc.runtime.store.run_folder import find_run
 from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission
+from craftc.secret_text import bare_address
 
 FORMAT_VERSION = "1.0"
 
@@ -87,7 +88,12 @@ def _print_json(runs: Sequence[RunState], submissions: Sequence[tuple[Submission
             for run in runs
         ],
         "submissions": [
-            {**submission.model_dump(mode="json"), "state": state, "message": why or None}
+            {
+                **submission.model_dump(mode="json"),
+                "address": None if submission.address is None else bare_address(submission.address),
+                "state": state,
+                "message": why or None,
+            }
             for submission, state, why in submissions
         ],
     }
@@ -148,7 +154,8 @@ def _print_submission(submission: Submission, clusters: Clusters) -> None:
 
 
 def _where(submission: Submission) -> str:
-    return submission.address or submission.cluster
+    # One that was remembered by an earlier craftc may hold a password.
+    return submission.cluster if submission.address is None else bare_address(submission.address)
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
