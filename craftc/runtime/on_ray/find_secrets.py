@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from craftc.secret_text import secret_in
 
 MAX_FILE_BYTES = 1 << 20
 """Of a file that is looked through: what is larger is data."""
+MAX_BYTES = 16 << 20
+"""Of all files together: a megabyte takes half a second."""
 MAX_LINE = 4096
 SETTINGS = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties", ".sh", ".txt")
 """Files in which a text needs no quotes."""
@@ -22,17 +25,19 @@ Found = tuple[str, int, str]
 """The file, the line, and what it looks like."""
 
 
-def secrets_in(root: Path, names: Sequence[str]) -> Iterator[Found]:
-    """The first line of each file, below the root, that looks as if it held a secret."""
-    for name in names:
+def secrets_in(root: Path, names: Sequence[str], max_bytes: int = MAX_BYTES) -> Iterator[Found]:
+    """The first line of each file, below the root, that looks as if it held a secret. Of very much text, the smallest
+    files up to `max_bytes` together are looked through: code and settings are small."""
+    sizes = sorted((size, name) for name in names if (size := (root / name).stat().st_size) <= MAX_FILE_BYTES)
+    num_bytes = accumulate(size for size, _ in sizes)
+    looked_through = [name for (_, name), total in zip(sizes, num_bytes, strict=True) if total <= max_bytes]
+    for name in sorted(looked_through):
         found = next(_of_file(root / name, is_settings=name.lower().endswith(SETTINGS)), None)
         if found is not None:
             yield name, *found
 
 
 def _of_file(path: Path, *, is_settings: bool) -> Iterator[tuple[int, str]]:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        return
     content = path.read_bytes()
     if b"\0" in content[:_HEAD]:
         return

@@ -28,11 +28,16 @@ class Pulse:
         self._due = time.monotonic() + EVERY_S
         self._is_written = False
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next beat is written."""
+        return self._file is not None and time.monotonic() >= self._due
+
     def beat(self, epoch: int, step: int, steps: int) -> None:
         """Note a step, if it is time to. It costs 0.1 us, and nobody's training ends because a disk is full."""
-        if self._file is None or (now := time.monotonic()) < self._due:
+        if self._file is None or not self.is_due:
             return
-        self._due = now + EVERY_S
+        self._due = time.monotonic() + EVERY_S
         self._is_written = True
         with suppress(OSError):
             write_unflushed(self._file, json.dumps(Beat(epoch, step, steps)._asdict()).encode())

@@ -31,6 +31,9 @@ def test_what_looks_like_a_secret_is_found_with_its_line(tmp_path: Path) -> None
     names = sorted(path.name for path in tmp_path.iterdir())
     found = {name: line for name, line, _ in secrets_in(tmp_path, names)}
     assert found == dict.fromkeys(LINES, 2)
+    smallest = min(LINES, key=lambda name: len(LINES[name]))
+    size = (tmp_path / smallest).stat().st_size
+    assert [name for name, _, _ in secrets_in(tmp_path, list(LINES), max_bytes=size)] == [smallest]
 
 
 def test_the_listing_and_the_notes(tmp_path: Path) -> None:
