@@ -86,7 +86,7 @@ def analyse(
         return Analysis(document, None, (), ())
     if not isinstance(document.root.value, dict):
         problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {type_of(document.root)}")
-        unmapped = problem.place(document)._replace(shows_line=False)
+        unmapped = problem.place(document)._replace(shows_line=not is_foreign(document.root))
         return Analysis(document, None, (), tuple([*diagnostics, unmapped]), kind=kind)
     if kind == "spec" and (refusal := check_version(document)) is not None:
         shown = refusal._replace(shows_line=not is_foreign(document.root))

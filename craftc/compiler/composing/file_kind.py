@@ -11,6 +11,7 @@ from craftc.schemas.spec import SECTIONS, Spec
 
 FileKind = Literal["spec", "search space", "base"]
 _KEY = re.compile(r"^[{ ]?[\"']?([A-Za-z_][\w.]*)[\"']?[ \t]*:(?:[ \t]|$)", re.MULTILINE)
+_VERSION = re.compile(r"^[{ \t\ufeff]*[\"']?craftc\b", re.MULTILINE)
 _QUOTING = ("yaml-", "duplicate-key", "key-not-text", "number-out-of-range", "wrong-type")
 """How the codes begin whose messages repeat what stands in the file."""
 
@@ -40,13 +41,13 @@ def file_kind(root: Node) -> FileKind | None:
 def is_foreign(root: Node) -> bool:
     """Whether a document has nothing to do with craftc: most of its keys are none of the language, nor near one."""
     if not isinstance(root.value, dict):
-        return root.value is not None
+        return not isinstance(root.value, str) or _VERSION.match(root.value) is None
     return _are_foreign(root.value)
 
 
 def is_foreign_text(text: str) -> bool:
     """The same of a text that cannot be read as YAML, by the keys at the beginning of its lines."""
-    return _are_foreign(_KEY.findall(text)) if _KEY.search(text) else True
+    return _VERSION.search(text) is None and (_KEY.search(text) is None or _are_foreign(_KEY.findall(text)))
 
 
 def without_content(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
@@ -66,7 +67,7 @@ def _are_foreign(keys: Collection[str]) -> bool:
     if "craftc" in keys:
         return False
     own = [key for key in keys if key in Spec.fields or _is_factor(key) or nearest(key, Spec.fields) is not None]
-    return bool(keys) and 2 * len(own) <= len(keys)
+    return 2 * len(own) <= len(keys)
 
 
 def _is_factor(key: str) -> bool:
