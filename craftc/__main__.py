@@ -1,7 +1,12 @@
 """What the script `craftc` starts, and `python -m craftc` where there is none, as on the machines of a submission."""
 
+# Both are built into Python: no file of the current folder is imported in their place.
 import gc
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `-m` puts the current folder first, and a click.py that lies there would be run.
+    del sys.path[0]
 
 
 def start() -> None:

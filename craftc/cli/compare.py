@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from craftc.cli.parameters import OneOf, command, option, runs_dir
+from craftc.cli.parameters import RUN, OneOf, command, option, runs_dir
 
 
 class Format(StrEnum):
@@ -17,8 +17,8 @@ class Format(StrEnum):
 
 
 @command()
-@click.argument("a", help="A spec, a run's folder, NAME/RUN, or NAME for its latest run.")
-@click.argument("b", help="What it is compared with: the same.")
+@click.argument("a", type=RUN, help="A spec, a run's folder, NAME/RUN, or NAME for its latest run.")
+@click.argument("b", type=RUN, help="What it is compared with: the same.")
 @option("--format", type=OneOf(Format), default="text", help="How the comparison is written.")
 @option("--all", "everything", is_flag=True, help="Every difference, however many there are.")
 @runs_dir

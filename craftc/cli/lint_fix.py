@@ -19,6 +19,7 @@ from craftc.compiler.fixing.fix_texts import fix_texts
 from craftc.compiler.reading.document import LINE_BREAK
 from craftc.compiler.render.text import printable
 from craftc.schemas.diagnostic import Diagnostic
+from craftc.secret_text import masked
 
 _STANDARD_INPUT = "-"
 
@@ -111,7 +112,9 @@ def show_difference(fixed: FixedFiles) -> bool:
 def difference(before: str, after: str, name: str) -> str:
     """A unified diff. In a terminal, without what would steer it."""
     old, new = (_lines(text) for text in (before, after))
-    lines = difflib.unified_diff(old, new, name, name)
+    changes = difflib.unified_diff(old, new, name, name)
+    # It may end in a log.
+    lines = (masked(line, keep_length=True) for line in changes)
     ended = (line if line.endswith(("\n", "\r")) else f"{line}\n\\ No newline at end of file\n" for line in lines)
     if sys.stdout.isatty():
         ended = (f"{printable(line.rstrip())}\n" for line in ended)

@@ -27,11 +27,10 @@ COMMANDS = {
 """In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name. The
 first paragraph of its help stands here too, so that the list of all imports none."""
 
-RUN_MODULES = {
-    "PIL", "filelock", "mlxtend", "numpy", "optuna", "pandas", "ray", "scipy", "sklearn", "tensorboardX", "torch",
-    "torchmetrics", "wandb",
-}  # fmt: skip
-"""What the `run` extra installs, by the names that are imported. Linting and planning need none of it."""
+LIGHT = ("report", "compare", "status", "stop", "clean")
+"""The commands for which the `report` extra is enough."""
+BASE_MODULES = {"click", "griffe", "pydantic", "pydantic_core", "rich", "ruamel", "yaml"}
+"""What comes with craftc itself, by the names that are imported."""
 
 
 class _Group(click.Group):
@@ -71,32 +70,65 @@ class _Group(click.Group):
             raise
 
 
-@click.group("craftc", cls=_Group)
-@click.version_option(__version__, message="craftc %(version)s", help="Print it.")
+@click.group("craftc", cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="craftc %(version)s", help="Print it.")
 def app() -> None:
     """A compiler for machine-learning experiments: one YAML spec in, a plan of trials, a conclusion out."""
 
 
 def main() -> None:
     """Run the command that the arguments name."""
-    if sys.stdout is None:  # closed by who started the program
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that knows no 漢字 shows its number; it is no reason to fail.
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
+    _open_streams()
     lints = sys.argv[1:2] == ["lint"]
     try:
         app()
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in RUN_MODULES:
-            raise
-        click.echo(f"this command needs {error.name}, which comes with: pip install 'craftc[run]'", err=True)
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "craftc") or package in sys.stdlib_module_names:
+            raise  # a fault of craftc or of Python, which a package would not mend
+        click.echo(_what_installs(package, next(iter(sys.argv[1:]), "")), err=True)
         sys.exit(1)
     except SystemExit as ended:
-        if lints and isinstance(ended.code, int):
-            _leave(ended.code)
-        raise
+        code = _with_output(ended.code)
+        if lints and isinstance(code, int):
+            _leave(code)
+        sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Have standard output and standard error take whatever comes: a terminal that knows no 漢字 shows its number, and
+    what cannot be written is dropped. A stream that who started the program has closed is none to write to."""
+    from craftc.tolerant_stream import tolerant
+
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the process ends)
+        elif isinstance(stream, io.TextIOWrapper):
+            setattr(sys, name, tolerant(descriptor, stream))
+
+
+def _with_output(code: str | int | None) -> str | int | None:
+    """What the process exits with: 1 where all went well, but standard output could not be written."""
+    from craftc.tolerant_stream import failure_of
+
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return code
+    failure = failure_of(sys.stdout)
+    if failure is None:
+        return code
+    click.echo(f"cannot write to standard output: {failure.strerror}", err=True)
+    return code or 1
+
+
+def _what_installs(package: str, command: str) -> str:
+    if package in BASE_MODULES:
+        return f"craftc needs {package}, which comes with: pip install craftc"
+    extra = "mlflow" if package == "mlflow" else "run"
+    light = "; for this command pip install 'craftc[report]' is enough" if command in LIGHT else ""
+    return f"this command needs {package}, which comes with: pip install 'craftc[{extra}]'{light}"
 
 
 def _leave(code: int) -> None:

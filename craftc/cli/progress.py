@@ -1,5 +1,6 @@
 """A run's events as live progress in a terminal, or as plain lines elsewhere."""
 
+import threading
 import time
 from typing import TextIO
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from craftc.cli.plan import num_searched
 from craftc.cli.show_diagnostics import count
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -21,9 +23,15 @@ from craftc.schemas.result import (
     TrialPruned,
     TrialStarted,
 )
+from craftc.secret_text import masked
+from craftc.training.foundation.pulse import read_pulse
 
 MAX_SHOWN = 12
 """Running trials that are shown line by line."""
+MAX_TOLD = 3
+"""Running trials of which a heartbeat line tells."""
+HEARTBEAT_S = 60.0
+"""Of silence, after which a log gets a line: an hour of training is then at most sixty of them."""
 
 
 class Tally:
@@ -138,36 +146,79 @@ def outcome_line(tally: Tally, event: TrialFinished | TrialFailed | TrialPruned)
 
 
 class PlainProgress:
-    """One line for each trial that is over: for logs and pipes."""
+    """One line for each trial that is over, and one a minute while none is: for logs and pipes.
 
-    def __init__(self, stream: TextIO) -> None:
+    How far a trial is within its epoch is read from its folder in the `store`.
+    """
+
+    def __init__(self, stream: TextIO, store: Store | None = None, *, every_s: float = HEARTBEAT_S) -> None:
         self._stream = stream
+        self._store = store
+        self._every_s = every_s
         self._tally: Tally | None = None
+        self._started_at = self._said_at = time.monotonic()
+        self._over = threading.Event()
+        # What is counted and what is said: by the thread of the events, and by that of the heartbeat.
+        self._lock = threading.RLock()
+        self._heart: threading.Thread | None = None
 
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
         self._tally = Tally(plan)
         self._say(f"run {plan.name}/{run_name}: {count(self._tally.num_trials, 'trial')} to train")
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._heart.start()
 
     def event(self, event: Event) -> None:
         """See Observer.event."""
         tally = self._tally
         assert tally is not None
-        tally.take(event)
-        if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
-            left = tally.time_left() if tally.num_over < tally.num_trials else ""
-            over = f"[{tally.num_over}/{tally.num_trials}]"
-            self._say(f"{over} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
+        with self._lock:
+            tally.take(event)
+            if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
+                left = tally.time_left() if tally.num_over < tally.num_trials else ""
+                over = f"[{tally.num_over}/{tally.num_trials}]"
+                self._say(f"{over} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
 
     def close(self) -> None:
         """See Observer.close."""
+        self._over.set()
+        if self._heart is not None:
+            self._heart.join()
 
     def warn(self, text: str) -> None:
         """Tell of something that went wrong and does not end the run."""
         self._say(f"warning: {text}")
 
     def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        with self._lock:
+            print(masked(line), file=self._stream, flush=True)
+            self._said_at = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._over.wait(max(0.01, self._said_at + self._every_s - time.monotonic())):
+            with self._lock:
+                if time.monotonic() - self._said_at >= self._every_s:
+                    self._say(self._heartbeat())
+
+    def _heartbeat(self) -> str:
+        """`[0/3] after 12:00: full seed 0: epoch 3/20, step 120/900 of epoch 4, valid/accuracy 0.61, and 2 more`."""
+        tally = self._tally
+        assert tally is not None
+        running = [self._position(tally, trial_id) for trial_id in list(tally.running)[:MAX_TOLD]]
+        more = f", and {len(tally.running) - MAX_TOLD} more" if len(tally.running) > MAX_TOLD else ""
+        left = f" ({tally.time_left()})" if tally.time_left() else ""
+        now = "; ".join(running) + more or "no trial has begun yet"
+        return f"[{tally.num_over}/{tally.num_trials}] after {clock(time.monotonic() - self._started_at)}: {now}{left}"
+
+    def _position(self, tally: Tally, trial_id: str) -> str:
+        latest = tally.running[trial_id]
+        epoch = latest.record.epoch if latest is not None else 0
+        metric = tally.watched(latest.record.metrics) if latest is not None else ""
+        beat = read_pulse(self._store.folder(trial_id)) if self._store is not None else None
+        within = f", step {beat.step}/{beat.steps} of epoch {beat.epoch}" if beat and beat.epoch > epoch else ""
+        told = f"epoch {epoch}/{tally.num_epochs(trial_id)}{within}"
+        return f"{tally.name(trial_id)}: {told}{f', {metric}' if metric else ''}"
 
 
 class LiveProgress:
@@ -195,7 +246,7 @@ class LiveProgress:
         assert tally is not None
         tally.take(event)
         if isinstance(event, TrialFailed):
-            self._console.print("[red]✗[/]", Text(outcome_line(tally, event)))
+            self._console.print("[red]✗[/]", Text(masked(outcome_line(tally, event))))
         elif isinstance(event, TrialPruned):
             self._console.print("[yellow]-[/]", Text(outcome_line(tally, event)), highlight=False)
         elif isinstance(event, TrialFinished):
@@ -208,7 +259,7 @@ class LiveProgress:
 
     def warn(self, text: str) -> None:
         """Tell of something that went wrong and does not end the run."""
-        self._console.print("[yellow]warning:[/]", Text(text), highlight=False)
+        self._console.print("[yellow]warning:[/]", Text(masked(text)), highlight=False)
 
     def _draw(self) -> Group:
         tally = self._tally

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from craftc.cli.parameters import OneOf, command, option, runs_dir
+from craftc.cli.parameters import RUN, OneOf, command, option, runs_dir
 
 if TYPE_CHECKING:
     from craftc.schemas.conclusion import Conclusion
@@ -23,7 +23,7 @@ class Format(StrEnum):
 
 
 @command()
-@click.argument("run", help="A run's folder, NAME/RUN, or NAME for its latest run.")
+@click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @option("--format", type=OneOf(Format), default="text", help="How the conclusion is written.")
 @runs_dir
 def report(run: str, format: Format, runs_dir: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
-from craftc.cli.show_diagnostics import show_diagnostics
+from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.resolved.resolved_spec import resolved_spec
+from craftc.secret_text import bare_address, masked
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
@@ -50,7 +52,8 @@ class BackendName(StrEnum):
     default="ray",
     help="ray: worker processes; inline: this process, one trial at a time.",
 )
-def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -> None:
+@option("--dry-run", is_flag=True, help="With --address: list the files that would be sent, and train nothing.")
+def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, dry_run: bool) -> None:
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
     Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 4 when the budget
@@ -63,7 +66,11 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         raise click.BadParameter("the inline backend runs in this process, not on a cluster", param_hint="--address")
     if address is not None and "://" in address:
         raise click.BadParameter(
-            f'"{address}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
+            f'"{bare_address(address)}" is for craftc submit; run takes host:port, or auto', param_hint="--address"
+        )
+    if dry_run and address is None:
+        raise click.BadParameter(
+            "nothing is sent without --address; craftc plan shows the rest", param_hint="--dry-run"
         )
     from craftc.runtime.store.past_trials import epochs_done
     from craftc.runtime.store.store import Store
@@ -75,12 +82,45 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         machine=this_machine() if is_here else None,
         concurrent=1 if backend is BackendName.INLINE else None,
     )
+    if address is not None:
+        _show_sent(compiled, runs_dir, dry_run=dry_run)
+    if dry_run:
+        return
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
     click.echo(describe(compiled.plan, epochs_done(Store(runs_dir / "store"), new)), err=True)
+    _check_installed(compiled, backend)
     _check_data(spec, compiled, runs_dir)
     exit_code = _execute(compiled, runs_dir, backend, address)
     if exit_code:
         raise Exit(exit_code)
+
+
+def _show_sent(compiled: CompiledFile, runs_dir: Path, *, dry_run: bool) -> None:
+    """Warn of what is sent to the cluster, and with `dry_run` list it."""
+    from craftc.runtime.on_ray.describe_packed import listing, notes
+    from craftc.runtime.on_ray.sent_code import packed_code
+
+    with plain_failures():
+        packed = packed_code(compiled.plan.import_folders, runs_dir)
+    if packed is None:
+        if dry_run:
+            click.echo("left out:")
+            click.echo("nothing is sent: the spec names no code of its own, or runs where it was sent", err=True)
+        return
+    for note in notes(packed):
+        click.echo(note, err=True)
+    if dry_run:
+        click.echo(listing(packed))
+
+
+def _check_installed(compiled: CompiledFile, backend: BackendName) -> None:
+    """Raise ModuleNotFoundError for a package that is missing, before a run has a folder. None is imported for it."""
+    needed = ["filelock", "numpy", "optuna", "psutil", "scipy"]
+    if compiled.plan.jobs or compiled.plan.search is not None:
+        needed += ["sklearn", "torch", "torchmetrics", *(["ray"] if backend is BackendName.RAY else [])]
+    for name in needed:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(name=name)
 
 
 def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
@@ -116,7 +156,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
         click.echo(text, err=True)
 
     def warn(text: str) -> None:
-        click.echo(f"warning: {text}", err=True)
+        click.echo(f"warning: {masked(text)}", err=True)
 
     exit_code = 0
     try:
@@ -225,7 +265,9 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
     from craftc.cli.progress import LiveProgress, PlainProgress
 
     console = Console(file=terminal.stderr)
-    display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
+    # FORCE_COLOR makes no terminal of a file, and a dumb one cannot draw over a line.
+    is_live = terminal.stderr.isatty() and not console.is_dumb_terminal
+    display = LiveProgress(console) if is_live else PlainProgress(terminal.stderr, store)
     return [display, *trackers(compiled, store, folder, display.warn)]
 
 

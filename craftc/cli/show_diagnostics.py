@@ -30,12 +30,23 @@ def _paint(text: str, style: Style) -> str:
 def show_diagnostics(
     diagnostics: Sequence[Diagnostic], texts: Mapping[str, str], stream: IO[str], *, marks_fixes: bool = False
 ) -> None:
-    """Print the text form, if there is anything to tell. NO_COLOR in the environment is respected: no-color.org."""
+    """Print the text form, if there is anything to tell."""
     if diagnostics:
-        coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+        coloured = is_coloured(stream)
         width = shutil.get_terminal_size().columns if stream.isatty() else WIDTH
         paint = _paint if coloured else plain
-        click.echo(render_text(diagnostics, texts, paint, width, marks_fixes=marks_fixes), file=stream)
+        shown = render_text(diagnostics, texts, paint, width, marks_fixes=marks_fixes)
+        click.echo(shown, file=stream, color=coloured)
+
+
+def is_coloured(stream: IO[str]) -> bool:
+    """Whether colours are wanted on a stream: no by NO_COLOR, else yes by FORCE_COLOR, else no for a terminal that
+    knows none (TERM=dumb) and for what is no terminal. Python's own messages go by the same order."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def count(number: int, noun: str) -> str:

@@ -1,40 +1,109 @@
 """craftc status: what runs, what ran, and how far it came."""
 
+import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import click
 from click.exceptions import Exit
 
-from craftc.cli.parameters import command, runs_dir
+from craftc.cli.parameters import RUN_OR_SUBMISSION, OneOf, command, option, runs_dir
 from craftc.cli.run_state import Clusters, RunState, all_runs, run_state, submission_states
 from craftc.runtime.store.run_folder import find_run
 from craftc.runtime.submitting.submissions import find_submission
 from craftc.schemas.submission import Submission
+from craftc.secret_text import bare_address
+
+FORMAT_VERSION = "1.0"
+
+
+class Format(StrEnum):
+    """How states are told."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @command()
-@click.argument("run", required=False, help="A run's folder, NAME/RUN, NAME, or a submission; all without it.")
+@click.argument(
+    "run",
+    type=RUN_OR_SUBMISSION,
+    required=False,
+    help="A run's folder, NAME/RUN, NAME, or a submission; all without it.",
+)
+@option("--format", type=OneOf(Format), default="text", help="How it is told.")
 @runs_dir
-def status(run: str | None, runs_dir: Path) -> None:
+def status(run: str | None, format: Format, runs_dir: Path) -> None:
     """Tell of runs and submissions whether they run, and how many of their trials are finished.
 
-    Example: `craftc status vit-ablation`
+    Exit 0 whatever their states are, 2 when there is no such run and no such submission.
+
+    Example: `craftc status vit-ablation --format json`
     """
     clusters = Clusters()
     if run is None:
-        _print_all(runs_dir, clusters)
+        if format is Format.JSON:
+            submitted = submission_states(runs_dir, clusters)
+            states = {submission.id: state for submission, state, _ in submitted}
+            _print_json([run_state(path, states) for path in all_runs(runs_dir)], submitted)
+        else:
+            _print_all(runs_dir, clusters)
         return
     submission = find_submission(run, runs_dir)
     if submission is not None:
-        _print_submission(submission, clusters)
+        if format is Format.JSON:
+            state, why = clusters.state(submission)
+            _print_json(_runs_of(submission, state), [(submission, state, why)])
+        else:
+            _print_submission(submission, clusters)
         return
     try:
         path = find_run(run, runs_dir)
     except FileNotFoundError as error:
         click.echo(f"{error}; and it is no submission", err=True)
         raise Exit(2) from None
-    _print_run(_state_of(path, runs_dir, clusters))
+    state_of_run = _state_of(path, runs_dir, clusters)
+    if format is Format.JSON:
+        _print_json([state_of_run], [])
+    else:
+        _print_run(state_of_run)
+
+
+def _print_json(runs: Sequence[RunState], submissions: Sequence[tuple[Submission, str, str]]) -> None:
+    """The contract of `craftc status --format json`: docs/reference/command_line.md."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "runs": [
+            {
+                "name": run.name,
+                "folder": str(run.path),
+                "state": run.state,
+                "finished": run.num_finished,
+                "failed": run.num_failed,
+                "trials": run.num_trials,
+                "left_out": run.left_out or None,
+                "driver": None if run.driver is None else run.driver.model_dump(mode="json"),
+            }
+            for run in runs
+        ],
+        "submissions": [
+            {
+                **submission.model_dump(mode="json"),
+                "address": None if submission.address is None else bare_address(submission.address),
+                "state": state,
+                "message": why or None,
+            }
+            for submission, state, why in submissions
+        ],
+    }
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _runs_of(submission: Submission, state: str) -> list[RunState]:
+    """The runs that a submission began, an attempt each."""
+    runs = [run_state(path, {submission.id: state}) for path in all_runs(Path(submission.runs_dir))]
+    return [run for run in runs if run.driver is not None and run.driver.submission == submission.id]
 
 
 def _print_all(runs_dir: Path, clusters: Clusters) -> None:
@@ -79,15 +148,14 @@ def _print_submission(submission: Submission, clusters: Clusters) -> None:
     click.echo(f"{submission.id}: {state}{f': {why}' if why else ''}")
     click.echo(f"job: {submission.job} on {_where(submission)}{attempt}, submitted {submission.submitted_at}")
     click.echo(f"spec: {submission.spec} of {submission.project}")
-    runs = [run_state(path, {submission.id: state}) for path in all_runs(Path(submission.runs_dir))]
-    for run in runs:
-        if run.driver is not None and run.driver.submission == submission.id:
-            numbers = f"{run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all"
-            click.echo(f"run: {run.name}: {run.state}; trials: {numbers}")
+    for run in _runs_of(submission, state):
+        numbers = f"{run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all"
+        click.echo(f"run: {run.name}: {run.state}; trials: {numbers}")
 
 
 def _where(submission: Submission) -> str:
-    return submission.address or submission.cluster
+    # One that was remembered by an earlier craftc may hold a password.
+    return submission.cluster if submission.address is None else bare_address(submission.address)
 
 
 def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

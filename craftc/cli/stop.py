@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from craftc.cli.parameters import command, runs_dir
+from craftc.cli.parameters import RUN_OR_SUBMISSION, command, runs_dir
 from craftc.cli.run_state import Clusters
 from craftc.cli.show_diagnostics import plain_failures
 from craftc.runtime.jobs.backend import BackendError
@@ -23,7 +23,7 @@ POLL_S = 0.2
 
 
 @command()
-@click.argument("run", help="A run's folder, NAME/RUN, NAME for its latest, or a submission.")
+@click.argument("run", type=RUN_OR_SUBMISSION, help="A run's folder, NAME/RUN, NAME for its latest, or a submission.")
 @runs_dir
 def stop(run: str, runs_dir: Path) -> None:
     """End a run, here or on a cluster. What was trained is kept: the same command as before goes on from there.

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 
@@ -9,15 +10,18 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.inputs.compile_file import analyse_file
-from craftc.cli.parameters import PATH, command, option
+from craftc.cli.parameters import PATH, RUNS_DIR, command, option
 from craftc.cli.show_diagnostics import plain_failures
 from craftc.compiler.own_code.import_path import project_root
 from craftc.compiler.pipeline import data_files
+from craftc.runtime.store.shown_command import shown_command
 from craftc.runtime.submitting.cluster import RAY, SLURM, Cluster, Rehearsed, RunRequest
 from craftc.runtime.submitting.open_cluster import open_cluster
 from craftc.runtime.submitting.submissions import find_submission, write_submission
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.submission import Submission
+from craftc.secret_text import bare_address
+from craftc.tolerant_stream import is_unread
 
 
 @command()
@@ -25,10 +29,18 @@ from craftc.schemas.submission import Submission
 @option("--address", help="A Ray cluster's job server: http://HOST:8265, or ray://.")
 @option("--slurm", is_flag=True, help="A batch job of Slurm, sized by resources.slurm.")
 @option("--cluster", help="A cluster of your own: package.module:Name.")
-@option("--runs-dir", type=PATH, default="runs", help="Where results are kept: one folder for all machines.")
+@option(
+    "--runs-dir",
+    type=PATH,
+    default="runs",
+    envvar=RUNS_DIR,
+    help=f"Where results are kept: one folder for all machines; {RUNS_DIR} sets it too.",
+)
 @option("--follow", is_flag=True, help="Show the job's log, and end as the job does.")
 @option("--python", default="python", help="The Python of the Ray cluster's machines.")
-@option("--dry-run", is_flag=True, help="Slurm: write the script, submit nothing.")
+@option(
+    "--dry-run", is_flag=True, help="Submit nothing: list the files that would be sent; of Slurm, write the script."
+)
 def submit(
     spec: Path,
     address: str | None,
@@ -42,7 +54,8 @@ def submit(
     """Have a cluster run the spec, as `craftc run` does here.
 
     To a Ray cluster the spec's project is sent: the files below the nearest pyproject.toml or .git, less what
-    .gitignore and .craftcignore leave out. The same submitted twice is one job. For Slurm a script is written into the
+    .gitignore and .craftcignore leave out, less what may hold secrets by its name (.env, *.pem, .ssh); no link is
+    followed out of it. The same submitted twice is one job. For Slurm a script is written into the
     folder of results and given to sbatch; its nodes read the project where it is. `--cluster` names a class of your
     own, in the spec's project or installed, that does with the run what it likes.
 
@@ -66,7 +79,7 @@ def submit(
             return _rehearse(opened, request)
         job = _submit(opened, request, kind, address)
         if follow:
-            _follow(opened, job)
+            _follow(opened, job, place)
 
 
 def _request(path: Path, runs_dir: Path) -> RunRequest:
@@ -99,7 +112,7 @@ def _submit(cluster: Cluster, request: RunRequest, kind: str, address: str | Non
     submission = Submission(
         id=sent.id or request.id,
         cluster=kind,
-        address=address,
+        address=None if address is None else bare_address(address),
         job=sent.job,
         attempt=sent.attempt,
         name=request.name,
@@ -123,11 +136,17 @@ def _submit(cluster: Cluster, request: RunRequest, kind: str, address: str | Non
     return sent.job
 
 
-def _follow(cluster: Cluster, job: str) -> None:
+def _follow(cluster: Cluster, job: str, runs_dir: Path) -> None:
+    def write(text: str) -> None:
+        click.echo(text, nl=False)
+        if is_unread(sys.stdout):
+            raise KeyboardInterrupt
+
     try:
-        cluster.logs(job, lambda text: click.echo(text, nl=False))
+        cluster.logs(job, write)
     except KeyboardInterrupt:
-        click.echo(f"no longer followed; the job goes on, craftc stop {job} ends it", err=True)
+        stop = shown_command("stop", job, runs_dir=runs_dir)
+        click.echo(f"no longer followed; the job goes on, and {stop} ends it", err=True)
         raise Exit(130) from None
     end = cluster.status(job)
     click.echo(f"{job}: {end.state}{f': {end.message}' if end.message else ''}", err=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from craftc.cli.parameters import command, runs_dir
+from craftc.cli.parameters import RUN, command, runs_dir
 from craftc.cli.show_diagnostics import count
+from craftc.secret_text import masked
 
 
 @command()
-@click.argument("run", help="A run's folder, NAME/RUN, or NAME for its latest run.")
+@click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @runs_dir
 def sync(run: str, runs_dir: Path) -> None:
     """Upload the W&B runs that a run kept offline, or that W&B did not take, and make their sweep.
@@ -40,9 +41,11 @@ def sync(run: str, runs_dir: Path) -> None:
     try:
         with output_to(folder.log) as terminal:
             store = Store(folder.path.parent.parent / "store")
-            synced = sync_run(folder, store, warn=lambda text: click.echo(f"warning: {text}", file=terminal.stderr))
+            synced = sync_run(
+                folder, store, warn=lambda text: click.echo(f"warning: {masked(text)}", file=terminal.stderr)
+            )
     except SyncError as error:
-        click.echo(f"error[{error.code}]: {error.message}", err=True)
+        click.echo(f"error[{error.code}]: {masked(error.message)}", err=True)
         raise Exit(2 if error.code == "wandb-nothing-kept" else 1) from None
     except TimeoutError as error:
         click.echo(str(error), err=True)

@@ -7,6 +7,7 @@ import click
 
 from craftc.cli.inputs.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
+from craftc.secret_text import masked
 
 if TYPE_CHECKING:
     from craftc.runtime.observers.observer import Observer, Warn
@@ -38,7 +39,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
     with output_to(folder.log) as terminal, ExitStack() as stack:
 
         def warn(text: str) -> None:
-            click.echo(f"warning: {text}", file=terminal.stderr)
+            click.echo(f"warning: {masked(text)}", file=terminal.stderr)
 
         for tracker in trackers(compiled, store, folder, warn):
             stack.callback(tracker.close)
@@ -48,6 +49,7 @@ def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") 
 def tell_of_wandb(folder: "RunFolder") -> None:
     """Say where the sweep is, and how to upload what W&B does not have."""
     from craftc.runtime.observers.wandb_record import read_record
+    from craftc.runtime.store.shown_command import shown_command
 
     record = read_record(folder.path)
     if record is None:
@@ -58,5 +60,6 @@ def tell_of_wandb(folder: "RunFolder") -> None:
     if record.num_waiting:
         sweep = ", and makes their sweep" if record.sweep is not None and record.sweep_id is None else ""
         run = f"{folder.path.parent.name}/{folder.run_name}"
+        sync = shown_command("sync", run, runs_dir=folder.path.parent.parent)
         kept = f"{count(record.num_waiting, 'run')} kept offline"
-        click.echo(f"W&B: {kept}; `craftc sync {run}` uploads what is kept{sweep}", err=True)
+        click.echo(f"W&B: {kept}; `{sync}` uploads what is kept{sweep}", err=True)

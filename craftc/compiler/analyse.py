@@ -6,6 +6,7 @@ text -> parse -> compose -> with_own -> substitute -> resolve_relative_paths -> 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,12 +17,14 @@ from craftc.compiler.checking.rules.rule import Checked, check
 from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.composing.compose import NO_STAND_INS, compose
 from craftc.compiler.composing.environment import substitute
-from craftc.compiler.composing.file_kind import FileKind, file_kind
+from craftc.compiler.composing.file_kind import FileKind, file_kind, is_foreign, is_foreign_text, without_content
 from craftc.compiler.composing.relative_paths import resolve_relative_paths
+from craftc.compiler.composing.written_secrets import written_secrets
+from craftc.compiler.own_code.import_path import readable_roots
 from craftc.compiler.own_code.own_components import with_own
 from craftc.compiler.reading.document import Document
 from craftc.compiler.reading.parse import parse
-from craftc.compiler.reading.problem import MAX_TOLD, Problem, show, too_many_mistakes
+from craftc.compiler.reading.problem import MAX_TOLD, Problem, too_many_mistakes, type_of
 from craftc.compiler.reading.version import check_version
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import expand
@@ -74,23 +77,29 @@ def analyse(
     the place of files that it names, by the files' real paths.
     """
     document, diagnostics = parse(text, filename)
+    if is_foreign_text(text) if document is None else is_foreign(document.root):
+        diagnostics = without_content(diagnostics)
     if document is None:
         return Analysis(None, None, (), by_position(diagnostics))
     kind = kind or file_kind(document.root)
     if kind is None:
         return Analysis(document, None, (), ())
     if not isinstance(document.root.value, dict):
-        problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {show(document.root.plain())}")
-        return Analysis(document, None, (), tuple([*diagnostics, problem.place(document)]), kind=kind)
+        problem = Problem("wrong-type", (), f"a {kind} is a mapping, not {type_of(document.root)}")
+        unmapped = problem.place(document)._replace(shows_line=not is_foreign(document.root))
+        return Analysis(document, None, (), tuple([*diagnostics, unmapped]), kind=kind)
     if kind == "spec" and (refusal := check_version(document)) is not None:
-        return Analysis(document, None, (), (refusal,), kind=kind)
-    composed = compose(as_spec(document) if kind == "search space" else document, stand_ins)
+        shown = refusal._replace(shows_line=not is_foreign(document.root))
+        return Analysis(document, None, (), (shown,), kind=kind)
+    roots = partial(readable_roots, Path(filename), environment)
+    composed = compose(as_spec(document) if kind == "search space" else document, stand_ins, roots)
     if kind == "spec" and (refusal := check_version(composed.document)) is not None:
         return Analysis(document, None, (), (refusal,), fragments=composed.texts, kind=kind)
     catalogue = with_own(catalogue, composed.document.root.plain(), Path(filename))
     document, unsubstituted = substitute(composed.document, environment, catalogue)
     document = resolve_relative_paths(document, catalogue)
     diagnostics += composed.diagnostics + unsubstituted
+    diagnostics += written_secrets({filename: text, **composed.texts}, document.included)
     written = resolve(document.root.plain())
     validated = validate(written, catalogue)
     problems = validated.problems

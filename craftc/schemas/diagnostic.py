@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, NamedTuple
 
+from craftc.secret_text import masked, secret_in
+
 Severity = Literal["error", "warning", "note"]
 """A note is no mistake: what craftc did not or could not check."""
 
@@ -67,7 +69,10 @@ class Fix(NamedTuple):
 
 
 class Diagnostic(NamedTuple):
-    """One mistake in one place. `path` is dotted and empty where the whole document is meant."""
+    """One mistake in one place. `path` is dotted and empty where the whole document is meant.
+
+    Not `shows_line` of a file that is no spec: its text is not to be shown.
+    """
 
     code: str
     message: str
@@ -77,6 +82,7 @@ class Diagnostic(NamedTuple):
     path: str = ""
     related: tuple[Related, ...] = ()
     fix: Fix | None = None
+    shows_line: bool = True
 
 
 def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -85,13 +91,19 @@ def diagnostic_json(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
         "severity": diagnostic.severity,
         "code": diagnostic.code,
-        "message": diagnostic.message,
-        "hint": diagnostic.hint,
+        "message": masked(diagnostic.message),
+        "hint": diagnostic.hint and masked(diagnostic.hint),
         "path": diagnostic.path,
         "range": range_json(diagnostic.range),
         **({"related": related} if related else {}),
-        **({"fix": _fix_json(diagnostic.fix)} if diagnostic.fix is not None else {}),
+        **({"fix": _fix_json(fix)} if (fix := shown_fix(diagnostic)) is not None else {}),
     }
+
+
+def shown_fix(diagnostic: Diagnostic) -> Fix | None:
+    """The mend, unless its text holds a secret: the files are mended all the same."""
+    fix = diagnostic.fix
+    return None if fix is None or any(secret_in(edit.text) for edit in fix.edits) else fix
 
 
 def _fix_json(fix: Fix) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def test_a_base_that_would_stay_behind_is_named(craftc, tmp_path):
     spec = write_spec(project)
     (tmp_path / "base.yaml").write_text("regularization: {dropout: 0.1}\n")
     spec.write_text(spec.read_text() + "extends: ../base.yaml\n")
-    done = craftc(project, "submit", "here.yaml", "--address", "http://127.0.0.1:1")
+    done = craftc(project, "submit", "here.yaml", "--address", "http://127.0.0.1:1", CRAFTC_INCLUDE=str(tmp_path))
     assert done.returncode == 1
     assert 'error[data-not-sent]: here.yaml reads "../base.yaml"' in done.stderr
 

@@ -1,8 +1,9 @@
 """Merges a spec with the files that its `extends` and `search.use` name into one tree whose values know their file."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path as File
 from types import MappingProxyType
 
 from craftc.compiler.composing.included_files import IncludedFiles, find_base, find_search_space
@@ -32,14 +33,19 @@ class Composed:
     is_whole: bool = True
 
 
-def compose(document: Document, stand_ins: Mapping[str, str] = NO_STAND_INS) -> Composed:
+def compose(
+    document: Document,
+    stand_ins: Mapping[str, str] = NO_STAND_INS,
+    roots: Callable[[], Iterable[os.PathLike[str]]] = lambda: (File.cwd(),),
+) -> Composed:
     """Put the spec over the bases that it extends, then its ranges over those of the search spaces that it uses.
 
-    `stand_ins` are texts that are read in the place of files, by the files' real paths.
+    `stand_ins` are texts that are read in the place of files, by the files' real paths. `roots` gives the folders in
+    which those files may be, as real paths.
     """
     if document.root.entry("extends") is None and document.root.entry("search") is None:
         return Composed(document)
-    files = IncludedFiles(stand_ins=stand_ins)
+    files = IncludedFiles(stand_ins=stand_ins, roots=tuple(map(os.fspath, roots())))
     root = _over_its_bases(document.root, files, (os.path.realpath(document.filename),))
     is_whole = not any(d.path == "extends" for d in files.diagnostics) and None not in files.trees.values()
     root = _with_ranges(root, files)
@@ -62,7 +68,7 @@ def _base(named: Node, files: IncludedFiles, chain: tuple[str, ...]) -> Node | N
     """The composed base that a file extends; None where a mistake was already reported for it."""
     if "${env:" in str(named.value):
         return None  # `substitute` reports it: which experiment this is must not differ between machines
-    found = _not_itself(named, chain) or find_base(str(named.value), named)
+    found = _not_itself(named, chain) or find_base(str(named.value), named, files)
     if isinstance(found, Problem):
         files.report(found, named)
         return None
@@ -94,7 +100,7 @@ def _with_ranges(root: Node, files: IncludedFiles) -> Node:
     for named in _names(search.entry("use") if search else None):
         if "${env:" in str(named.value):
             continue
-        found = find_search_space(str(named.value), named)
+        found = find_search_space(str(named.value), named, files)
         if isinstance(found, Problem):
             files.report(found, named)
             continue

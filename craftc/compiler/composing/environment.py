@@ -9,10 +9,10 @@ from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic, format_path
+from craftc.secret_text import names_secret, secret_value
 
 _REFERENCE = re.compile(r"\$\{env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}")
 _MEANT = re.compile(r"\$\{(?:env:)?(?P<name>\w*)[^}]*\}?")
-_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|PRIVATE)S?(ID)?\d*(_|$)", re.IGNORECASE)
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]|\$\{")
 
 
@@ -66,14 +66,19 @@ def _problems(text: Text, environment: Mapping[str, str], catalogue: Catalogue) 
 
 
 def _unusable(text: Text, name: str, default: str | None, environment: Mapping[str, str]) -> Iterator[Problem]:
-    if _SECRET.search(name):
+    if names_secret(name):
         message = f"{name} looks like a secret, and what a spec says is written into plans, results and trackers"
         yield Problem("env-secret", text.place, message, "trackers read their keys themselves")
     elif not environment.get(name):
         if default is None:
             message = f"the environment variable {name} is {'empty' if name in environment else 'not set'}"
-            hint = did_you_mean(name, (n for n, value in environment.items() if value and not _SECRET.search(n)))
+            hint = did_you_mean(name, (n for n, value in environment.items() if value and not names_secret(n)))
             yield Problem("env-unset", text.place, message, hint or f"set it, or write ${{env:{name}:-default}}")
+    elif kind := secret_value(environment[name], environment, is_name=text.mark == "name"):
+        message = f"the value of {name} looks like {kind}, and what a spec says is written into plans and trackers"
+        yield Problem(
+            "env-secret", text.place, message, "trackers read their keys, and MLflow its password, themselves"
+        )
     elif odd := _UNUSABLE.search(environment[name]):
         shown = show(odd[0]) if odd[0] == "${" else f"U+{ord(odd[0]):04X}"
         yield Problem("env-unusable", text.place, f"the value of {name} contains {shown}, which no spec can say")

@@ -1,11 +1,19 @@
 """Finds out what a YAML document is: a spec, a search space, a base that specs extend, or none of them."""
 
+import re
+from collections.abc import Collection
 from typing import Literal
 
 from craftc.compiler.reading.document import Node
+from craftc.compiler.reading.nearest import nearest
+from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import SECTIONS, Spec
 
 FileKind = Literal["spec", "search space", "base"]
+_KEY = re.compile(r"^[{ ]?[\"']?([A-Za-z_][\w.]*)[\"']?[ \t]*:(?:[ \t]|$)", re.MULTILINE)
+_VERSION = re.compile(r"^[{ \t\ufeff]*[\"']?craftc\b", re.MULTILINE)
+_QUOTING = ("yaml-", "duplicate-key", "key-not-text", "number-out-of-range", "wrong-type")
+"""How the codes begin whose messages repeat what stands in the file."""
 
 
 def file_kind(root: Node) -> FileKind | None:
@@ -28,6 +36,38 @@ def file_kind(root: Node) -> FileKind | None:
     if not sections or 2 * len(own) <= len(keys):
         return None
     return "spec" if "name" in keys else "base"
+
+
+def is_foreign(root: Node) -> bool:
+    """Whether a document has nothing to do with craftc: most of its keys are none of the language, nor near one."""
+    if not isinstance(root.value, dict):
+        return not isinstance(root.value, str) or _VERSION.match(root.value) is None
+    return _are_foreign(root.value)
+
+
+def is_foreign_text(text: str) -> bool:
+    """The same of a text that cannot be read as YAML, by the keys at the beginning of its lines."""
+    return _VERSION.search(text) is None and (_KEY.search(text) is None or _are_foreign(_KEY.findall(text)))
+
+
+def without_content(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """The mistakes of a file that is no spec: neither its lines nor its words are shown, since it may hold secrets."""
+    return [
+        found._replace(shows_line=False, hint=None, message=f"{_NO_SPEC}: no section of a spec stands in it")
+        if found.code.startswith(_QUOTING)
+        else found._replace(shows_line=False)
+        for found in diagnostics
+    ]
+
+
+_NO_SPEC = "the file is no spec, and is not shown"
+
+
+def _are_foreign(keys: Collection[str]) -> bool:
+    if "craftc" in keys:
+        return False
+    own = [key for key in keys if key in Spec.fields or _is_factor(key) or nearest(key, Spec.fields) is not None]
+    return 2 * len(own) <= len(keys)
 
 
 def _is_factor(key: str) -> bool:

@@ -4,19 +4,21 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path as File
 
-from craftc.compiler.composing.file_kind import FileKind, file_kind
+from craftc.compiler.composing.file_kind import FileKind, file_kind, is_foreign, is_foreign_text, without_content
 from craftc.compiler.reading.document import Document, Node, SourceFile, included_by, range_of
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.parse import MAX_BYTES, parse
-from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show, type_of
 from craftc.compiler.reading.version import check_version
-from craftc.schemas.diagnostic import Diagnostic, Range, format_path
+from craftc.schemas.diagnostic import Diagnostic, Path, Range, format_path
 
 MAX_FILES = 64
 """That one spec may be made of."""
 FOLDER = "search_spaces"
+SHIPPED = File(__file__).parents[2] / FOLDER
+"""The search spaces that come with craftc, where it is installed from a wheel."""
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -24,7 +26,8 @@ SUFFIXES = (".yaml", ".yml")
 class IncludedFiles:
     """What has been read for one spec: texts and trees by file name, mistakes, and where each file is named.
 
-    `stand_ins` are texts that are read in the place of files, by the files' real paths.
+    `stand_ins` are texts that are read in the place of files, by the files' real paths. `roots` are the folders in
+    which the files may be, as real paths.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -33,6 +36,19 @@ class IncludedFiles:
     included: dict[str, Range] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
+
+    def outside(self, filename: str, place: Path, *more_roots: str) -> Problem | None:
+        """Why a file may not be read: it is outside of the project, or a link in the project leads there.
+
+        Nothing is told of such a file, not even whether it is there: the spec may be a stranger's.
+        """
+        real = os.path.realpath(filename)
+        if any(is_within(real, root) for root in (*self.roots, *map(os.path.realpath, more_roots))):
+            return None
+        message = f"{filename} is outside of the spec's project"
+        hint = "copy it into the project, or list its folder in the environment variable CRAFTC_INCLUDE"
+        return Problem("outside-project", place, message, hint)
 
     def report(self, problem: Problem, node: Node) -> None:
         """Report a mistake at the node that makes it, with the files that led there."""
@@ -67,16 +83,24 @@ class IncludedFiles:
         text = self._text(filename, named, problem)
         if text is None:
             return None
-        self.texts[filename] = text
-        self.included.setdefault(filename, range_of(named.filename, named.span))
         document, diagnostics = _parse_once(text, filename) if len(text) <= _SHORT else parse(text, filename)
+        hides = is_foreign_text(text) if document is None else is_foreign(document.root)
+        if hides and document is not None and isinstance(document.root.value, dict):
+            message = f"{filename} is no spec, base or search space"
+            self.report(Problem("wrong-file-kind", problem.path, message), named)
+            return None
+        if hides:  # it may hold secrets
+            diagnostics = without_content(diagnostics)
+        else:
+            self.texts[filename] = text
+        self.included.setdefault(filename, range_of(named.filename, named.span))
         chain = included_by(filename, self.included)
         self.diagnostics += [found._replace(related=(*found.related, *chain)) for found in diagnostics]
         if document is None:
             return None
         self.sources |= document.files
         if not isinstance(document.root.value, dict):
-            message = f"an included file is a mapping, not {show(document.root.plain())}"
+            message = f"an included file is a mapping, not {type_of(document.root)}"
             self.report(Problem("wrong-type", (), message), document.root)
             return None
         version = document.root.entry("craftc")
@@ -129,28 +153,40 @@ def beside(named: Node) -> str:
     return os.path.dirname(named.filename)
 
 
-def find_base(name: str, named: Node) -> str | Problem:
+def is_within(file: str, folder: str) -> bool:
+    """Whether a real path is beneath another."""
+    return os.path.join(file, "").startswith(os.path.join(folder, ""))
+
+
+def find_base(name: str, named: Node, files: IncludedFiles) -> str | Problem:
     """The file that `extends` means: a path from the folder of the file that says it."""
     filename = os.path.normpath(os.path.join(beside(named), name))
+    if (outside := files.outside(filename, ("extends",))) is not None:
+        return outside
     if os.path.isfile(filename):
         return filename
     return Problem("unknown-base", ("extends",), f"there is no file {filename}", _near_file(name, filename))
 
 
-def find_search_space(name: str, named: Node) -> str | Problem:
+def find_search_space(name: str, named: Node, files: IncludedFiles) -> str | Problem:
     """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
     place = ("search", "use")
     if "/" in name or name.endswith(SUFFIXES):
         filename = os.path.normpath(os.path.join(beside(named), name))
+        if (outside := files.outside(filename, place)) is not None:
+            return outside
         if os.path.isfile(filename):
             return filename
         message = f"there is no file {filename}"
         return Problem("unknown-search-space", place, message, _near_file(name, filename))
-    folders = list(_folders(Path(beside(named))))
+    folders = [*_folders(File(beside(named))), *filter(File.is_dir, [SHIPPED])]
     for folder in folders:
         for suffix in SUFFIXES:
             if (folder / f"{name}{suffix}").is_file():
-                return str(folder / f"{name}{suffix}")
+                filename = str(folder / f"{name}{suffix}")
+                # A folder that lies above the project is one to read from; a link in the project is none.
+                above = [] if is_within(os.path.abspath(folder), files.roots[0]) else [str(folder)]
+                return files.outside(filename, place, *above) or filename
     if not folders:
         message = f'there is no folder "{FOLDER}" in the spec\'s folder or above it to find {show(name)} in'
         return Problem("unknown-search-space", place, message)
@@ -174,9 +210,9 @@ def _near_file(name: str, filename: str) -> str:
     return f'did you mean "{os.path.join(os.path.dirname(name), file)}"?'
 
 
-def _folders(folder: Path) -> Iterator[Path]:
+def _folders(folder: File) -> Iterator[File]:
     """Every `search_spaces` from the folder upwards, named as the folder is: relative where that is."""
     for level in range(len(folder.resolve().parts)):
-        candidate = Path(os.path.normpath(folder.joinpath(*[os.pardir] * level, FOLDER)))
+        candidate = File(os.path.normpath(folder.joinpath(*[os.pardir] * level, FOLDER)))
         if candidate.is_dir():
             yield candidate

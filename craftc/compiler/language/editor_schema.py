@@ -11,6 +11,7 @@ from typing import Any
 from craftc.compiler.language.component_fields import component_fields
 from craftc.compiler.language.field_words import GROUPS, kinds, takes, target, yaml_value
 from craftc.compiler.language.json_schema import DIALECT, OWN_KIND, json_schema
+from craftc.compiler.language.required_first import put_required_first
 from craftc.compiler.language.section_schema import NONE
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.spec import SECTIONS
@@ -95,7 +96,9 @@ def _published(whole: dict[str, Any]) -> dict[str, Any]:
     _let_none_take_away(definitions)
     whole["$defs"]["Splits"]["propertyNames"] = {"pattern": SPLIT_NAME}
     whole["$defs"]["ParameterRange"]["oneOf"] = [{"required": [form]} for form in FORMS]
-    return {**whole, "$defs": definitions}
+    published = {**whole, "$defs": definitions}
+    put_required_first(published)
+    return published
 
 
 def _explain(whole: dict[str, Any], properties: dict[str, Any]) -> None:

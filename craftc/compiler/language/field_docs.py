@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentField, component_fields
@@ -62,7 +63,9 @@ def field_docs(schema: Mapping[str, Any], catalogue: Catalogue, text: str) -> Fi
         example=written_at(path, value) if path else "",
         header=header,
         rows=rows,
-        notes=f"craftc schema {format_path(component.path)} --kind KIND tells its arguments." if component else "",
+        notes=f"craftc schema {quote(format_path(component.path))} --kind KIND tells its arguments."
+        if component
+        else "",
     )
 
 
@@ -133,7 +136,7 @@ def _not_found(schema: Mapping[str, Any], catalogue: Catalogue, wrong: str, path
     name = str(start[-1])
     owner = next((f for f in component_fields() if name in catalogue.kinds(f.group)), None)
     if owner is not None:
-        return f"{message}; {name} is a kind: craftc schema {format_path(owner.path)} --kind {name}"
+        return f"{message}; {name} is a kind: craftc schema {quote(format_path(owner.path))} --kind {name}"
     if (near := nearest(name, known)) is not None:
         return f'{message}; did you mean "{format_path((*start[:-1], near))}"?'
     elsewhere = [p for p in _all_paths(schema, schema, ()) if p[-1] == path[-1]]

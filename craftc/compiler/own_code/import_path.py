@@ -2,11 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT_MARK = ".craftc_root"
 """Marks the copy of a project that was sent elsewhere, whose own mark may not have travelled."""
+
+INCLUDE = "CRAFTC_INCLUDE"
+"""The environment variable that lists folders outside of the project from which specs may include files."""
 
 ROOT_MARKS = ("pyproject.toml", ".git", ROOT_MARK)
 
@@ -19,6 +22,20 @@ def project_root(spec: Path) -> Path:
     folder = spec.resolve().parent
     marked = (parent for parent in (folder, *folder.parents) if any((parent / mark).exists() for mark in ROOT_MARKS))
     return next(marked, folder)
+
+
+def readable_roots(spec: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """The folders whose files a spec may include: its project, and those that CRAFTC_INCLUDE lists as PATH does.
+
+    Where nothing marks the project, it is the current folder if the spec is in it, but never a whole home.
+    """
+    root = project_root(spec)
+    here = Path.cwd().resolve()
+    is_marked = any((root / mark).exists() for mark in ROOT_MARKS)
+    if not is_marked and root.is_relative_to(here) and not Path.home().resolve().is_relative_to(here):
+        root = here
+    listed = environment.get(INCLUDE, "").split(os.pathsep)
+    return (root, *(Path(os.path.realpath(folder)) for folder in listed if folder))
 
 
 def import_folders(spec: Path) -> tuple[Path, ...]:

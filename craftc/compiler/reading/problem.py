@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from craftc.compiler.reading.document import Document
+from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.tree_edit import TreeEdit
 from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
@@ -85,6 +85,14 @@ def show(value: Any) -> str:
         value = value.replace("\n", "\\n")
         return f'"{value}"' if len(value) <= MAX_SHOWN else f'"{value[: MAX_SHOWN - 3]}..."'
     return str(value)
+
+
+def type_of(node: Node) -> str:
+    """What a value of a document is, without the value itself."""
+    plain = node.plain()
+    if isinstance(plain, bool | int | float):
+        return "a number" if not isinstance(plain, bool) else "true or false"
+    return "a list" if isinstance(plain, list) else "a text" if isinstance(plain, str) else "empty"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from craftc import __version__
 from craftc.compiler.render.explanations import explain, source
 from craftc.compiler.render.text import printable
-from craftc.schemas.diagnostic import Diagnostic, Fix, Range
+from craftc.schemas.diagnostic import Diagnostic, Fix, Range, shown_fix
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -53,7 +53,7 @@ def _result(diagnostic: Diagnostic, codes: list[str], uri_of: Callable[[str], st
         "message": {"text": printable(diagnostic.message) + hint},
         "locations": [_location(diagnostic.range, uri_of)],
         **({"relatedLocations": related} if related else {}),
-        **({"fixes": [_fix(diagnostic.fix, uri_of)]} if diagnostic.fix is not None else {}),
+        **({"fixes": [_fix(fix, uri_of)]} if (fix := shown_fix(diagnostic)) is not None else {}),
     }
 
 

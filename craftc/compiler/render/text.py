@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
+from craftc.secret_text import masked
 
 FORMAT_VERSION = "1.0"
 Style = Literal["error", "warning", "note", "place", "caret", "hint"]
@@ -57,8 +58,8 @@ def _block(
     hint = f"; {paint(printable(diagnostic.hint), 'hint')}" if diagnostic.hint else ""
     mark = f" {paint('[--fix]', 'hint')}" if marks_fixes and diagnostic.fix is not None else ""
     lines = [f"{place} {severity} {printable(diagnostic.message)}{hint}{mark}"]
-    if start.line <= len(source):
-        lines += _snippet(source[start.line - 1], diagnostic, paint, width)
+    if start.line <= len(source) and diagnostic.shows_line:
+        lines += _snippet(masked(source[start.line - 1], keep_length=True), diagnostic, paint, width)
     for related in diagnostic.related:
         where, begin = printable(related.range.filename), related.range.start
         lines.append(f"      = {paint(f'{where}:{begin.line}:{begin.column}:', 'place')} {printable(related.message)}")
@@ -110,8 +111,9 @@ def _columns(char: str) -> int:
 
 
 def printable(text: str) -> str:
-    """Text that neither steers a terminal nor fails to be encoded: each character that would is shown as one mark."""
-    return _UNPRINTABLE.sub("\ufffd", text)
+    """Text that neither steers a terminal nor fails to be encoded: each character that would is shown as one mark.
+    Nor does it show a secret: three stars stand for one."""
+    return _UNPRINTABLE.sub("\ufffd", masked(text))
 
 
 def _width(char: str) -> int:

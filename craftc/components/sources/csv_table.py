@@ -1,6 +1,7 @@
 """Reads samples from a CSV file."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, not_utf8
 from craftc.components.sources.samples import Samples, number_classes
+from craftc.secret_files import may_be_secret
+from craftc.secret_text import masked
 
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""
@@ -36,7 +39,7 @@ def csv(*, path: Path, target: str, features: Literal["none"] | Annotated[list[s
         _check_named(table, path)
     for name, argument in [(target, "target"), *((name, "features") for name in names)]:
         if not name or name not in table.columns:
-            hint = f"it has {', '.join(filter(None, table.columns))}; columns are parted by commas"
+            hint = f"{_columns(Path(path), table.columns)}; columns are parted by commas"
             raise DataError("data-unreadable", f'{path} has no column "{name}"', hint, f"data.source.{argument}")
     if target in names:
         hint = "leave it out: a model that is shown the answer learns nothing"
@@ -51,6 +54,14 @@ def csv(*, path: Path, target: str, features: Literal["none"] | Annotated[list[s
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
     targets, class_names = number_classes(list(labels))
     return Samples(inputs, targets, class_names)
+
+
+def _columns(path: Path, names: Iterable[str]) -> str:
+    """What columns a file has. One of a single column, or that may hold secrets, may be no table, and is not shown."""
+    found = [name for name in names if name]
+    if len(found) < 2 or may_be_secret(path.name, is_folder=False):
+        return f"it has {len(found)} {'column' if len(found) == 1 else 'columns'}"
+    return f"it has {masked(', '.join(found))}"
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Event
+from craftc.secret_text import masked
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.job_source import SearchContext
@@ -21,9 +22,10 @@ class BackendError(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        # It may repeat what another package says, addresses with their passwords included.
+        self.message = masked(message)
+        super().__init__(self.message)
         self.code = code
-        self.message = message
 
 
 class PlacementError(BackendError):

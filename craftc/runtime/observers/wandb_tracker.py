@@ -22,6 +22,7 @@ from craftc.runtime.observers.wandb_contents import config_of, summary_of
 from craftc.runtime.observers.wandb_mode import resolve_mode
 from craftc.runtime.observers.wandb_record import RecordFile, WandbRun, WandbSettings, in_earlier_sweep, read_record
 from craftc.runtime.observers.wandb_sweep import sweep_config
+from craftc.runtime.store.shown_command import shown_command
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -189,7 +190,8 @@ class WandbTracker:
         if self._mode == "online":
             self._mode = "offline"
             run = f"{self._folder.parent.name}/{self._group}"
-            self._warn(f"W&B failed ({describe(error)}); the run goes on offline, `craftc sync {run}` uploads it later")
+            sync = shown_command("sync", run, runs_dir=self._folder.parent.parent)
+            self._warn(f"W&B failed ({describe(error)}); the run goes on offline, `{sync}` uploads it later")
 
     def _finish(self, result: Result, *, reused: bool = False) -> None:
         self._run_of(result.trial, (REUSED,) if reused else ())

@@ -4,6 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from craftc.runtime.jobs.backend import BackendError
+from craftc.secret_text import bare_address
 
 CONNECT_TIMEOUT_S = 10.0
 USUAL_PORTS = {"http": 80, "https": 443, "ray": 10001}
@@ -16,6 +17,7 @@ def check_reachable(address: str) -> None:
     """
     if address == "auto":
         return
+    address = bare_address(address)
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
     try:
         host, port = parts.hostname, parts.port or USUAL_PORTS.get(parts.scheme)

@@ -18,6 +18,7 @@ from craftc.runtime.jobs.backend import BackendError, PlacementError
 from craftc.runtime.on_ray.check_reachable import check_reachable
 from craftc.runtime.on_ray.sweeper import swept
 from craftc.schemas.plan import JobResources
+from craftc.secret_text import bare_address
 
 # Events are small and results stay on disk: the least that Ray allows is plenty.
 OBJECT_STORE_BYTES = 80 * 2**20
@@ -123,7 +124,9 @@ def _attached(address: str, runtime_env: dict[str, Any] | None) -> Iterator[None
         with _sigterm_handler_kept():
             ray.init(address=address, runtime_env=runtime_env or None)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        raise BackendError("cluster-unreachable", f'no Ray cluster answers at "{address}": {error}') from error
+        raise BackendError(
+            "cluster-unreachable", f'no Ray cluster answers at "{bare_address(address)}": {error}'
+        ) from error
     try:
         yield
     finally:

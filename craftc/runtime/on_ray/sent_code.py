@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from craftc.runtime.on_ray.project_files import pack_folder, stage
+from craftc.runtime.on_ray.project_files import Packed, pack_folder, stage
 
 JOB_CONFIG_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Set by Ray for a submitted job: what it was submitted with."""
@@ -30,17 +30,21 @@ def sent_code(folders: Sequence[str], runs_dir: Path) -> Iterator[SentCode]:
     What travels is what `craftc submit` sends; in a submitted job it has been sent already. Ray is to be connected
     while this is open. Raises BackendError where the project is too large.
     """
-    if not folders:
-        yield SentCode()
-        return
-    root = Path(folders[0])
-    relative = tuple(os.path.relpath(folder, root) for folder in folders)
-    if _is_sent(root):
+    relative = tuple(os.path.relpath(folder, folders[0]) for folder in folders)
+    packed = packed_code(folders, runs_dir)
+    if packed is None:
         yield SentCode(relative)
         return
     with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
-        stage(pack_folder(root, runs_dir), Path(folder))
+        stage(packed, Path(folder))
         yield SentCode(relative, {"working_dir": folder})
+
+
+def packed_code(folders: Sequence[str], runs_dir: Path) -> Packed | None:
+    """The files that `sent_code` sends; None where there are none to send. Raises BackendError as it does."""
+    if not folders or _is_sent(Path(folders[0])):
+        return None
+    return pack_folder(Path(folders[0]), runs_dir)
 
 
 def _is_sent(root: Path) -> bool:

@@ -1,6 +1,8 @@
 """Submits a packed project to Ray's job server, asks for the state of the job, and stops it."""
 
 import asyncio
+import base64
+import json
 import logging
 import os
 import shlex
@@ -9,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import unquote
 
 import craftc
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.on_ray.auth_token import use_auth_token
 from craftc.runtime.on_ray.check_reachable import check_reachable
+from craftc.runtime.on_ray.describe_packed import listing, notes
 from craftc.runtime.on_ray.project_files import Packed, digest, pack, stage
 from craftc.runtime.store.driver_process import SUBMISSION_VARIABLE
 from craftc.runtime.submitting.cluster import ENDS, GONE, JobState, RunRequest, Submitted
+from craftc.secret_text import bare_address
 
 # Before ray is imported: what follows reads the setting once.
 use_auth_token()
@@ -25,6 +30,7 @@ import requests  # noqa: E402
 from ray.exceptions import RayError  # noqa: E402
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient  # noqa: E402
 
+HEADERS = "RAY_JOB_HEADERS"
 STATES = {
     JobStatus.PENDING: "waiting",
     JobStatus.RUNNING: "running",
@@ -39,8 +45,10 @@ class JobServer:
 
     def __init__(self, address: str, *, python: str = "python") -> None:
         """`address`: `http://host:8265`, or what `ray.init` takes: `ray://host:10001`, `host:6379`, `auto`. `python` is
-        that of the cluster's machines."""
-        self.address = address
+        that of the cluster's machines. A user and password in it are sent as a header, and neither stored nor shown.
+        Raises BackendError where the address has more than a scheme, a host, a port and a path."""
+        self.address = bare_address(address)
+        self._headers = _headers(address)
         self._python = python
         self._connected: JobSubmissionClient | BackendError | None = None
 
@@ -52,13 +60,13 @@ class JobServer:
         """
         packed = pack(request.project / request.spec, request.runs_dir)
         _check_all_travels(request, packed)
-        links = tuple(f"warning: {link} is a link to a folder and is not sent" for link in packed.skipped)
+        told = notes(packed)
         submission = submission_id(request.name, packed, str(request.runs_dir))
         with _plain_errors(self.address):
             attempts = self._attempts(submission)
             if attempts and attempts[-1].status not in (JobStatus.FAILED, JobStatus.STOPPED):
                 job, state = str(attempts[-1].submission_id), STATES[attempts[-1].status]
-                return Submitted(job, submission, len(attempts), is_new=False, state=state, notes=links)
+                return Submitted(job, submission, len(attempts), is_new=False, state=state, notes=told)
             attempt = len(attempts) + 1
             job = _job_name(submission, attempt)
             with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
@@ -70,7 +78,13 @@ class JobServer:
                 )
         num_files = f"{len(packed.files):,} file{'' if len(packed.files) == 1 else 's'}"
         size = f"{num_files}, {packed.num_bytes / 2**10:.1f} KiB{f', attempt {attempt}' if attempt > 1 else ''}"
-        return Submitted(job, submission, attempt, summary=f"submitted {packed.spec} with {size}", notes=links)
+        return Submitted(job, submission, attempt, summary=f"submitted {packed.spec} with {size}", notes=told)
+
+    def dry_run(self, request: RunRequest) -> Submitted:
+        """List the files that `submit` would send, and those that would stay; the list is the `job`."""
+        packed = pack(request.project / request.spec, request.runs_dir)
+        _check_all_travels(request, packed)
+        return Submitted(listing(packed), notes=notes(packed))
 
     def status(self, job: str) -> JobState:
         """What became of a job."""
@@ -98,7 +112,7 @@ class JobServer:
         """Connected once; a cluster that did not answer is not asked again."""
         if self._connected is None:
             try:
-                self._connected = _connect(self.address)
+                self._connected = _connect(self.address, self._headers)
             except BackendError as error:
                 self._connected = error
         if isinstance(self._connected, BackendError):
@@ -117,20 +131,42 @@ class JobServer:
         return next((details for details in self._client.list_jobs() if details.submission_id == job), None)
 
 
-def _connect(address: str) -> JobSubmissionClient:
+def _headers(address: str) -> dict[str, str]:
+    """What authorizes: RAY_JOB_HEADERS, as of Ray's own job commands, and the user and password of the address."""
+    try:
+        headers = {str(name): str(value) for name, value in json.loads(os.environ.get(HEADERS) or "{}").items()}
+    except (AttributeError, ValueError):
+        message = f'{HEADERS} is no JSON object such as {{"Authorization": "Bearer ..."}}'
+        raise BackendError("cluster-unreachable", message) from None
+    scheme, _, rest = address.rpartition("://")
+    user, at, host = rest.rpartition("@")
+    if "?" in host or "#" in host:
+        message = (
+            f'an address has no query; what authorizes is read from {HEADERS}; the address is "{bare_address(address)}"'
+        )
+        raise BackendError("cluster-unreachable", message)
+    if at and scheme in ("http", "https"):
+        headers["Authorization"] = f"Basic {base64.b64encode(unquote(user).encode()).decode()}"
+    return headers
+
+
+def _connect(address: str, headers: dict[str, str]) -> JobSubmissionClient:
     # It tells of every upload, and its own modules at a level of their own.
     for module in ("ray", *(part.__module__ for part in JobSubmissionClient.__mro__)):
         logging.getLogger(module).setLevel(logging.ERROR)
     check_reachable(address)
     with _plain_errors(address), _address_from_us_alone():
-        return JobSubmissionClient(address)
+        return JobSubmissionClient(address, headers=headers or None)
 
 
 def _check_all_travels(request: RunRequest, packed: Packed) -> None:
     """Raise BackendError where what the spec reads within its project is not among the files sent."""
     sent = {packed.root / name for name in packed.files}
+    own = Path(craftc.__file__).resolve().parent  # travels too, with the search spaces that come with it
     for name, file in request.reads.items():
         found = file.resolve()
+        if found.is_relative_to(own):
+            continue
         if found not in sent and not any(found in other.parents for other in sent):
             raise BackendError("data-not-sent", f'{packed.spec} reads "{name}", which is not among the files sent')
 

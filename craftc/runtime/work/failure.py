@@ -8,6 +8,7 @@ from craftc.components.own_line import own_line
 from craftc.runtime.store.store import StoreError
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialFailed
+from craftc.secret_text import masked
 from craftc.training.foundation.errors import TrainingError
 
 
@@ -34,9 +35,10 @@ def failure(trial: Trial, error: Exception) -> TrialFailed:
     return TrialFailed(
         trial=trial.id,
         code=code,
-        message=_one_line(message, error),
+        # They are stored, and may repeat an address with its password.
+        message=masked(_one_line(message, error)),
         epoch=epoch,
-        traceback="".join(traceback.format_exception(error)),
+        traceback=masked("".join(traceback.format_exception(error))),
     )
 
 

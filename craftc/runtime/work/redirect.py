@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from craftc.tolerant_stream import tolerant
+
 
 @dataclass(frozen=True)
 class Terminal:
@@ -51,10 +53,13 @@ def _kept(stream: TextIO, descriptor: int) -> Iterator[TextIO]:
         # Captured by a test, or replaced by the host program: redirecting the descriptor does not touch it.
         yield stream
         return
-    with os.fdopen(
-        os.dup(descriptor), "w", buffering=1, encoding=stream.encoding, errors=stream.errors or "replace"
-    ) as kept:
+    copy = os.dup(descriptor)
+    kept = tolerant(copy, stream)
+    try:
         yield kept
+    finally:
+        _flush(kept)
+        os.close(copy)
 
 
 @contextmanager

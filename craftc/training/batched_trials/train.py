@@ -18,6 +18,7 @@ from craftc.training.batched_trials.speed import is_worthwhile, measured, room_f
 from craftc.training.batched_trials.trial_batch import Batch
 from craftc.training.data.device_split import num_batches
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.pulse import Pulse
 from craftc.training.loop.training import Failed, Told, Training, save_trainings, seen
 from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.state.member import Member
@@ -229,7 +230,10 @@ class _Run:
             [training.first_step for training in trainings],
         )
         train, batch_size = trainings[0].train, trainings[0].batch_size
-        trained = self._batch.train_epoch(train, epochs=epochs, first_steps=first_steps, batch_size=batch_size)
+        pulses = [Pulse(training.members[0].folder) for training in trainings]
+        trained = self._batch.train_epoch(
+            train, epochs=epochs, first_steps=first_steps, batch_size=batch_size, pulses=pulses
+        )
         splits = trainings[0].splits
         measured = self._evaluator.measure(self._batch, splits, seen(splits), epochs, batch_size)
         seconds = (time.perf_counter() - start) / len(trainings)

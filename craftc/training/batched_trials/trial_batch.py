@@ -16,6 +16,7 @@ from craftc.training.batched_trials.optimizer import stack_optimizers
 from craftc.training.batched_trials.stacked_state import Stack, Template
 from craftc.training.data.device_split import DeviceSplit, num_batches
 from craftc.training.foundation.errors import TrainingError, require_finite
+from craftc.training.foundation.pulse import Pulse
 from craftc.training.foundation.random import Use, epoch_order, step_key
 from craftc.training.parts.dropout import Counted, Rate, Run
 from craftc.training.parts.objective import sum_and_weight
@@ -50,10 +51,16 @@ class Batch:
         return torch.tensor(values, dtype=self.stack.weights.dtype, device=self.stack.weights.device)
 
     def train_epoch(
-        self, train: DeviceSplit, *, epochs: Sequence[int], first_steps: Sequence[int], batch_size: int
+        self,
+        train: DeviceSplit,
+        *,
+        epochs: Sequence[int],
+        first_steps: Sequence[int],
+        batch_size: int,
+        pulses: Sequence[Pulse] = (),
     ) -> list[Metrics | TrainingError]:
         """Each training's next epoch (counts from 1), whose first step counts from 0. What `train_epoch` returns or
-        raises, for each."""
+        raises, for each. All `pulses`, one each, beat when the first is due."""
         num_steps = num_batches(len(train), batch_size)
         lrs = self.begin_epoch(first_steps, num_steps)
         orders = [epoch_order(each.seed, epoch, len(train)) for each, epoch in zip(self.parts, epochs, strict=True)]
@@ -63,6 +70,11 @@ class Batch:
         for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
             steps = [first + index for first in first_steps]
             totals += self.train_step(*gathered(train, indices_KB), index, steps)
+            if pulses and pulses[0].is_due:
+                for pulse, epoch in zip(pulses, epochs, strict=True):
+                    pulse.beat(epoch, index + 1, num_steps)
+        for pulse in pulses:
+            pulse.rest()
         self.end_epoch(num_steps)
         found = zip(*totals.tolist(), epochs, lrs[-1], strict=True)
         return [_told(loss, weight, epoch, lr) for loss, weight, epoch, lr in found]

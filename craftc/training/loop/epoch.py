@@ -8,17 +8,21 @@ from torch import Tensor
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
-from craftc.training.data.device_split import DeviceSplit, train_batches
+from craftc.training.data.device_split import DeviceSplit, num_batches, train_batches
 from craftc.training.foundation.determinism import deterministic
 from craftc.training.foundation.errors import require_finite
+from craftc.training.foundation.pulse import Pulse
 from craftc.training.foundation.random import epoch_order, key, seed_everything
 from craftc.training.loop.step import train_step
 
+NO_PULSE = Pulse(None)
 STEPS_BETWEEN_SUMS = 256
 """Losses of so many steps are added up at once: two additions at every step take 5 us."""
 
 
-def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int) -> Metrics:
+def train_epoch(
+    parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int, pulse: Pulse = NO_PULSE
+) -> Metrics:
     """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0).
 
     Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
@@ -32,6 +36,7 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     totals = torch.zeros(2, dtype=precision, device=parts.device)
     losses: list[tuple[Tensor, Tensor]] = []
     lr = 0.0
+    num_steps = num_batches(len(train), batch_size)
     order = epoch_order(parts.seed, epoch, len(train))
     with deterministic(parts.deterministic):
         for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
@@ -42,9 +47,11 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
                 given_B = x_B if parts.features is None else parts.features(x_B)
                 loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
             losses.append((loss_sum, weight_sum))
+            pulse.beat(epoch, step + 1 - first_step, num_steps)
             if len(losses) == STEPS_BETWEEN_SUMS:
                 totals += _summed(losses, precision)
                 losses.clear()
+    pulse.rest()
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
     require_finite(loss, f"the training loss became {loss}", epoch)
     return {"train/objective": loss / weight, "train/lr": lr}

@@ -10,6 +10,7 @@ from craftc.training.assemble import Parts
 from craftc.training.data.device_split import DeviceSplit, num_batches
 from craftc.training.data.split_samples import TEST
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.pulse import Pulse
 from craftc.training.loop.conclude import Examiner
 from craftc.training.loop.epoch import train_epoch
 from craftc.training.loop.evaluate import evaluate_splits
@@ -83,7 +84,10 @@ class Training:
         """Train the next epoch, then measure every split but test. Raises TrainingError `nan-loss`."""
         start = time.perf_counter()
         epoch, first_step = self.epoch, self.first_step
-        trained = train_epoch(self.parts, self.train, epoch=epoch, first_step=first_step, batch_size=self.batch_size)
+        pulse = Pulse(self.members[0].folder if self.parts.workers.is_first else None)
+        trained = train_epoch(
+            self.parts, self.train, epoch=epoch, first_step=first_step, batch_size=self.batch_size, pulse=pulse
+        )
         measured = evaluate_splits(self.parts, self.splits, seen(self.splits), epoch=epoch, batch_size=self.batch_size)
         return self.record(trained | measured, time.perf_counter() - start)
 

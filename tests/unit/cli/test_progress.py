@@ -1,13 +1,17 @@
 """Both displays of a run, fed with made-up events."""
 
 import io
+import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from craftc.cli.progress import MAX_SHOWN, LiveProgress, PlainProgress, Tally, clock
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.training.foundation.pulse import FILE, Beat, Pulse, read_pulse
 
 
 def trial_id(number: int) -> str:
@@ -73,6 +77,59 @@ def test_plain_lines() -> None:
     assert lines[2].startswith("[2/3] [v]1[/] seed 1: failed: the loss is not finite")
     assert lines[3] == "[3/3] [v]2[/] seed 2: 4 of 4 epochs, trained before, best 3: test/accuracy 0.8750"
     assert lines[4] == "warning: W&B is away"
+
+
+def test_a_log_that_would_be_silent_gets_a_line(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    folder = store.folder(trial_id(0))
+    folder.mkdir(parents=True)
+    Pulse(folder).beat(2, 30, 90)
+    assert read_pulse(folder) is None  # an epoch of less than half a minute writes nothing
+    (folder / FILE).write_text('{"epoch": 2, "step": 30, "steps": 90}')
+    stream = io.StringIO()
+    display = PlainProgress(stream, store, every_s=0.05)
+    display.start(plan(), "20260101_000000")
+    wait_for(stream, "no trial has begun yet")
+    display.event(TrialStarted(trial=trial_id(0)))
+    display.event(ended(0, 1))
+    wait_for(stream, "step 30/90")
+    display.close()
+    length = len(stream.getvalue())
+    time.sleep(0.2)
+    assert len(stream.getvalue()) == length
+    lines = stream.getvalue().splitlines()
+    assert lines[1] == "[0/3] after 0:00: no trial has begun yet"
+    assert lines[-1].startswith("[0/3] after 0:0")
+    position = "[v]0[/] seed 0: epoch 1/4, step 30/90 of epoch 2, valid/accuracy 0.6000 (at most "
+    assert position in lines[-1]
+
+
+def test_a_heartbeat_comes_only_after_silence() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    display.start(plan(), "20260101_000000")
+    for event in EVENTS:
+        display.event(event)
+    display.close()
+    assert "after" not in stream.getvalue()
+
+
+def test_a_pulse_is_gone_behind_its_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("craftc.training.foundation.pulse.EVERY_S", 0.0)
+    pulse = Pulse(tmp_path)
+    pulse.beat(1, 3, 9)
+    assert read_pulse(tmp_path) == Beat(1, 3, 9)
+    pulse.rest()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / FILE).write_text("{")
+    assert read_pulse(tmp_path) is None
+
+
+def wait_for(stream: io.StringIO, text: str) -> None:
+    deadline = time.monotonic() + 30
+    while text not in stream.getvalue():
+        assert time.monotonic() < deadline, stream.getvalue()
+        time.sleep(0.01)
 
 
 def test_live_display() -> None:

@@ -196,3 +196,22 @@ def test_a_search_space_and_a_base(server: Server) -> None:
     assert server.mistakes[server.open(space)] == []
     assert server.mistakes[server.open(experiment("training: {epochs: 3}\n", "base"))] == []
     assert server.mistakes[server.open(experiment("training: {epochs: 0}\n", "base"))] != []
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("craftc: 1\n|", ["name", "data", "model", "objective", "training"]),
+        ("training:\n  |", ["epochs", "batch_size", "optimizer"]),
+        ("training:\n  epochs: 3\n  |", ["batch_size", "optimizer"]),
+        ("training:\n  early_stopping:\n    |", ["metric", "patience"]),
+        ("data:\n  source:\n    kind: csv\n    |", ["path", "target"]),
+    ],
+)
+def test_required_keys_come_first(server: Server, text: str, first: list[str]) -> None:
+    """As an editor sorts: by what the server says, else by label."""
+    found = server.at_cursor("textDocument/completion", experiment(text))
+    offered = sorted(found["items"], key=lambda item: item.get("sortText") or item["label"])
+    labels = [item["label"] for item in offered]
+    assert labels[: len(first)] == first
+    assert not set(labels) & {"craftc", *(["epochs"] if "epochs: 3" in text else [])}

@@ -50,6 +50,7 @@ def test_a_name_is_found_in_a_folder_above_and_the_nearest_counts(tmp_path: Path
 
 
 def test_a_path_starts_from_the_folder_of_the_spec(tmp_path: Path) -> None:
+    write(tmp_path / "pyproject.toml", "")
     write(tmp_path / "ranges" / "rates.yaml", "training.batch_size: {int: [8, 64]}\n")
     assert paths(spec(tmp_path / "specs", use="../ranges/rates.yaml")) == ["training.batch_size"]
 

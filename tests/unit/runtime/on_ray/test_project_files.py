@@ -61,17 +61,67 @@ def test_results_and_caches_never_travel_and_the_spec_always_does(tmp_path: Path
     assert pack(tmp_path / "spec.yaml", tmp_path / "results").files == ("pkg/runs/x.py", "spec.yaml")
 
 
-def test_links_travel_as_files_and_links_to_folders_are_told(tmp_path: Path) -> None:
-    write(tmp_path, "project/pyproject.toml", "project/spec.yaml")
-    write(tmp_path, "elsewhere/model.py", text="print()")
-    (tmp_path / "project/model.py").symlink_to(tmp_path / "elsewhere/model.py")
-    (tmp_path / "project/more").symlink_to(tmp_path / "elsewhere")
-    packed = pack(tmp_path / "project/spec.yaml", tmp_path / "runs")
-    assert packed.files == ("model.py", "pyproject.toml", "spec.yaml")
-    assert packed.skipped == ("more",)
+def test_a_link_travels_as_the_file_that_it_leads_to(tmp_path: Path) -> None:
+    write(tmp_path, "pyproject.toml", "spec.yaml", "src/model.py", text="print()")
+    (tmp_path / "model.py").symlink_to("src/model.py")
+    packed = pack(tmp_path / "spec.yaml", tmp_path / "runs")
+    assert packed.files == ("model.py", "pyproject.toml", "spec.yaml", "src/model.py")
     stage(packed, tmp_path / "staged")
     assert not (tmp_path / "staged/model.py").is_symlink()
     assert (tmp_path / "staged/model.py").read_text() == "print()"
+
+
+def test_no_link_leads_out_of_the_project_or_to_what_stays(tmp_path: Path) -> None:
+    write(tmp_path, "project/pyproject.toml", "project/spec.yaml", "project/.env", "project/data/x.csv")
+    write(tmp_path, "elsewhere/model.py", text="print()")
+    for link, target in {
+        "model.py": "../elsewhere/model.py",
+        "absolute.py": tmp_path / "elsewhere/model.py",
+        "again.py": "model.py",
+        "more": "../elsewhere",
+        "settings.txt": ".env",
+        "same": "data",
+        "broken": "nowhere",
+        "around": "around",
+        "/".join(("data", "up")): "../..",
+    }.items():
+        (tmp_path / "project" / link).symlink_to(target)
+    packed = pack(tmp_path / "project/spec.yaml", tmp_path / "runs")
+    assert packed.files == ("data/x.csv", "pyproject.toml", "spec.yaml")
+    links = ["absolute.py", "again.py", "around", "broken", "data/up", "model.py", "more", "same", "settings.txt"]
+    assert packed.that_are("link") == links
+    assert packed.that_are("secret") == [".env"]
+
+
+SECRETS = (
+    ".env", ".env.production", "deep/.ENV.local", "prod.env", ".envrc", ".netrc", ".git-credentials", ".pypirc",
+    ".npmrc", "tls/server.pem", "tls/server.KEY", "id_rsa", "id_rsa.pub", "id_ed25519_work", "kubeconfig",
+    "kubeconfig.yaml", "credentials", "credentials.json", "secrets.toml", "secrets.yaml", "client_secret_1.json",
+    "service-account.json", "terraform.tfstate", "token", ".pgpass", ".bash_history", "key.p12", "kaggle.json",
+    "application_default_credentials.json",
+)  # fmt: skip
+SECRET_FOLDERS = (".ssh/config", ".aws/credentials", ".docker/config.json", ".kube/config", ".config/gcloud/x.db")
+HARMLESS = (
+    "environment.py", "keys.py", "credentials.py", "tokens.txt", "tokenizer.json", "vocabulary.key.csv", "history.csv",
+    "monkey", "secret_santa.yaml", "src/token.py", "data/passwords.npz",
+)  # fmt: skip
+
+
+def test_what_may_hold_secrets_stays(tmp_path: Path) -> None:
+    write(tmp_path, "pyproject.toml", "spec.yaml", *SECRETS, *SECRET_FOLDERS, *HARMLESS)
+    packed = pack(tmp_path / "spec.yaml", tmp_path / "runs")
+    assert set(packed.files) == {"pyproject.toml", "spec.yaml", *HARMLESS}
+    folders = {f"{name.partition('/')[0]}/" for name in SECRET_FOLDERS}
+    assert set(packed.that_are("secret")) == {*SECRETS, *folders}
+
+
+def test_craftcignore_takes_in_what_it_names_and_nothing_by_a_wildcard(tmp_path: Path) -> None:
+    write(tmp_path, "pyproject.toml", "spec.yaml", ".env", ".env.test", "certs/ca.pem", "certs/own.pem", "a/.env")
+    write(tmp_path, ".craftcignore", text="*\n!*\n!.env*\n!.env.test\n!certs/ca.pem\n")
+    write(tmp_path, ".gitignore", text="!.env\n")
+    packed = pack(tmp_path / "spec.yaml", tmp_path / "runs")
+    assert packed.files == (".env.test", "certs/ca.pem", "pyproject.toml", "spec.yaml")
+    assert packed.that_are("secret") == [".env", "a/.env", "certs/own.pem"]
 
 
 def test_too_much_is_refused_with_the_largest_first(tmp_path: Path) -> None:

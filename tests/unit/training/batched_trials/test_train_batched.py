@@ -12,6 +12,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.batched_trials import speed as measure
 from craftc.training.batched_trials.train import Dropped, Findings, train_batched
+from craftc.training.foundation import pulse
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.loop.training import Begun, Failed
 from craftc.training.loop.trial import train_trial
@@ -404,3 +405,24 @@ def test_a_loss_that_only_evaluation_finds_is_no_number_fails_as_alone(make_tria
         alone(trials[2], tmp_path / "alone")
     assert str(found[trials[2].id].error) == str(error.value)
     assert_alike(trials[0], found[trials[0].id], tmp_path / "batch", tmp_path / "alone")
+
+
+def test_how_far_an_epoch_is_can_be_read_of_each(
+    make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[tuple[str, pulse.Beat | None]] = []
+    write = pulse.write_unflushed
+
+    def record(path: Path, text: bytes) -> None:
+        write(path, text)
+        beats.append((path.parent.name, pulse.read_pulse(path.parent)))
+
+    monkeypatch.setattr(pulse, "EVERY_S", 0.0)
+    monkeypatch.setattr(pulse, "write_unflushed", record)
+    trials = [make_trial({"training.epochs": 1}, seed=seed) for seed in (0, 1)]
+    told = told_of(trials, tmp_path, of_size(2))
+    steps = next(item.step for item in told if isinstance(item, EpochRecord))
+    for trial in trials:
+        own = [beat for name, beat in beats if name == trial.id]
+        assert own == [pulse.Beat(1, step, steps) for step in range(1, steps + 1)]
+        assert not (tmp_path / trial.id / pulse.FILE).exists()

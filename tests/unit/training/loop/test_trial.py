@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation import pulse
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.pulse import FILE, Beat, read_pulse
 
 METRICS = ["accuracy", "balanced_accuracy", "auroc"]
 
@@ -169,3 +171,21 @@ def test_a_learning_rate_on_a_plateau_falls(make_trial, run_trial, tmp_path):
     plateau = {"kind": "reduce_on_plateau", "metric": "train/lr", "mode": "min", "factor": 0.5, "patience": 1}
     records, _ = run_trial(make_trial({"training.schedule": [plateau]}), tmp_path)
     assert [record.metrics["train/lr"] for record in records] == [0.01, 0.01, 0.005]
+
+
+def test_how_far_an_epoch_is_can_be_read_and_changes_nothing(make_trial, run_trial, tmp_path, monkeypatch):
+    """With a beat at every step, in the place of one each half a minute."""
+    trial = make_trial({"training.epochs": 2})
+    silent, _ = run_trial(trial, tmp_path / "silent")
+    assert not (tmp_path / "silent" / FILE).exists()
+    beats = []
+    write = pulse.write_unflushed
+    monkeypatch.setattr(pulse, "EVERY_S", 0.0)
+    monkeypatch.setattr(
+        pulse, "write_unflushed", lambda path, text: (write(path, text), beats.append(read_pulse(path.parent)))
+    )
+    shown, _ = run_trial(trial, tmp_path / "shown")
+    steps = silent[0].step
+    assert beats == [Beat(epoch, step, steps) for epoch in (1, 2) for step in range(1, steps + 1)]
+    assert not (tmp_path / "shown" / FILE).exists()
+    assert [record.metrics for record in shown] == [record.metrics for record in silent]
