@@ -176,11 +176,19 @@ def _run_jobs(
             run_folder=folder,
             search=_search(compiled, folder),
         )
-    # A proposed point may fail: the search goes on without it.
-    planned = {trial.id for trial in compiled.plan.trials}
-    if any(failed.trial in planned for failed in outcome.failed):
+    if outcome.failed or _has_failed_point(folder):
         return SOME_FAILED
     return BUDGET_SPENT if outcome.budget is not None else 0
+
+
+def _has_failed_point(folder: "RunFolder") -> bool:
+    """Whether a point of the search has no value although its trials finished, or ended without one."""
+    from craftc.report.read_search import read_search
+
+    search = read_search(folder.path)
+    return search is not None and any(
+        point.state == "failed" for study in search.summary.studies for point in study.points
+    )
 
 
 def _print_end(folder: "RunFolder") -> None:
@@ -223,9 +231,11 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
     from rich.console import Console
 
     from craftc.cli.progress import LiveProgress, PlainProgress
+    from craftc.cli.search_progress import values_at_start
 
     console = Console(file=terminal.stderr)
-    display = LiveProgress(console) if console.is_terminal else PlainProgress(terminal.stderr)
+    starts = values_at_start(compiled.plan, store)
+    display = LiveProgress(console, starts) if console.is_terminal else PlainProgress(terminal.stderr, starts)
     return [display, *trackers(compiled, store, folder, display.warn)]
 
 

@@ -16,10 +16,21 @@ def trial_id(number: int) -> str:
 
 def plan(num_trials: int = 3, epochs: int = 4) -> Plan:
     trials = [
-        Trial(id=trial_id(n), variant=f"[v]{n}[/]", seed=n, config={"training": {"epochs": epochs}})
+        Trial(
+            id=trial_id(n),
+            variant=f"[v]{n}[/]",
+            seed=n,
+            config={"training": {"epochs": epochs}, "objective": {"metrics": []}},
+        )
         for n in range(num_trials)
     ]
-    reused = Trial(id=trial_id(999), variant="old", seed=0, config={"training": {"epochs": epochs}}, status="reused")
+    reused = Trial(
+        id=trial_id(999),
+        variant="old",
+        seed=0,
+        config={"training": {"epochs": epochs}, "objective": {"metrics": []}},
+        status="reused",
+    )
     headline = Headline(split="test", metric="accuracy", mode="max")
     return Plan(name="n", baseline="[v]0[/]", headline=headline, trials=(*trials, reused))
 
