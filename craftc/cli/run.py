@@ -53,9 +53,9 @@ class BackendName(StrEnum):
 def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -> None:
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
-    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 4 when the budget
-    (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was trained is kept, and the same
-    command goes on from there.
+    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials or points of a search
+    failed, 4 when the budget (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was
+    trained is kept, and the same command goes on from there.
 
     Example: `craftc run specs/vit_ablation.yaml`
     """
