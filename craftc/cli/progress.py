@@ -91,7 +91,8 @@ class Tally:
         if not new:
             return None
         are = "is not a finite number" if len(new) == 1 else "are not finite numbers"
-        return f"{', '.join(new)} {are} {when}{self.name(trial)}; such an epoch counts as no improvement"
+        outcome = "; such an epoch counts as no improvement" if isinstance(event, EpochEnded) else ""
+        return f"{', '.join(new)} {are} {when}{self.name(trial)}{outcome}"
 
     def latest(self, event: Event) -> EpochEnded | None:
         """The last epoch of the trial that an event prunes, as long as it is running; None of any other event."""

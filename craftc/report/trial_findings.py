@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from craftc.compiler.language.recorded_metrics import HELD_OUT
 from craftc.report.numbers import counted
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Finding
@@ -47,10 +48,14 @@ def find_not_finite(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
     for result in results.values():
         for name, count in result.not_finite.items():
             epochs.setdefault(name, []).append(count)
-    findings = []
+    alike: dict[tuple[bool, int, int], list[str]] = {}
     for name, counts in epochs.items():
-        where = f"in {counted(sum(counts), 'epoch')} of {counted(len(counts), 'trial')}"
-        text = f"{name} was not a finite number {where}; such an epoch counts as no improvement."
+        alike.setdefault((name.startswith(f"{HELD_OUT}/"), sum(counts), len(counts)), []).append(name)
+    findings = []
+    for (is_held_out, num_epochs, num_trials), names in alike.items():
+        were = "was not a finite number" if len(names) == 1 else "were not finite numbers"
+        text = f"{listed(names)} {were} in {counted(num_epochs, 'epoch')} of {counted(num_trials, 'trial')}"
+        text += "." if is_held_out else "; such an epoch counts as no improvement."
         findings.append(Finding(kind="not-finite", text=text))
     return [*findings, *_without_choice(plan, results)]
 

@@ -320,7 +320,7 @@ def test_metrics_that_were_not_finite_are_told_by_name(make_run: Any) -> None:
 
     assert sentences(conclude(plan, results, failures), "not-finite") == [
         "valid/p was not a finite number in 23 epochs of 2 trials; such an epoch counts as no improvement.",
-        "test/p was not a finite number in 1 epoch of 1 trial; such an epoch counts as no improvement.",
+        "test/p was not a finite number in 1 epoch of 1 trial.",
         "valid/p, which evaluation.select names, was finite in no epoch of full (seed 0): their last epoch stands for "
         "the best.",
     ]

@@ -151,7 +151,8 @@ def _num_values(given: ParameterRange) -> int | None:
     step = given.step or (1 if form in ("int", "log_int") else None)
     if step is None or values[0] >= values[1]:
         return None
-    return round((values[1] - values[0]) / step) + 1
+    steps: float = (values[1] - values[0]) / step
+    return round(steps) + 1
 
 
 RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
