@@ -52,13 +52,20 @@ def _values(point: PointSummary | None, decimals: int) -> tuple[str, str]:
 def _parameters(search: SearchConclusion, conclusion: Conclusion) -> Cells:
     assert search.best is not None
     shares = search.importances or {}
+    # Where nothing better was found, the best point is the starting point.
+    best = value_text if search.is_improved else _at_start
     rows = []
     for path in sorted(search.best.params, key=lambda path: -shares.get(path, 0.0)):
-        start = value_text(search.start.params[path]) if search.start else NOTHING
+        start = _at_start(search.start.params[path]) if search.start else NOTHING
         share = f"{shares[path]:.2f}" if path in shares else NOTHING
-        rows.append((path, start, value_text(search.best.params[path]), share))
+        rows.append((path, start, best(search.best.params[path]), share))
     title = f"Searched values of {search.variant}" if len(conclusion.searches) > 1 else "Searched values"
     return Cells(title, ("path", "start", "best", "importance"), tuple(rows))
+
+
+def _at_start(value: Any) -> str:
+    """A value of the starting point, which has none where the spec as written has none."""
+    return NOTHING if value is None else value_text(value)
 
 
 def value_text(value: Any) -> str:

@@ -170,9 +170,9 @@ def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) ->
     for _ in range(2):
         assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
         study = optuna.load_study(study_name="tiny-search/base", storage=f"sqlite:///{latest(tmp_path) / 'study.db'}")
-        assert [t.params["training.optimizer.lr"] for t in study.trials] == ["0.0001", "0.001", "0.01"]
+        assert [t.params["training.optimizer.lr"] for t in study.trials] == [1e-4, 1e-3, 1e-2]
         assert [len(trial.intermediate_values) for trial in study.trials] == [6, 6, 6]
-        assert study.best_trial.params["training.optimizer.lr"] == "0.01"
+        assert study.best_trial.params["training.optimizer.lr"] == 0.01
         assert optuna.importance.get_param_importances(study) == {"training.optimizer.lr": 1.0}
 
 
