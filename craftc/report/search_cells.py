@@ -72,5 +72,5 @@ def value_text(value: Any) -> str:
     """A searched value in four digits; 1, 1.0, "1" and true are four different texts."""
     if isinstance(value, float):
         digits = f"{value:.4g}"
-        return digits if any(sign in digits for sign in ".en") else f"{digits}.0"
+        return f"{digits}.0" if value.is_integer() and "e" not in digits else digits
     return choice_label(value)
