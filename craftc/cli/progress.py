@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from craftc.cli.plan import num_searched
+from craftc.cli.search_progress import SearchProgress
 from craftc.cli.show_diagnostics import count
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
@@ -24,7 +27,9 @@ from craftc.schemas.result import (
     TrialStarted,
 )
 from craftc.secret_text import masked
+from craftc.training.foundation.best import not_finite
 from craftc.training.foundation.pulse import read_pulse
+from craftc.training.state.progress import metric_names
 
 MAX_SHOWN = 12
 """Running trials that are shown line by line."""
@@ -37,13 +42,17 @@ HEARTBEAT_S = 60.0
 class Tally:
     """How far a run is, by its events: what both displays count alike."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, starts: Mapping[str, float] = MappingProxyType({})) -> None:
+        """`starts`: see SearchProgress."""
         self.plan = plan
+        self.search = SearchProgress(plan, starts)
         self.trials: dict[str, Trial] = {t.id: t for t in plan.trials if t.status == "new"}
         self.running: dict[str, EpochEnded | None] = {}
         self.num_finished = 0
         self.num_failed = 0
         self.num_pruned = 0
+        self.num_trials = len(self.trials) + num_searched(plan)
+        self._not_finite: set[str] = set()
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
         self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
@@ -51,11 +60,6 @@ class Tally:
         self._num_epochs_left = sum(self._epochs_left.values())
         self._num_trained = 0
         self._first_epoch_at: float | None = None
-
-    @property
-    def num_trials(self) -> int:
-        """All that are to be trained, proposed or not."""
-        return len(self.trials) + self._num_to_propose
 
     @property
     def num_over(self) -> int:
@@ -72,12 +76,35 @@ class Tally:
         return f"{trial.variant} seed {trial.seed}"
 
     def watched(self, metrics: dict[str, float]) -> str:
-        """The headline where it is measured at every epoch, else the same metric on the valid split, else a loss."""
+        """What is searched for, or the headline where it is measured at every epoch, else the same metric on the valid
+        split, else a loss."""
         headline = self.plan.headline
-        for name in (headline.name, f"valid/{headline.metric}", "train/loss", "train/objective"):
+        names = (headline.name, f"valid/{headline.metric}", "train/loss", "train/objective")
+        for name in names if self.search.metric is None else (self.search.metric, *names):
             if name in metrics:
                 return f"{name} {metrics[name]:.4f}"
         return ""
+
+    def not_finite(self, event: Event) -> str | None:
+        """A sentence about metrics that came to no finite number, each once in a run; None where there is none."""
+        if isinstance(event, EpochEnded):
+            record, measured = event.record, metric_names(self.trials[event.record.trial])
+            missing, trial, when = not_finite(record.metrics, measured), record.trial, f"in epoch {record.epoch} of "
+        elif isinstance(event, TrialFinished) and not event.reused:
+            missing, trial, when = list(event.result.not_finite), event.result.trial, "with the weights of "
+        else:
+            return None
+        new = [name for name in missing if name not in self._not_finite]
+        self._not_finite.update(new)
+        if not new:
+            return None
+        are = "is not a finite number" if len(new) == 1 else "are not finite numbers"
+        outcome = "; such an epoch counts as no improvement" if isinstance(event, EpochEnded) else ""
+        return f"{', '.join(new)} {are} {when}{self.name(trial)}{outcome}"
+
+    def latest(self, event: Event) -> EpochEnded | None:
+        """The last epoch of the trial that an event prunes, as long as it is running; None of any other event."""
+        return self.running.get(event.trial) if isinstance(event, TrialPruned) else None
 
     def take(self, event: Event) -> None:
         """Count one event."""
@@ -96,6 +123,7 @@ class Tally:
                 self._num_trained += 1
             case TrialFinished(result=result):
                 self.num_finished += 1
+                self.search.take(self.trials[result.trial], result)
                 self._end(result.trial)
             case TrialFailed(trial=trial):
                 self.num_failed += 1
@@ -133,27 +161,48 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def outcome_line(tally: Tally, event: TrialFinished | TrialFailed | TrialPruned) -> str:
-    """One line for a trial that is over."""
+def outcome_line(
+    tally: Tally, event: TrialFinished | TrialFailed | TrialPruned, latest: EpochEnded | None = None
+) -> str:
+    """One line for a trial that is over; of a point of a search also its parameters and the best so far. `latest` is
+    the last epoch of a pruned one."""
+    trial = tally.trials[event.result.trial if isinstance(event, TrialFinished) else event.trial]
+    given = tally.search.parameters(trial)
+    name = f"{tally.name(trial.id)}{f' ({given})' if given else ''}"
+    best = tally.search.best(tally.search.study_of(trial))
     if isinstance(event, TrialPruned):
-        return f"{tally.name(event.trial)}: pruned at {event.epoch} of {count(event.epochs_planned, 'epoch')}"
-    if isinstance(event, TrialFailed):
-        return f"{tally.name(event.trial)}: failed: {event.message}"
-    result = event.result
-    epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
-    reused = ", trained before" if event.reused else f" in {clock(result.seconds)}"
-    return f"{tally.name(result.trial)}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
+        value = tally.watched(latest.record.metrics) if latest else ""
+        line = (
+            f"{name}: pruned at {event.epoch} of {count(event.epochs_planned, 'epoch')}{f': {value}' if value else ''}"
+        )
+    elif isinstance(event, TrialFailed):
+        line = f"{name}: failed: {event.message}"
+    else:
+        result = event.result
+        epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
+        reused = ", trained before" if event.reused else f" in {clock(result.seconds)}"
+        line = f"{name}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
+    return f"{line}; {best}" if best else line
 
 
 class PlainProgress:
     """One line for each trial that is over, and one a minute while none is: for logs and pipes.
 
-    How far a trial is within its epoch is read from its folder in the `store`.
+    How far a trial is within its epoch is read from its folder in the `store`. `starts` are values of searched metrics
+    that are known before.
     """
 
-    def __init__(self, stream: TextIO, store: Store | None = None, *, every_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        store: Store | None = None,
+        starts: Mapping[str, float] = MappingProxyType({}),
+        *,
+        every_s: float = HEARTBEAT_S,
+    ) -> None:
         self._stream = stream
         self._store = store
+        self._starts = starts
         self._every_s = every_s
         self._tally: Tally | None = None
         self._started_at = self._said_at = time.monotonic()
@@ -164,7 +213,7 @@ class PlainProgress:
 
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
-        self._tally = Tally(plan)
+        self._tally = Tally(plan, self._starts)
         self._say(f"run {plan.name}/{run_name}: {count(self._tally.num_trials, 'trial')} to train")
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._heart.start()
@@ -174,11 +223,14 @@ class PlainProgress:
         tally = self._tally
         assert tally is not None
         with self._lock:
+            latest = tally.latest(event)
             tally.take(event)
+            if (text := tally.not_finite(event)) is not None:
+                self.warn(text)
             if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
                 left = tally.time_left() if tally.num_over < tally.num_trials else ""
                 over = f"[{tally.num_over}/{tally.num_trials}]"
-                self._say(f"{over} {outcome_line(tally, event)}{f' ({left})' if left else ''}")
+                self._say(f"{over} {outcome_line(tally, event, latest)}{f' ({left})' if left else ''}")
 
     def close(self) -> None:
         """See Observer.close."""
@@ -224,15 +276,16 @@ class PlainProgress:
 class LiveProgress:
     """A bar for the run and one for each running trial, drawn over themselves; finished trials stay above."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, starts: Mapping[str, float] = MappingProxyType({})) -> None:
         self._console = console
+        self._starts = starts
         self._live: Live | None = None
         self._tally: Tally | None = None
         self._started_at = time.monotonic()
 
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
-        self._tally = Tally(plan)
+        self._tally = Tally(plan, self._starts)
         self._console.print(f"run [bold]{plan.name}/{run_name}[/]", highlight=False)
         self._live = Live(
             console=self._console, get_renderable=self._draw, refresh_per_second=5, transient=True,
@@ -244,11 +297,14 @@ class LiveProgress:
         """See Observer.event."""
         tally = self._tally
         assert tally is not None
+        latest = tally.latest(event)
         tally.take(event)
+        if (text := tally.not_finite(event)) is not None:
+            self.warn(text)
         if isinstance(event, TrialFailed):
             self._console.print("[red]✗[/]", Text(masked(outcome_line(tally, event))))
         elif isinstance(event, TrialPruned):
-            self._console.print("[yellow]-[/]", Text(outcome_line(tally, event)), highlight=False)
+            self._console.print("[yellow]-[/]", Text(outcome_line(tally, event, latest)), highlight=False)
         elif isinstance(event, TrialFinished):
             self._console.print("[green]✓[/]", Text(outcome_line(tally, event)), highlight=False)
 
@@ -270,7 +326,8 @@ class LiveProgress:
         note = f"{elapsed}  {tally.time_left() or 'starting Ray and the first trials'}{failed}"
         done, num_trials = tally.num_over, tally.num_trials
         total.add_task(f"[bold]{done}/{count(num_trials, 'trial')}[/]", total=num_trials, completed=done, note=note)
-        return Group(total, self._running(tally))
+        bests = [Text(f"  {tally.search.metric}: {'; '.join(tally.search.bests())}")] if tally.search.bests() else []
+        return Group(total, *bests, self._running(tally))
 
     def _running(self, tally: Tally) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -279,7 +336,13 @@ class LiveProgress:
             metric = tally.watched(latest.record.metrics) if latest else ""
             # Text, since the brackets of a list in a variant's name are no markup.
             name = Text(f"  {tally.name(trial_id)}")
-            table.add_row(name, f"epoch {epoch}/{tally.num_epochs(trial_id)}", Text(metric))
+            given = Text(tally.search.parameters(tally.trials[trial_id]))
+            table.add_row(
+                name,
+                *([given] if tally.search.metric else []),
+                f"epoch {epoch}/{tally.num_epochs(trial_id)}",
+                Text(metric),
+            )
         if len(tally.running) > MAX_SHOWN:
             table.add_row(f"  and {len(tally.running) - MAX_SHOWN} more")
         return table

@@ -56,9 +56,9 @@ class BackendName(StrEnum):
 def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, dry_run: bool) -> None:
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
-    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials failed, 4 when the budget
-    (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was trained is kept, and the same
-    command goes on from there.
+    Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials or points of a search
+    failed, 4 when the budget (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was
+    trained is kept, and the same command goes on from there.
 
     Example: `craftc run specs/vit_ablation.yaml`
     """
@@ -216,11 +216,19 @@ def _run_jobs(
             run_folder=folder,
             search=_search(compiled, folder),
         )
-    # A proposed point may fail: the search goes on without it.
-    planned = {trial.id for trial in compiled.plan.trials}
-    if any(failed.trial in planned for failed in outcome.failed):
+    if outcome.failed or _has_failed_point(folder):
         return SOME_FAILED
     return BUDGET_SPENT if outcome.budget is not None else 0
+
+
+def _has_failed_point(folder: "RunFolder") -> bool:
+    """Whether a point of the search has no value although its trials finished, or ended without one."""
+    from craftc.report.read_search import read_search
+
+    search = read_search(folder.path)
+    return search is not None and any(
+        point.state == "failed" for study in search.summary.studies for point in study.points
+    )
 
 
 def _print_end(folder: "RunFolder") -> None:
@@ -263,11 +271,13 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
     from rich.console import Console
 
     from craftc.cli.progress import LiveProgress, PlainProgress
+    from craftc.cli.search_progress import values_at_start
 
     console = Console(file=terminal.stderr)
     # FORCE_COLOR makes no terminal of a file, and a dumb one cannot draw over a line.
     is_live = terminal.stderr.isatty() and not console.is_dumb_terminal
-    display = LiveProgress(console) if is_live else PlainProgress(terminal.stderr, store)
+    starts = values_at_start(compiled.plan, store)
+    display = LiveProgress(console, starts) if is_live else PlainProgress(terminal.stderr, store, starts)
     return [display, *trackers(compiled, store, folder, display.warn)]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from craftc.report.budget import find_budget, read_budget
 from craftc.report.read_run import RunUnreadableError, read_run
+from craftc.report.read_search import read_search
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.store.driver_process import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import runs_of
@@ -77,10 +78,14 @@ def run_state(path: Path, submissions: dict[str, str]) -> RunState:
     try:
         plan, results, failures = read_run(path)
         budget = find_budget(plan, results, read_budget(path))
+        search = read_search(path)
     except RunUnreadableError:
         return RunState(name, path, "unreadable", driver=driver)
+    points = [point for study in search.summary.studies for point in study.points] if search else []
     numbers = len(results), len(failures), len(plan.trials)
     state = _state(numbers, driver, submissions)
+    if state == "finished" and any(point.state == "failed" for point in points):
+        state = "some failed"
     if budget and state in ("finished", "interrupted"):
         state = "budget spent"
     return RunState(name, path, state, *numbers, left_out="".join(finding.text for finding in budget), driver=driver)

@@ -5,7 +5,7 @@ have an attribute of the same name: `takes = ("images",)`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from craftc.schemas.catalogue import DataKind
 
@@ -23,6 +23,8 @@ def declares(
     frozen_parts: Mapping[str, str] | None = None,
     patience_argument: str | None = None,
     min_lr_argument: str | None = None,
+    bounds: tuple[float, float] | None = None,
+    trivial: Literal["class_frequencies"] | None = None,
 ) -> Callable[[C], C]:
     """Decorates a class or function; what is stated becomes attributes of it.
 
@@ -40,6 +42,9 @@ def declares(
             `weights` of that, and its `head`.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+        bounds: Of a metric, its least and its greatest value. Intervals of one from 0 to 1 stay within.
+        trivial: Of a metric or an objective, the predictor that a model has to beat: `class_frequencies` gives every
+            sample the logarithms of the class frequencies in train as its logits. Not stated: there is none.
     """
     stated = {
         "semantics_version": semantics_version,
@@ -51,6 +56,8 @@ def declares(
         "frozen_parts": frozen_parts,
         "patience_argument": patience_argument,
         "min_lr_argument": min_lr_argument,
+        "bounds": bounds,
+        "trivial": trivial,
     }
 
     def declare(component: C) -> C:

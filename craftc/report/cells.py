@@ -77,11 +77,12 @@ def shown(conclusion: Conclusion) -> tuple[ColumnKey, ...]:
 
 
 def best_rows(conclusion: Conclusion) -> set[int]:
-    """Which rows have the best mean among those that measure the same metric as the baseline; ties included."""
+    """Which rows have the best mean among those that measure the same metric as the baseline; ties included. One of
+    which a seed has no value is not among them: those that survive are the better ones."""
     means = {
         i: row.value.mean
         for i, row in enumerate(conclusion.variants)
-        if row.value is not None and row.metric == conclusion.metric
+        if row.value is not None and row.is_whole and row.metric == conclusion.metric
     }
     if len(means) < 2:
         return set()
@@ -125,25 +126,38 @@ def _with_intervals(
 ) -> list[str]:
     """`0.912 [0.890, 0.934]` or `0.912 ± 0.022`, padded so that points stand under points."""
 
-    def parts(estimate: tuple[float, Interval | None] | None) -> tuple[str, ...]:
-        if estimate is None:
-            return (NOTHING, "", "")
-        mean, interval = estimate
-        if interval is None:
-            return (fixed(mean, decimals, sign=sign), "", "")
-        if style == "brackets":
-            return (
-                fixed(mean, decimals, sign=sign),
-                fixed(interval.low, decimals, sign=sign),
-                fixed(interval.high, decimals, sign=sign),
-            )
-        return (fixed(mean, decimals, sign=sign), fixed((interval.high - interval.low) / 2, decimals), "")
+    known = [estimate for estimate in estimates if estimate is not None]
+    means = [fixed(mean, decimals, sign=sign) for mean, _ in known]
+    ends = [
+        fixed(end, decimals, sign=sign) for _, interval in known if interval for end in (interval.low, interval.high)
+    ]
+    mean_width, end_width = (max(map(len, texts), default=0) for texts in ((*means, NOTHING), ends))
+    halves = [_half(mean, interval, decimals) for mean, interval in known if interval]
+    half_width = max(map(len, halves), default=0)
 
-    split = [parts(estimate) for estimate in estimates]
-    mean, first, second = (max((len(part[i]) for part in split), default=0) for i in range(3))
-    template = f" [{{:>{first}}}, {{:>{second}}}]" if style == "brackets" else f" ± {{:>{first}}}"
-    width = mean + (len(template.format("", "")) if first else 0)
-    return [(f"{part[0]:>{mean}}" + (template.format(*part[1:]) if part[1] else "")).ljust(width) for part in split]
+    def cell(estimate: tuple[float, Interval | None] | None) -> str:
+        if estimate is None:
+            return f"{NOTHING:>{mean_width}}"
+        mean, interval = estimate
+        text = f"{fixed(mean, decimals, sign=sign):>{mean_width}}"
+        if interval is None:
+            return text
+        half = "" if style == "brackets" else _half(mean, interval, decimals)
+        if half:
+            return f"{text} ± {half:>{half_width}}"
+        low, high = (fixed(end, decimals, sign=sign) for end in (interval.low, interval.high))
+        return f"{text} [{low:>{end_width}}, {high:>{end_width}}]"
+
+    cells = [cell(estimate) for estimate in estimates]
+    width = max(map(len, cells), default=0)
+    return [text.ljust(width) for text in cells]
+
+
+def _half(mean: float, interval: Interval, decimals: int) -> str:
+    """The half-width of an interval; nothing where it is not the same on both sides, as of a share near 0 or 1."""
+    below, above = (fixed(side, decimals) for side in (mean - interval.low, interval.high - mean))
+    half = fixed((interval.high - interval.low) / 2, decimals)
+    return half if abs(float(below) - float(above)) <= 1.5 * 10.0**-decimals else ""
 
 
 def _epochs(rows: Sequence[VariantSummary]) -> tuple[str, ...]:

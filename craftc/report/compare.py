@@ -25,9 +25,11 @@ def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -
 
 
 def comparisons(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, Difference]]:
-    """The rows whose difference has an interval, with that difference; each set of trials once."""
+    """The rows with a difference over more than one seed, with that difference; each set of trials once. One without
+    any spread counts, though it cannot be tested: how many hypotheses there are does not depend on how they come out.
+    """
     tested = [(row, row.difference) for row in rows if row.difference is not None and row.same_as is None]
-    return [(row, difference) for row, difference in tested if difference.interval is not None]
+    return [(row, difference) for row, difference in tested if len(difference.seeds) > 1]
 
 
 def _trial_ids(row: VariantSummary) -> tuple[str, ...]:
@@ -72,18 +74,26 @@ def _changed_data(row: VariantSummary, baseline: VariantSummary, trials: Variant
 
 def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:
     values, references = ({s.seed: s.value for s in side.seeds if s.value is not None} for side in (row, baseline))
-    return difference_of(values, references, mode)
+    difference = difference_of(values, references, mode, are_shares=row.is_share and baseline.is_share)
+    ahead = {"better": row, "worse": baseline}.get(difference.verdict) if difference else None
+    if difference is None or ahead is None or not ahead.num_failed:
+        return difference
+    return difference.model_copy(update={"verdict": "survivors"})
 
 
 def difference_of(
-    by_seed: Mapping[int, float], references: Mapping[int, float], mode: Literal["min", "max"]
+    by_seed: Mapping[int, float],
+    references: Mapping[int, float],
+    mode: Literal["min", "max"],
+    *,
+    are_shares: bool = False,
 ) -> Difference | None:
     """The first values minus the second, over the seeds that both have; None where they have none in common."""
     pairs = [(seed, value, references[seed]) for seed, value in by_seed.items() if seed in references]
     if not pairs:
         return None
     seeds, values, others = zip(*pairs, strict=True)
-    mean, interval, p_value = paired_difference(values, others)
+    mean, interval, p_value = paired_difference(values, others, are_shares=are_shares)
     verdict: Verdict = "untested"
     if interval is not None:
         is_clear = interval.low > 0 or interval.high < 0

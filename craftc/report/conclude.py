@@ -8,7 +8,9 @@ from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
 from craftc.report.read_search import SearchResults
+from craftc.report.trial_findings import find_not_finite, find_selection
 from craftc.report.variant_summary import gap_splits, summarise
+from craftc.report.wording import one_line
 from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
 from craftc.schemas.plan import Plan, Trial, VariantTrials, variant_trials
 from craftc.schemas.result import BudgetSpent, Result, TrialFailed
@@ -46,6 +48,8 @@ def conclude(
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
+    findings += find_selection(plan, trials, results)
+    findings += find_not_finite(plan, {**results, **(search.results if search else {})})
     findings += find_budget(plan, results, budget)
     return conclusion.model_copy(update={"findings": tuple(findings)})
 
@@ -89,14 +93,9 @@ def _failure(trial: Trial, failed: TrialFailed) -> Failure:
         variants=(trial.variant, *trial.aliases),
         seed=trial.seed,
         code=failed.code,
-        message=_one_line(failed.message),
+        message=one_line(failed.message),
         epoch=failed.epoch,
     )
-
-
-def _one_line(message: str) -> str:
-    """A message may come from any library: no line breaks, nothing that a terminal would obey."""
-    return " ".join("".join(c if c.isprintable() else " " for c in message).split())
 
 
 def _ran_out_of_epochs(

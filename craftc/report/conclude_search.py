@@ -1,11 +1,13 @@
 """Compares the best point of each search with its starting point."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from craftc.report.compare import difference_of
 from craftc.report.read_search import SearchResults
 from craftc.report.statistics import estimate
-from craftc.schemas.conclusion import Difference, EpochCount, PointSummary, SearchConclusion
+from craftc.report.wording import one_line
+from craftc.schemas.conclusion import Difference, EpochCount, PointFailure, PointSummary, SearchConclusion
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Result
 from craftc.schemas.search import SearchPoint, StudySummary
@@ -30,6 +32,7 @@ def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> S
     best = best_of(study.points, search.summary.mode)
     proposed = [point.state for point in study.points if point.kind == "search"]
     own = [point for point in study.points if point.kind != "grid"]
+    different = _different(own)
     return SearchConclusion(
         variant=study.variant,
         metric=search.summary.metric,
@@ -42,11 +45,31 @@ def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> S
         num_failed=proposed.count("failed"),
         num_infeasible=proposed.count("infeasible"),
         num_unfinished=proposed.count("unfinished"),
+        num_repeated=sum(point.repeats is not None for point in own if point.kind == "search"),
         epochs=EpochCount(
-            trained=sum(point.epochs_trained for point in own), planned=sum(point.epochs_planned for point in own)
+            trained=sum(point.epochs_trained for point in different),
+            planned=sum(point.epochs_planned for point in different),
+        ),
+        epochs_saved=sum(point.epochs_saved for point in different),
+        failures=tuple(
+            PointFailure(
+                number=point.number, state=point.state, params=point.params, reason=one_line(point.reason) or "unknown"
+            )
+            for point in own
+            if point.state in ("failed", "infeasible")
         ),
         importances=study.importances,
     )
+
+
+def _different(points: Sequence[SearchPoint]) -> list[SearchPoint]:
+    """Of points with the same trials the one that was trained furthest, so that no epoch counts twice."""
+    furthest: dict[tuple[str, ...], SearchPoint] = {}
+    for point in points:
+        known = furthest.get(point.trials)
+        if point.trials and (known is None or point.epochs_trained > known.epochs_trained):
+            furthest[point.trials] = point
+    return list(furthest.values())
 
 
 def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result]) -> PointSummary | None:
@@ -59,11 +82,14 @@ def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result])
         trial = next((trial for trial in plan.trials if trial.id in point.trials), None)
         params = {path: trial.overrides.get(path, value) if trial else value for path, value in plan.factors.items()}
     space = plan.search.space if plan.search else {}
+    known = [results[trial] for trial in point.trials if trial in results]
+    trivial = [result.trivial[plan.headline.name] for result in known if plan.headline.name in result.trivial]
     return PointSummary(
         number=point.number,
         params={path: params.get(path) for path in space},
         value=point.value,
-        headline=estimate(headline) if headline else None,
+        headline=estimate(headline, is_share=_are_shares(plan, known)) if headline else None,
+        trivial=fmean(trivial) if trivial else None,
         trials=point.trials,
     )
 
@@ -82,7 +108,13 @@ def _difference(
     if point is None or reference is None or point.trials == reference.trials:
         return None
     values, references = (_headline(plan, each.trials, results) for each in (point, reference))
-    return difference_of(values, references, plan.headline.mode)
+    known = [results[trial] for each in (point, reference) for trial in each.trials if trial in results]
+    return difference_of(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
+
+
+def _are_shares(plan: Plan, results: Sequence[Result]) -> bool:
+    """Whether the headline of all of them lies between 0 and 1."""
+    return bool(results) and all(plan.headline.metric in result.shares for result in results)
 
 
 def _against_tuned(
@@ -91,5 +123,6 @@ def _against_tuned(
     if baseline is None or baseline is conclusion or conclusion.best is None or baseline.best is None:
         return conclusion
     values, references = (_headline(plan, best.trials, results) for best in (conclusion.best, baseline.best))
-    difference = difference_of(values, references, plan.headline.mode)
+    known = [results[trial] for best in (conclusion.best, baseline.best) for trial in best.trials if trial in results]
+    difference = difference_of(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
     return conclusion.model_copy(update={"tuned_difference": difference})

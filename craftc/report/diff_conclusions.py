@@ -92,7 +92,9 @@ def _row(
             "a": one.value,
             "b": other.value,
             "same_trials": bool(shared) and not retrained,
-            "difference": difference_of(measured_b, measured_a, b.conclusion.mode),
+            "difference": difference_of(
+                measured_b, measured_a, b.conclusion.mode, are_shares=one.is_share and other.is_share
+            ),
             "notes": _notes(one, other, trials, has_common_seeds=bool(shared)),
         }
     )
@@ -131,7 +133,7 @@ def _with_holm(rows: Sequence[RowChange], trials: Sequence[TrialIds]) -> tuple[l
     tested = {
         ids: row.difference.p_value
         for row, ids in zip(rows, trials, strict=True)
-        if row.difference is not None and row.difference.interval is not None
+        if row.difference is not None and len(row.difference.seeds) > 1
     }
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     out = []

@@ -6,8 +6,9 @@ from craftc.report.compare import comparisons
 from craftc.report.numbers import bracketed, choose_decimals, counted, fixed, p_value_text
 from craftc.report.search_findings import find_epochs, find_searches
 from craftc.report.statistics import ALPHA
+from craftc.report.trivial import against_trivial
 from craftc.report.wording import listed
-from craftc.schemas.conclusion import Conclusion, Difference, Estimate, Finding, FindingKind, Interval, VariantSummary
+from craftc.schemas.conclusion import Conclusion, Difference, Finding, FindingKind, Interval, VariantSummary
 
 
 def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Finding]:
@@ -23,6 +24,8 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         *_against_trivial(conclusion, decimals),
         *_clear_differences(conclusion, decimals),
         *_no_differences(conclusion),
+        *_no_spread(conclusion, decimals),
+        *_survivors(conclusion, decimals),
         *_number_of_comparisons(conclusion),
         *_not_compared(conclusion),
         *_ran_out(ran_out_of_epochs),
@@ -50,21 +53,9 @@ def _against_trivial(conclusion: Conclusion, decimals: int) -> list[Finding]:
     row = next((row for row in conclusion.variants if row.is_baseline), None)
     if row is None or row.value is None or conclusion.trivial is None:
         return []
-    value = row.value
-    numbers = (
-        f"{_metric(conclusion)} {_value_text(value, decimals)} against {fixed(conclusion.trivial.value, decimals)}"
-    )
-    if value.interval is None:
-        text = f"the baseline ({row.name}) and the trivial predictor: {numbers} (one seed, no interval)."
-    elif _is_beyond(value.interval, conclusion.trivial.value, conclusion.mode):
-        text = f"the baseline ({row.name}) beats the trivial predictor: {numbers}."
-    else:
-        text = f"the baseline ({row.name}) is not shown to beat the trivial predictor: {numbers}."
+    who = f"the baseline ({row.name})"
+    text = against_trivial(who, _metric(conclusion), row.value, conclusion.trivial.value, conclusion.mode, decimals)
     return [_finding("trivial", text, [row.name])]
-
-
-def _is_beyond(interval: Interval, bound: float, mode: str) -> bool:
-    return interval.low > bound if mode == "max" else interval.high < bound
 
 
 def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
@@ -78,8 +69,8 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
             verb = "falls"
             size = Interval(low=-size.high, high=-size.low)
         remark = f"{len(difference.seeds)} paired seeds"
-        if difference.p_value is None:
-            remark += ", the same difference in each"
+        if row.num_finished < row.num_planned:
+            remark += f" of {row.num_planned}"
         if conclusion.mode == "min":
             remark = f"{difference.verdict}: lower is better; {remark}"
         if row.other_samples:
@@ -99,6 +90,41 @@ def _no_differences(conclusion: Conclusion) -> list[Finding]:
     return [_finding("no-difference", f"no difference to {conclusion.baseline} shown for {listed(names)}.", names)]
 
 
+def _no_spread(conclusion: Conclusion, decimals: int) -> list[Finding]:
+    """Differences that are the same in every seed, which nothing can be said of."""
+    found = [
+        (row.name, difference.mean)
+        for row, difference in comparisons(conclusion.variants)
+        if difference.verdict == "untested"
+    ]
+    if not found:
+        return []
+    sizes = listed([f"{name} ({fixed(mean, decimals, sign=True)})" for name, mean in found])
+    text = (
+        f"the same difference to {conclusion.baseline} in every seed, up to float32's rounding, so without a spread to "
+        f"judge it by: {sizes}."
+    )
+    return [_finding("no-spread", text, [name for name, _ in found])]
+
+
+def _survivors(conclusion: Conclusion, decimals: int) -> list[Finding]:
+    """Differences whose interval excludes zero in favour of a side of which seeds failed."""
+    findings = []
+    for row, difference in comparisons(conclusion.variants):
+        if difference.verdict == "survivors" and difference.interval is not None:
+            size = (
+                f"{fixed(difference.mean, decimals, sign=True)} {bracketed(difference.interval, decimals, sign=True)}"
+            )
+            is_row = (difference.mean > 0) == (conclusion.mode == "max")
+            ahead = row if is_row else next(other for other in conclusion.variants if other.is_baseline)
+            text = (
+                f"nothing is claimed of {row.name}, whose difference is {size}: {ahead.num_failed} of "
+                f"{counted(ahead.num_planned, 'seed')} of {ahead.name} failed, and the others are the better ones."
+            )
+            findings.append(_finding("survivors", text, [row.name]))
+    return findings
+
+
 def _number_of_comparisons(conclusion: Conclusion) -> list[Finding]:
     """Where differences are claimed among several comparisons: how many to expect by chance, and which of them stay."""
     claimed = _clear(conclusion)
@@ -110,7 +136,6 @@ def _number_of_comparisons(conclusion: Conclusion) -> list[Finding]:
         for row, difference in claimed
         if difference.p_value_holm is not None and difference.p_value_holm < ALPHA
     )
-    untestable = [row.name for row, difference in claimed if difference.p_value is None]
     text = (
         f"the intervals are not corrected for the {num} comparisons: "
         f"were there no effect at all, {num * ALPHA:.2g} of them would be expected to exclude zero. "
@@ -119,8 +144,6 @@ def _number_of_comparisons(conclusion: Conclusion) -> list[Finding]:
         text += f"After Holm's correction there remain {listed([f'{name} (p{_p(p)})' for p, name in stay])}."
     else:
         text += "After Holm's correction none remains."
-    if untestable:
-        text += f" Without spread over seeds there is no test for {listed(untestable)}."
     return [_finding("comparisons", text, [name for _, name in stay])]
 
 
@@ -192,8 +215,3 @@ def _clear(conclusion: Conclusion) -> list[tuple[VariantSummary, Difference]]:
 
 def _metric(conclusion: Conclusion) -> str:
     return f"{conclusion.metric.split}/{conclusion.metric.name}"
-
-
-def _value_text(value: Estimate, decimals: int) -> str:
-    mean = fixed(value.mean, decimals)
-    return f"{mean} {bracketed(value.interval, decimals)}" if value.interval else mean

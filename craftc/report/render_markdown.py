@@ -5,7 +5,7 @@ import re
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import search_tables
-from craftc.report.wording import failure_line, legend, notes, title, told
+from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion
 
 LEFT = ("variant", "value", "difference")
@@ -24,6 +24,7 @@ def render_markdown(conclusion: Conclusion) -> str:
     for heading, items in (
         ("Findings", told(conclusion.findings)),
         ("Failed trials", [failure_line(failure) for failure in conclusion.failures]),
+        ("Points without a value", point_failure_lines(conclusion)),
     ):
         if items:
             lines += ["", f"### {heading}", "", *(f"- {_escape(item)}" for item in items)]

@@ -16,7 +16,7 @@ from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_
 from craftc.report.fold_name import fold_name
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
-from craftc.report.wording import failure_line, legend, notes, title, told
+from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion, VariantSummary
 
 NARROWEST_NAME = 14
@@ -91,7 +91,13 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
         console.print(Text(cells.title, style="bold"))
         console.print(_plain_table(cells))
     failed = [failure_line(failure) for failure in conclusion.failures]
-    for heading, items, color in (("Findings", told(conclusion.findings), ""), ("Failed trials", failed, "red")):
+    points = point_failure_lines(conclusion)
+    sections = (
+        ("Findings", told(conclusion.findings), ""),
+        ("Failed trials", failed, "red"),
+        ("Points without a value", points, "red"),
+    )
+    for heading, items, color in sections:
         if items:
             console.print()
             console.print(Text(heading, style=f"bold {color}"))

@@ -1,10 +1,10 @@
 """Writes the tables of a conclusion's searches as plain cells, for text and Markdown."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from craftc.report.numbers import choose_decimals, fixed
+from craftc.schemas.choice import choice_label
 from craftc.schemas.conclusion import Conclusion, PointSummary, SearchConclusion
 
 NOTHING = "-"
@@ -52,18 +52,25 @@ def _values(point: PointSummary | None, decimals: int) -> tuple[str, str]:
 def _parameters(search: SearchConclusion, conclusion: Conclusion) -> Cells:
     assert search.best is not None
     shares = search.importances or {}
+    # Where nothing better was found, the best point is the starting point.
+    best = value_text if search.is_improved else _at_start
     rows = []
     for path in sorted(search.best.params, key=lambda path: -shares.get(path, 0.0)):
-        start = _value(search.start.params[path]) if search.start else NOTHING
+        start = _at_start(search.start.params[path]) if search.start else NOTHING
         share = f"{shares[path]:.2f}" if path in shares else NOTHING
-        rows.append((path, start, _value(search.best.params[path]), share))
+        rows.append((path, start, best(search.best.params[path]), share))
     title = f"Searched values of {search.variant}" if len(conclusion.searches) > 1 else "Searched values"
     return Cells(title, ("path", "start", "best", "importance"), tuple(rows))
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return NOTHING
+def _at_start(value: Any) -> str:
+    """A value of the starting point, which has none where the spec as written has none."""
+    return NOTHING if value is None else value_text(value)
+
+
+def value_text(value: Any) -> str:
+    """A searched value in four digits; 1, 1.0, "1" and true are four different texts."""
     if isinstance(value, float):
-        return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value)
+        digits = f"{value:.4g}"
+        return f"{digits}.0" if value.is_integer() and "e" not in digits else digits
+    return choice_label(value)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from craftc.report.numbers import bracketed, counted, fixed
+from craftc.report.trivial import against_trivial
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Conclusion, Finding, SearchConclusion
 
@@ -46,6 +47,8 @@ def _sentences(search: SearchConclusion, conclusion: Conclusion, decimals: int) 
         points = counted(search.num_points, "point")
         yield f"of {points} none is better than the starting point, {search.metric} {value}."
     yield f"{_counts(search)}; {_epochs(search)}."
+    if search.is_improved:
+        yield from _trivial(search, conclusion, decimals)
     if search.importances:
         yield _importances(search, search.importances)
 
@@ -55,12 +58,18 @@ def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -
     if headline == search.metric:
         yield f"the choice was made by {headline} itself, which flatters the best of {search.num_points}."
         return
+    if search.metric.partition("/")[0] == conclusion.metric.split:
+        yield (
+            f"the choice was made by {search.metric}, on the same samples that {headline} is measured on, which "
+            f"flatters the best of {search.num_points} in both."
+        )
+        return
     difference = search.difference
     if difference is None:
         yield f"the choice was made by {search.metric}, which flatters the best of {search.num_points}."
         return
     if difference.interval is None:
-        size = f"{fixed(difference.mean, decimals, sign=True)} (one seed, so no interval)"
+        size = f"{fixed(difference.mean, decimals, sign=True)} ({_no_interval(len(difference.seeds))})"
     else:
         size = f"{fixed(difference.mean, decimals, sign=True)} {bracketed(difference.interval, decimals, sign=True)}"
         clear = {"better": "", "worse": ", worse", "undecided": ", not told from chance"}.get(difference.verdict, "")
@@ -69,6 +78,18 @@ def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -
         f"the choice was made by {search.metric}, which flatters the best of {search.num_points}; "
         f"{headline}, which took no part in it, changes by {size}."
     )
+
+
+def _no_interval(num_seeds: int) -> str:
+    return "one seed, so no interval" if num_seeds == 1 else f"the same in all {num_seeds} seeds, so no interval"
+
+
+def _trivial(search: SearchConclusion, conclusion: Conclusion, decimals: int) -> Iterator[str]:
+    best = search.best
+    if best is not None and best.headline is not None and best.trivial is not None:
+        headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
+        who = f"the best point ({best.number})"
+        yield against_trivial(who, headline, best.headline, best.trivial, conclusion.mode, decimals)
 
 
 def _counts(search: SearchConclusion) -> str:
@@ -80,20 +101,29 @@ def _counts(search: SearchConclusion) -> str:
     ]
     ends = ", ".join(f"{number} {word}" for number, word in counts if number) or "none ended"
     text = f"of {counted(search.num_points, 'point')} {ends}"
+    if search.num_repeated:
+        text += f" ({search.num_repeated} of them repeat an earlier one, for which nothing is trained)"
     if search.num_infeasible:
         text += f", and {search.num_infeasible} more were refused before training"
     return text
 
 
 def _epochs(search: SearchConclusion) -> str:
-    trained, planned = search.epochs.trained, search.epochs.planned
-    saved = f", {1 - trained / planned:.0%} saved by pruning and early stopping" if trained < planned else ""
-    return f"{trained} of {counted(planned, 'planned epoch')} {'was' if planned == 1 else 'were'} trained{saved}"
+    """What was trained of what was planned, and why the rest was not."""
+    trained, planned, saved = search.epochs.trained, search.epochs.planned, search.epochs_saved
+    text = f"{trained} of {counted(planned, 'planned epoch')} {'was' if planned == 1 else 'were'} trained"
+    if saved:
+        text += f", {saved / planned:.0%} saved by pruning and early stopping"
+    if (lost := planned - trained - saved) > 0:
+        text += (
+            f", {lost / planned:.0%} lost to failures" if not search.num_unfinished else f", {lost / planned:.0%} not"
+        )
+    return text
 
 
 def _importances(search: SearchConclusion, importances: dict[str, float]) -> str:
     shares = listed([f"{path} {share:.2f}" for path, share in importances.items()])
-    num_points = search.num_finished + (search.start is not None)
+    num_points = search.num_finished - search.num_repeated + (search.start is not None)
     rough = ", few enough to be rough" if num_points < ROUGH_IMPORTANCES else ""
     return f"what mattered (fANOVA over {num_points} finished points{rough}): {shares}."
 
@@ -106,7 +136,8 @@ def _tuned(conclusion: Conclusion, decimals: int) -> list[Finding]:
         if difference is None:
             continue
         interval = f" {bracketed(difference.interval, decimals, sign=True)}" if difference.interval else ""
-        seeds = f"{len(difference.seeds)} paired seeds" if difference.interval else "one seed, so no interval"
+        num = len(difference.seeds)
+        seeds = f"{num} paired seeds" if difference.interval else _no_interval(num)
         headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
         size = f"{fixed(difference.mean, decimals, sign=True)}{interval} ({seeds})"
         both = f"{search.variant} and {conclusion.baseline}, each at its own best setting"

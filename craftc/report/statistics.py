@@ -4,6 +4,7 @@ A run compares many variants with one baseline over few seeds. Each interval is 
 that it estimates one effect and reads the same whatever else was tried. What a reader may claim of all variants
 together is a matter of tests: their p-values are adjusted by Holm's method, which holds under any dependence between
 the comparisons (they share the baseline's trials). Intervals cover the choice of seeds, not that of test samples.
+Only a spread over seeds makes an interval: equal values have none.
 """
 
 import math
@@ -17,29 +18,57 @@ from craftc.schemas.conclusion import Estimate, Interval
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 
-# Differences of equal values differ in their last bits (0.9 - 0.7 and 0.8 - 0.6). A spread that small, relative to the
-# values subtracted, is rounding; a t-test would call it overwhelming evidence.
-ROUNDING = 1e-12
+ROUNDING = 4 * 2.0**-23
+"""What counts as rounding, as a part of the largest value: float32 has 24 binary digits (its epsilon is 2^-23).
+
+A value in float32 is off by at most half an epsilon, a difference of two by a whole one, and two differences that would
+be equal lie up to two apart; as many again are for the few operations by which a metric is computed. A spread that
+small is no spread: a t-test would call three differences of 0.2, each rounded, overwhelming evidence (p = 9e-12).
+"""
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and interval of one variant's values, at least one."""
+def estimate(values: Sequence[float], *, is_share: bool = False) -> Estimate:
+    """Mean and interval of one variant's values, at least one; no interval where there is no spread.
+
+    Of a share, whose values lie between 0 and 1, an interval that would reach beyond them is that of the logit.
+    """
     scale = max(abs(value) for value in values)
     mean, half_width, _ = _student_t(values, scale)
-    return Estimate(mean=mean, interval=_around(mean, half_width), num_seeds=len(values))
+    interval = _around(mean, half_width)
+    if interval is None or not is_share or min(values) < 0 or max(values) > 1 or _lies_in(interval, 0.0, 1.0):
+        return Estimate(mean=mean, interval=interval, num_seeds=len(values))
+    assert half_width is not None
+    return Estimate(mean=mean, interval=_by_logit(mean, half_width), num_seeds=len(values), form="logit")
 
 
 def paired_difference(
-    values: Sequence[float], baseline: Sequence[float]
+    values: Sequence[float], baseline: Sequence[float], *, are_shares: bool = False
 ) -> tuple[float, Interval | None, float | None]:
     """Mean of `values - baseline` pair by pair, its interval, and the p-value of the two-sided paired t-test.
 
-    At least one pair. One pair has neither interval nor p-value. Without any spread the interval has zero width, and
-    the p-value is 1 where all differences are zero and None otherwise: no spread was seen, so nothing can be tested.
+    At least one pair. One pair has neither interval nor p-value, and nor have differences without any spread, all zero
+    or not: nothing was seen by which they could be judged. Differences of shares lie between -1 and 1; what an interval
+    has beyond is cut off, which takes nothing from how often it holds the true one.
     """
     scale = max(abs(value) for value in (*values, *baseline))
     mean, half_width, p_value = _student_t([a - b for a, b in zip(values, baseline, strict=True)], scale)
-    return mean, _around(mean, half_width), p_value
+    interval = _around(mean, half_width)
+    if interval is not None and are_shares and max(map(abs, (*values, *baseline))) <= 1:
+        interval = Interval(low=max(interval.low, -1.0), high=min(interval.high, 1.0))
+    return mean, interval, p_value
+
+
+def _lies_in(interval: Interval, low: float, high: float) -> bool:
+    return low <= interval.low and interval.high <= high
+
+
+def _by_logit(mean: float, half_width: float) -> Interval:
+    """Student's interval of the logit of the mean, whose standard error follows by the delta method, taken back to
+    shares (as Stata's `citype(logit)` and `svyciprop` of R's survey do). The mean of shares that spread is inside
+    (0, 1)."""
+    on_logit = half_width / (mean * (1 - mean))
+    centre = float(special.logit(mean))
+    return Interval(low=float(special.expit(centre - on_logit)), high=float(special.expit(centre + on_logit)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -58,7 +87,8 @@ def _or_one(p_value: float | None) -> float:
 
 
 def _student_t(values: Sequence[float], scale: float) -> tuple[float, float | None, float | None]:
-    """Mean, half-width of the interval, p-value of the mean being zero. `scale` sets what counts as rounding."""
+    """Mean, half-width of the interval, p-value of the mean being zero; of one value and of equal ones the mean alone.
+    `scale` sets what counts as rounding."""
     num = len(values)
     unit = scale or 1.0  # so that squares neither overflow nor vanish
     scaled = [value / unit for value in values]
@@ -68,7 +98,7 @@ def _student_t(values: Sequence[float], scale: float) -> tuple[float, float | No
     if num == 1:
         return mean * unit, None, None
     if max(scaled) - min(scaled) < ROUNDING:
-        return mean * unit, 0.0, 1.0 if mean == 0 else None
+        return mean * unit, None, None
     standard_error = math.sqrt(math.fsum((value - mean) ** 2 for value in scaled) / (num - 1) / num)
     half_width = float(special.stdtrit(num - 1, 1 - ALPHA / 2)) * standard_error
     p_value = min(1.0, 2 * float(special.stdtr(num - 1, -abs(mean) / standard_error)))

@@ -37,7 +37,12 @@ def summarise(
     definitions = list(dict.fromkeys(seed.averaging for seed in seeds if seed.value is not None))
     is_one_metric = len(definitions) == 1
     num_finished = sum(seed.status == "finished" for seed in seeds)
+    num_failed = sum(seed.status == "failed" for seed in seeds)
+    shares = [plan.headline.metric in results[trial.id].shares for trial in trials if trial.id in results]
+    is_share = bool(shares) and all(shares)
     notes = []
+    if num_failed and num_finished:
+        notes.append(f"{num_failed} of {counted(len(seeds), 'seed')} failed, so the mean is that of the survivors")
     if len(definitions) > 1:
         notes.append(f"{plan.headline.name} is not the same metric for every seed: {'; '.join(map(str, definitions))}")
     if len(values) < num_finished:
@@ -46,13 +51,14 @@ def summarise(
     return VariantSummary(
         name=name,
         is_baseline=name == plan.baseline,
+        is_share=is_share,
         metric=MetricIdentity(
             split=plan.headline.split, name=plan.headline.metric, averaging=definitions[0] if is_one_metric else None
         ),
         num_planned=len(seeds),
         num_finished=num_finished,
         seeds=tuple(seeds),
-        value=estimate(values) if is_one_metric else None,
+        value=estimate(values, is_share=is_share) if is_one_metric else None,
         at_last=_mean(seed.at_last for seed in seeds) if is_one_metric else None,
         gap=_mean(seed.gap for seed in seeds) if is_one_metric else None,
         best_epoch=_mean(seed.best_epoch for seed in seeds),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from craftc.schemas.conclusion import Conclusion, Failure, Finding
+from craftc.schemas.conclusion import Conclusion, Failure, Finding, PointFailure
 
 if TYPE_CHECKING:
     from craftc.report.cells import IntervalStyle
@@ -26,6 +26,8 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
     if any(row.value and row.value.interval for row in rows):
         form = "[95% Student-t interval]" if style == "brackets" else "± half their 95% Student-t interval"
         lines.append(f"Means over seeds {form}, which covers the choice of seeds, not that of test samples.")
+    if any(row.value and row.value.form == "logit" for row in rows):
+        lines.append("Where a share's interval would reach beyond 0 or 1, it is Student-t's of the logit: [low, high].")
     if any(row.difference for row in rows):
         lines.append(f"Differences to {conclusion.baseline} are taken seed by seed, over the seeds that both have.")
     if any(row.difference and row.difference.verdict in ("better", "worse") for row in rows):
@@ -66,8 +68,28 @@ def failure_line(failure: Failure) -> str:
     return f"{' = '.join(failure.variants)}, seed {failure.seed}{epoch}: {failure.message} [{failure.code}]"
 
 
+def point_failure_lines(conclusion: Conclusion) -> list[str]:
+    """Why points of the searches have no value, those of one reason in one line: `points 3, 5 failed: ...`."""
+    lines = []
+    for search in conclusion.searches:
+        name = f"{search.variant}: " if len(conclusion.searches) > 1 else ""
+        by_reason: dict[tuple[str, str], list[PointFailure]] = {}
+        for failure in search.failures:
+            by_reason.setdefault((failure.state, failure.reason), []).append(failure)
+        for (state, reason), failures in by_reason.items():
+            numbers = listed([str(failure.number) for failure in failures])
+            points = f"point {numbers}" if len(failures) == 1 else f"points {numbers}"
+            lines.append(f"{name}{points} {'failed' if state == 'failed' else 'refused before training'}: {reason}")
+    return lines
+
+
 def listed(names: Sequence[str]) -> str:
     """Names in a row; of very many the first."""
     if len(names) <= MOST_NAMES + 1:
         return ", ".join(names)
     return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+
+
+def one_line(message: str) -> str:
+    """A message may come from any library: no line breaks, nothing that a terminal would obey."""
+    return " ".join("".join(c if c.isprintable() else " " for c in message).split())

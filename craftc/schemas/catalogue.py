@@ -72,6 +72,8 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
 
 
+CLASS_FREQUENCIES = "class_frequencies"
+"""What a metric or an objective declares as `trivial` where the same logits for every sample mean something."""
 PER_TRIAL = "per trial"
 """In `Annotated`, marks an argument that trials trained as one batch may differ in."""
 COMPONENT_OF = "component of "
@@ -133,6 +135,8 @@ class ComponentEntry(NamedTuple):
         frozen_parts: Of a model of which the head alone is trained, its arguments.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+        bounds: Of a metric, its least and its greatest value.
+        trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
     """
 
     group: Group | Literal["nested"]
@@ -153,6 +157,8 @@ class ComponentEntry(NamedTuple):
     frozen_parts: FrozenParts | None = None
     patience_argument: str | None = None
     min_lr_argument: str | None = None
+    bounds: tuple[float, float] | None = None
+    trivial: str | None = None
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:

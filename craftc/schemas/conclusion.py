@@ -9,8 +9,9 @@ from pydantic import Field
 
 from craftc.schemas.frozen import Frozen, List
 
-Verdict = Literal["better", "worse", "undecided", "untested"]
-"""`undecided`: the interval of the difference holds zero. `untested`: one pair of seeds, so there is no interval."""
+Verdict = Literal["better", "worse", "undecided", "untested", "survivors"]
+"""`undecided`: the interval of the difference holds zero. `untested`: one pair of seeds, or the same difference in
+each, so there is no interval. `survivors`: it excludes zero, but seeds failed on the side that would be better."""
 
 FindingKind = Literal[
     "unfinished",
@@ -21,6 +22,10 @@ FindingKind = Literal[
     "still-improving",
     "few-seeds",
     "not-comparable",
+    "no-spread",
+    "survivors",
+    "selection",
+    "not-finite",
     "search",
     "epochs-saved",
     "budget",
@@ -36,25 +41,27 @@ class MetricIdentity(Frozen):
 
 
 class Interval(Frozen):
-    """A 95% Student-t confidence interval, both ends included; of zero width where all seeds gave the same value."""
+    """A 95% confidence interval, both ends included."""
 
     low: float
     high: float
 
 
 class Estimate(Frozen):
-    """A mean over seeds; `interval` is None for a single seed."""
+    """A mean over seeds; `interval` is None for a single seed, and where all gave the same value. `form`: Student's t,
+    or the same of the logit, for a share of which it would reach beyond 0 or 1."""
 
     mean: float
     interval: Interval | None
     num_seeds: int = Field(ge=1)
+    form: Literal["student-t", "logit"] = "student-t"
 
 
 class Difference(Frozen):
     """The variant minus the baseline, seed by seed, over the `seeds` that both have.
 
-    `p_value` is that of the two-sided paired t-test, in [0, 1]; None for one pair, and where every seed gave the same
-    difference other than zero. `p_value_holm` is adjusted for all the comparisons of the run.
+    `p_value` is that of the two-sided paired t-test, in [0, 1]. Both it and `interval` are None for one pair, and where
+    every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run.
     """
 
     mean: float
@@ -85,12 +92,13 @@ class VariantSummary(Frozen):
 
     `value` is None where nothing was measured, or where the seeds measured different things. `difference` is None for
     the baseline and for what cannot be compared with it; `notes` say why. `other_samples`: it was not
-    measured on the baseline's, so that the difference is one of data too. `same_as` names the variant, the baseline or
-    an earlier one, that consists of the same trials.
+    measured on the baseline's, so that the difference is one of data too. `is_share`: the headline is between 0 and 1.
+    `same_as` names the variant, the baseline or an earlier one, that consists of the same trials.
     """
 
     name: str
     is_baseline: bool
+    is_share: bool = False
     same_as: str | None = None
     metric: MetricIdentity
     num_planned: int = Field(ge=1)
@@ -105,6 +113,16 @@ class VariantSummary(Frozen):
     other_samples: bool = False
     difference: Difference | None = None
     notes: List[str] = ()
+
+    @property
+    def num_failed(self) -> int:
+        """Seeds that failed."""
+        return sum(seed.status == "failed" for seed in self.seeds)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every seed has a value. A row of which one failed, or did not finish, is never the best."""
+        return self.value is not None and self.value.num_seeds == self.num_planned
 
 
 class TrivialPredictor(Frozen):
@@ -134,7 +152,7 @@ class Finding(Frozen):
 
 
 class EpochCount(Frozen):
-    """What early stopping and pruning saved: epochs that were trained, of those that were planned."""
+    """Epochs that were trained, of those that were planned."""
 
     trained: int = Field(ge=0)
     planned: int = Field(ge=0)
@@ -142,21 +160,34 @@ class EpochCount(Frozen):
 
 class PointSummary(Frozen):
     """A point of a search: its searched values, None where the spec as written has none; the metric that was
-    optimized, and the headline, which took no part in the choice unless it is the same."""
+    optimized, and the headline, which took no part in the choice unless it is of the same samples; `trivial` is the
+    headline of the trivial predictor, None where there is none."""
 
     number: int = Field(ge=0)
     params: dict[str, Any]
     value: float
     headline: Estimate | None = None
+    trivial: float | None = None
     trials: List[str]
+
+
+class PointFailure(Frozen):
+    """A point without a value: it failed, or was refused before training (`infeasible`)."""
+
+    number: int = Field(ge=0)
+    state: Literal["failed", "infeasible"]
+    params: dict[str, Any]
+    reason: str
 
 
 class SearchConclusion(Frozen):
     """One variant's search. `best` is the starting point itself where nothing better was found.
 
     `difference` is the headline of the best point minus that of the starting point, `tuned_difference` minus that of
-    the baseline's best point, both seed by seed. The counts are of proposed points; `epochs` are all theirs and the
-    starting point's. `importances` are shares that sum to 1 (fANOVA), None where too few points finished.
+    the baseline's best point, both seed by seed. The counts are of proposed points; `num_repeated` of the
+    finished ones have the trials of an earlier one. `epochs` are those of all different points, and of the starting
+    point; pruning and early stopping saved `epochs_saved`, and failures lost others. `importances` are shares that sum
+    to 1 (fANOVA), None where too few points finished.
     """
 
     variant: str
@@ -171,7 +202,10 @@ class SearchConclusion(Frozen):
     num_failed: int = Field(ge=0)
     num_infeasible: int = Field(ge=0)
     num_unfinished: int = Field(ge=0)
+    num_repeated: int = Field(0, ge=0)
     epochs: EpochCount
+    epochs_saved: int = Field(0, ge=0)
+    failures: List[PointFailure] = ()
     importances: dict[str, float] | None = None
 
     @property

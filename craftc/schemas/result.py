@@ -38,10 +38,13 @@ class Execution(Frozen):
 
 class Result(Frozen):
     """A finished trial. `best` and `last` hold every split's metrics with the best and the last epoch's weights;
-    `trivial` those of always predicting the class frequencies of the train split.
+    `trivial` those of always predicting the class frequencies of the train split, of metrics to which that means
+    something.
 
     `identities` says, for every metric name without its split, all that defines it ("macro recall over 10 classes"),
-    so that values of different definitions are never compared.
+    so that values of different definitions are never compared. `shares` are the names, without
+    their split, of metrics that lie between 0 and 1. `not_finite` counts the epochs in which a `<split>/<metric>` came
+    to no finite number.
     """
 
     trial: str
@@ -53,6 +56,8 @@ class Result(Frozen):
     last: Metrics
     trivial: Metrics
     identities: dict[str, str]
+    shares: List[str] = ()
+    not_finite: dict[str, int] = Field(default_factory=dict)
     num_parameters: int = Field(ge=0)
     split_sizes: dict[str, int]
     seconds: float = Field(ge=0)

@@ -15,7 +15,8 @@ class SearchPoint(Frozen):
 
     `number` counts from 0 as in the Optuna study. `params` holds those that are within their ranges. `value` is the
     mean of the optimized metric over the `trials`, one per seed, each at its selected epoch. `reason` says why there is
-    none.
+    none. `epochs_saved` are those that pruning and early stopping saved. `repeats` is the earlier finished point of
+    the same trials.
     """
 
     number: int = Field(ge=0)
@@ -26,6 +27,8 @@ class SearchPoint(Frozen):
     trials: List[str] = ()
     epochs_trained: int = Field(0, ge=0)
     epochs_planned: int = Field(0, ge=0)
+    epochs_saved: int = Field(0, ge=0)
+    repeats: int | None = None
     reason: str = ""
 
 

@@ -139,15 +139,40 @@ def test_a_tuned_ablation_compares_each_variant_at_its_best(tmp_path: Path) -> N
     assert searches[1]["tuned_difference"]["mean"] == pytest.approx(best[1] - best[0])
 
 
+def test_points_that_fail_or_repeat_are_counted_as_such(tmp_path: Path) -> None:
+    path = write_spec(tmp_path, trials=5)
+    text = path.read_text().replace("  use: rates\n", "")
+    text = text.replace("training.batch_size: {choice: [32, 64]}", "training.optimizer.lr: {choice: [0.01, 1.0e+20]}")
+    path.write_text(text.replace("pruner: {kind: median, startup_trials: 4}", "sampler: random"))
+    lint = craftc(tmp_path, "lint", "spec.yaml")
+    assert "warning[too-few-points]: the space has 2 points, and 5 are asked for" in lint.stdout + lint.stderr
+    run = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert run.returncode == 3, run.stderr
+    over = [line.partition("]")[0] for line in run.stderr.splitlines() if line.startswith("[")]
+    assert over == [f"[{number}/6" for number in range(1, 7)]
+    assert "(lr=0.01): 3 of 3 epochs" in run.stderr
+    assert "best so far" in run.stderr
+    (search,) = json.loads(craftc(tmp_path, "report", "tiny-search", "--format", "json").stdout)["searches"]
+    counts = search["num_finished"], search["num_repeated"], search["num_failed"]
+    assert (sum(counts[::2]), counts[1], len(search["failures"])) == (5, counts[0] - 1, counts[2])
+    assert min(counts) > 0
+    assert (search["epochs"], search["epochs_saved"]) == ({"trained": 6, "planned": 9}, 0)
+    assert "6 of 9 planned epochs were trained, 33% lost to failures" in " ".join(run.stdout.split())
+    assert "saved by pruning" not in run.stdout
+    for text in (run.stdout, craftc(tmp_path, "report", "tiny-search", "--format", "markdown").stdout):
+        assert " failed: [nan-loss] the training loss became" in " ".join(text.split())
+    assert "some failed" in craftc(tmp_path, "status").stdout
+
+
 def test_a_run_without_a_search_has_its_trials_in_a_study_too(tmp_path: Path) -> None:
     spec = WITHOUT_SEARCH.format(ablation="seeds: 2, grid: {training.optimizer.lr: [1e-3, 1e-2]}")
     (tmp_path / "spec.yaml").write_text(spec)
     for _ in range(2):
         assert craftc(tmp_path, "run", "spec.yaml", "--backend", "inline").returncode == 0
         study = optuna.load_study(study_name="tiny-search/base", storage=f"sqlite:///{latest(tmp_path) / 'study.db'}")
-        assert [t.params["training.optimizer.lr"] for t in study.trials] == ["0.0001", "0.001", "0.01"]
+        assert [t.params["training.optimizer.lr"] for t in study.trials] == [1e-4, 1e-3, 1e-2]
         assert [len(trial.intermediate_values) for trial in study.trials] == [6, 6, 6]
-        assert study.best_trial.params["training.optimizer.lr"] == "0.01"
+        assert study.best_trial.params["training.optimizer.lr"] == 0.01
         assert optuna.importance.get_param_importances(study) == {"training.optimizer.lr": 1.0}
 
 

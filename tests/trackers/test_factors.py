@@ -4,8 +4,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from craftc.runtime.observers.factors import Axis, Choices, Factors, Interval, as_scalar
-from craftc.runtime.observers.wandb_sweep import parameter, parameter_name, sweep_config
+from craftc.runtime.observers.wandb_sweep import goal, parameter, parameter_name, sweep_config
+from craftc.schemas.plan import Headline, SearchPlan
 
+SEARCH = SearchPlan(
+    metric="valid/loss", mode="min", space={}, sampler={}, pruner={}, trials=1, seed=0, variants=("base",)
+)
 AXIS: TypeAdapter[Axis] = TypeAdapter(Axis)
 
 COMPONENTS = """\
@@ -86,6 +90,21 @@ def test_the_method_is_grid_only_where_the_trials_are_the_whole_product(make_run
     assert sweep_config(parts.factors, parts.plan, "r")["method"] == "custom"
     drawn = Factors(axes={"training.batch_size": Interval(distribution="int", low=8, high=64)})
     assert sweep_config(drawn, product.plan, "r")["method"] == "random"
+
+
+def test_a_sweeps_goal_is_what_is_searched_for_and_never_test(make_run):
+    told = make_run(PRODUCT)
+    goals = {
+        "as written": sweep_config(told.factors, told.plan, "r")["metric"],
+        "of valid": goal(told.plan.model_copy(update={"headline": Headline(split="valid", metric="f", mode="max")})),
+        "of a search": goal(told.plan.model_copy(update={"search": SEARCH})),
+    }
+    assert told.plan.headline.split == "test"
+    assert goals == {
+        "as written": {"name": f"valid/{told.plan.headline.metric}", "goal": "maximize"},
+        "of valid": ("valid/f", "max"),
+        "of a search": ("valid/loss", "min"),
+    }
 
 
 @pytest.mark.parametrize(

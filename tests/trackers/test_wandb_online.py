@@ -73,7 +73,7 @@ def test_every_trial_arrives_in_the_sweep_row_by_row(server, make_run):
         "training.optimizer.lr": {"values": [0.01, 0.001]},
         "seed": {"values": [0, 1]},
     }
-    assert config["metric"] == {"name": "test/accuracy", "goal": "maximize"}
+    assert config["metric"] == {"name": "valid/accuracy", "goal": "maximize"}
     assert config["method"] == "custom"
     for run in server.runs.values():
         for name, parameter in config["parameters"].items():

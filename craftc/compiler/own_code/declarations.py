@@ -16,7 +16,16 @@ from craftc.compiler.own_code.annotation import Scope, expression, read_literal
 from craftc.compiler.own_code.constructor import bases_of, is_declaration, member_place
 from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.compiler.reading.problem import all_of, did_you_mean, one_of, show
-from craftc.schemas.catalogue import DATA_FACTS, DATA_KINDS, NUM_SAMPLES, WEIGHTS, FrozenParts, Group, Parameter
+from craftc.schemas.catalogue import (
+    CLASS_FREQUENCIES,
+    DATA_FACTS,
+    DATA_KINDS,
+    NUM_SAMPLES,
+    WEIGHTS,
+    FrozenParts,
+    Group,
+    Parameter,
+)
 from craftc.schemas.diagnostic import Range, Related
 
 if TYPE_CHECKING:
@@ -191,6 +200,22 @@ _TRAINS: tuple[Group, ...] = (
     "optimizers",
     "schedules",
 )
+
+
+def _bounds(value: Any, _: Sequence[Parameter]) -> tuple[float, float]:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
+    if not numbers or not value[0] < value[1]:
+        raise DeclarationError("expected its least and its greatest value", "write (0.0, 1.0), say")
+    return (value[0], value[1])
+
+
+def _trivial(value: Any, _: Sequence[Parameter]) -> str:
+    if value != CLASS_FREQUENCIES:
+        near = did_you_mean(value, [CLASS_FREQUENCIES]) if isinstance(value, str) else None
+        raise DeclarationError("there is no such predictor", near or f"write {CLASS_FREQUENCIES}, or leave it out")
+    return CLASS_FREQUENCIES
+
+
 _TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives")
 _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes": (_TAKE, _kinds),
@@ -202,5 +227,7 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "patience_argument": (("schedules",), _argument),
     "min_lr_argument": (("schedules",), _argument),
     "semantics_version": (_TRAINS, _version),
+    "bounds": (("metrics",), _bounds),
+    "trivial": (("metrics", "objectives"), _trivial),
 }
 """Each declaration: the groups that have it, and how its value is read."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from craftc.compiler.reading.parse import MAX_DEPTH
+from craftc.schemas.choice import choice_label
 
 MAX_VALUE = 40
 """Characters of one value in a name."""
@@ -29,13 +30,15 @@ def _endings(path: str) -> Iterator[str]:
 
 def value_names(values: Sequence[Any], as_written: Any = None) -> list[str]:
     """The values of one axis: a component by its kind, and by its arguments where another one is of that kind, be it
-    another value or what the spec has `as_written` in that place."""
+    another value or what the spec has `as_written` in that place. The values 1, 1.0, "1" and true have four names."""
     kinds = [_kind(value) for value in values]
     counts = Counter([*kinds, _kind(as_written)])
-    return [
-        _cut(_with_arguments(value) if kind is not None and counts[kind] > 1 else _name(value))
+    names = [
+        _with_arguments(value) if kind is not None and counts[kind] > 1 else _name(value)
         for value, kind in zip(values, kinds, strict=True)
     ]
+    told = Counter(names)
+    return [_cut(choice_label(value) if told[name] > 1 else name) for value, name in zip(values, names, strict=True)]
 
 
 def number_name(value: float) -> str:

@@ -16,6 +16,7 @@ class _CrossEntropy(Metric):
     """The sum over all predictions so far, in nats, and their number."""
 
     mode = "min"
+    trivial = "class_frequencies"
     higher_is_better = False
     full_state_update = False
     nats: Tensor

@@ -17,8 +17,8 @@ class BackendError(Exception):
     """The jobs cannot be run at all. `message` is one sentence for the user; `code` a permanent name of the cause.
 
     Codes: `unplaceable-job`, `cluster-unreachable`, `cluster-not-started`, `cluster-refused`, `machine-unusable`,
-    `package-missing`, `runs-dir-not-shared`, `workers-without-ray`, `device-lost`; of submitting: `project-too-large`,
-    `slurm-missing`, `slurm-refused`.
+    `package-missing`, `runs-dir-not-shared`, `workers-without-ray`, `device-lost`, `study-unusable`; of submitting:
+    `project-too-large`, `slurm-missing`, `slurm-refused`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -8,6 +8,7 @@ import re
 from math import prod
 from typing import Any
 
+from craftc.compiler.language.recorded_metrics import HELD_OUT
 from craftc.runtime.observers.factors import Choices, Factors, Interval
 from craftc.schemas.plan import Plan
 
@@ -18,13 +19,30 @@ NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 def sweep_config(factors: Factors, plan: Plan, run_name: str) -> dict[str, Any]:
     """What `wandb.sweep` takes. The method is `grid` where the trials are the whole product of the listed values,
     `random` where a factor is drawn from a range, and else `custom`: W&B itself can draw nothing from it."""
+    metric, mode = goal(plan)
     return {
         "name": f"{plan.name}/{run_name}",
         "description": "Trained by craftc; its plan says what is trained, and no W&B agent is needed.",
         "method": _method(factors, plan),
-        "metric": {"name": plan.headline.name, "goal": "maximize" if plan.headline.mode == "max" else "minimize"},
+        "metric": {"name": metric, "goal": "maximize" if mode == "max" else "minimize"},
         "parameters": {parameter_name(name): parameter(axis) for name, axis in factors.axes.items()},
     }
+
+
+def goal(plan: Plan) -> tuple[str, str]:
+    """The metric that a sweep's page ranks by, and its better direction: what is searched for, or else the headline.
+
+    Never one of test, by which nothing is to be chosen: the same metric of another split then, or what selects epochs.
+    """
+    if plan.search is not None:
+        return plan.search.metric, plan.search.mode
+    headline, config = plan.headline, plan.trials[0].config
+    if headline.split != HELD_OUT:
+        return headline.name, headline.mode
+    if "valid" in config["data"]["splits"]:
+        return f"valid/{headline.metric}", headline.mode
+    select = config["evaluation"]["select"]
+    return ("train/loss", "min") if select == "none" else (select["metric"], select["mode"])
 
 
 def parameter_name(factor: str) -> str:

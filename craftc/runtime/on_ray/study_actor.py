@@ -11,6 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from craftc.runtime.jobs.decide import Report
 from craftc.runtime.jobs.job_source import Point
+from craftc.runtime.search.search_source import PointEnd
 from craftc.schemas.plan import Plan
 
 
@@ -34,9 +35,9 @@ class RemoteStudies:
         """See Studies.report."""
         return bool(ray.get(self._actor.report.remote(study, number, step, value)))
 
-    def tell(self, study: str, number: int, state: str, value: float | None, reason: str) -> None:
+    def tell(self, study: str, number: int, end: PointEnd) -> None:
         """See Studies.tell."""
-        ray.get(self._actor.tell.remote(study, number, state, value, reason))
+        ray.get(self._actor.tell.remote(study, number, end))
 
 
 @contextmanager

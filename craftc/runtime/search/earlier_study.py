@@ -14,7 +14,7 @@ from craftc.runtime.store.run_folder import RunFolder, runs_of
 from craftc.schemas.plan import Plan
 from craftc.training.foundation.atomic_file import write_atomically
 
-LAYOUT = 1
+LAYOUT = 2
 """Counted up when the same plan and results give another study."""
 
 

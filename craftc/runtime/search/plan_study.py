@@ -1,13 +1,14 @@
 """The Optuna study of a plan's own trials: each variant is a point of it, with the plan's factors as parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from craftc.runtime.search.dimension import Dimension, label_of
+from craftc.runtime.search.dimension import Dimension
 from craftc.runtime.search.study import distribution, open_storage, open_study, study_name
 from craftc.runtime.store.store import Store
+from craftc.schemas.choice import choice_label
 from craftc.schemas.plan import Plan, Trial
 
 MAX_CHOICES = 100
@@ -38,8 +39,9 @@ class PlanStudy:
         """Add a variant if all its trials are finished."""
         self._add(variant, self._store.is_finished, in_part=False)
 
-    def add_rest(self, is_abandoned: Callable[[], bool]) -> bool:
-        """Add all finished trials that no point has yet, also of variants whose other trials are not finished.
+    def add_rest(self, is_abandoned: Callable[[], bool], failed: Collection[str] = ()) -> bool:
+        """Add all finished trials that no point has yet. A variant of which others are not finished, or are among the
+        `failed`, is a failed point: the mean of those that survived would be another thing.
 
         Returns whether every variant is in the study with all its trials. `is_abandoned` ends it between two points.
         """
@@ -47,7 +49,7 @@ class PlanStudy:
         for variant in self._variants:
             if is_abandoned():
                 return False
-            self._add(variant, is_finished, in_part=True)
+            self._add(variant, is_finished, in_part=True, failed=failed)
         return len(self._whole) == len(self._variants)
 
     def close(self) -> None:
@@ -55,7 +57,9 @@ class PlanStudy:
         self._storage.remove_session()
         self._storage.engine.dispose()
 
-    def _add(self, variant: str, is_finished: Callable[[str], bool], *, in_part: bool) -> None:
+    def _add(
+        self, variant: str, is_finished: Callable[[str], bool], *, in_part: bool, failed: Collection[str] = ()
+    ) -> None:
         trials = self._variants.get(variant)
         if trials is None or variant in self._whole:
             return
@@ -63,14 +67,18 @@ class PlanStudy:
         is_whole = len(finished) == len(trials)
         ids = tuple(trial.id for trial in finished)
         if finished and (is_whole or in_part) and ids not in self._added:
-            self._study.add_trial(self._point(finished))
+            num_failed = sum(trial.id in failed for trial in trials)
+            lacking = "" if is_whole else f"{len(finished)} of {len(trials)} trials finished, {num_failed} failed"
+            self._study.add_trial(self._point(finished, len(trials), lacking))
             self._added.add(ids)
         if is_whole:
             self._whole.add(variant)
 
-    def _point(self, trials: Sequence[Trial]) -> FrozenTrial:
+    def _point(self, trials: Sequence[Trial], num_planned: int, lacking: str) -> FrozenTrial:
+        """The point of a variant's finished trials; `lacking` says which are missing of the `num_planned`."""
         values = _values(trials, self._store, self._metric)
-        is_measured = len(values) == len(trials)
+        is_measured = len(values) == len(trials) == num_planned
+        reason = lacking or ("" if is_measured else f"{self._metric} was not measured in every trial")
         first, factors = trials[0], self._plan.factors
         given = {path: of.label(first.overrides.get(path, factors[path])) for path, of in self._space.items()}
         params = {path: label for path, label in given.items() if label is not None}
@@ -84,8 +92,9 @@ class PlanStudy:
                 "kind": "grid" if first.overrides else "start",
                 "variant": first.variant,
                 "trials": [trial.id for trial in trials],
-                "epochs_planned": first.epochs * len(trials),
+                "epochs_planned": first.epochs * num_planned,
                 "state": "finished" if is_measured else "failed",
+                **({"reason": reason} if reason else {}),
             },
         )
 
@@ -111,7 +120,7 @@ def _watched(plan: Plan) -> tuple[str, str]:
 def _factor(plan: Plan, path: str) -> Dimension:
     """Every value that the plan's trials give a path."""
     given = [plan.factors[path], *(trial.overrides[path] for trial in plan.trials if path in trial.overrides)]
-    values = list({label_of(value): value for value in given}.values())
+    values = list({choice_label(value): value for value in given}.values())
     if len(values) > MAX_CHOICES and all(type(value) in (int, float) for value in values):
         kind = "int" if all(type(value) is int for value in values) else "uniform"
         return Dimension({kind: [min(values), max(values)]})

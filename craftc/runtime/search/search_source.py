@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from craftc.runtime.jobs.decide import Reporter
 from craftc.runtime.jobs.job_source import WAIT, CompilePoint, Left, Point, Work, works_of
@@ -31,9 +31,20 @@ class Studies(Protocol):
         """Take a value of a point at a step; whether to go on."""
         ...
 
-    def tell(self, study: str, number: int, state: str, value: float | None, reason: str) -> None:
-        """The end of a point: `finished`, `pruned`, `failed` or `infeasible`."""
+    def tell(self, study: str, number: int, end: "PointEnd") -> None:
+        """The end of a point."""
         ...
+
+
+class PointEnd(NamedTuple):
+    """How a point ended, its value, and why it has none; the epochs that its trials were trained, and those that
+    pruning and early stopping saved."""
+
+    state: Literal["finished", "pruned", "failed", "infeasible"]
+    value: float | None = None
+    reason: str = ""
+    trained: int = 0
+    saved: int = 0
 
 
 @dataclass
@@ -73,7 +84,7 @@ class SearchSource:
                 return self._proposed(study, number, params, proposal.trials)
             self._num_refused[study] += 1
             self._studies.begin(study, number, params, [], 0)
-            self._studies.tell(study, number, "infeasible", None, "; ".join(proposal.problems))
+            self._studies.tell(study, number, PointEnd("infeasible", reason="; ".join(proposal.problems)))
         return WAIT if self._running else None
 
     def told(self, event: Event) -> None:
@@ -176,24 +187,43 @@ class SearchSource:
     def _point_ended(self, point: Point) -> None:
         """Tell the study of a point whose job is over, and has therefore reported all that it will."""
         running = self._running.pop((point.study, point.number))
-        state, value, reason = self._end(running)
-        self._studies.tell(point.study, point.number, state, value, reason)
+        trained = sum(self._num_trained_epochs(trial, running.ends.get(trial)) for trial in point.trials)
+        saved = sum(map(_num_saved_epochs, running.ends.values()))
+        self._studies.tell(point.study, point.number, self._end(running)._replace(trained=trained, saved=saved))
 
-    def _end(self, running: _Running) -> tuple[str, float | None, str]:
-        """The state of a point, its value, and why it has none."""
+    def _end(self, running: _Running) -> PointEnd:
+        """Without its epochs."""
         ends = running.ends.values()
         if len(ends) < len(running.point.trials):
-            return "failed", None, "its job ended before its trials did"
+            return PointEnd("failed", reason="its job ended before its trials did")
         failure = next((event for event in ends if isinstance(event, TrialFailed)), None)
         if failure is not None:
-            return "failed", None, f"[{failure.code}] {failure.message}"
+            return PointEnd("failed", reason=f"[{failure.code}] {failure.message}")
         if any(isinstance(event, TrialPruned) for event in ends):
-            return "pruned", None, ""
+            return PointEnd("pruned")
         values = [result.best.get(self._search.metric) for result in running.results.values()]
         known = [value for value in values if value is not None]
         if len(known) < len(values):
-            return "failed", None, f"{self._search.metric} was not measured"
-        return "finished", fmean(known), ""
+            return PointEnd("failed", reason=f"{self._search.metric} is not a finite number at the selected epoch")
+        return PointEnd("finished", fmean(known))
+
+    def _num_trained_epochs(self, trial: str, end: Event | None) -> int:
+        match end:
+            case TrialFinished(result=result):
+                return result.epochs_trained
+            case TrialPruned(epoch=epoch):
+                return epoch
+        return len(self._store.history(trial))
+
+
+def _num_saved_epochs(end: Event) -> int:
+    """What early stopping saved of a finished trial, and the pruner of a pruned one. A failure saves nothing."""
+    match end:
+        case TrialFinished(result=result):
+            return result.epochs_planned - result.epochs_trained
+        case TrialPruned(epoch=epoch, epochs_planned=planned, reason="pruner"):
+            return planned - epoch
+    return 0
 
 
 def starting_point(plan: Plan, variant: str) -> tuple[Trial, ...]:

@@ -2,17 +2,27 @@
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from craftc.components.build import build
+from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.search.dimension import Dimension
+from craftc.runtime.search.on_step_sampler import OnStepSampler
+from craftc.runtime.search.search_source import PointEnd
 from craftc.schemas.plan import SearchPlan
 
 LOCK_TIMEOUT_S = 60.0
@@ -29,10 +39,12 @@ class OptunaStudies:
     """See Studies. Opened again on the same file, it goes on with what is there."""
 
     def __init__(self, database: Path, name: str, search: SearchPlan) -> None:
-        """`name`: the experiment's, which the studies are named after."""
+        """`name`: the experiment's, which the studies are named after. Raises BackendError `study-unusable`."""
         self._space = {path: Dimension(form) for path, form in search.space.items()}
         storage = open_storage(database)
-        self._studies = {variant: _searched(storage, study_name(name, variant), search) for variant in search.variants}
+        self._studies = {
+            variant: _searched(storage, study_name(name, variant), search, self._space) for variant in search.variants
+        }
         self._trials: dict[tuple[str, int], optuna.Trial] = {}
 
     def ask(self, study: str) -> tuple[int, dict[str, Any]]:
@@ -66,16 +78,17 @@ class OptunaStudies:
             trial.report(value, step)
         return not trial.should_prune()
 
-    def tell(self, study: str, number: int, state: str, value: float | None, reason: str) -> None:
+    def tell(self, study: str, number: int, end: PointEnd) -> None:
         """See Studies.tell."""
         trial = self._trial(study, number)
-        trial.set_user_attr("state", state)
-        if reason:
-            trial.set_user_attr("reason", reason)
+        told = {"state": end.state, "reason": end.reason, "epochs_trained": end.trained, "epochs_saved": end.saved}
+        for key, value in told.items():
+            if value:
+                trial.set_user_attr(key, value)
         with warnings.catch_warnings():
             # A point may be pruned before it has reported anything.
             warnings.simplefilter("ignore", UserWarning)
-            self._studies[study].tell(number, value, state=_STATES[state])
+            self._studies[study].tell(number, end.value, state=_STATES[end.state])
 
     def _trial(self, study: str, number: int) -> optuna.Trial:
         if (study, number) not in self._trials:
@@ -87,11 +100,24 @@ class OptunaStudies:
         return self._studies[study].get_trials(deepcopy=False)[number]
 
 
-def _searched(storage: RDBStorage, name: str, search: SearchPlan) -> optuna.Study:
+def _searched(storage: RDBStorage, name: str, search: SearchPlan, space: Mapping[str, Dimension]) -> optuna.Study:
     study = open_study(storage, name, search.metric, search.mode, build("pruners", search.pruner))
+    _check_ranges(study, space)
     # Opened again after a crash, the sampler must not repeat its first proposals.
-    study.sampler = build("samplers", search.sampler, (search.seed + len(study.trials)) % 2**32)
+    sampler = build("samplers", search.sampler, (search.seed + len(study.trials)) % 2**32)
+    study.sampler = OnStepSampler(sampler, space)
     return study
+
+
+def _check_ranges(study: optuna.Study, space: Mapping[str, Dimension]) -> None:
+    """Refuse a study whose points have other ranges than are searched now, or hold them in another form."""
+    wanted = {path: distribution(dimension) for path, dimension in space.items()}
+    for trial in study.get_trials(deepcopy=False):
+        for path, stored in trial.distributions.items():
+            # By JSON, in which the choices 1, 1.0 and true differ.
+            if path in wanted and distribution_to_json(stored) != distribution_to_json(wanted[path]):
+                message = f'the study "{study.study_name}" has other values of {path} than this version searches'
+                raise BackendError("study-unusable", f"{message}; run the spec again, which begins a new study")
 
 
 def study_name(experiment: str, variant: str) -> str:

@@ -11,7 +11,7 @@ from craftc.runtime.search.earlier_study import copy_earlier_study, seal_study
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import EpochEnded, Event, TrialFinished
+from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished
 
 PATIENCE_S = 2.0
 """How long the end of a run waits for the study without saying so."""
@@ -31,6 +31,7 @@ class StudyWriter:
         self._plan, self._store, self._run_folder = plan, store, run_folder
         self._warn, self._say = warn, say
         self._variants = {trial.id: trial.variant for trial in plan.trials}
+        self._failed: set[str] = set()
         self._finished: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="craftc-study", daemon=True)
         self._is_abandoned = threading.Event()
@@ -42,6 +43,8 @@ class StudyWriter:
 
     def event(self, event: Event) -> None:
         """See Observer.event."""
+        if isinstance(event, TrialFailed):
+            self._failed.add(event.trial)
         if self._plan.search is not None:
             return
         if isinstance(event, TrialFinished) and event.result.trial in self._variants:
@@ -115,7 +118,7 @@ class StudyWriter:
                 if self._is_abandoned.is_set():
                     break
                 study.add(variant)
-            is_complete = study.add_rest(self._is_abandoned.is_set)
+            is_complete = study.add_rest(self._is_abandoned.is_set, self._failed)
         finally:
             study.close()
         if is_complete and self._plan.search is None:

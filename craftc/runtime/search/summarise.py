@@ -27,7 +27,7 @@ def summarise(database: Path, plan: Plan) -> SearchSummary:
             if not trial.state.is_finished():
                 study.tell(trial.number, state=TrialState.FAIL)
         trials = study.get_trials(deepcopy=False)
-        points = tuple(_point(trial, space) for trial in trials)
+        points = _with_repeats([_point(trial, space) for trial in trials])
         studies.append(StudySummary(variant=variant, points=points, importances=_importances(trials, space, search)))
     return SearchSummary(metric=search.metric, mode=search.mode, database=database.name, studies=tuple(studies))
 
@@ -42,10 +42,23 @@ def _point(trial: FrozenTrial, space: Mapping[str, Dimension]) -> SearchPoint:
         state=state,
         value=trial.value if state == "finished" else None,
         trials=tuple(attributes.get("trials", ())),
-        epochs_trained=len(trial.intermediate_values),
+        epochs_trained=attributes.get("epochs_trained", len(trial.intermediate_values)),
+        epochs_saved=attributes.get("epochs_saved", 0),
         epochs_planned=attributes.get("epochs_planned", 0),
         reason=attributes.get("reason", ""),
     )
+
+
+def _with_repeats(points: Sequence[SearchPoint]) -> tuple[SearchPoint, ...]:
+    """Each point that has the trials of an earlier finished one, so that nothing was trained for it, names that."""
+    finished: dict[tuple[str, ...], int] = {}
+    out = []
+    for point in points:
+        earlier = finished.get(point.trials)
+        out.append(point if earlier is None else point.model_copy(update={"repeats": earlier}))
+        if point.state == "finished":
+            finished.setdefault(point.trials, point.number)
+    return tuple(out)
 
 
 def _importances(

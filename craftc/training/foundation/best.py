@@ -1,6 +1,6 @@
 """Holds the best value of a metric so far, and its epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Best:
-    """`epoch` counts from 1; 0 and None before the first value."""
+    """`epoch` counts from 1. While `value` is None no epoch had a value, and the latest stands for the best."""
 
     epoch: int = 0
     value: float | None = None
@@ -25,20 +25,37 @@ class Best:
         return Best(epoch, value) if gain > min_delta else self
 
 
-def watched_value(metrics: Metrics, name: str, asked_by: str, epoch: int) -> float:
-    """A metric on which training depends. Raises TrainingError `metric-not-recorded` where it is absent."""
+def watched_value(metrics: Metrics, name: str, measured: Collection[str], asked_by: str, epoch: int) -> float | None:
+    """A metric on which training depends; None where it was not finite in this epoch. `measured` are the names, without
+    their splits, of all metrics that are computed.
+
+    Raises TrainingError `metric-not-recorded` where nothing computes it.
+    """
     if name in metrics:
         return metrics[name]
+    if name in not_finite(metrics, measured):
+        return None
     raise TrainingError(
         "metric-not-recorded",
-        f"{asked_by} watches {name}, which epoch {epoch} did not record; recorded: {', '.join(sorted(metrics))}",
+        f"{asked_by} watches {name}, which nothing computes; recorded: {', '.join(sorted(metrics))}",
         epoch,
     )
 
 
-def select(best: Best, setting: Mapping[str, Any] | Literal["none"], metrics: Metrics, epoch: int) -> Best:
-    """Follow `evaluation.select`; with "none" the last epoch is the best."""
+def not_finite(metrics: Metrics, measured: Collection[str]) -> list[str]:
+    """`<split>/<metric>` of what was computed and came to no finite number. Of every split the loss is recorded."""
+    splits = [name.removesuffix("/loss") for name in metrics if name.endswith("/loss")]
+    names = (f"{split}/{metric}" for split in splits for metric in measured)
+    return [name for name in names if name not in metrics]
+
+
+def select(
+    best: Best, setting: Mapping[str, Any] | Literal["none"], metrics: Metrics, measured: Collection[str], epoch: int
+) -> Best:
+    """Follow `evaluation.select`; with "none" the last epoch is the best. An epoch without value is no improvement."""
     if isinstance(setting, str):
         return Best(epoch)
-    value = watched_value(metrics, setting["metric"], "evaluation.select", epoch)
+    value = watched_value(metrics, setting["metric"], measured, "evaluation.select", epoch)
+    if value is None:
+        return Best(epoch) if best.value is None else best
     return best.after(epoch, value, setting["mode"])

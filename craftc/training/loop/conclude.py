@@ -12,6 +12,7 @@ from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.data.split_samples import TEST
+from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.state.checkpoint import load_best
 from craftc.training.state.member import TRAINED, Member
@@ -56,6 +57,8 @@ class Examiner:
             last=last,
             trivial=member.own(self._of_nothing()),
             identities={name: identities[name] for name in ("loss", *member.names)},
+            shares=tuple(name for name in member.names if name in parts.metric_set.shares),
+            not_finite=progress.not_finite | _not_finite(best, last, member),
             num_parameters=parts.num_parameters,
             split_sizes={name: len(split) for name, split in self._splits.items()},
             seconds=progress.seconds,
@@ -131,3 +134,11 @@ class Examiner:
         """Of what is a user's own nobody knows what else it depends on."""
         measuring = (self._parts.objective, *self._parts.metric_set.metrics.values())
         return all(type(each).__module__.startswith("craftc.") for each in measuring)
+
+
+def _not_finite(best: Metrics, last: Metrics, member: Member) -> dict[str, int]:
+    """How often, of the best and the last epoch, each metric of test came to no finite number."""
+    progress = member.progress
+    measured = [last] if progress.is_best else [best, last]
+    missing = [name for metrics in measured for name in not_finite(metrics, member.names)]
+    return {name: missing.count(name) for name in missing if name.startswith(f"{TEST}/")}

@@ -4,7 +4,7 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -46,15 +46,18 @@ def evaluate_splits(
     return values
 
 
-def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: int) -> Metrics:
-    """`loss`, and every metric that can be computed on this split. A module is to be in eval mode already.
+def evaluate(
+    parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: int, only: Collection[str] | None = None
+) -> Metrics:
+    """`loss`, and every metric, or `only` those, that comes to a finite number on this split. A module is to be in eval
+    mode already.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
     the group runs the model on its part of each batch; the logits are then put together, and every worker measures
     all of them, so that any metric is exact.
     """
     parts.objective.eval()
-    metrics = parts.metric_set.metrics
+    metrics = {n: metric for n, metric in parts.metric_set.metrics.items() if only is None or n in only}
     for metric in metrics.values():
         metric.reset()
     sums: list[Tensor] = []
@@ -73,12 +76,17 @@ def evaluate(parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: 
 
 
 def evaluate_trivial(parts: Parts, splits: dict[str, DeviceSplit], class_counts: Tensor, *, batch_size: int) -> Metrics:
-    """Every split's metrics of a predictor that knows the class frequencies (C,) of train and nothing else."""
+    """Every split's metrics of a predictor that knows the class frequencies (C,) of train and nothing else: those to
+    which such a predictor means something, where they are finite."""
+    known = parts.metric_set.of_frequencies
+    if not known:
+        return {}
     logits_C = (class_counts / class_counts.sum()).log().to(parts.device, parts.precision.kept)
     values: Metrics = {}
     for name, split in splits.items():
-        found = evaluate(parts, _constant(logits_C, split.y.shape[1:]), split, batch_size=batch_size)
-        values |= {f"{name}/{metric}": value for metric, value in found.items()}
+        found = evaluate(parts, _constant(logits_C, split.y.shape[1:]), split, batch_size=batch_size, only=known)
+        finite = {metric: value for metric, value in found.items() if metric in known and math.isfinite(value)}
+        values |= {f"{name}/{metric}": value for metric, value in finite.items()}
     return values
 
 

@@ -103,7 +103,7 @@ class Training:
         going = [_after(member, own) for member, own in zip(self.members, records, strict=True)]
         self.members = [item for item in going if isinstance(item, Member)]
         if self.members:
-            self.parts.schedule.observe(record.epoch, record.metrics)
+            self.parts.schedule.observe(record.epoch, record.metrics, self.parts.metric_set.metrics)
         kept = [own for own, item in zip(records, going, strict=True) if isinstance(item, Member)]
         return kept, [item for item in going if isinstance(item, Failed)]
 

@@ -1,7 +1,8 @@
 """Chains the phases of a schedule, and gives the learning rate of every step of the training."""
 
+import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -29,7 +30,7 @@ class ObservingPhase(Protocol):
     metric: str
 
     def observe(self, value: float) -> None:
-        """Take the metric of an epoch that ended in this phase."""
+        """Take the metric of an epoch that ended in this phase; NaN where that was not finite."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -59,11 +60,12 @@ class Schedule:
         step_in_phase = min(step - self._starts[index] * self._steps_per_epoch, num_steps - 1)
         return self._phases[index].lr(base_lr, step_in_phase, num_steps, self._steps_per_epoch)
 
-    def observe(self, epoch: int, metrics: Metrics) -> None:
+    def observe(self, epoch: int, metrics: Metrics, measured: Collection[str]) -> None:
         """Tell the phase of `epoch` (counts from 1) what that epoch recorded, where the phase wants to know."""
         phase = self._phases[self._index(epoch - 1)]
         if isinstance(phase, ObservingPhase):
-            phase.observe(watched_value(metrics, phase.metric, "training.schedule", epoch))
+            value = watched_value(metrics, phase.metric, measured, "training.schedule", epoch)
+            phase.observe(math.nan if value is None else value)
 
     def state_dict(self) -> list[dict[str, Any] | None]:
         """One entry per phase; None for those without state."""

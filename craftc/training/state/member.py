@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from craftc.schemas.catalogue import short_name
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
-from craftc.training.state.progress import Progress
+from craftc.training.state.progress import Progress, metric_names
 
 TRAINED = ("train/objective", "train/lr")
 """What every trial records beside its metrics."""
@@ -55,7 +54,7 @@ class Member:
     @property
     def names(self) -> list[str]:
         """Of its metrics, without their splits and without the loss."""
-        return [short_name(metric["kind"]) for metric in self.trial.config["objective"]["metrics"]]
+        return metric_names(self.trial)
 
 
 def unite(trials: Sequence[Trial]) -> Trial:

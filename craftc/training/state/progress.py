@@ -3,16 +3,18 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from craftc.schemas.catalogue import short_name
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
-from craftc.training.foundation.best import Best, select
+from craftc.training.foundation.best import Best, not_finite, select
 from craftc.training.state.early_stopping import is_stopped, watch
 
 
 @dataclass(frozen=True)
 class Progress:
     """After `epoch` epochs and `step` steps. `selected` and `watched` are the bests of selection and early stopping;
-    `metrics` are those of the latest epoch, `best_metrics` those of the selected one."""
+    `metrics` are those of the latest epoch, `best_metrics` those of the selected one. `not_finite` counts, by metric,
+    the epochs in which it came to no finite number."""
 
     epoch: int = 0
     step: int = 0
@@ -21,6 +23,7 @@ class Progress:
     watched: Best = field(default_factory=Best)
     metrics: Metrics = field(default_factory=dict)
     best_metrics: Metrics = field(default_factory=dict)
+    not_finite: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_best(self) -> bool:
@@ -28,17 +31,20 @@ class Progress:
         return self.selected.epoch == self.epoch
 
     def after(self, record: EpochRecord, trial: Trial) -> "Progress":
-        """With one more epoch. Raises TrainingError where a metric that decides something was not recorded."""
-        selected = select(self.selected, trial.config["evaluation"]["select"], record.metrics, record.epoch)
+        """With one more epoch. Raises TrainingError where nothing computes a metric that decides something."""
+        measured, setting = metric_names(trial), trial.config["evaluation"]["select"]
+        selected = select(self.selected, setting, record.metrics, measured, record.epoch)
+        missing = {name: self.not_finite.get(name, 0) + 1 for name in not_finite(record.metrics, measured)}
         return replace(
             self,
             epoch=record.epoch,
             step=record.step,
             seconds=self.seconds + record.seconds,
             selected=selected,
-            watched=watch(self.watched, _early_stopping(trial), record.metrics, record.epoch),
+            watched=watch(self.watched, _early_stopping(trial), record.metrics, measured, record.epoch),
             metrics=record.metrics,
             best_metrics=record.metrics if selected.epoch == record.epoch else self.best_metrics,
+            not_finite=self.not_finite | missing,
         )
 
     def is_over(self, trial: Trial) -> bool:
@@ -55,6 +61,11 @@ class Progress:
     def from_state_dict(cls, state: dict[str, Any]) -> "Progress":
         """The reverse of `state_dict`."""
         return cls(**{**state, "selected": Best(**state["selected"]), "watched": Best(**state["watched"])})
+
+
+def metric_names(trial: Trial) -> list[str]:
+    """Of the trial's metrics, without their splits and without the loss."""
+    return [short_name(metric["kind"]) for metric in trial.config["objective"]["metrics"]]
 
 
 def _early_stopping(trial: Trial) -> Any:

@@ -9,8 +9,17 @@ from rich.console import Console
 
 from craftc.cli.progress import MAX_SHOWN, LiveProgress, PlainProgress, Tally, clock
 from craftc.runtime.store.store import Store
-from craftc.schemas.plan import Headline, Plan, Trial
-from craftc.schemas.result import EpochEnded, EpochRecord, Event, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.plan import Headline, Plan, SearchPlan, Trial
+from craftc.schemas.result import (
+    EpochEnded,
+    EpochRecord,
+    Event,
+    Result,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialStarted,
+)
 from craftc.training.foundation.pulse import FILE, Beat, Pulse, read_pulse
 
 
@@ -20,10 +29,21 @@ def trial_id(number: int) -> str:
 
 def plan(num_trials: int = 3, epochs: int = 4) -> Plan:
     trials = [
-        Trial(id=trial_id(n), variant=f"[v]{n}[/]", seed=n, config={"training": {"epochs": epochs}})
+        Trial(
+            id=trial_id(n),
+            variant=f"[v]{n}[/]",
+            seed=n,
+            config={"training": {"epochs": epochs}, "objective": {"metrics": []}},
+        )
         for n in range(num_trials)
     ]
-    reused = Trial(id=trial_id(999), variant="old", seed=0, config={"training": {"epochs": epochs}}, status="reused")
+    reused = Trial(
+        id=trial_id(999),
+        variant="old",
+        seed=0,
+        config={"training": {"epochs": epochs}, "objective": {"metrics": []}},
+        status="reused",
+    )
     headline = Headline(split="test", metric="accuracy", mode="max")
     return Plan(name="n", baseline="[v]0[/]", headline=headline, trials=(*trials, reused))
 
@@ -186,3 +206,84 @@ def test_time_left_counts_the_epochs_that_remain(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (42.4, "0:42"), (59.6, "1:00"), (3909, "1:05:09")])
 def test_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def search_plan(num_seeds: int = 1) -> Plan:
+    config = {"training": {"epochs": 4}, "objective": {"metrics": [{"kind": "accuracy"}]}}
+    trials = tuple(Trial(id=trial_id(n), variant="base", seed=n, config=config) for n in range(num_seeds))
+    search = SearchPlan(
+        metric="valid/loss", mode="min", space={"training.optimizer.lr": {}, "model.width": {}}, sampler={}, pruner={},
+        trials=3, seed=0, variants=("base",),
+    )  # fmt: skip
+    headline = Headline(split="test", metric="accuracy", mode="max")
+    return Plan(name="n", baseline="base", headline=headline, trials=trials, search=search)
+
+
+def proposed(number: int, variant: str, lr: float, width: object = 8, seed: int = 0) -> TrialProposed:
+    overrides = {"training.optimizer.lr": lr, "model.width": width}
+    config = search_plan().trials[0].config
+    trial = Trial(id=trial_id(number), variant=variant, seed=seed, overrides=overrides, config=config)
+    return TrialProposed(trial=trial)
+
+
+def measured(number: int, loss: float, *, reused: bool = False) -> TrialFinished:
+    event = finished(number, reused=reused)
+    return event.model_copy(update={"result": event.result.model_copy(update={"best": {"valid/loss": loss}})})
+
+
+def shown(display: PlainProgress, stream: io.StringIO, events: list[Event]) -> list[str]:
+    for event in events:
+        display.event(event)
+    return stream.getvalue().splitlines()
+
+
+def test_points_show_what_is_searched_for_with_their_parameters_and_the_best_so_far() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    display.start(search_plan(), "r")
+    lines = shown(
+        display, stream,
+        [
+            measured(0, 0.9), proposed(1, "base#1", 0.01, "8"), measured(1, 0.7),
+            proposed(1, "base#2", 0.01), measured(1, 0.7, reused=True),
+            proposed(2, "base#3", 1e12), TrialFailed(trial=trial_id(2), code="nan-loss", message="it diverged"),
+        ],
+    )  # fmt: skip
+    assert lines == [
+        "run n/r: 4 trials to train",
+        "[1/4] base seed 0: 4 of 4 epochs in 1:02, best 3: valid/loss 0.9000; best so far 0.9000 (base)",
+        '[2/4] base#1 seed 0 (lr=0.01, width="8"): 4 of 4 epochs in 1:02, best 3: valid/loss 0.7000; '
+        "best so far 0.7000 (base#1)",
+        "[3/4] base#2 seed 0 (lr=0.01, width=8): 4 of 4 epochs, trained before, best 3: valid/loss 0.7000; "
+        "best so far 0.7000 (base#1)",
+        "[4/4] base#3 seed 0 (lr=1e+12, width=8): failed: it diverged; best so far 0.7000 (base#1)",
+    ]
+
+
+def test_a_point_of_several_seeds_has_a_value_with_the_last_of_them() -> None:
+    tally = Tally(search_plan(num_seeds=2), {"base": 0.5})
+    assert (tally.num_trials, tally.search.best("base")) == (8, "best so far 0.5000 (base)")
+    for seed, loss in enumerate((0.1, 0.3)):
+        tally.take(proposed(10 + seed, "base#1", 0.01, seed=seed))
+        tally.take(measured(10 + seed, loss))
+        assert tally.search.best("base") == ["best so far 0.5000 (base)", "best so far 0.2000 (base#1)"][seed]
+
+
+def test_a_metric_that_is_not_finite_is_told_once() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    display.start(search_plan(num_seeds=2), "r")
+    metrics = [{"valid/loss": 1.0, "valid/accuracy": 0.5}, {"valid/loss": 1.0}, {"valid/loss": 1.0}]
+    records = [
+        EpochEnded(record=EpochRecord(trial=trial_id(n % 2), epoch=n + 1, step=1, metrics=values, seconds=0.1))
+        for n, values in enumerate(metrics)
+    ]
+    end = measured(0, 0.9)
+    counts = {"valid/accuracy": 1, "test/accuracy": 1}
+    end = end.model_copy(update={"result": end.result.model_copy(update={"not_finite": counts})})
+    warnings = [line for line in shown(display, stream, [*records, end]) if line.startswith("warning")]
+    assert warnings == [
+        "warning: valid/accuracy is not a finite number in epoch 2 of base seed 1; such an epoch counts as no "
+        "improvement",
+        "warning: test/accuracy is not a finite number with the weights of base seed 0",
+    ]

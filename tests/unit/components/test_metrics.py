@@ -44,6 +44,14 @@ def test_the_value_is_scikit_learns(kind: str) -> None:
     assert compute(kind) == pytest.approx(REFERENCES[kind](LOGITS, TARGETS), abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["accuracy", "balanced_accuracy", "f1_macro", "auroc"])
+def test_what_counts_is_divided_in_float64(kind: str) -> None:
+    """In float32 the last eight digits would be others."""
+    coarse = LOGITS.round()  # so that scores tie
+    for logits in (LOGITS, coarse):
+        assert compute(kind, logits) == pytest.approx(REFERENCES[kind](logits, TARGETS), abs=1e-14)
+
+
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_two_classes(kind: str) -> None:
     targets, logits = TARGETS.clamp(max=1), LOGITS[:, :2]

@@ -1,13 +1,16 @@
 """What is concluded from a run's results, and what is not."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from craftc.report.cells import best_rows, stars
 from craftc.report.conclude import conclude
-from craftc.schemas.conclusion import Conclusion, Difference, VariantSummary
+from craftc.report.render_text import render_text
+from craftc.schemas.conclusion import Conclusion, Difference, Estimate, VariantSummary
 
 
 def row(conclusion: Conclusion, name: str) -> VariantSummary:
@@ -239,11 +242,109 @@ def test_a_baseline_no_better_than_trivial_is_said_so(make_run: Any) -> None:
 
 
 def test_equal_differences_in_every_seed_have_no_test(make_run: Any) -> None:
+    """Nor a star: no spread was seen by which they could be judged."""
     conclusion = conclude(*make_run({"full": (0.5, 0.5, 0.5), "-a": (0.4, 0.4, 0.4), "-b": (0.3, 0.31, 0.32)}))
 
-    assert difference(conclusion, "-a").p_value_holm is None
-    assert "the same difference in each" in sentences(conclusion, "difference")[1]
-    assert "there is no test for -a" in sentences(conclusion, "comparisons")[0]
+    equal = difference(conclusion, "-a")
+    assert (equal.interval, equal.p_value, equal.p_value_holm, equal.verdict) == (None, None, None, "untested")
+    assert (conclusion.num_comparisons, stars(equal, 2)) == (2, "")
+    assert conclusion.variants[0].value == Estimate(mean=0.5, interval=None, num_seeds=3)
+    assert sentences(conclusion, "no-spread") == [
+        "The same difference to full in every seed, up to float32's rounding, so without a spread to judge it by: "
+        "-a (-0.100)."
+    ]
+    assert "(the same value in all 3 seeds, no interval)" in sentences(conclusion, "trivial")[0]
+
+
+def test_what_survives_is_not_the_best(make_run: Any) -> None:
+    values = {"full": (0.5, 0.52, 0.48, 0.51), "-a": (0.9, "failed", 0.92, 0.91), "-b": (0.6, 0.61, None, 0.62)}
+    conclusion = conclude(*make_run(values))
+
+    assert best_rows(conclusion) == set()
+    assert (difference(conclusion, "-a").verdict, difference(conclusion, "-b").verdict) == ("survivors", "better")
+    assert stars(difference(conclusion, "-a"), 2) == ""
+    (sentence,) = sentences(conclusion, "survivors")
+    assert "1 of 4 seeds of -a failed" in sentence
+    assert conclusion.variants[1].notes == ("1 of 4 seeds failed, so the mean is that of the survivors",)
+    complete = conclude(*make_run({**values, "-c": (0.55, 0.56, 0.54, 0.53)}))
+    assert best_rows(complete) == {3}
+
+
+def test_a_baseline_of_survivors_makes_nothing_worse(make_run: Any) -> None:
+    values = {"full": (0.9, "failed", 0.92, 0.91), "-a": (0.5, 0.52, 0.48, 0.51), "-b": (0.95, 0.99, 0.97, 0.98)}
+    conclusion = conclude(*make_run(values))
+
+    assert difference(conclusion, "-a").verdict == "survivors"
+    assert difference(conclusion, "-b").verdict == "better"
+    assert "1 of 4 seeds of full failed" in sentences(conclusion, "survivors")[0]
+
+
+@pytest.mark.parametrize(
+    ("select", "stop", "split", "is_told"),
+    [
+        ("valid/accuracy", None, "valid", "valid/accuracy (evaluation.select)"),
+        ("valid/loss", None, "valid", "valid/loss (evaluation.select)"),
+        (None, "valid/loss", "valid", "valid/loss (training.early_stopping)"),
+        ("valid/loss", None, "test", None),
+        ("train/loss", None, "valid", None),
+        (None, None, "valid", None),
+    ],
+)
+def test_an_epoch_that_the_headlines_samples_chose(
+    make_run: Any, select: str | None, stop: str | None, split: str, is_told: str | None
+) -> None:
+    plan, results, failures = make_run({"full": (0.9, 0.8), "-a": (0.8, 0.7)})
+    settings = {
+        "training": {"epochs": 20, "early_stopping": "none" if stop is None else {"metric": stop}},
+        "evaluation": {"select": "none" if select is None else {"metric": select, "mode": "min"}},
+    }
+    trials = tuple(t.model_copy(update={"config": t.config | settings}) for t in plan.trials)
+    headline = plan.headline.model_copy(update={"split": split})
+    conclusion = conclude(plan.model_copy(update={"trials": trials, "headline": headline}), results, failures)
+
+    said = sentences(conclusion, "selection")
+    assert [f"The epochs were chosen by {is_told}, on the same samples" in text for text in said] == (
+        [True] if is_told else []
+    )
+
+
+def test_metrics_that_were_not_finite_are_told_by_name(make_run: Any) -> None:
+    plan, results, failures = make_run(
+        {"full": (0.9, 0.8), "-a": (0.8, 0.7)}, select={"metric": "valid/p", "mode": "max"}
+    )
+    counts = [{"valid/p": 20}, {"valid/p": 3, "test/p": 1}, {}, {}]
+    results = {
+        trial: result.model_copy(update={"not_finite": count})
+        for (trial, result), count in zip(results.items(), counts, strict=True)
+    }
+
+    assert sentences(conclude(plan, results, failures), "not-finite") == [
+        "valid/p was not a finite number in 23 epochs of 2 trials; such an epoch counts as no improvement.",
+        "test/p was not a finite number in 1 epoch of 1 trial.",
+        "valid/p, which evaluation.select names, was finite in no epoch of full (seed 0): their last epoch stands for "
+        "the best.",
+    ]
+
+
+def test_intervals_of_shares_stay_within_0_and_1(make_run: Any) -> None:
+    plan, results, failures = make_run({"full": (0.99, 0.9, 1.0), "-a": (0.0, 1.0, 0.95), "-b": (0.5, 0.52, 0.51)})
+    shares = {trial: result.model_copy(update={"shares": ("balanced_accuracy",)}) for trial, result in results.items()}
+    conclusion = conclude(plan, shares, failures)
+
+    forms = [row.value.form for row in conclusion.variants if row.value]
+    assert forms == ["logit", "logit", "student-t"]
+    for row in conclusion.variants:
+        assert row.value is not None
+        assert row.value.interval is not None
+        assert 0 < row.value.interval.low < row.value.mean < row.value.interval.high < 1
+    interval = difference(conclusion, "-a").interval
+    assert interval is not None
+    assert (interval.low, interval.high) == (-1.0, pytest.approx(1.0))
+    plain = conclude(plan, results, failures)
+    assert [row.value.form for row in plain.variants if row.value] == ["student-t"] * 3
+    text = render_text(conclusion, 80)
+    assert "it is Student-t's of the logit" in " ".join(text.split())
+    assert re.search(r"full +3/3 +0\.963 \[0\.\d+, 0\.9\d+\]", text)
 
 
 values_of_three = st.lists(st.floats(0.0, 1.0), min_size=3, max_size=3).map(tuple)

@@ -56,8 +56,8 @@ def test_a_run_and_itself_do_not_differ(ablation: Any) -> None:
 
 
 def test_a_changed_variant_says_which_fields(make_run: Any) -> None:
-    run = make_run({"full": (0.9, 0.91, 0.92), "-warmup": (0.8, 0.81, 0.82)})
-    better = make_run({"full": (0.95, 0.96, 0.97), "-warmup": (0.8, 0.81, 0.82)})
+    run = make_run({"full": (0.9, 0.91, 0.92), "-warmup": (0.8, 0.81, 0.822)})
+    better = make_run({"full": (0.95, 0.961, 0.972), "-warmup": (0.8, 0.81, 0.822)})
     found = compared(run, with_trials(better, retrained))
     change = found.trials.variants[0]
     assert (change.name, change.status) == ("full", "changed")
@@ -65,7 +65,7 @@ def test_a_changed_variant_says_which_fields(make_run: Any) -> None:
     assert found.conclusion is not None
     full, warmup = found.conclusion.rows
     assert full.difference is not None
-    assert full.difference.mean == pytest.approx(0.05)
+    assert full.difference.mean == pytest.approx(0.051)
     assert full.difference.verdict == "better"
     assert warmup.difference is not None
     assert warmup.difference.mean == 0.0
@@ -137,8 +137,8 @@ def test_other_samples_are_told(make_run: Any) -> None:
 
 
 def test_findings_that_appear_and_vanish_but_not_their_numbers(make_run: Any) -> None:
-    one = make_run({"full": (0.9, 0.91, 0.92), "-a": (0.7, 0.71, 0.72), "-b": (0.9, 0.92, 0.91)})
-    other = make_run({"full": (0.9, 0.91, 0.92), "-a": (0.6, 0.61, 0.62), "-b": (0.5, 0.51, 0.52)})
+    one = make_run({"full": (0.9, 0.91, 0.92), "-a": (0.7, 0.71, 0.73), "-b": (0.9, 0.92, 0.91)})
+    other = make_run({"full": (0.9, 0.91, 0.92), "-a": (0.6, 0.61, 0.63), "-b": (0.5, 0.51, 0.53)})
     found = compared(one, with_trials(other, retrained)).conclusion
     assert found is not None
     assert [f.variants for f in found.only_b if f.kind == "difference"] == [("-b",)]

@@ -60,6 +60,7 @@ class Case:
             number=number, kind="search" if number else "start", params={RATE: 0.001 * (number + 1)}, state=state,
             value=mean, trials=tuple(trials) if state != "infeasible" else (),
             epochs_trained={"finished": 4 * len(seeds), "infeasible": 0}.get(state, 2),
+            epochs_saved=4 * len(seeds) - 2 if state == "pruned" else 0,
             epochs_planned=0 if state == "infeasible" else 4 * len(seeds),
         )  # fmt: skip
 
@@ -87,6 +88,51 @@ def test_a_better_setting_is_told_with_both_metrics_and_a_paired_interval():
         "Of 2 points 1 finished, 1 pruned, and 1 more were refused before training; "
         "26 of 36 planned epochs were trained, 28% saved by pruning and early stopping."
     )
+    assert (
+        said[3] == "The best point (2) beats the trivial predictor: test/accuracy 0.700 [0.675, 0.725] against 0.100."
+    )
+
+
+def test_what_failed_is_not_saved_and_its_reason_is_told():
+    case = Case({"base": [START, ("failed", []), PRUNED, ("failed", []), ("infeasible", [])]})
+    reasons = {1: "[nan-loss] the loss became nan", 3: "[nan-loss] the loss became nan", 4: "d_model is not divisible"}
+    (study,) = case.search.studies
+    points = tuple(p.model_copy(update={"reason": reasons.get(p.number, "")}) for p in study.points)
+    case.search = case.search.model_copy(update={"studies": (study.model_copy(update={"points": points}),)})
+    assert case.said()[1] == (
+        "Of 3 points 1 pruned, 2 failed, and 1 more were refused before training; "
+        "18 of 48 planned epochs were trained, 21% saved by pruning and early stopping, 42% lost to failures."
+    )
+    (search,) = case.conclude().searches
+    assert [(failure.number, failure.state) for failure in search.failures] == [
+        (1, "failed"), (3, "failed"), (4, "infeasible"),
+    ]  # fmt: skip
+    for render in (lambda c: render_text(c, 100), render_markdown):
+        text = render(case.conclude())
+        assert "points 1, 3 failed: [nan-loss] the loss became nan" in text
+        assert "point 4 refused before training: d_model is not divisible" in text
+
+
+def test_a_point_that_repeats_another_is_counted_as_such():
+    case = Case({"base": [START, BETTER, BETTER]})
+    (study,) = case.search.studies
+    again = study.points[2].model_copy(update={"trials": study.points[1].trials, "repeats": 1})
+    studies = (study.model_copy(update={"points": (*study.points[:2], again)}),)
+    case.search = case.search.model_copy(update={"studies": studies})
+    (search,) = case.conclude().searches
+    assert (search.num_finished, search.num_repeated) == (2, 1)
+    assert (search.epochs.trained, search.epochs.planned) == (24, 24)
+    said = "Of 2 points 2 finished (1 of them repeat an earlier one, for which nothing is trained); "
+    assert f"{said}24 of 24 planned epochs were trained." in case.said()
+
+
+def test_a_headline_of_the_same_samples_took_part_in_the_choice():
+    case = Case({"base": [START, BETTER]})
+    case.plan = case.plan.model_copy(update={"headline": Headline(split="valid", metric="f1", mode="max")})
+    for trial, result in case.results.items():
+        case.results[trial] = result.model_copy(update={"best": {**result.best, "valid/f1": 0.5}})
+    assert "which took no part in it" not in case.said()[1]
+    assert "on the same samples that valid/f1 is measured on" in case.said()[1]
 
 
 def test_nothing_better_is_said_to_be_so():

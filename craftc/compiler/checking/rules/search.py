@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from math import prod
 
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -124,6 +125,36 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
             yield Problem("moving-target", (*SPACE, path), message, hint, at_key=True)
 
 
+def too_few_points(checked: Checked) -> Iterator[Problem]:
+    """A space has as many points as are asked for; those that are proposed twice are trained once."""
+    search = checked.spec.search
+    if search is None or not search.space:
+        return
+    sizes = [_num_values(given) for given in search.space.values()]
+    if any(size is None for size in sizes):
+        return
+    points = prod(size for size in sizes if size is not None)
+    if points < search.trials:
+        has = f"the space has {points} point{'' if points == 1 else 's'}"
+        message = f"{has}, and {search.trials} are asked for: some are proposed again, and nothing is trained for them"
+        hint = f"write {points} or fewer; ablation.grid trains each of them once"
+        yield Problem("too-few-points", ("search", "trials"), message, hint, severity="warning", reads=(SPACE,))
+
+
+def _num_values(given: ParameterRange) -> int | None:
+    """How many values a range holds; None of one without end, and of one that another rule finds wrong."""
+    if len(given.forms) != 1:
+        return None
+    ((form, values),) = given.forms.items()
+    if form == "choice":
+        return len({(type(value), json.dumps(value, sort_keys=True)) for value in values})
+    step = given.step or (1 if form in ("int", "log_int") else None)
+    if step is None or values[0] >= values[1]:
+        return None
+    steps: float = (values[1] - values[0]) / step
+    return round(steps) + 1
+
+
 RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
 """What every range has to keep, whatever field it is for."""
 
@@ -133,5 +164,6 @@ SEARCH_RULES: tuple[Rule, ...] = (
     searched_factor_twice,
     moving_target,
     pruner_never_prunes,
+    too_few_points,
 )
 """What the search has to keep; asked once, of the spec as written."""

@@ -21,6 +21,12 @@ MODULE = """
     from .kinds import declares as again
     Setting = Annotated[dict, MODEL]
 """
+METRIC = """class it:
+    {}
+    def reset(self): ...
+    def update(self, logits, targets): ...
+    def compute(self): ...
+"""
 FROZEN = "@declares(frozen_parts={'backbone': 'encoder', 'weights': 'file', 'head': 'readout'})\n"
 KINDS = """
     from craftc.components.declare import declares
@@ -106,6 +112,8 @@ def test_a_decorated_class_keeps_its_arguments(folder: Path) -> None:
             "patience_argument",
             "wait",
         ),
+        ("metrics", METRIC.format("bounds = (0.0, 1.0)"), "bounds", (0.0, 1.0)),
+        ("metrics", METRIC.format("trivial = 'class_frequencies'"), "trivial", "class_frequencies"),
     ],
 )
 def test_what_each_group_declares(folder: Path, group: Group, source: str, field: str, value: Any) -> None:
@@ -173,6 +181,14 @@ def test_what_each_group_declares(folder: Path, group: Group, source: str, field
             "expected the names of arguments for backbone",
             None,
         ),
+        (
+            "metrics",
+            METRIC.format("bounds = (1.0, 0.0)"),
+            "expected its least and its greatest value",
+            "write (0.0, 1.0)",
+        ),
+        ("metrics", METRIC.format("bounds = 1.0"), "expected its least and its greatest value", "write (0.0, 1.0)"),
+        ("metrics", METRIC.format("trivial = 'frequencies'"), "no such predictor", "write class_frequencies"),
     ],
 )
 def test_what_is_not_understood(folder: Path, group: Group, source: str, message: str, hint: str | None) -> None:
@@ -185,5 +201,5 @@ def test_what_is_not_understood(folder: Path, group: Group, source: str, message
     line = (folder / "lab" / "parts.py").read_text().splitlines()[place.range.start.line - 1]
     assert place.range.filename == str(folder / "lab" / "parts.py")
     assert line.lstrip().startswith(
-        ("takes", "facts", "seed_", "pools", "patience", "frozen", "semantics", "@declares")
+        ("takes", "facts", "seed_", "pools", "patience", "frozen", "semantics", "bounds", "trivial", "@declares")
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from craftc.compiler.pipeline import Compiled
 from craftc.compiler.variants.ablation_size import MAX_TRIALS, MAX_VARIANTS
 from craftc.compiler.variants.designs import design, num_variants
-from craftc.compiler.variants.variant_names import number_name, short_names
+from craftc.compiler.variants.variant_names import number_name, short_names, value_names
 
 Compile = Callable[[str], Compiled]
 Told = Callable[[str], list[tuple[str, str]]]
@@ -350,3 +350,9 @@ def test_so_many_mistakes_are_told_and_the_rest_is_noted(compiled: Compile) -> N
     assert len(found) == 201
     assert (found[-1].code, found[-1].severity) == ("too-many-mistakes", "note")
     assert found[-1].range.start.line == found[-2].range.start.line + 1
+
+
+def test_values_that_look_alike_have_names_of_their_own() -> None:
+    assert value_names([1, "1", 1.0, True, "true", None]) == ["1", '"1"', "1.0", "true", '"true"', "null"]
+    assert value_names([1, 2, "adam", 0.5]) == ["1", "2", "adam", "0.5"]
+    assert value_names([1, 1]) == ["1", "1"], "the same value twice is the same variant"

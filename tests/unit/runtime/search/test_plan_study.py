@@ -71,12 +71,12 @@ def test_a_point_is_a_variant_with_its_factors_and_what_its_seeds_measured(tmp_p
         "kind": "grid", "variant": seeds[0].variant, "trials": [trial.id for trial in seeds], "epochs_planned": 4,
         "state": "finished",
     }  # fmt: skip
-    assert first.params == {"training.optimizer.lr": "0.01", "model.hidden": "[8]", "training.batch_size": "256"}
+    assert first.params == {"training.optimizer.lr": 0.01, "model.hidden": "[8]", "training.batch_size": 256}
     assert first.user_attrs["kind"] == "start"
     choices = optuna.distributions.CategoricalDistribution
     assert first.distributions == {
-        "training.optimizer.lr": choices(("0.01", "0.001")), "model.hidden": choices(("[8]", "[16, 8]")),
-        "training.batch_size": choices(("256", "64", "128")),
+        "training.optimizer.lr": choices((0.01, 0.001)), "model.hidden": choices(("[8]", "[16, 8]")),
+        "training.batch_size": choices((256, 64, 128)),
     }  # fmt: skip
     assert {len(trial.params) for trial in study.trials} == {3}
 
@@ -90,6 +90,23 @@ def test_a_variant_that_did_not_measure_the_metric_is_a_failed_point(tmp_path):
     assert {trial.state.name for trial in others} == {"COMPLETE"}
     assert (failed.state.name, failed.value, failed.intermediate_values) == ("FAIL", None, {})
     assert (failed.user_attrs["state"], failed.user_attrs["variant"]) == ("failed", last.variant)
+    assert failed.user_attrs["reason"] == "valid/loss was not measured in every trial"
+
+
+def test_a_variant_with_a_failed_seed_is_no_complete_point(tmp_path):
+    """The seeds that survived would make it the best of the study."""
+    plan, store = finished(tmp_path)
+    lost = plan.trials[-1]
+    (store.folder(lost.id) / "result.json").unlink()
+    study = PlanStudy(tmp_path / "study.db", plan, store)
+    assert not study.add_rest(lambda: False, {lost.id})
+    study.close()
+    *others, failed = load(tmp_path / "study.db").trials
+    assert {trial.state.name for trial in others} == {"COMPLETE"}
+    assert (failed.state.name, failed.value, failed.user_attrs["variant"]) == ("FAIL", None, lost.variant)
+    assert failed.user_attrs["reason"] == "1 of 2 trials finished, 1 failed"
+    assert failed.user_attrs["epochs_planned"] == 4
+    assert load(tmp_path / "study.db").best_trial.user_attrs["variant"] != lost.variant
 
 
 def test_optuna_goes_on_with_the_file(tmp_path):
@@ -150,6 +167,8 @@ def test_a_factor_of_very_many_numbers_is_a_range(tmp_path, monkeypatch):
         ({"log_uniform": [1e-4, 1e-1]}, True, False),
         ({"choice": ["none", 1, True, {"kind": "per_line"}]}, {"kind": "per_line"}, True),
         ({"choice": ["none", 1]}, True, False),
+        ({"choice": [1, "1", 1.0, True]}, "1", True),
+        ({"choice": [32.0, 64.0]}, 32, True),
     ],
 )
 def test_a_range_holds_what_optuna_says_it_does(form, value, is_held):

@@ -3,6 +3,9 @@
 import optuna
 import pytest
 
+from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.search.dimension import Dimension
+from craftc.runtime.search.search_source import PointEnd
 from craftc.runtime.search.study import OptunaStudies
 from craftc.schemas.plan import SearchPlan
 
@@ -38,10 +41,10 @@ def played(studies, num_points=12, num_epochs=4):
         height = params["training.optimizer.lr"] ** 0.1
         for epoch in range(1, num_epochs + 1):
             if not studies.report("base", number, epoch, height * epoch):
-                studies.tell("base", number, "pruned", None, "")
+                studies.tell("base", number, PointEnd("pruned"))
                 break
         else:
-            studies.tell("base", number, "finished", height * num_epochs, "")
+            studies.tell("base", number, PointEnd("finished", height * num_epochs))
         told.append((params, epoch))
     return told
 
@@ -62,7 +65,7 @@ def test_every_sampler_with_every_pruner(tmp_path, sampler, pruner):
         assert 1e-4 <= params["training.optimizer.lr"] <= 1e-1
         assert params["model.width"] in (16, 32, 48, 64)
         assert 1 <= params["model.depth"] <= 8
-        assert params["model.dropout"] == pytest.approx(round(params["model.dropout"] * 10) / 10)
+        assert params["model.dropout"] in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
         assert params["data.normalize"] in SPACE["data.normalize"]["choice"]
     num_epochs = sum(epochs for _, epochs in runs[0])
     assert num_epochs == 28 if pruner["kind"] == "none" else num_epochs < 28
@@ -90,7 +93,7 @@ def test_a_starting_point_keeps_the_parameters_that_are_within_their_ranges(tmp_
     }  # fmt: skip
     number = studies.begin("base", None, start, ["a" * 64], 4)
     studies.report("base", number, 1, 0.5)
-    studies.tell("base", number, "finished", 0.5, "")
+    studies.tell("base", number, PointEnd("finished", 0.5, trained=1))
     (trial,) = load(tmp_path).trials
     assert trial.params == {"training.optimizer.lr": 1e-3, "data.normalize": '{"kind": "per_line"}'}
     assert (trial.value, trial.intermediate_values, trial.user_attrs["kind"]) == (0.5, {1: 0.5}, "start")
@@ -126,3 +129,56 @@ def test_optunas_own_plots_and_importances_open_it(tmp_path):
     for plot in (plots.plot_optimization_history, plots.plot_intermediate_values, plots.plot_parallel_coordinate):
         assert plot(study).data
     assert len(plots.plot_intermediate_values(study).data) == 16
+
+
+FOUR = [1, "1", 1.0, True, "true", None, "null", '"1"']
+
+
+def test_choices_that_look_alike_are_told_apart(tmp_path):
+    studies = OptunaStudies(tmp_path / "study.db", "x", search(space={"what": {"choice": FOUR}}))
+    asked = [studies.ask("base")[1]["what"] for _ in range(50)]
+    assert {(type(value), value) for value in asked} == {(type(value), value) for value in FOUR}
+    for value in FOUR:
+        number = studies.begin("base", None, {"what": value}, [], 1)
+        label = load(tmp_path).trials[number].params["what"]
+        kept = Dimension({"choice": FOUR}).value(label)
+        assert (type(kept), kept) == (type(value), value)
+
+
+@pytest.mark.parametrize("choice", [[16, 32], [0.5, 1.5, 2.5], ["adam", 3], [True, False]])
+def test_numbers_are_numbers_in_the_study(tmp_path, choice):
+    studies = OptunaStudies(tmp_path / "study.db", "x", search(space={"x": {"choice": choice}}))
+    _, params = studies.ask("base")
+    (trial,) = load(tmp_path).trials
+    assert trial.distributions["x"] == optuna.distributions.CategoricalDistribution(choice)
+    assert (trial.params["x"], type(trial.params["x"])) == (params["x"], type(params["x"]))
+
+
+@pytest.mark.parametrize("sampler", [SAMPLERS[0], SAMPLERS[1] | {"multivariate": True}], ids=["random", "tpe"])
+def test_values_on_a_step_are_decimals(tmp_path, sampler):
+    space = {
+        "momentum": {"uniform": [0.0, 0.9], "step": 0.3}, "lr": {"uniform": [0.1, 0.7], "step": 0.1},
+        "eps": {"uniform": [-0.0003, 0.0003], "step": 1e-4},
+    }  # fmt: skip
+    studies = OptunaStudies(tmp_path / "study.db", "x", search(space=space, sampler=sampler))
+    for height in range(15):
+        number, params = studies.ask("base")
+        studies.begin("base", number, params, [f"{number:064x}"], 1)
+        studies.tell("base", number, PointEnd("finished", float(height % 7)))
+    expected = {
+        "momentum": {0.0, 0.3, 0.6, 0.9}, "lr": {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7},
+        "eps": {-0.0003, -0.0002, -0.0001, 0.0, 0.0001, 0.0002, 0.0003},
+    }  # fmt: skip
+    for path, values in expected.items():
+        seen = {trial.params[path] for trial in load(tmp_path).trials}
+        assert seen <= values
+        assert len(seen) > 2
+
+
+def test_a_study_of_other_ranges_is_refused(tmp_path):
+    """Not taken further with points that mean something else: its choices were texts in an earlier version."""
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'study.db'}", study_name="x/base")
+    study.ask({"size": optuna.distributions.CategoricalDistribution(["16", "32"])})
+    with pytest.raises(BackendError, match=r'"x/base" has other values of size than .* run the spec again') as caught:
+        OptunaStudies(tmp_path / "study.db", "x", search(space={"size": {"choice": [16, 32]}}))
+    assert caught.value.code == "study-unusable"

@@ -142,7 +142,9 @@ def test_a_users_model_with_a_wrong_output_is_named(
     ],
 )
 def test_a_watched_metric_that_is_not_recorded_is_an_error(make_trial, run_trial, tmp_path, setting):
-    with pytest.raises(TrainingError, match="watches valid/nothing, which epoch 1 did not record") as caught:
+    with pytest.raises(
+        TrainingError, match="watches valid/nothing, which nothing computes; recorded: train/accuracy"
+    ) as caught:
         run_trial(make_trial(setting), tmp_path)
     assert caught.value.code == "metric-not-recorded"
 

@@ -44,10 +44,20 @@ def test_a_plateau_observes_only_its_own_epochs_and_keeps_its_state():
     settings = [WARMUP | {"epochs": 1}, plateau]
     schedule = build_schedule(settings, num_epochs=9, steps_per_epoch=1)
     for epoch, loss in enumerate([0.1, 1.0, 0.9], start=1):
-        schedule.observe(epoch, {"valid/loss": loss})
+        schedule.observe(epoch, {"valid/loss": loss}, [])
     assert schedule.lr(1.0, 3) == 1.0, "the loss of the warm-up's epoch is not the one to beat"
-    schedule.observe(4, {"valid/loss": 0.9})
+    schedule.observe(4, {"valid/loss": 0.9}, [])
     assert schedule.lr(1.0, 4) == 0.5
     again = build_schedule(settings, num_epochs=9, steps_per_epoch=1)
     again.load_state_dict(schedule.state_dict())
     assert again.lr(1.0, 4) == 0.5
+
+
+def test_an_epoch_whose_metric_is_not_finite_is_no_improvement():
+    plateau = {"kind": "reduce_on_plateau", "metric": "valid/ratio", "mode": "max", "factor": 0.5, "patience": 2}
+    schedule = build_schedule([plateau], num_epochs=9, steps_per_epoch=1)
+    rates_after = []
+    for epoch, ratio in enumerate([{}, {"valid/ratio": 0.5}, {}, {}], start=1):
+        schedule.observe(epoch, {"valid/loss": 1.0, **ratio}, ["ratio"])
+        rates_after.append(schedule.lr(1.0, epoch))
+    assert rates_after == [1.0, 1.0, 1.0, 0.5]

@@ -8,10 +8,11 @@ from craftc.training.state.early_stopping import is_stopped, watch
 
 def stopped_after(values, *, mode="min", patience=2, min_delta=0.0):
     """The epoch at which training stops; None where it does not."""
-    setting = {"metric": "valid/loss", "mode": mode, "patience": patience, "min_delta": min_delta}
+    setting = {"metric": "valid/ratio", "mode": mode, "patience": patience, "min_delta": min_delta}
     best = Best()
     for epoch, value in enumerate(values, start=1):
-        best = watch(best, setting, {"valid/loss": value}, epoch)
+        metrics = {"valid/loss": 1.0} | ({} if value is None else {"valid/ratio": value})
+        best = watch(best, setting, metrics, ["ratio"], epoch)
         if is_stopped(best, setting, epoch):
             return epoch
     return None
@@ -29,6 +30,10 @@ def stopped_after(values, *, mode="min", patience=2, min_delta=0.0):
         ([1.0, 0.95, 0.91, 0.9], {"min_delta": 0.2}, 3),
         ([1.0, 0.75, 0.75], {"min_delta": 0.25}, 3),
         ([1.0, 0.5, 0.0], {"min_delta": 0.25}, None),
+        ([1.0, None, 0.5, None], {}, None),
+        ([1.0, None, None, 0.5], {}, 3),
+        ([None, None, 1.0], {}, 2),
+        ([None, 1.0, None, 0.5], {}, None),
     ],
 )
 def test_stops_after_patience_epochs_without_improvement(values, options, expected):
@@ -43,5 +48,23 @@ def test_of_equal_epochs_the_first_is_selected():
     setting = {"metric": "valid/accuracy", "mode": "max"}
     best = Best()
     for epoch, value in enumerate([0.5, 0.7, 0.7, 0.6], start=1):
-        best = select(best, setting, {"valid/accuracy": value}, epoch)
+        best = select(best, setting, {"valid/accuracy": value}, [], epoch)
     assert best == Best(2, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([None, 0.5, None, 0.7, None], Best(4, 0.7)),
+        ([None, 0.5, None, None], Best(2, 0.5)),
+        ([0.5, None, None], Best(1, 0.5)),
+        ([None, None, None], Best(3)),
+    ],
+)
+def test_an_epoch_without_a_value_is_not_selected_unless_none_has_one(values, expected):
+    setting = {"metric": "valid/ratio", "mode": "max"}
+    best = Best()
+    for epoch, value in enumerate(values, start=1):
+        metrics = {"valid/loss": 1.0} | ({} if value is None else {"valid/ratio": value})
+        best = select(best, setting, metrics, ["ratio"], epoch)
+    assert best == expected
