@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.value_type import checker, options
+from craftc.compiler.reading.decimal_comma import MeantNumber, meant_number
 from craftc.compiler.reading.parse import NUMBER, parse
 from craftc.compiler.reading.problem import MAX_SHOWN
 from craftc.compiler.reading.tree_edit import TreeEdit, rewrite, wrap
@@ -45,6 +46,8 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
         case "integer" if isinstance(value, float) and value.is_integer() and fits(int(value), part):
             fix = rewrite(path, str(int(value))) if abs(value) < EXACT else None
             return Suggestion(f"write {int(value)}: a whole number has no decimal point", fix)
+        case "integer" | "number" if isinstance(value, str) and (meant := meant_number(value)) is not None:
+            return _as_number(path, value, meant, part)
         case "array" if value == "none":
             return Suggestion("an empty list is []", rewrite(path, "[]") if fits([], part) else None)
         case "array" if not isinstance(value, list) and fits([value], part):
@@ -56,6 +59,17 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
         case "object" if not isinstance(value, list | dict) and part.get("required") and "properties" in part:
             return Suggestion(f"write {{{', '.join(f'{name}: ...' for name in part['required'])}}}")
     return Suggestion()
+
+
+def _as_number(path: Path, written: str, meant: MeantNumber, part: dict[str, Any]) -> Suggestion:
+    """A number that is written as only text can be; of a whole one, a comma can only part thousands."""
+    whole = written.replace(",", "")
+    if part["type"] == "integer" and "," in written and whole.isdigit() and fits(int(whole), part):
+        return Suggestion(f"write {whole}: nothing parts the digits of a number", rewrite(path, whole))
+    if part["type"] == "integer" and not (meant.value.is_integer() and fits(int(meant.value), part)):
+        return Suggestion()
+    is_fit = meant.sure and fits(int(meant.sure) if meant.sure.lstrip("-+").isdigit() else float(meant.sure), part)
+    return Suggestion(meant.hint, rewrite(path, meant.sure) if is_fit else None)
 
 
 def number_in_quotes(path: Path, text: str, expected: dict[str, Any]) -> TreeEdit | None:

@@ -12,6 +12,7 @@ from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
+from craftc.compiler.reading.odd_characters import look_alikes
 from craftc.compiler.reading.parse import NUMBER
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import look_up
@@ -144,7 +145,7 @@ def unknown_key(path: Path, value: Any, known: Iterable[str], otherwise: str, ca
     message = f"unknown key {show(name)}" + (f' in "{parent}"' if parent else "")
     near = nearest(name.partition(":")[0], known)
     if near is not None:
-        hint = f'did you mean "{near}"?' if ":" not in name else f'a space follows the colon: "{near}: ..."'
+        hint = did_you_mean(name, [near]) if ":" not in name else f'a space follows the colon: "{near}: ..."'
         fix = _mended_key(path, name, known, catalogue)
         return Problem("unknown-key", path, message, hint, True, reads=((*path[:-1], near),), fix=fix)
     owners = [owner for owner in _owners(name, catalogue) if owner != path[:-1]]
@@ -229,6 +230,8 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Vio
     hint = "a number stands without quotes" if in_quotes else None
     fix = number_in_quotes(path, value, fragment) if in_quotes else None
     suggestion = Suggestion(hint, fix) if hint is not None else suggest(path, value, fragment)
+    if takes_numbers and suggestion.hint is None and isinstance(value, str):
+        suggestion = Suggestion(look_alikes(value, "0"))
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         if suggestion.hint is None:

@@ -21,6 +21,10 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """JSON escapes a character beyond U+FFFF as two of these, which libyaml refuses."""
 _QUESTION = re.compile(r"(?<=[^\s,\[\]{}?])\?")
 """One that ends a word, as libyaml reads it; to PyYAML's own parser it is an indicator in all brackets."""
+_QUESTION_FIRST = re.compile(r"(?<![^\s,\[\]{}])\?(?=[^\s,\[\]{}])")
+"""One that begins a word, and that YAML 1.2 reads as a part of it: to libyaml it is an indicator in all brackets."""
+_SPACES_LAST = re.compile(r"[\n\r][ \t]+\Z")
+"""A last line of spaces without an end: to libyaml no line of a block scalar that it closes."""
 
 
 def is_for_libyaml(text: str) -> bool:
@@ -33,13 +37,20 @@ def yaml_events(text: str) -> Iterator[Any]:
     text = text.removeprefix("\ufeff")
     if (odd := _NOT_ALLOWED.search(text)) is not None:
         raise ReaderError("", odd.start(), ord(odd[0]), "unicode", "special characters are not allowed")
+    if _SPACES_LAST.search(text) is not None:
+        text += "\n"
     is_quick = is_for_libyaml(text)
     disguised = _ORDINARY.findall(text) if not text.isascii() else []
-    if not is_quick and _QUESTION.search(text) is not None:
+    questions = [_QUESTION_FIRST] if is_quick else [_QUESTION_FIRST, _QUESTION]
+    if "?" in text and any(pattern.search(text) is not None for pattern in questions):
         disguised.append("?")
     names = _unused(text, sorted(set(disguised)))
     for character, name in names.items():
-        text = text.replace(character, name) if character != "?" else _QUESTION.sub(name, text)
+        if character != "?":
+            text = text.replace(character, name)
+            continue
+        for pattern in questions:
+            text = pattern.sub(name, text)
     events = yaml.parse(text, Loader=yaml.CLoader if is_quick else yaml.SafeLoader)
     if not names:
         yield from events
