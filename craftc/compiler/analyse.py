@@ -17,6 +17,7 @@ from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.composing.compose import NO_STAND_INS, compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind
+from craftc.compiler.composing.foreign_file import foreign_file
 from craftc.compiler.composing.relative_paths import resolve_relative_paths
 from craftc.compiler.own_code.own_components import with_own
 from craftc.compiler.reading.document import Document
@@ -76,6 +77,8 @@ def analyse(
     document, diagnostics = parse(text, filename)
     if document is None:
         return Analysis(None, None, (), by_position(diagnostics))
+    if (foreign := foreign_file(document)) is not None:
+        return Analysis(document, None, (), () if kind is None else (foreign,), kind=kind)
     kind = kind or file_kind(document.root)
     if kind is None:
         return Analysis(document, None, (), ())

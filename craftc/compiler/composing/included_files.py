@@ -18,6 +18,12 @@ MAX_FILES = 64
 """That one spec may be made of."""
 FOLDER = "search_spaces"
 SUFFIXES = (".yaml", ".yml")
+"""Of files that hold YAML, in small letters; a file may have them in any."""
+
+
+def is_yaml(filename: str) -> bool:
+    """Whether a file's name says that it holds YAML."""
+    return filename.lower().endswith(SUFFIXES)
 
 
 @dataclass
@@ -140,7 +146,7 @@ def find_base(name: str, named: Node) -> str | Problem:
 def find_search_space(name: str, named: Node) -> str | Problem:
     """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
     place = ("search", "use")
-    if "/" in name or name.endswith(SUFFIXES):
+    if "/" in name or is_yaml(name):
         filename = os.path.normpath(os.path.join(beside(named), name))
         if os.path.isfile(filename):
             return filename
@@ -151,10 +157,13 @@ def find_search_space(name: str, named: Node) -> str | Problem:
         for suffix in SUFFIXES:
             if (folder / f"{name}{suffix}").is_file():
                 return str(folder / f"{name}{suffix}")
+        shouted = (path for path in sorted(folder.iterdir()) if path.stem == name and is_yaml(path.name))
+        if (file := next((path for path in shouted if path.is_file()), None)) is not None:
+            return str(file)
     if not folders:
         message = f'there is no folder "{FOLDER}" in the spec\'s folder or above it to find {show(name)} in'
         return Problem("unknown-search-space", place, message)
-    known = sorted(path.stem for folder in folders for path in folder.iterdir() if path.suffix in SUFFIXES)
+    known = sorted(path.stem for folder in folders for path in folder.iterdir() if is_yaml(path.name))
     hint = did_you_mean(name, known) or f"known are {one_of(known)}"
     message = f'there is no "{name}{SUFFIXES[0]}" in {one_of(map(str, folders))}'
     return Problem("unknown-search-space", place, message, hint)
@@ -164,7 +173,7 @@ def _near_file(name: str, filename: str) -> str:
     """The file beside that is most like the one missing, written as the name was."""
     folder, own = os.path.split(filename)
     try:
-        known = sorted(entry for entry in os.listdir(folder or ".") if entry.endswith(SUFFIXES))
+        known = sorted(entry for entry in os.listdir(folder or ".") if is_yaml(entry))
     except OSError:
         known = []
     near = nearest(os.path.splitext(own)[0], [os.path.splitext(entry)[0] for entry in known])

@@ -325,7 +325,7 @@ class _Builder:
     def _is_decimal_comma(self, before: Node, key: Node, value: Node) -> bool:
         """Whether a key is what stands behind the comma of a number such as 0,001."""
         first, second = (isinstance(node.value, int | float) for node in (before, key))
-        line, column, last, end = key.span
+        line, column, last, _ = key.span
         is_glued = before.span[2:] == (line, column - 1) and line == last and before.span[0] == line
         if not (first and second and is_glued and value.value is None and value.span == key.span):
             return False

@@ -287,7 +287,7 @@ def test_a_spec_has_so_many_variants_and_no_more(told: Told, messages: Callable[
 
 
 def test_a_spec_has_so_many_trials_and_no_more(told: Told, messages: Callable[[str], str]) -> None:
-    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
+    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "1000000000")]
     assert f"at most {MAX_TRIALS:,}" in messages(f"ablation: {{seeds: {MAX_TRIALS + 1}}}")
     assert told(f"ablation: {{seeds: {MAX_TRIALS // 2}, grid: {{training.epochs: [1, 2]}}}}") == [
         ("too-many-trials", "ablation")
