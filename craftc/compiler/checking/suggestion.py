@@ -106,10 +106,11 @@ def _as_paths(path: Path, value: dict[str, Any]) -> Suggestion:
         return Suggestion(f"write the list by itself: {_short(yaml_value(value['values']))}")
     if set(value) == {"value"}:
         return Suggestion("a value that does not vary stands in its section; remove it here")
-    if {"min", "max"} & set(value) or "distribution" in value:
-        return Suggestion(
-            f"a grid has values; a range stands in search.space: {{{path[-1]}: {{uniform: [LOW, HIGH]}}}}"
-        )
+    from craftc.compiler.language.foreign_ranges import as_range
+
+    if (meant := as_range(value)) is not None:
+        text = yaml_value({str(path[-1]): meant.value})
+        return Suggestion(f"a grid has values; a range stands in search.space: {text}")
     flat = yaml_value(dict(islice(_leaves(str(path[-1]), value), _MAX_PATHS)))
     return Suggestion(f"a path stands in one key: {_short(flat[1:-1])}", flatten(path))
 

@@ -219,11 +219,22 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Vio
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         if suggestion.hint is None:
-            meant = surely_meant(value, choices) if isinstance(value, str) else None
-            fix = respell(path, meant) if meant is not None else None
-            suggestion = Suggestion(did_you_mean(str(value), choices), fix)
+            suggestion = _choice(path, value, choices)
         return Problem("unknown-choice", path, message, suggestion.hint, fix=suggestion.fix)
     return Problem("wrong-type", path, message, suggestion.hint, fix=suggestion.fix)
+
+
+def _choice(path: Path, value: Any, choices: Sequence[str]) -> Suggestion:
+    """The choice that is likely meant, or that another tool calls so."""
+    from craftc.compiler.language.foreign_words import CHOICES
+
+    meant = surely_meant(value, choices) if isinstance(value, str) else None
+    if meant is not None:
+        return Suggestion(did_you_mean(str(value), choices), respell(path, meant))
+    called = CHOICES.get(str(value).lower())
+    if called in choices and not isinstance(value, bool):
+        return Suggestion(f"it is called {called} here", write_as(path, str(called)))
+    return Suggestion(did_you_mean(str(value), choices))
 
 
 def inner_type(fragment: dict[str, Any], path: Path) -> dict[str, Any]:

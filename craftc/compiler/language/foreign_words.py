@@ -216,6 +216,15 @@ KINDS: dict[str, str] = {
     "transformer": "decoder",
 }
 """What other tools call a built-in kind, in small letters and without underscores."""
+CHOICES: dict[str, str] = {
+    "16-mixed": "fp16", "16": "fp16", "16-true": "fp16", "float16": "fp16", "half": "fp16", "mixed": "fp16",
+    "bf16-mixed": "bf16", "bf16-true": "bf16", "bfloat16": "bf16",
+    "32": "float32", "32-true": "float32", "fp32": "float32", "single": "float32", "full": "float32",
+    "64": "float64", "64-true": "float64", "fp64": "float64", "double": "float64",
+    "minimize": "min", "minimise": "min", "minimum": "min", "lower": "min",
+    "maximize": "max", "maximise": "max", "maximum": "max", "higher": "max",
+}  # fmt: skip
+"""What other tools call a choice."""
 _MEANT: dict[str, Path] = dict.fromkeys(("trainer", "fit", "train"), ("training",))
 """Keys of the language whose place such a word takes, although its value is another."""
 _LISTED = {name: hint for names, hint in _OTHER.items() for name in names.split()}

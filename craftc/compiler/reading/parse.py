@@ -98,7 +98,10 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         builder.diagnostics.append(refused.diagnostic)
         return None, builder.diagnostics
     except (YAMLError, ValueError, OverflowError) as error:  # the last two of escapes beyond Unicode
-        builder.diagnostics.append(syntax_error(error, text, filename, builder.open_bracket))
+        found = syntax_error(error, text, filename, builder.open_bracket)
+        # What was misread there already has led to it.
+        if all(told.range.start.line != found.range.start.line for told in builder.diagnostics):
+            builder.diagnostics.append(found)
         return None, builder.diagnostics
     if builder.root is None:
         where = range_of(filename, _FIRST)

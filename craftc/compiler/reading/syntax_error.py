@@ -17,6 +17,7 @@ from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position, Range, Re
 _GLUED_KEY = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)")
 """Not `http://`, nor `package.module:Name` behind a key."""
 _BARE_KEY = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*")
+_AFTER_A_SLIP = ("mapping values are not allowed", "did not find expected key")
 _ODD_INDENT = re.compile(r" *[^\S \t\r\n]")
 _CLOSING = {"{": "}", "[": "]"}
 _KEY_HERE = ("no key can stand here", 'put a text with ": " in quotes, or mend the indent')
@@ -61,7 +62,7 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
     began = _mark(error.context_mark, lines)
     if began is not None and "quoted scalar" in context and "end of stream" in problem:
         return _diagnostic("this quote is never closed", began, filename, "close it, on the same line if it can be")
-    if "mapping values are not allowed" in problem and (above := _slip_above(found, lines, filename)) is not None:
+    if any(words in problem for words in _AFTER_A_SLIP) and (above := _slip_above(found, lines, filename)) is not None:
         return above
     if began is not None and "simple key" in context:
         text_there = lines[began.line - 1][began.column - 1 :].strip()

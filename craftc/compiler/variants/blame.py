@@ -44,6 +44,17 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
     )
 
 
+def blame_alone(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Problem:
+    """A problem of a trial at the setting of its variant that touches the place, and by the name of the variant."""
+    if not variant.settings:
+        return problem
+    if not any(touch(setting.target, problem.path) for setting in variant.settings):
+        return replace(problem, message=f'variant "{variant.name}": {problem.message}')
+    placed = blame(problem, variant, base_tree)
+    named = placed.message.startswith("variant ")
+    return placed if named else replace(placed, message=f'variant "{variant.name}": {placed.message}')
+
+
 def _replaces(target: Path, other: Path) -> bool:
     """Whether what is set at one place decides whether there is the other."""
     return target == other[: len(target)] or (target[-1] == "kind" and target[:-1] == other[: len(target) - 1])

@@ -56,6 +56,8 @@ def design(ablation: Ablation, tree: Mapping[str, Any]) -> Design:
             taken[numbered.name] = numbered
         elif _section(variant) != "features":
             place = _second_place(first, variant)
+            if any(problem.path == place for problem in problems):
+                continue
             problems.append(Problem("duplicate-variant", place, f"the variant {show(variant.name)} is there already"))
             if len(problems) > MAX_TOLD:
                 break
