@@ -92,7 +92,7 @@ def seeds_beyond(checked: Checked) -> Iterator[Problem]:
     if isinstance(seeds, int) and first + seeds > MAX_SEED + 1 and seeds <= MAX_SEED + 1:
         message = f"{seeds:,} seeds counted up from {first} go beyond {MAX_SEED}, the largest seed"
         reads: tuple[Path, ...] = (("seed",), ("ablation", "seeds"))
-        yield Problem("out-of-bounds", ("ablation", "seeds"), message, "begin with a smaller seed", reads=reads)
+        yield Problem("seeds-out-of-range", ("ablation", "seeds"), message, "begin with a smaller seed", reads=reads)
 
 
 def feature_names(checked: Checked) -> Iterator[Problem]:
@@ -101,7 +101,7 @@ def feature_names(checked: Checked) -> Iterator[Problem]:
         if not name or not name.isprintable() or name != name.strip() or len(name) > MAX_NAME:
             message = f"{show(name)} cannot name a feature: it stands in names of variants"
             hint = f"use up to {MAX_NAME} characters that can be seen, none of them a space at an end"
-            yield Problem("wrong-name", ("ablation", "features", name), message, hint, at_key=True)
+            yield Problem("unfit-name", ("ablation", "features", name), message, hint, at_key=True)
 
 
 def bad_expression(checked: Checked) -> Iterator[Problem]:

@@ -34,10 +34,10 @@ def experiment_name(checked: Checked) -> Iterator[Problem]:
     name = checked.spec.name
     if name.lower() in RUNS_FOLDERS:
         message = f"{show(name)} is the folder of runs that all experiments share"
-        yield Problem("wrong-name", ("name",), message, "give the experiment another name")
+        yield Problem("unfit-name", ("name",), message, "give the experiment another name")
     elif name.partition(".")[0].lower() in DEVICES:
         message = f"{show(name)} cannot name a folder on Windows"
-        yield Problem("wrong-name", ("name",), message, "give the experiment another name")
+        yield Problem("unfit-name", ("name",), message, "give the experiment another name")
 
 
 def split_name(checked: Checked) -> Iterator[Problem]:

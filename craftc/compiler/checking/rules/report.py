@@ -49,7 +49,7 @@ def wandb_names(checked: Checked) -> Iterator[Problem]:
             if key == "project" and odd == ["/"] and name.count("/") == 1:
                 team, _, project = name.partition("/")
                 hint = f"write entity: {team}, project: {project}"
-            yield Problem("wrong-name", (*TRACKERS, index, key), message, hint)
+            yield Problem("unfit-name", (*TRACKERS, index, key), message, hint)
 
 
 REPORT_RULES: tuple[Rule, ...] = (duplicate_tracker, sweep_of_nothing, wandb_names)
