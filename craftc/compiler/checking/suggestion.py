@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.value_type import checker, options
-from craftc.compiler.reading.decimal_comma import MeantNumber, meant_number
 from craftc.compiler.reading.flow_text import is_plain_text, scalars_in
 from craftc.compiler.reading.parse import NUMBER, parse
 from craftc.compiler.reading.problem import MAX_SHOWN
@@ -65,8 +64,10 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
         case "integer" if isinstance(value, float) and value.is_integer() and fits(int(value), part):
             fix = rewrite(path, str(int(value))) if abs(value) < EXACT else None
             return Suggestion(f"write {int(value)}: a whole number has no decimal point", fix)
-        case "integer" | "number" if isinstance(value, str) and (number := meant_number(value)) is not None:
-            return _as_number(path, value, number, part)
+        case "integer" | "number" if (
+            isinstance(value, str) and (number := _as_number(path, value, part)).hint is not None
+        ):
+            return number
         case "array" if is_off(value) and fits([], part):
             return Suggestion("an empty list is []", rewrite(path, "[]"))
         case "array" if is_off(value):
@@ -137,8 +138,12 @@ def _as_pair(path: Path, value: str, expected: dict[str, Any]) -> Suggestion | N
     return Suggestion(f"a space follows the colon: {name}: {rest}", fix)
 
 
-def _as_number(path: Path, written: str, meant: MeantNumber, part: dict[str, Any]) -> Suggestion:
+def _as_number(path: Path, written: str, part: dict[str, Any]) -> Suggestion:
     """A number that is written as only text can be; of a whole one, a comma can only part thousands."""
+    from craftc.compiler.reading.decimal_comma import meant_number
+
+    if (meant := meant_number(written)) is None:
+        return Suggestion()
     whole = written.replace(",", "")
     if part["type"] == "integer" and "," in written and whole.isdigit() and fits(int(whole), part):
         return Suggestion(f"write {whole}: nothing parts the digits of a number", rewrite(path, whole))

@@ -21,11 +21,9 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from craftc.compiler.reading.decimal_comma import decimal_comma
 from craftc.compiler.reading.document import Document, Node, Scalar, SourceFile, Span, range_of
 from craftc.compiler.reading.problem import MAX_TOLD, show
 from craftc.compiler.reading.syntax_error import directive_error, split_lines, syntax_error
-from craftc.compiler.reading.yaml_1_2 import Misread, cut_anchor, glued_comment, has_glued_comment, lone_dash
 from craftc.compiler.reading.yaml_events import is_for_libyaml, yaml_events
 from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position
 
@@ -115,6 +113,11 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
 _FIRST: Span = (1, 1, 1, 1)
 
 
+def _has_glued_hash(text: str) -> bool:
+    """Whether a # stands behind something else than a space, so that it may be taken for a comment's."""
+    return any(before and not before[-1].isspace() for before in text.split("#")[:-1])
+
+
 def _place(mark: Any) -> Place:
     return mark.line + 1, mark.column + 1
 
@@ -134,7 +137,7 @@ class _Builder:
         self._num_expanded = 0
         self._num_documents = 0
         self._last_end: Place = (1, 1)
-        self._scalars: list[tuple[Span, bool]] | None = [] if has_glued_comment(text) else None
+        self._scalars: list[tuple[Span, bool]] | None = [] if _has_glued_hash(text) else None
         self._take: dict[type, Callable[[Any], None]] = {
             DocumentStartEvent: self._start_document,
             MappingStartEvent: self._start_collection,
@@ -162,9 +165,16 @@ class _Builder:
     def check_comments(self) -> None:
         """Report a # that is taken for a comment and, by YAML 1.2, is none."""
         if self._scalars is not None:
+            from craftc.compiler.reading.yaml_1_2 import glued_comment  # seldom needed, as below
+
             self._misread(glued_comment(self.lines, self._scalars))
 
-    def _misread(self, found: Misread | None) -> None:
+    def _check_anchor(self, event: Any) -> None:
+        from craftc.compiler.reading.yaml_1_2 import cut_anchor
+
+        self._misread(cut_anchor(event.anchor, event.start_mark.line, event.start_mark.column, self.lines))
+
+    def _misread(self, found: tuple[Span, str, str] | None) -> None:
         if found is not None:
             span, message, hint = found
             self._report("yaml-syntax", f"not YAML: {message}", span, hint)
@@ -203,7 +213,7 @@ class _Builder:
             return _place(event.start_mark)
         line, column = event.start_mark.line, event.start_mark.column
         if event.anchor is not None:
-            self._misread(cut_anchor(event.anchor, line, column, self.lines))
+            self._check_anchor(event)
         first, last = line, min(event.end_mark.line, len(self.lines) - 1)
         for line in range(first, last + 1):
             text = self.lines[line]
@@ -244,7 +254,8 @@ class _Builder:
             self._scalars.append((span, event.style in ("|", ">")))
         plain = event.implicit[0] and event.tag is None
         if event.value == "-" and plain and self._open and self._open[-1].is_flow:
-            self._misread(lone_dash(span[0], span[1]))
+            message = "not YAML: a dash alone is no value in brackets"
+            self._report("yaml-syntax", message, span, "put it in quotes, or remove it")
         value = self._resolve(event.value, span) if plain else event.value
         if isinstance(value, str) and not value.isascii() and _SURROGATES.search(value):
             value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
@@ -306,7 +317,7 @@ class _Builder:
         return text
 
     def _alias(self, event: Any) -> None:
-        self._misread(cut_anchor(event.anchor, event.start_mark.line, event.start_mark.column, self.lines))
+        self._check_anchor(event)
         if any(opened.anchor == event.anchor for opened in self._open):
             raise self._refuse("yaml-alias", f"the alias *{event.anchor} stands inside what it names", event)
         if event.anchor not in self._anchors:
@@ -336,6 +347,8 @@ class _Builder:
 
     def _tell_decimal_comma(self, before: Node, key: Node) -> None:
         """Report it, and read on with the number that is meant, so that nothing else is said of its parts."""
+        from craftc.compiler.reading.decimal_comma import decimal_comma
+
         line, start, end = before.span[0], before.span[1], key.span[3]
         written = self.lines[line - 1][start - 1 : end - 1]
         span = (line, start, line, end)

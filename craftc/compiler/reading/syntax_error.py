@@ -14,11 +14,11 @@ from craftc.compiler.reading.document import LINE_BREAK
 from craftc.compiler.reading.odd_characters import visible
 from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position, Range, Related
 
-_GLUED_KEY = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)")
+_GLUED_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)"
 """Not `http://`, nor `package.module:Name` behind a key."""
-_BARE_KEY = re.compile(r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*")
+_BARE_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*"
 _AFTER_A_SLIP = ("mapping values are not allowed", "did not find expected key")
-_ODD_INDENT = re.compile(r" *[^\S \t\r\n]")
+_ODD_INDENT = r" *[^\S \t\r\n]"
 _CLOSING = {"{": "}", "[": "]"}
 _KEY_HERE = ("no key can stand here", 'put a text with ": " in quotes, or mend the indent')
 _WORDS = {
@@ -85,17 +85,17 @@ def _slip_above(found: Position, lines: Sequence[str], filename: str) -> Diagnos
 
     A key without its colon, or with no space behind it, goes on as text in the next line.
     """
-    if (odd := _ODD_INDENT.match(lines[found.line - 1])) is not None:
+    if (odd := re.match(_ODD_INDENT, lines[found.line - 1])) is not None:
         return _odd_indent(odd, found.line, filename)
     for number in range(found.line - 1, 0, -1):
         line = lines[number - 1]
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if (odd := _ODD_INDENT.match(line)) is not None:
+        if (odd := re.match(_ODD_INDENT, line)) is not None:
             return _odd_indent(odd, number, filename)
         if (glued := _glued(number, lines, filename)) is not None:
             return glued
-        bare = _BARE_KEY.fullmatch(line)
+        bare = re.fullmatch(_BARE_KEY, line)
         if bare is not None and _indent(lines[found.line - 1]) >= _indent(line):
             start = Position(line=number, column=bare.start("key") + 1)
             end = Position(line=number, column=bare.end() + 1)
@@ -106,7 +106,7 @@ def _slip_above(found: Position, lines: Sequence[str], filename: str) -> Diagnos
 
 def _glued(number: int, lines: Sequence[str], filename: str) -> Diagnostic | None:
     """A key in a line whose colon has no space behind it, which YAML reads as a text."""
-    glued = _GLUED_KEY.match(lines[number - 1])
+    glued = re.match(_GLUED_KEY, lines[number - 1])
     if glued is None:
         return None
     start = Position(line=number, column=glued.start("key") + 1)

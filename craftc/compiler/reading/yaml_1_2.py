@@ -38,16 +38,6 @@ def cut_anchor(anchor: str, line: int, column: int, lines: Sequence[str]) -> Mis
     return None
 
 
-def lone_dash(line: int, column: int) -> Misread:
-    """A dash by itself in brackets, which is the beginning of a list in lines."""
-    return (line, column, line, column + 1), "a dash alone is no value in brackets", "put it in quotes, or remove it"
-
-
-def has_glued_comment(text: str) -> bool:
-    """Whether anything may be a comment without a space before it."""
-    return _HASH.search(text) is not None
-
-
 def glued_comment(lines: Sequence[str], scalars: Iterable[tuple[Span, bool]]) -> Misread | None:
     """The first # that libyaml takes for a comment although no space stands before it.
 

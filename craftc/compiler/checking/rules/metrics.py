@@ -82,16 +82,14 @@ def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-_FOREIGN = re.compile(
-    r"(?P<split>val|valid|validation|dev|eval|train|training|test)(?:[_./-]| )(?:epoch[_/])?(?P<measure>\w+)"
-)
+_FOREIGN = r"(?P<split>val|valid|validation|dev|eval|train|training|test)(?:[_./-]| )(?:epoch[_/])?(?P<measure>\w+)"
 _SPLITS = {"val": "valid", "validation": "valid", "dev": "valid", "eval": "valid", "training": "train"}
 _MEASURES = {"acc": "accuracy", "f1": "f1_macro", "auc": "auroc", "top1": "accuracy", "ppl": "perplexity"}
 
 
 def _foreign_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | None:
     """The recorded metric that other tools call so: valid/loss for val_loss, valid/accuracy for val_acc."""
-    found = _FOREIGN.fullmatch(metric)
+    found = re.fullmatch(_FOREIGN, metric)
     if found is None:
         return None
     split = found["split"] if found["split"] in by_split else _SPLITS.get(found["split"], found["split"])
