@@ -138,6 +138,7 @@ class _Builder:
         self._num_documents = 0
         self._last_end: Place = (1, 1)
         self._scalars: list[tuple[Span, bool]] | None = [] if _has_glued_hash(text) else None
+        self._of_anchor = ""  # what libyaml puts before a value, of the name of its anchor
         self._take: dict[type, Callable[[Any], None]] = {
             DocumentStartEvent: self._start_document,
             MappingStartEvent: self._start_collection,
@@ -172,7 +173,11 @@ class _Builder:
     def _check_anchor(self, event: Any) -> None:
         from craftc.compiler.reading.yaml_1_2 import cut_anchor
 
-        self._misread(cut_anchor(event.anchor, event.start_mark.line, event.start_mark.column, self.lines))
+        found = cut_anchor(event.anchor, event.start_mark.line, event.start_mark.column, self.lines)
+        self._misread(found)
+        if found is not None:
+            (line, start, _, end), *_ = found
+            self._of_anchor = self.lines[line - 1][start + len(event.anchor) : end - 1]
 
     def _misread(self, found: tuple[Span, str, str] | None) -> None:
         if found is not None:
@@ -249,7 +254,10 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         self._count(event)
+        self._of_anchor = ""
         span = self._span(event)
+        if self._of_anchor:
+            event.value = event.value.removeprefix(self._of_anchor).lstrip()
         if self._scalars is not None:
             self._scalars.append((span, event.style in ("|", ">")))
         plain = event.implicit[0] and event.tag is None

@@ -57,6 +57,13 @@ def test_refused_at_the_place(text: str, place: tuple[int, int], words: str) -> 
     assert words in found.message
 
 
+def test_what_belongs_to_the_name_of_an_anchor_is_no_value() -> None:
+    document, diagnostics = parse("name: &n:ame t\nseed: &s:x 1\n", "x.yaml")
+    assert len(diagnostics) == 2
+    assert document is not None
+    assert document.root.plain() == {"name": "t", "seed": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
