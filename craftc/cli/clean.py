@@ -11,6 +11,7 @@ from click.exceptions import Exit
 
 from craftc.cli.inputs.read_spec import read_spec
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
+from craftc.compiler.composing.included_files import is_yaml
 from craftc.schemas.diagnostic import Diagnostic
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _spec_files(path: Path) -> list[Path]:
     """A file as it is; of a folder every YAML file that says `craftc:`, none in hidden folders."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for suffix in ("*.yaml", "*.yml") for file in path.rglob(suffix))
+    found = sorted(file for file in path.rglob("*.*") if is_yaml(file.name))
     shown = (file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
     texts = {file: read_spec(file) for file in shown}
     return [file for file, text in texts.items() if isinstance(text, Diagnostic) or _SPEC.search(text)]

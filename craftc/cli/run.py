@@ -23,9 +23,11 @@ from craftc.compiler.resolved.resolved_spec import resolved_spec
 from craftc.secret_text import bare_address, masked
 
 if TYPE_CHECKING:
+    from craftc.compiler.reading.problem import Problem
     from craftc.runtime.jobs.backend import Backend
     from craftc.runtime.jobs.job_source import SearchContext
     from craftc.runtime.observers.observer import Observer
+    from craftc.runtime.preflight import DataProblem
     from craftc.runtime.store.run_folder import RunFolder
     from craftc.runtime.store.store import Store
     from craftc.runtime.work.redirect import Terminal
@@ -134,13 +136,21 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     assert compiled.analysis.base is not None
     prepared, asked = Store(runs_dir / "store").prepared, compiled.spec.report.trackers
     problems = preflight(compiled.plan, compiled.analysis.base.catalogue, prepared, asked)
-    found = [
-        document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
-        for problem in problems
-    ]
+    found = [_placed(problem, compiled).place(document) for problem in problems]
     if any(problem.severity == "error" for problem in problems):
         fail(found, texts)
     show_diagnostics(found, texts, sys.stderr)
+
+
+def _placed(found: "DataProblem", compiled: CompiledFile) -> "Problem":
+    """The problem at the value of the ablation that brings it about, with the name of the variant."""
+    from craftc.compiler.reading.problem import Problem
+    from craftc.compiler.variants.blame import blame_alone
+
+    problem = Problem(found.code, found.path, found.message, found.hint, severity=found.severity)
+    variant = next((each.variant for each in compiled.analysis.variants if each.name == found.variant), None)
+    base = compiled.analysis.base
+    return problem if variant is None or base is None else blame_alone(problem, variant, base.tree)
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:

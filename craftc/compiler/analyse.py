@@ -18,6 +18,7 @@ from craftc.compiler.checking.validate import Validated, validate
 from craftc.compiler.composing.compose import NO_STAND_INS, compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind, is_foreign, is_foreign_text, without_content
+from craftc.compiler.composing.foreign_file import foreign_file
 from craftc.compiler.composing.relative_paths import resolve_relative_paths
 from craftc.compiler.composing.written_secrets import written_secrets
 from craftc.compiler.own_code.import_path import readable_roots
@@ -81,6 +82,8 @@ def analyse(
         diagnostics = without_content(diagnostics)
     if document is None:
         return Analysis(None, None, (), by_position(diagnostics))
+    if (foreign := foreign_file(document)) is not None:
+        return Analysis(document, None, (), () if kind is None else (foreign,), kind=kind)
     kind = kind or file_kind(document.root)
     if kind is None:
         return Analysis(document, None, (), ())

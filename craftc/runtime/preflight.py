@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,15 @@ _IMPORT_HINT = "linting reads the file, running imports it; install what it need
 
 @dataclass(frozen=True)
 class DataProblem:
-    """A mistake in the data, or in the spec as the data shows it. `path` is the place in the spec that is concerned."""
+    """A mistake in the data, or in the spec as the data shows it. `path` is the place in the spec that is concerned,
+    `variant` the first whose trial has it."""
 
     code: str
     path: Path
     message: str
     hint: str | None
     severity: Severity = "error"
+    variant: str | None = None
 
 
 def preflight(
@@ -47,15 +49,17 @@ def preflight(
     make_importable(plan.import_folders)
     if unimportable := [*_check_imports(plan), *_check_trackers(plan, trackers)]:
         return unimportable
-    problems: dict[DataProblem, None] = {}
+    problems: dict[tuple[str, Path, str], DataProblem] = {}
     seen: set[str] = set()
     for trial in plan.trials:
         decisive = [trial.config[section] for section in ("data", "model", "objective")]
         key = json.dumps([*decisive, trial.config["training"]["batch_size"]], sort_keys=True)
         if trial.status == "new" and key not in seen:
             seen.add(key)
-            problems |= dict.fromkeys(_check(trial, catalogue, prepared))
-    return list(problems)
+            for problem in _check(trial, catalogue, prepared):
+                first = replace(problem, variant=trial.variant)
+                problems.setdefault((problem.code, problem.path, problem.message), first)
+    return list(problems.values())
 
 
 def _check_imports(plan: Plan) -> list[DataProblem]:

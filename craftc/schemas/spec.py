@@ -345,7 +345,7 @@ class Spec(Section):
 
     craftc: Literal[1] = Field(description="Version of the language.")
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=r"^(?!.*\.$)[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
         description="Names the folder of the experiment's runs.",
         examples=["vit-ablation"],

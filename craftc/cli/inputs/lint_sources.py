@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from craftc.cli.inputs.read_spec import read_file, read_standard_input, unreadable, with_newlines
+from craftc.compiler.composing.included_files import is_yaml
 from craftc.schemas.diagnostic import Diagnostic
 
 STANDARD_INPUT = Path("-")
@@ -66,7 +67,7 @@ def _of_folder(folder: Path) -> Iterator[Source]:
         for name in sorted(names):
             path = Path(parent, name)
             # A pipe by such a name would be waited for without end; a broken link is a file that cannot be read.
-            if name.endswith((".yaml", ".yml")) and (path.is_file() or not path.exists()):
+            if is_yaml(name) and (path.is_file() or not path.exists()):
                 yield Source(str(path), read_file(path), is_named=False)
     for error in refused:
         name = str(error.filename)

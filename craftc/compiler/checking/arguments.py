@@ -4,7 +4,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.checking.value_problems import by_place, inner_type, meant_as, unknown_key, wrong_value
+from craftc.compiler.checking.suggestion import is_off
+from craftc.compiler.checking.unknown_key import unknown_key
+from craftc.compiler.checking.value_problems import (
+    by_place,
+    inner_type,
+    meant_as,
+    meant_kind,
+    wrong_value,
+)
 from craftc.compiler.language.component_fields import ComponentPlace
 from craftc.compiler.language.value_type import Nested, checker, describe, group_of, is_component, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
@@ -44,6 +52,11 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
 
 def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Problem:
     path = (*place.path, "kind")
+    if kind.startswith("kind:"):
+        name = kind.removeprefix("kind:").strip()
+        fix = rewrite(place.path, f"{{kind: {name}}}") if len(place.value) == 1 else None
+        hint = f"a space follows the colon: kind: {name}"
+        return Problem("unknown-kind", path, f"{show(kind)} is no kind", hint, fix=fix)
     unreadable = catalogue.unreadable.get((place.group, kind))
     if unreadable is not None:
         return Problem(unreadable.code, path, unreadable.message, unreadable.hint, related=unreadable.related)
@@ -52,8 +65,10 @@ def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Pro
     known = catalogue.kinds(place.group)
     module, dot, name = kind.rpartition(".")
     own = f'one of your own is written "{module}:{name}"' if dot and module and name else None
-    hint = own or did_you_mean(kind, known) or f"known are {one_of(known)}"
     meant = surely_meant(kind, known)
+    here = None if meant is not None or own else meant_kind(kind, known)
+    called = f"it is called {here} here" if here in known else None
+    hint = own or called or did_you_mean(kind, known) or f"known are {one_of(known)}"
     fix = respell(path, meant) if meant is not None else None
     return Problem("unknown-kind", path, f"{show(kind)} is not a kind of {format_path(place.path)}", hint, fix=fix)
 
@@ -123,6 +138,10 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
         return problems
     for inner, found in islice(by_place(violations).items(), MAX_TOLD + 1):
         problem = _violation((*path, *inner), found, inner_type(parameter.type, inner))
+        if not inner and (found[0].value == [] or is_off(found[0].value)):
+            from craftc.compiler.language.foreign_words import EMPTY_LIST
+
+            problem = replace(problem, hint=EMPTY_LIST.get((entry.kind, name), problem.hint))
         problems.append(replace(problem, related=entry.definition(name)))
     return problems
 

@@ -1,38 +1,58 @@
 """A value that does not fit to a Problem in the user's words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from craftc.compiler.checking.suggestion import Suggestion, fits, number_in_quotes, suggest
-from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.checking.suggestion import Suggestion, fits, is_off, number_in_quotes, suggest
+from craftc.compiler.checking.unknown_key import unknown_key
+from craftc.compiler.language.component_fields import ComponentField
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
+from craftc.compiler.reading.odd_characters import look_alikes
 from craftc.compiler.reading.parse import NUMBER
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import look_up
-from craftc.compiler.reading.tree_edit import TreeEdit, move, rename, respell, split, wrap
+from craftc.compiler.reading.tree_edit import TreeEdit, rename, respell, wrap
 from craftc.compiler.reading.tree_edit import rewrite as write_as
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation, ViolationKind
-from craftc.schemas.section import Section
-from craftc.schemas.spec import Spec
 
 GONE: tuple[Path, ...] = (("report", "wandb"), ("report", "tensorboard"))
 """Keys that the language had, and whose place is now in `report.trackers`."""
-MAX_OWNERS = 3
-"""Places that a message names for a key that stands in the wrong one."""
+SPACE: Path = ("search", "space")
 
 
 def section_problems(violations: Sequence[Violation], tree: dict[str, Any], catalogue: Catalogue) -> list[Problem]:
     """One problem for each place, however many branches of a union complained there or within it."""
     places = islice(by_place(violations).items(), MAX_TOLD + 1)
-    return [_section_problem(path, items, tree, catalogue) for path, items in places]
+    return [_section_problem(path, items, tree, catalogue) for path, items in _whole_ranges(dict(places), tree).items()]
+
+
+def _whole_ranges(places: dict[Path, list[Violation]], tree: dict[str, Any]) -> dict[Path, list[Violation]]:
+    """The same, where a range of keys that are none of a range's is mistaken as a whole."""
+    found: dict[Path, list[Violation]] = {}
+    for path, items in places.items():
+        if path[:2] != SPACE or len(path) != 4 or items[0].kind != "unknown":
+            found[path] = items
+        elif path[:3] not in found:
+            whole = look_up(tree, path[:3])
+            is_foreign = _is_foreign_range(whole)
+            found[path[:3] if is_foreign else path] = [Violation(path[:3], "type", whole)] if is_foreign else items
+    return found
+
+
+def _is_foreign_range(value: dict[str, Any]) -> bool:
+    """Whether it is a range as another tool has it, or holds the ranges of further paths."""
+    from craftc.compiler.language.foreign_ranges import as_range
+
+    if set(value) & {"uniform", "log_uniform", "int", "log_int", "choice"}:
+        return False
+    return as_range(value) is not None or all(isinstance(inner, dict) for inner in value.values())
 
 
 def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], catalogue: Catalogue) -> Problem:
@@ -48,11 +68,13 @@ def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], c
     if value is None:
         return empty_value(path)
     if "pattern" in kinds:
-        message = f'"{format_path(path)}" is {show(value)}; it names a folder: letters, digits, ".", "_" and "-" only'
+        message = (
+            f'"{format_path(path)}" is {show(value)}; it names a folder: letters, digits, "_", "-", and dots within'
+        )
         return Problem("wrong-name", path, message)
     component = component_field(path)
     if component is not None and "type" in kinds:
-        return _no_component(path, value, component)
+        return _no_component(path, value, component, catalogue.kinds(component.group))
     problem = wrong_value(path, value, fragment_at(path), kinds)
     named = list(fragment_at(path[:-1]).get("properties", {})) if path else []
     if problem.hint is None and path and path[-1] not in named:
@@ -91,7 +113,8 @@ def by_place(violations: Sequence[Violation]) -> dict[Path, list[Violation]]:
 def empty_value(path: Path) -> Problem:
     switches_off = any(part.get("const") == "none" for part in options(fragment_at(path)))
     hint = "write none to switch it off" if switches_off else "give it a value, or remove it"
-    return Problem("empty-value", path, f'"{format_path(path)}" is empty', hint, at_key=True)
+    fix = write_as(path, "none") if switches_off else None
+    return Problem("empty-value", path, f'"{format_path(path)}" is empty', hint, at_key=True, fix=fix)
 
 
 def _missing_key(path: Path, tree: dict[str, Any], catalogue: Catalogue) -> Problem:
@@ -105,10 +128,44 @@ def _missing_key(path: Path, tree: dict[str, Any], catalogue: Catalogue) -> Prob
         return Problem("missing-key", path, message, f'is "{near}" meant to be it?', fix=fix)
     field = component_field(path[:-1])
     if name == "kind" and field is not None:
-        return Problem("missing-key", path, message, f"known are {one_of(catalogue.kinds(field.group))}")
+        return _kind_missing(path, tree, catalogue, field, message)
     fragment = fragment_at(path)
     meaning = str(fragment.get("description", "")).rstrip(".")
     return Problem("missing-key", path, message, f"expected {describe(fragment)}: {meaning[:1].lower()}{meaning[1:]}")
+
+
+def _kind_missing(
+    path: Path, tree: dict[str, Any], catalogue: Catalogue, field: ComponentField, message: str
+) -> Problem:
+    """A component without `kind`; often another tool's, which calls that otherwise."""
+    from craftc.compiler.language.foreign_words import ARGUMENTS_WORDS, KIND_WORDS
+
+    written = look_up(tree, path[:-1])
+    word = next(
+        (word for word in KIND_WORDS if isinstance(written.get(word), str) and word not in field.reserved), None
+    )
+    known = catalogue.kinds(field.group)
+    if word is None:
+        return Problem("missing-key", path, message, f"known are {one_of(known)}")
+    called = written[word]
+    kind = meant_kind(called, known)
+    hint = f'"{word}" is called kind here'
+    if kind != called:
+        hint += f": {yaml_value({'kind': kind})}"
+    if any(isinstance(written.get(other), dict) for other in ARGUMENTS_WORDS):
+        hint += "; its arguments stand beside it"
+    fix = rename((*path[:-1], word), "kind") if kind == called and (called in known or is_own(called)) else None
+    return Problem("missing-key", path, message, hint, fix=fix)
+
+
+def meant_kind(name: str, known: Sequence[str]) -> str:
+    """The kind that is called `name` elsewhere: a built-in one, or a class of a package as it is named here."""
+    from craftc.compiler.language.foreign_words import foreign_kind
+
+    module, dot, last = name.rpartition(".")
+    if ":" not in name and dot and module and last:
+        return f"{module}:{last}"
+    return name if name in known or ":" in name else foreign_kind(name, list(known)) or name
 
 
 def meant_as(path: Path, others: Sequence[str]) -> TreeEdit | None:
@@ -117,110 +174,38 @@ def meant_as(path: Path, others: Sequence[str]) -> TreeEdit | None:
     return rename((*path[:-1], slips[0]), str(path[-1])) if len(slips) == 1 else None
 
 
-def _no_component(path: Path, value: Any, field: ComponentField) -> Problem:
+def _no_component(path: Path, value: Any, field: ComponentField, kinds: Sequence[str]) -> Problem:
     one = "the name of a component, or a mapping with its kind"
     many = field.many and path == field.path
     expected = f"a list, each {one}" if many else one
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
     suggestion = Suggestion()
     if many and isinstance(value, dict):
-        suggestion = Suggestion("begin it with a dash", wrap(path, "[", "]") if "kind" in value else None)
-    elif many and value == "none":
-        suggestion = Suggestion("an empty list is []", write_as(path, "[]") if _may_be_empty(path) else None)
+        is_one = "kind" in value or any(word in value for word in ("type", "name", "class_path", "_target_"))
+        suggestion = Suggestion("begin it with a dash", wrap(path, "[", "]") if is_one else None)
+    elif many and is_off(value):
+        suggestion = _emptied(path, field)
     elif many and isinstance(value, str) and "," not in value:
         suggestion = Suggestion(f"a list stands in brackets: [{value}]", wrap(path, "[", "]"))
+    elif not many and is_off(value) and "none" in kinds:
+        suggestion = Suggestion("write none to switch it off", write_as(path, "none"))
     return Problem("wrong-type", path, message, suggestion.hint, fix=suggestion.fix)
+
+
+def _emptied(path: Path, field: ComponentField) -> Suggestion:
+    """What is written for no component at all; where one is needed, the default is what is meant."""
+    if _may_be_empty(path):
+        return Suggestion("an empty list is []", write_as(path, "[]"))
+    default = [component.kind for component in field.field.make_default()]
+    return Suggestion(f"leave it out for {', '.join(default)}", write_as(path, yaml_value(default)))
 
 
 def _may_be_empty(path: Path) -> bool:
     return any(not part.get("minItems") for part in options(fragment_at(path)) if part.get("type") == "array")
 
 
-def unknown_key(path: Path, value: Any, known: Iterable[str], otherwise: str, catalogue: Catalogue) -> Problem:
-    """A key that is not known, the likeliest of those that are, or where it belongs."""
-    known = list(known)
-    name = str(path[-1])
-    parent = format_path(path[:-1])
-    message = f"unknown key {show(name)}" + (f' in "{parent}"' if parent else "")
-    near = nearest(name.partition(":")[0], known)
-    if near is not None:
-        hint = f'did you mean "{near}"?' if ":" not in name else f'a space follows the colon: "{near}: ..."'
-        fix = _mended_key(path, name, known, catalogue)
-        return Problem("unknown-key", path, message, hint, True, reads=((*path[:-1], near),), fix=fix)
-    owners = [owner for owner in _owners(name, catalogue) if owner != path[:-1]]
-    if owners:
-        named = [f'"{format_path(owner)}"' for owner in owners if owner][:MAX_OWNERS]
-        otherwise = f"it belongs under {one_of(named)}" if named else "it belongs at the top level"
-    return Problem("unknown-key", path, message, otherwise, at_key=True, fix=_in_its_section(path, value, catalogue))
-
-
-def _mended_key(path: Path, name: str, known: Sequence[str], catalogue: Catalogue) -> TreeEdit | None:
-    if ":" in name:
-        return split(path) if name.partition(":")[0] in known else None
-    if name in _sections() or any(entry.parameter(name) for entry in catalogue.entries):
-        return None  # it is a key elsewhere, and so spelt as it is meant
-    meant = surely_meant(name, known)
-    return rename(path, meant) if meant is not None else None
-
-
-def _in_its_section(path: Path, value: Any, catalogue: Catalogue) -> TreeEdit | None:
-    """The move of a key that is known in one place alone, and has a value for that."""
-    name = str(path[-1])
-    sections = _sections().get(name, [])
-    groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    fields = [field for field in component_fields() if field.group in groups]
-    if len(sections) == 1 and (not fields or name in fragment_at(sections[0]).get("required", [])):
-        to = (*sections[0], name)
-        # A section that `none` switches off is not to be switched on by a key that was meant for it.
-        creates = len(to) == 2 and not Spec.fields[str(to[0])].is_switch
-        return move(path, to, creates=creates) if _takes(sections[0], name, value) else None
-    if not sections and len(fields) == 1 and not fields[0].many:
-        taking = [entry for entry in catalogue.entries if entry.group == fields[0].group]
-        types = {entry.kind: entry.parameter(name) for entry in taking}
-        kinds = frozenset(kind for kind, parameter in types.items() if parameter and fits(value, parameter.type))
-        return move(path, (*fields[0].path, name), kinds) if kinds else None
-    return None
-
-
-def _owners(name: str, catalogue: Catalogue) -> list[Path]:
-    """Every section that has a key of that name, or else every place whose components take an argument of it."""
-    sections = _sections().get(name)
-    if sections is not None:
-        return sections
-    groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    return [field.path for field in component_fields() if field.group in groups]
-
-
-def _takes(section: Path, name: str, value: Any) -> bool:
-    """Whether a section has a key of that name, and the value is one for it."""
-    if not any(name in part.get("properties", {}) for part in options(fragment_at(section))):
-        return False
-    field = component_field((*section, name))
-    if field is None:
-        return fits(value, fragment_at((*section, name)))
-    is_component = isinstance(value, str) or (isinstance(value, dict) and "kind" in value)
-    return isinstance(value, list) if field.many else is_component
-
-
-@lru_cache(maxsize=1)
-def _sections() -> dict[str, list[Path]]:
-    """Each key of the language, and the sections that have it."""
-    found: dict[str, list[Path]] = {}
-
-    def walk(section: type[Section], prefix: Path) -> None:
-        for key, field in section.fields.items():
-            owners = found.setdefault(key, [])
-            if prefix not in owners:
-                owners.append(prefix)
-            for inner in field.sections:
-                walk(inner, (*prefix, key))
-
-    walk(Spec, ())
-    return found
-
-
 def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[ViolationKind]) -> Problem:
-    expected = describe(fragment)
+    expected = "a range" if path[:2] == SPACE and len(path) == 3 else describe(fragment)
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
     if "bounds" in kinds:
         return Problem("out-of-bounds", path, message)
@@ -229,14 +214,27 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Vio
     hint = "a number stands without quotes" if in_quotes else None
     fix = number_in_quotes(path, value, fragment) if in_quotes else None
     suggestion = Suggestion(hint, fix) if hint is not None else suggest(path, value, fragment)
+    if takes_numbers and suggestion.hint is None and isinstance(value, str):
+        suggestion = Suggestion(look_alikes(value, "0"))
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):
         choices = [str(name) for part in options(fragment) for name in _choices(part)]
         if suggestion.hint is None:
-            meant = surely_meant(value, choices) if isinstance(value, str) else None
-            fix = respell(path, meant) if meant is not None else None
-            suggestion = Suggestion(did_you_mean(str(value), choices), fix)
+            suggestion = _choice(path, value, choices)
         return Problem("unknown-choice", path, message, suggestion.hint, fix=suggestion.fix)
     return Problem("wrong-type", path, message, suggestion.hint, fix=suggestion.fix)
+
+
+def _choice(path: Path, value: Any, choices: Sequence[str]) -> Suggestion:
+    """The choice that is likely meant, or that another tool calls so."""
+    from craftc.compiler.language.foreign_words import CHOICES
+
+    meant = surely_meant(value, choices) if isinstance(value, str) else None
+    if meant is not None:
+        return Suggestion(did_you_mean(str(value), choices), respell(path, meant))
+    called = CHOICES.get(str(value).lower())
+    if called in choices and not isinstance(value, bool):
+        return Suggestion(f"it is called {called} here", write_as(path, str(called)))
+    return Suggestion(did_you_mean(str(value), choices))
 
 
 def inner_type(fragment: dict[str, Any], path: Path) -> dict[str, Any]:

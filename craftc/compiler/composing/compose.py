@@ -48,6 +48,7 @@ def compose(
     files = IncludedFiles(stand_ins=stand_ins, roots=tuple(map(os.fspath, roots())))
     root = _over_its_bases(document.root, files, (os.path.realpath(document.filename),))
     is_whole = not any(d.path == "extends" for d in files.diagnostics) and None not in files.trees.values()
+    is_whole = is_whole and _are_names(document.root.entry("extends"))
     root = _with_ranges(root, files)
     whole = Document(document.filename, root, files.included, {**files.sources, **document.files})
     return Composed(whole, files.diagnostics, files.texts, is_whole)
@@ -129,6 +130,12 @@ def _over(base: Node, over: Node, named: Node, files: IncludedFiles) -> Node:
 def _without_extends(root: Node) -> Node:
     assert isinstance(root.value, dict)
     return replace(root, value={key: entry for key, entry in root.value.items() if key != "extends"})
+
+
+def _are_names(node: Node | None) -> bool:
+    """Whether an `extends` that is there names files, so that what the spec lacks is in none of them."""
+    items = node.value if node is not None and isinstance(node.value, list) else [node]
+    return node is None or (bool(items) and all(item is not None and isinstance(item.value, str) for item in items))
 
 
 def _names(node: Node | None) -> Iterator[Node]:

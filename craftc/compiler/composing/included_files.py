@@ -20,6 +20,12 @@ FOLDER = "search_spaces"
 SHIPPED = File(__file__).parents[2] / FOLDER
 """The search spaces that come with craftc, where it is installed from a wheel."""
 SUFFIXES = (".yaml", ".yml")
+"""Of files that hold YAML, in small letters; a file may have them in any."""
+
+
+def is_yaml(filename: str) -> bool:
+    """Whether a file's name says that it holds YAML."""
+    return filename.lower().endswith(SUFFIXES)
 
 
 @dataclass
@@ -168,10 +174,17 @@ def find_base(name: str, named: Node, files: IncludedFiles) -> str | Problem:
     return Problem("unknown-base", ("extends",), f"there is no file {filename}", _near_file(name, filename))
 
 
+def _named_in(folder: File, name: str) -> str | None:
+    """The file of that name in a folder of search spaces."""
+    usual = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    shouted = (path for path in sorted(folder.iterdir()) if path.stem == name and is_yaml(path.name))
+    return next((str(path) for path in (*usual, *shouted) if path.is_file()), None)
+
+
 def find_search_space(name: str, named: Node, files: IncludedFiles) -> str | Problem:
     """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
     place = ("search", "use")
-    if "/" in name or name.endswith(SUFFIXES):
+    if "/" in name or is_yaml(name):
         filename = os.path.normpath(os.path.join(beside(named), name))
         if (outside := files.outside(filename, place)) is not None:
             return outside
@@ -181,16 +194,14 @@ def find_search_space(name: str, named: Node, files: IncludedFiles) -> str | Pro
         return Problem("unknown-search-space", place, message, _near_file(name, filename))
     folders = [*_folders(File(beside(named))), *filter(File.is_dir, [SHIPPED])]
     for folder in folders:
-        for suffix in SUFFIXES:
-            if (folder / f"{name}{suffix}").is_file():
-                filename = str(folder / f"{name}{suffix}")
-                # A folder that lies above the project is one to read from; a link in the project is none.
-                above = [] if is_within(os.path.abspath(folder), files.roots[0]) else [str(folder)]
-                return files.outside(filename, place, *above) or filename
+        if (filename := _named_in(folder, name)) is not None:
+            # A folder that lies above the project is one to read from; a link in the project is none.
+            above = [] if is_within(os.path.abspath(folder), files.roots[0]) else [str(folder)]
+            return files.outside(filename, place, *above) or filename
     if not folders:
         message = f'there is no folder "{FOLDER}" in the spec\'s folder or above it to find {show(name)} in'
         return Problem("unknown-search-space", place, message)
-    known = sorted(path.stem for folder in folders for path in folder.iterdir() if path.suffix in SUFFIXES)
+    known = sorted(path.stem for folder in folders for path in folder.iterdir() if is_yaml(path.name))
     hint = did_you_mean(name, known) or f"known are {one_of(known)}"
     message = f'there is no "{name}{SUFFIXES[0]}" in {one_of(map(str, folders))}'
     return Problem("unknown-search-space", place, message, hint)
@@ -200,7 +211,7 @@ def _near_file(name: str, filename: str) -> str:
     """The file beside that is most like the one missing, written as the name was."""
     folder, own = os.path.split(filename)
     try:
-        known = sorted(entry for entry in os.listdir(folder or ".") if entry.endswith(SUFFIXES))
+        known = sorted(entry for entry in os.listdir(folder or ".") if is_yaml(entry))
     except OSError:
         known = []
     near = nearest(os.path.splitext(own)[0], [os.path.splitext(entry)[0] for entry in known])

@@ -17,6 +17,18 @@ def component_field(path: Path) -> ComponentField | None:
     return None
 
 
+def as_component(target: Path, value: Any) -> Any:
+    """A value with each component that is named alone as a mapping with its kind, as it is everywhere in a spec."""
+    field = component_field(target)
+    if field is None:
+        return value
+    if field.many and target == field.path:
+        return (
+            [{"kind": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
+        )
+    return {"kind": value} if isinstance(value, str) else value
+
+
 @lru_cache(maxsize=1)
 def _schema() -> dict[str, Any]:
     from craftc.compiler.language.json_schema import spec_schema  # only where there is a mistake to describe

@@ -35,8 +35,23 @@ def move_edits(document: Document, place: TextPlace, edit: TreeEdit) -> list[Edi
     entry = _entry_in_braces(place) if place.parent.is_flow else _entry_of_lines(place)
     if entry is None:
         return []
-    put = _put(place.file, entry, edit)
+    put = _put(place.file, _renamed(entry, place, str(edit.to[-1])), edit)
     return [] if put is None else sorted([entry.edit, put], key=lambda each: each.range[1:])
+
+
+def _renamed(entry: _Entry, place: TextPlace, name: str) -> _Entry:
+    """The entry under the name that its key has in the other section."""
+    assert place.key is not None
+    if name == entry.name:
+        return entry
+    written, column = place.text_of(place.key), place.key.start.column
+    pair = None if entry.pair is None else f"{name}{entry.pair.removeprefix(written)}"
+    lines = entry.lines
+    if lines is not None:
+        at = next(i for i, line in enumerate(lines) if line.startswith(written, column - 1))
+        renamed = f"{lines[at][: column - 1]}{name}{lines[at][column - 1 + len(written) :]}"
+        lines = (*lines[:at], renamed, *lines[at + 1 :])
+    return entry._replace(name=name, pair=pair, lines=lines)
 
 
 def _own_entries(mapping: Node) -> list[tuple[Node, Node]]:

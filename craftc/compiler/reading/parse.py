@@ -25,7 +25,7 @@ from craftc.compiler.reading.document import Document, Node, Scalar, SourceFile,
 from craftc.compiler.reading.problem import MAX_TOLD, show
 from craftc.compiler.reading.syntax_error import directive_error, split_lines, syntax_error
 from craftc.compiler.reading.yaml_events import is_for_libyaml, yaml_events
-from craftc.schemas.diagnostic import Diagnostic, Position
+from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position
 
 MAX_BYTES = 1 << 20
 MAX_SLOW = 1 << 18
@@ -43,10 +43,10 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 NUMBER = re.compile(f"(?:{_INT.pattern})|(?:{_FLOAT.pattern})")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-# Only escapes can write these; neither files nor terminals nor paths can hold them.
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """What JSON writes for one character beyond U+FFFF: two escapes, which YAML reads one by one."""
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+"""Control characters, which steer a terminal, and halves of characters."""
 # What may stand before a value's own text: an anchor, a tag (refused elsewhere), and what parts them from it.
 _PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)[ \t]*")
 _INDENT = re.compile(r"[ \t]*")
@@ -96,17 +96,26 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
         builder.diagnostics.append(refused.diagnostic)
         return None, builder.diagnostics
     except (YAMLError, ValueError, OverflowError) as error:  # the last two of escapes beyond Unicode
-        builder.diagnostics.append(syntax_error(error, text, filename, builder.open_bracket))
+        found = syntax_error(error, text, filename, builder.open_bracket)
+        # What was misread there already has led to it.
+        if all(told.range.start.line != found.range.start.line for told in builder.diagnostics):
+            builder.diagnostics.append(found)
         return None, builder.diagnostics
     if builder.root is None:
         where = range_of(filename, _FIRST)
         builder.diagnostics.append(Diagnostic(code="empty-document", message="the file holds no spec", range=where))
         return None, builder.diagnostics
+    builder.check_comments()
     files = {filename: SourceFile(text, builder.root, frozenset(builder.aliased))}
     return Document(filename, builder.root, files=files), builder.diagnostics
 
 
 _FIRST: Span = (1, 1, 1, 1)
+
+
+def _has_glued_hash(text: str) -> bool:
+    """Whether a # stands behind something else than a space, so that it may be taken for a comment's."""
+    return any(before and not before[-1].isspace() for before in text.split("#")[:-1])
 
 
 def _place(mark: Any) -> Place:
@@ -128,6 +137,8 @@ class _Builder:
         self._num_expanded = 0
         self._num_documents = 0
         self._last_end: Place = (1, 1)
+        self._scalars: list[tuple[Span, bool]] | None = [] if _has_glued_hash(text) else None
+        self._of_anchor = ""  # what libyaml puts before a value, of the name of its anchor
         self._take: dict[type, Callable[[Any], None]] = {
             DocumentStartEvent: self._start_document,
             MappingStartEvent: self._start_collection,
@@ -151,6 +162,27 @@ class _Builder:
         take = self._take.get(type(event))
         if take is not None:
             take(event)
+
+    def check_comments(self) -> None:
+        """Report a # that is taken for a comment and, by YAML 1.2, is none."""
+        if self._scalars is not None:
+            from craftc.compiler.reading.yaml_1_2 import glued_comment  # seldom needed, as below
+
+            self._misread(glued_comment(self.lines, self._scalars))
+
+    def _check_anchor(self, event: Any) -> None:
+        from craftc.compiler.reading.yaml_1_2 import cut_anchor
+
+        found = cut_anchor(event.anchor, event.start_mark.line, event.start_mark.column, self.lines)
+        self._misread(found)
+        if found is not None:
+            (line, start, _, end), *_ = found
+            self._of_anchor = self.lines[line - 1][start + len(event.anchor) : end - 1]
+
+    def _misread(self, found: tuple[Span, str, str] | None) -> None:
+        if found is not None:
+            span, message, hint = found
+            self._report("yaml-syntax", f"not YAML: {message}", span, hint)
 
     def _report(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
         self._tell(Diagnostic(code=code, message=message, hint=hint, range=range_of(self.filename, span)))
@@ -185,6 +217,8 @@ class _Builder:
         if event.anchor is None and event.tag is None:
             return _place(event.start_mark)
         line, column = event.start_mark.line, event.start_mark.column
+        if event.anchor is not None:
+            self._check_anchor(event)
         first, last = line, min(event.end_mark.line, len(self.lines) - 1)
         for line in range(first, last + 1):
             text = self.lines[line]
@@ -220,13 +254,21 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         self._count(event)
+        self._of_anchor = ""
         span = self._span(event)
+        if self._of_anchor:
+            event.value = event.value.removeprefix(self._of_anchor).lstrip()
+        if self._scalars is not None:
+            self._scalars.append((span, event.style in ("|", ">")))
         plain = event.implicit[0] and event.tag is None
+        if event.value == "-" and plain and self._open and self._open[-1].is_flow:
+            message = "not YAML: a dash alone is no value in brackets"
+            self._report("yaml-syntax", message, span, "put it in quotes, or remove it")
         value = self._resolve(event.value, span) if plain else event.value
         if isinstance(value, str) and not value.isascii() and _SURROGATES.search(value):
             value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
-            message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text can hold"
+            message = f"not YAML: the escape stands for U+{ord(odd[0]):04X}, which no text of a spec can hold"
             self._report("yaml-syntax", message, span, "remove it")
             value = _NO_TEXT.sub("", value)
         self._add(Node(value, span, self.filename), event.anchor)
@@ -283,6 +325,7 @@ class _Builder:
         return text
 
     def _alias(self, event: Any) -> None:
+        self._check_anchor(event)
         if any(opened.anchor == event.anchor for opened in self._open):
             raise self._refuse("yaml-alias", f"the alias *{event.anchor} stands inside what it names", event)
         if event.anchor not in self._anchors:
@@ -301,12 +344,44 @@ class _Builder:
         else:
             self.root = node
 
+    def _is_decimal_comma(self, before: Node, key: Node, value: Node) -> bool:
+        """Whether a key is what stands behind the comma of a number such as 0,001."""
+        first, second = (isinstance(node.value, int | float) for node in (before, key))
+        line, column, last, _ = key.span
+        is_glued = before.span[2:] == (line, column - 1) and line == last and before.span[0] == line
+        if not (first and second and is_glued and value.value is None and value.span == key.span):
+            return False
+        return self.lines[line - 1][column - 1].isdigit() and self.lines[line - 1][column - 2 : column - 1] == ","
+
+    def _tell_decimal_comma(self, before: Node, key: Node) -> None:
+        """Report it, and read on with the number that is meant, so that nothing else is said of its parts."""
+        from craftc.compiler.reading.decimal_comma import decimal_comma
+
+        line, start, end = before.span[0], before.span[1], key.span[3]
+        written = self.lines[line - 1][start - 1 : end - 1]
+        span = (line, start, line, end)
+        mend = decimal_comma(written)
+        fix = Fix(f"write {mend.sure}", (Edit(range_of(self.filename, span), mend.sure),)) if mend.sure else None
+        message = f"a comma parts the values of a mapping, so {written} is no number"
+        where = range_of(self.filename, span)
+        self._tell(Diagnostic(code="key-not-text", message=message, hint=mend.hint, range=where, fix=fix))
+        before.value, before.span = mend.value, span
+
     def _mapping(self, items: list[Node]) -> dict[str, tuple[Node, Node]]:
         entries: dict[str, tuple[Node, Node]] = {}
         merged: list[Node] = []
+        merge_key: Node | None = None
+        last: Node | None = None
         for key, value in zip(items[::2], items[1::2], strict=True):
+            before, last = last, value
             if key.value == "<<":
+                if merge_key is not None:
+                    message = f'the key "<<" stands twice in one mapping, first in line {merge_key.span[0]}'
+                    self._report("duplicate-key", message, key.span, "write one: <<: [*FIRST, *SECOND]")
+                merge_key = key
                 merged += value.value if isinstance(value.value, list) else [value]
+            elif before is not None and self._is_decimal_comma(before, key, value):
+                self._tell_decimal_comma(before, key)
             elif not isinstance(key.value, str):
                 shown = "a list or mapping" if isinstance(key.value, list | dict) else show(key.value)
                 self._report("key-not-text", f"a key must be text, not {shown}", key.span, "put it in quotes")

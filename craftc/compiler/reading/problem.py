@@ -6,6 +6,7 @@ from typing import Any
 
 from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.odd_characters import look_alikes, visible
 from craftc.compiler.reading.tree_edit import TreeEdit
 from craftc.schemas.diagnostic import Diagnostic, Path, Range, Related, Severity
 
@@ -44,8 +45,8 @@ class Problem:
         found = document.diagnose(
             self.code,
             self.path,
-            cut(self.message),
-            self.hint and cut(self.hint),
+            visible(cut(self.message)),
+            self.hint and visible(cut(self.hint)),
             key=self.at_key,
             severity=self.severity,
             related=self.related,
@@ -82,8 +83,7 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     if isinstance(value, str):
-        value = value.replace("\n", "\\n")
-        return f'"{value}"' if len(value) <= MAX_SHOWN else f'"{value[: MAX_SHOWN - 3]}..."'
+        return f'"{visible(value)}"' if len(value) <= MAX_SHOWN else f'"{visible(value[: MAX_SHOWN - 3])}..."'
     return str(value)
 
 
@@ -98,7 +98,10 @@ def type_of(node: Node) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint naming the nearest known name, or None where nothing is near."""
     near = nearest(name, known)
-    return f'did you mean "{near}"?' if near else None
+    if near is None:
+        return None
+    odd = look_alikes(name, near)
+    return f'did you mean "{near}"?{f" {odd}" if odd else ""}'
 
 
 def all_of(names: Iterable[str], by: str = ", ") -> str:

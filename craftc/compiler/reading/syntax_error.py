@@ -4,14 +4,21 @@ A parser stops where it cannot go on. The mistake is often further up: a bracket
 without its colon.
 """
 
+import re
 from collections.abc import Sequence
 
 from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from craftc.compiler.reading.document import LINE_BREAK
-from craftc.schemas.diagnostic import Diagnostic, Position, Range, Related
+from craftc.compiler.reading.odd_characters import visible
+from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position, Range, Related
 
+_GLUED_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)"
+"""Not `http://`, nor `package.module:Name` behind a key."""
+_BARE_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*"
+_AFTER_A_SLIP = ("mapping values are not allowed", "did not find expected key")
+_ODD_INDENT = r" *[^\S \t\r\n]"
 _CLOSING = {"{": "}", "[": "]"}
 _KEY_HERE = ("no key can stand here", 'put a text with ": " in quotes, or mend the indent')
 _WORDS = {
@@ -55,8 +62,12 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
     began = _mark(error.context_mark, lines)
     if began is not None and "quoted scalar" in context and "end of stream" in problem:
         return _diagnostic("this quote is never closed", began, filename, "close it, on the same line if it can be")
+    if any(words in problem for words in _AFTER_A_SLIP) and (above := _slip_above(found, lines, filename)) is not None:
+        return above
     if began is not None and "simple key" in context:
         text_there = lines[began.line - 1][began.column - 1 :].strip()
+        if (glued := _glued(began.line, lines, filename)) is not None:
+            return glued
         end = Position(line=began.line, column=began.column + len(text_there))
         return _diagnostic("a key needs a colon behind it", began, filename, "write KEY: VALUE", end=end)
     character = lines[found.line - 1][found.column - 1 : found.column]
@@ -67,6 +78,50 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
     words = next((words for known, words in _WORDS.items() if known in problem), None)
     message, advice = words or (_with_context(context, problem, began, found), None)
     return _diagnostic(message, found, filename, advice)
+
+
+def _slip_above(found: Position, lines: Sequence[str], filename: str) -> Diagnostic | None:
+    """The slip in the lines above that makes a key impossible in the line where the parser finds that.
+
+    A key without its colon, or with no space behind it, goes on as text in the next line.
+    """
+    if (odd := re.match(_ODD_INDENT, lines[found.line - 1])) is not None:
+        return _odd_indent(odd, found.line, filename)
+    for number in range(found.line - 1, 0, -1):
+        line = lines[number - 1]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if (odd := re.match(_ODD_INDENT, line)) is not None:
+            return _odd_indent(odd, number, filename)
+        if (glued := _glued(number, lines, filename)) is not None:
+            return glued
+        bare = re.fullmatch(_BARE_KEY, line)
+        if bare is not None and _indent(lines[found.line - 1]) >= _indent(line):
+            start = Position(line=number, column=bare.start("key") + 1)
+            end = Position(line=number, column=bare.end() + 1)
+            return _diagnostic("a key needs a colon behind it", start, filename, "write KEY: VALUE", end=end)
+        return None
+    return None
+
+
+def _glued(number: int, lines: Sequence[str], filename: str) -> Diagnostic | None:
+    """A key in a line whose colon has no space behind it, which YAML reads as a text."""
+    glued = re.match(_GLUED_KEY, lines[number - 1])
+    if glued is None:
+        return None
+    start = Position(line=number, column=glued.start("key") + 1)
+    end = Position(line=number, column=glued.end("key") + 2)
+    behind = Range(filename=filename, start=end, end=end)
+    hint = f"write {glued['key']}: {glued['value'].split(' #')[0].strip()}"
+    found = _diagnostic("a space follows the colon of a key", start, filename, hint, end=end)
+    return found._replace(fix=Fix("put a space behind the colon", (Edit(behind, " "),)))
+
+
+def _odd_indent(odd: re.Match[str], number: int, filename: str) -> Diagnostic:
+    """A line that is indented by something else than spaces."""
+    start = Position(line=number, column=odd.end())
+    named = visible(odd[0][-1]).strip("<>")
+    return _diagnostic(f"{named} does not indent", start, filename, "use spaces", end=Position(number, odd.end() + 1))
 
 
 def directive_error(lines: Sequence[str], filename: str) -> Diagnostic:

@@ -42,6 +42,8 @@ _MESSAGES = {
     "unwrap": "take it out of the list",
     "split": "put a space behind the colon",
     "move": "move it to {2}",
+    "flatten": "write the path as one key",
+    "replace": "write {0}",
 }
 
 
@@ -161,6 +163,44 @@ def _split(place: TextPlace, edit: TreeEdit) -> list[Edit]:
     return [Edit(Range(key.filename, behind, behind), " ")]
 
 
+def _flatten(place: TextPlace, edit: TreeEdit) -> list[Edit]:
+    """Of a mapping in braces, all on one line, whose values are no mappings themselves but by other paths."""
+    key, node = place.key, place.node
+    if key is None or not isinstance(key.value, str) or not isinstance(node.value, dict) or not node.is_flow:
+        return []
+    parts = _paths_of(place, key.value, node)
+    written = place.text_of(key) + place.text_of(node)
+    if parts is None or "#" in written or not place.parent.is_flow or any(quote in written for quote in "'\"&*"):
+        return []
+    return [Edit(Range(key.filename, key.start, node.end), ", ".join(parts))]
+
+
+def _paths_of(place: TextPlace, prefix: str, node: Node) -> list[str] | None:
+    """Each path below a mapping with its value as written; None where one cannot be written so."""
+    found: list[str] = []
+    for key, (_, value) in node.value.items() if isinstance(node.value, dict) else ():
+        path = f"{prefix}.{key}"
+        if not is_plain_text(path):
+            return None
+        if isinstance(value.value, list):
+            found.append(f"{path}: {place.text_of(value)}")
+        elif isinstance(value.value, dict) and value.is_flow and value.value:
+            inner = _paths_of(place, path, value)
+            if inner is None:
+                return None
+            found += inner
+        else:
+            return None
+    return found
+
+
+def _replace(place: TextPlace, edit: TreeEdit) -> list[Edit]:
+    node = place.node
+    if place.is_empty or (isinstance(node.value, dict | list) and not node.is_flow):
+        return []
+    return [] if "#" in place.text_of(node) else [Edit(Range(node.filename, node.start, node.end), edit.text)]
+
+
 _ACTIONS = {
     "rename": _rename,
     "respell": _respell,
@@ -168,4 +208,6 @@ _ACTIONS = {
     "wrap": _wrap,
     "unwrap": _unwrap,
     "split": _split,
+    "flatten": _flatten,
+    "replace": _replace,
 }

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from craftc.schemas.diagnostic import Path
 
-Action = Literal["rename", "respell", "rewrite", "wrap", "unwrap", "split", "move"]
+Action = Literal["rename", "respell", "rewrite", "wrap", "unwrap", "split", "move", "flatten", "replace"]
 
 
 class TreeEdit(NamedTuple):
@@ -55,3 +55,13 @@ def move(path: Path, to: Path, kinds: frozenset[str] = frozenset(), *, creates: 
     `kinds`: the component there has to be one of these. `creates`: the section may be written for it.
     """
     return TreeEdit("move", path, to=to, kinds=kinds, creates=creates)
+
+
+def flatten(path: Path) -> TreeEdit:
+    """The keys of the mapping at `path`, which stands in braces, become longer by its own key, and take its place."""
+    return TreeEdit("flatten", path)
+
+
+def replace(path: Path, text: str) -> TreeEdit:
+    """What stands at `path` in brackets or braces, or as a scalar, is written as `text`."""
+    return TreeEdit("replace", path, text)

@@ -21,6 +21,8 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 """JSON escapes a character beyond U+FFFF as two of these, which libyaml refuses."""
 _QUESTION = re.compile(r"(?<=[^\s,\[\]{}?])\?")
 """One that ends a word, as libyaml reads it; to PyYAML's own parser it is an indicator in all brackets."""
+_QUESTION_FIRST = r"(?<![^\s,\[\]{}])\?(?=[^\s,\[\]{}])"
+"""One that begins a word, and that YAML 1.2 reads as a part of it: to libyaml it is an indicator in all brackets."""
 
 
 def is_for_libyaml(text: str) -> bool:
@@ -33,13 +35,20 @@ def yaml_events(text: str) -> Iterator[Any]:
     text = text.removeprefix("\ufeff")
     if (odd := _NOT_ALLOWED.search(text)) is not None:
         raise ReaderError("", odd.start(), ord(odd[0]), "unicode", "special characters are not allowed")
+    if text.endswith((" ", "\t")) and text.rstrip(" \t").endswith(("\n", "\r")):
+        text += "\n"  # to libyaml, spaces in a last line without an end are none of a block scalar's
     is_quick = is_for_libyaml(text)
     disguised = _ORDINARY.findall(text) if not text.isascii() else []
-    if not is_quick and _QUESTION.search(text) is not None:
+    questions = [_QUESTION_FIRST] if is_quick else [_QUESTION_FIRST, _QUESTION.pattern]
+    if "?" in text and any(re.search(pattern, text) is not None for pattern in questions):
         disguised.append("?")
     names = _unused(text, sorted(set(disguised)))
     for character, name in names.items():
-        text = text.replace(character, name) if character != "?" else _QUESTION.sub(name, text)
+        if character != "?":
+            text = text.replace(character, name)
+            continue
+        for pattern in questions:
+            text = re.sub(pattern, name, text)
     events = yaml.parse(text, Loader=yaml.CLoader if is_quick else yaml.SafeLoader)
     if not names:
         yield from events

@@ -11,8 +11,11 @@ from craftc.secret_text import masked
 
 FORMAT_VERSION = "1.0"
 Style = Literal["error", "warning", "note", "place", "caret", "hint"]
-# A tab stays: the margin under it is a tab too. Direction marks would turn the line around over its caret.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# A tab stays: the margin under it is a tab too. Direction marks would turn the line around over its caret, and what has
+# no width could not be seen over it.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _LINE_BREAK = re.compile("\r\n|\n|\r")
 WIDTH = 160
 """Columns that a line of the file may take with its number, where no terminal says; a longer one is cut."""

@@ -32,9 +32,15 @@ def too_large(base: Checked) -> Problem | None:
         message = f"the ablation asks for {_count(variants)} variants; at most {MAX_VARIANTS:,} are possible"
         return Problem("too-many-variants", ("ablation",), message, "search, or split the spec", at_key=True)
     trials = variants * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
+    seeds_alone = isinstance(ablation.seeds, int) and ablation.seeds > MAX_TRIALS
+    if seeds_alone:
+        message = f"{_count(trials)} trials are asked for; at most {MAX_TRIALS:,} are possible"
+        return Problem("too-many-trials", ("ablation", "seeds"), message, "give fewer seeds")
     if trials > MAX_TRIALS:
         message = f"the ablation asks for {_count(trials)} trials; at most {MAX_TRIALS:,} are possible"
-        return _problem(message, "shorten its lists")
+        return _problem(message, "shorten its lists, or give fewer seeds")
+    if (searched := _too_many_points(base)) is not None:
+        return searched
     settings = len(ablation.grid) + len(ablation.zip) + sum(map(len, ablation.features.values()))
     if settings > MAX_SETTINGS:
         message = f"the ablation sets {settings:,} values; at most {MAX_SETTINGS:,} are possible"
@@ -50,6 +56,17 @@ def too_large(base: Checked) -> Problem | None:
         message = f"{rules:,} rules of exclude and require are too many for {variants:,} variants"
         return _problem(message, "give fewer of them, or shorter lists")
     return None
+
+
+def _too_many_points(base: Checked) -> Problem | None:
+    """A search has no more trials than an ablation."""
+    search, seeds = base.spec.search, base.spec.ablation.seeds
+    num_seeds = seeds if isinstance(seeds, int) else len(seeds)
+    if search is None or search.trials * num_seeds <= MAX_TRIALS:
+        return None
+    each = "" if num_seeds == 1 else f", each with {num_seeds:,} seeds,"
+    message = f"{_count(search.trials)} points{each} are asked for; at most {MAX_TRIALS:,} trials are possible"
+    return Problem("too-many-trials", ("search", "trials"), message, "search fewer points")
 
 
 def num_values(base: Checked) -> int:

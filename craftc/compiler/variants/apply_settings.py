@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.parse import MAX_DEPTH
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of
@@ -22,7 +23,7 @@ def apply_settings(written: dict[str, Any], variant: Variant, complete: dict[str
         problem = _not_settable(setting)
         if problem is None:
             _write_defaults(written, setting.target, complete)
-            if not set_path(written, setting.target, copy_tree(setting.value)):
+            if not set_path(written, setting.target, as_component(setting.target, copy_tree(setting.value))):
                 problem = Problem("unknown-factor", setting.target, f'there is no "{setting.path}" to set')
         if problem is not None:
             unsettable.append(problem)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from craftc.compiler.language.field_words import yaml_value
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up, touch
 from craftc.compiler.reading.tree_edit import TreeEdit, rename
@@ -23,6 +24,11 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
     if problem.code == "unknown-factor" or (problem.code == "unknown-key" and setting.target[: len(place)] == place):
         message = problem.message if problem.code == "unknown-factor" else f'there is no "{setting.path}" to set'
         key = tuple(part for part in setting.origin if not isinstance(part, int))
+        replaced = [s for s in variant.settings if s is not setting and _replaces(s.target, setting.target)]
+        if replaced and problem.code == "unknown-key" and not problem.reads:  # no key is near it
+            where = ", ".join(f"{s.path}: {yaml_value(_kind_alone(s.value))}" for s in replaced)
+            hint = f"leave those variants out by ablation.exclude: [{{{where}}}]"
+            return Problem("unknown-factor", key, f'variant "{variant.name}": {message}', hint, at_key=True)
         fix = _renamed(problem.fix, setting, key)
         return Problem("unknown-factor", key, message, problem.hint, at_key=True, related=problem.related, fix=fix)
     reached = place[: len(setting.target)] == setting.target
@@ -36,6 +42,26 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
         reads=(),
         fix=_at_origin(problem.fix, setting),
     )
+
+
+def blame_alone(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Problem:
+    """A problem of a trial at the setting of its variant that touches the place, and by the name of the variant."""
+    if not variant.settings:
+        return problem
+    if not any(touch(setting.target, problem.path) for setting in variant.settings):
+        return replace(problem, message=f'variant "{variant.name}": {problem.message}')
+    placed = blame(problem, variant, base_tree)
+    named = placed.message.startswith("variant ")
+    return placed if named else replace(placed, message=f'variant "{variant.name}": {placed.message}')
+
+
+def _replaces(target: Path, other: Path) -> bool:
+    """Whether what is set at one place decides whether there is the other."""
+    return target == other[: len(target)] or (target[-1] == "kind" and target[:-1] == other[: len(target) - 1])
+
+
+def _kind_alone(value: Any) -> Any:
+    return value["kind"] if isinstance(value, dict) and "kind" in value else value
 
 
 def _renamed(fix: TreeEdit | None, setting: Setting, key: Path) -> TreeEdit | None:
@@ -122,6 +148,6 @@ def is_changed(problem: Problem, variant: Variant, base_tree: dict[str, Any]) ->
 
 def _changes(setting: Setting, tree: dict[str, Any]) -> bool:
     try:
-        return bool(look_up(tree, setting.target) != setting.value)
+        return bool(look_up(tree, setting.target) != as_component(setting.target, setting.value))
     except KeyError:
         return True

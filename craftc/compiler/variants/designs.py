@@ -11,6 +11,7 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.variant import Setting, Variant
@@ -55,6 +56,8 @@ def design(ablation: Ablation, tree: Mapping[str, Any]) -> Design:
             taken[numbered.name] = numbered
         elif _section(variant) != "features":
             place = _second_place(first, variant)
+            if any(problem.path == place for problem in problems):
+                continue
             problems.append(Problem("duplicate-variant", place, f"the variant {show(variant.name)} is there already"))
             if len(problems) > MAX_TOLD:
                 break
@@ -172,7 +175,7 @@ def _join(points: tuple[Variant, ...]) -> Variant:
 
 
 def _values(variant: Variant) -> dict[str, Any]:
-    return {setting.path: setting.value for setting in variant.settings}
+    return {setting.path: as_component(setting.target, setting.value) for setting in variant.settings}
 
 
 def _section(variant: Variant) -> str:

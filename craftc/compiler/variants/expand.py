@@ -52,6 +52,9 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
             resolved.append(ResolvedVariant(variant, start))
             continue
         checked, problems = resolve_variant(start, variant, rules, validated.tainted)
+        is_possible = all(problem.severity != "error" for problem in problems)
+        if not is_possible and checked is not None and filters.leave_out(variant, checked, is_possible=False):
+            continue  # a grid whose impossible points are left out has the others
         found.add(variant, problems)
         if found.is_full:
             return Expansion((), found.problems)

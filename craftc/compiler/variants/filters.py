@@ -1,10 +1,12 @@
 """Leave out variants by `exclude` and `require`, and report what is wrong with these rules."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.language.expression import Expression, ExpressionError, parse_expression
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem, did_you_mean, show
 from craftc.compiler.reading.tree import hashable, look_up
@@ -12,6 +14,8 @@ from craftc.compiler.reading.tree_edit import rename
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.spec import Ablation
+
+NO_SETTINGS: Mapping[Path, Any] = MappingProxyType({})
 
 
 class VariantFilters:
@@ -23,10 +27,17 @@ class VariantFilters:
         self._unmatched = set(range(len(ablation.exclude)))
         self._failed: dict[int, Problem] = {}
 
-    def leave_out(self, variant: Variant, checked: Checked) -> bool:
-        """Whether a variant is excluded, or does not meet a requirement."""
-        matching = [index for group in self._exclude for index in group.matching(checked.tree)]
+    def leave_out(self, variant: Variant, checked: Checked, *, is_possible: bool = True) -> bool:
+        """Whether a variant is excluded, or does not meet a requirement.
+
+        Of one that is not possible, `checked` is what could be made of it, and lacks what it sets in vain; a
+        requirement that cannot be computed for it is not reported.
+        """
+        settings = {} if is_possible else _set_values(variant)
+        matching = [index for group in self._exclude for index in group.matching(checked.tree, settings)]
         self._unmatched.difference_update(matching)
+        if not is_possible:
+            return bool(matching) or any(_is_unmet(rule, checked.tree) for rule in self._require.values())
         return bool(matching) or not all(self._is_met(index, variant, checked) for index in self._require)
 
     def _is_met(self, index: int, variant: Variant, checked: Checked) -> bool:
@@ -60,6 +71,24 @@ def _readable(ablation: Ablation) -> Iterator[tuple[int, Expression]]:
             continue
 
 
+def _is_unmet(rule: Expression, tree: dict[str, Any]) -> bool:
+    try:
+        return not rule.evaluate(tree)
+    except ExpressionError:
+        return False
+
+
+def _set_values(variant: Variant) -> dict[Path, Any]:
+    """What a variant sets, by place; of a component, each of its arguments too."""
+    found: dict[Path, Any] = {}
+    for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
+        value = as_component(setting.target, setting.value)
+        found[setting.target] = value
+        if isinstance(value, dict):
+            found |= {(*setting.target, key): inner for key, inner in value.items()}
+    return found
+
+
 class ExcludeGroup:
     """Rules of `exclude` that give values for the same paths, looked up all at once."""
 
@@ -71,12 +100,12 @@ class ExcludeGroup:
         """Add a rule by its index."""
         self._rules.setdefault(hashable(values), []).append(index)
 
-    def matching(self, tree: dict[str, Any]) -> list[int]:
+    def matching(self, tree: dict[str, Any], settings: Mapping[Path, Any] = NO_SETTINGS) -> list[int]:
         """The indices of the rules that a variant falls under. A text also matches a component of that kind."""
         found = []
         for path, is_text in self._paths:
             try:
-                value = look_up(tree, path)
+                value = settings[path] if path in settings else look_up(tree, path)
             except KeyError:
                 return []
             is_component = is_text and isinstance(value, dict) and isinstance(value.get("kind"), str)
@@ -87,12 +116,24 @@ class ExcludeGroup:
 def exclude_groups(ablation: Ablation) -> list[ExcludeGroup]:
     """The rules of `exclude`, those of the same paths together."""
     groups: dict[tuple[tuple[str, bool], ...], ExcludeGroup] = {}
-    for index, rule in enumerate(ablation.exclude):
+    for index, rule in enumerate(map(_by_argument, ablation.exclude)):
         paths = sorted(rule)
         are_text = tuple(isinstance(rule[path], str) for path in paths)
         group = groups.setdefault(tuple(zip(paths, are_text, strict=True)), ExcludeGroup(tuple(paths), are_text))
         group.add(index, tuple(rule[path] for path in paths))
     return list(groups.values())
+
+
+def _by_argument(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule in which a component stands for its kind and the arguments that are given, and for no default."""
+    found: dict[str, Any] = {}
+    for path, value in rule.items():
+        if isinstance(value, dict) and isinstance(value.get("kind"), str):
+            found[path] = value["kind"]
+            found |= {f"{path}.{name}": inner for name, inner in value.items() if name != "kind"}
+        else:
+            found[path] = value
+    return found
 
 
 def unknown_exclude_paths(base: Checked) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from craftc.compiler.composing.included_files import is_yaml
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
 from craftc.schemas.search import SearchSummary
@@ -121,7 +122,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
 def _what_there_is(text: str, runs_dir: Path) -> str:
     """What may have been meant: the runs of a spec that was named by its file, the others of a run's name, or any."""
     path = Path(text)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
+    if is_yaml(path.name) and path.is_file():
         name = _name_in(path)
         if name and runs_of(runs_dir / name):
             return f"it is a spec, whose runs go by its name; write {name} for the latest"

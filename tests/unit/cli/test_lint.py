@@ -334,3 +334,22 @@ def test_bytes_that_are_no_text_are_told_at_their_place(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes("craftc: 1\r\nname: é".encode() + b"\xe9\n")
     result = CliRunner().invoke(app, ["lint", str(tmp_path / "x.yaml")])
     assert "x.yaml:2:8: error[unreadable-file]" in result.output
+
+
+def test_a_file_whose_name_ends_in_capitals_is_linted_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.YAML").write_text("craftc: 1\nname: a\n", encoding="utf-8")
+    (tmp_path / "b.Yml").write_text("craftc: 1\nname: b\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("craftc: 1\nname: c\n", encoding="utf-8")
+    output = CliRunner().invoke(app, ["lint", str(tmp_path)]).output
+    assert "a.YAML:1:1: error[missing-key]" in output
+    assert "b.Yml:1:1: error[missing-key]" in output
+    assert "c.txt" not in output
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_file_of_another_tool_is_told_where_it_is_named(tmp_path: Path, by_name: bool) -> None:
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text("method: grid\nparameters: {lr: {values: [1, 2]}}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["lint", str(sweep if by_name else tmp_path)])
+    assert result.output.count("error[") == int(by_name)
+    assert ("docs/from/wandb_sweeps.md" in result.output) == by_name

@@ -89,7 +89,7 @@ def trees(draw: st.DrawFn) -> Tree:
     measured = [f"{split}/{metric}" for split in ("train", *names) if split != "test" for metric in ("loss",)]
     tree: Tree = {
         "craftc": 1,
-        "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)),
+        "name": draw(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,19}[A-Za-z0-9_-])?", fullmatch=True)),
         "description": draw(texts),
         "seed": draw(st.integers(0, 2**32 - 1)),
         "data": {

@@ -146,6 +146,7 @@ def test_a_field_that_is_not_there_is_named() -> None:
 
 SAID_BY_A_SCHEMA = {
     "empty-value",
+    "foreign-file",
     "missing-key",
     "missing-version",
     "newer-version",

@@ -5,9 +5,14 @@ from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, all_of, one_of, show
 from craftc.compiler.reading.tree import hashable, look_up, written_at
 from craftc.schemas.diagnostic import Path, parse_path
+
+MAX_SEED = 2**32 - 1
+MAX_NAME = 100
+"""Characters of a feature's name, as of an experiment's."""
 
 
 def design_without_features(checked: Checked) -> Iterator[Problem]:
@@ -65,8 +70,8 @@ def feature_conflict(checked: Checked) -> Iterator[Problem]:
     set_by: dict[str, tuple[str, Any]] = {}
     for name, settings in ablation.features.items() if together else ():
         for path, value in settings.items():
-            first, other = set_by.setdefault(path, (name, value))
-            if other != value:
+            first, other = set_by.setdefault(path, (name, _as_set(path, value)))
+            if other != _as_set(path, value):
                 message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
                 yield Problem("feature-conflict", ("ablation", "features", name, path), message)
 
@@ -79,6 +84,24 @@ def duplicate_seed(checked: Checked) -> Iterator[Problem]:
         if seed in seen:
             yield Problem("duplicate-seed", ("ablation", "seeds", index), f"the seed {seed} is listed twice")
         seen.add(seed)
+
+
+def seeds_beyond(checked: Checked) -> Iterator[Problem]:
+    """Replicates that are counted up from `seed` have seeds too."""
+    seeds, first = checked.spec.ablation.seeds, checked.spec.seed
+    if isinstance(seeds, int) and first + seeds > MAX_SEED + 1 and seeds <= MAX_SEED + 1:
+        message = f"{seeds:,} seeds counted up from {first} go beyond {MAX_SEED}, the largest seed"
+        reads: tuple[Path, ...] = (("seed",), ("ablation", "seeds"))
+        yield Problem("seeds-out-of-range", ("ablation", "seeds"), message, "begin with a smaller seed", reads=reads)
+
+
+def feature_names(checked: Checked) -> Iterator[Problem]:
+    """A feature's name can be seen, and stands in names of variants, tables and trackers."""
+    for name in checked.spec.ablation.features:
+        if not name or not name.isprintable() or name != name.strip() or len(name) > MAX_NAME:
+            message = f"{show(name)} cannot name a feature: it stands in names of variants"
+            hint = f"use up to {MAX_NAME} characters that can be seen, none of them a space at an end"
+            yield Problem("unfit-name", ("ablation", "features", name), message, hint, at_key=True)
 
 
 def bad_expression(checked: Checked) -> Iterator[Problem]:
@@ -116,7 +139,7 @@ def features_alike(checked: Checked) -> Iterator[Problem]:
     """No two features are switched off by the same settings."""
     seen: dict[Hashable, str] = {}
     for name, settings in checked.spec.ablation.features.items():
-        first = seen.setdefault(hashable(settings), name)
+        first = seen.setdefault(hashable({path: _as_set(path, value) for path, value in settings.items()}), name)
         if first != name:
             yield _idle_feature(
                 name, f'"{name}" is switched off by what switches "{first}" off', "remove one of the two"
@@ -126,6 +149,10 @@ def features_alike(checked: Checked) -> Iterator[Problem]:
 def _idle_feature(name: str, message: str, hint: str) -> Problem:
     reads: tuple[Path, ...] = (("ablation", "features", name),)
     return Problem("no-effect", ("ablation", "features", name), message, hint, True, "warning", reads)
+
+
+def _as_set(path: str, value: Any) -> Any:
+    return as_component(parse_path(path), value)
 
 
 def _has(tree: dict[str, Any], path: str, value: Any) -> bool:
@@ -144,6 +171,8 @@ ABLATION_RULES: tuple[Rule, ...] = (
     crossed_factor_twice,
     feature_conflict,
     duplicate_seed,
+    seeds_beyond,
+    feature_names,
     feature_off_already,
     features_alike,
     bad_expression,

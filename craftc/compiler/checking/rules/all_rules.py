@@ -3,7 +3,7 @@
 from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
-from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES
+from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, experiment_name
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.report import REPORT_RULES
@@ -16,5 +16,5 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
-DESIGN_RULES: tuple[Rule, ...] = (*CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)
+DESIGN_RULES: tuple[Rule, ...] = (experiment_name, *CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)
 """What is asked once, of the spec as written: constraints, and what no variant changes (ablation, search, report)."""

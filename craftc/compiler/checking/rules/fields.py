@@ -13,6 +13,12 @@ from craftc.compiler.reading.tree import look_up, written_at
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import REGULARIZED
 
+RUNS_FOLDERS = frozenset({"store", "slurm", "submissions"})
+"""What stands in the folder of runs beside experiments; a file system that folds cases takes STORE for the same."""
+DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(1, 10))}
+)
+
 
 def splits_sum(checked: Checked) -> Iterator[Problem]:
     """The fractions of the splits are the whole."""
@@ -21,6 +27,17 @@ def splits_sum(checked: Checked) -> Iterator[Problem]:
     if abs(total - 1) > 1e-6:
         message = f"the splits {all_of(fractions, ' + ')} are {total:g} of the data; expected 1"
         yield Problem("splits-sum", ("data", "splits"), message)
+
+
+def experiment_name(checked: Checked) -> Iterator[Problem]:
+    """A name that its folder can have beside what the folder of runs holds itself, on every system."""
+    name = checked.spec.name
+    if name.lower() in RUNS_FOLDERS:
+        message = f"{show(name)} is the folder of runs that all experiments share"
+        yield Problem("unfit-name", ("name",), message, "give the experiment another name")
+    elif name.partition(".")[0].lower() in DEVICES:
+        message = f"{show(name)} cannot name a folder on Windows"
+        yield Problem("unfit-name", ("name",), message, "give the experiment another name")
 
 
 def split_name(checked: Checked) -> Iterator[Problem]:
@@ -112,6 +129,33 @@ def schedule_open_phase(checked: Checked) -> Iterator[Problem]:
             yield Problem("schedule-open-phase", ("training", "schedule", index), message, "give it epochs")
 
 
+def schedule_too_short(checked: Checked) -> Iterator[Problem]:
+    """The phases of a schedule last as long as the training, and an epoch at least."""
+    epochs, schedule = checked.spec.training.epochs, checked.spec.training.schedule
+    lengths = [phase.args.get("epochs") for phase in schedule]
+    if not schedule or not all(isinstance(length, int) for length in lengths):
+        return
+    total = sum(length for length in lengths if isinstance(length, int))
+    place: Path = ("training", "schedule", len(schedule) - 1, "epochs")
+    reads = (("training", "epochs"), ("training", "schedule"))
+    last = schedule[-1].kind
+    hint = "add a phase behind it, such as constant"
+    if not _needs_epochs(checked, last):
+        hint = f"leave the epochs of {last} out, so that it takes all that remain"
+    if total == 0:
+        message = "no phase of the schedule lasts an epoch"
+        yield Problem("schedule-too-short", place, message, hint, reads=reads)
+    elif total < epochs:
+        message = f"the phases take {total} of {epochs} epochs; in the others the rate stays where {last} ends"
+        yield Problem("schedule-too-short", place, message, hint, severity="warning", reads=reads)
+
+
+def _needs_epochs(checked: Checked, kind: str) -> bool:
+    entry = checked.catalogue.find("schedules", kind)
+    parameter = entry.parameter("epochs") if entry else None
+    return parameter is not None and parameter.required
+
+
 def schedule_too_long(checked: Checked) -> Iterator[Problem]:
     """The phases of a schedule fit into the training."""
     epochs = checked.spec.training.epochs
@@ -131,6 +175,7 @@ FIELD_RULES: tuple[Rule, ...] = (
     set_twice,
     schedule_open_phase,
     schedule_too_long,
+    schedule_too_short,
 )
 """Of the experiment itself: its splits, components and schedule."""
 CONSTRAINTS: dict[str, Rule] = {

@@ -1,5 +1,6 @@
 """Rules of the metrics that a spec names: one function and one code each, which yields what breaks its rule."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -57,7 +58,8 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     unknown = [named for named in named_metrics if named.metric not in (every_epoch if named.steers else of_weights)]
     by_split = {True: _by_split(steering), False: _by_split(of_weights)} if unknown else {}
     for named in unknown:
-        near = _nearest_metric(named.metric, by_split[named.steers], steers=named.steers)
+        foreign = _foreign_metric(named.metric, by_split[named.steers])
+        near = foreign or _nearest_metric(named.metric, by_split[named.steers], steers=named.steers)
         recorded_names = steering if named.steers else of_weights
         hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(recorded_names)}"
         message = f"nothing records {show(named.metric)}"
@@ -67,7 +69,7 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
             hint = f"name {one_of(recorded_names)}"
         reads = (("objective", "metrics"), ("data", "splits"))
         path = (*named.place, "metric")
-        meant = _surely_meant_metric(named.metric, by_split[named.steers])
+        meant = foreign or _surely_meant_metric(named.metric, by_split[named.steers])
         fix = respell(path, meant) if meant is not None else None
         yield Problem("unknown-metric", path, message, hint, reads=reads, fix=fix)
 
@@ -78,6 +80,23 @@ def _by_split(names: Iterable[str]) -> dict[str, list[str]]:
     for split, _, measure in (name.partition("/") for name in names):
         found.setdefault(split, []).append(measure)
     return found
+
+
+_FOREIGN = r"(?P<split>val|valid|validation|dev|eval|train|training|test)(?:[_./-]| )(?:epoch[_/])?(?P<measure>\w+)"
+_SPLITS = {"val": "valid", "validation": "valid", "dev": "valid", "eval": "valid", "training": "train"}
+_MEASURES = {"acc": "accuracy", "f1": "f1_macro", "auc": "auroc", "top1": "accuracy", "ppl": "perplexity"}
+
+
+def _foreign_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | None:
+    """The recorded metric that other tools call so: valid/loss for val_loss, valid/accuracy for val_acc."""
+    found = re.fullmatch(_FOREIGN, metric)
+    if found is None:
+        return None
+    split = found["split"] if found["split"] in by_split else _SPLITS.get(found["split"], found["split"])
+    measure = found["measure"]
+    measures = by_split.get(split, ())
+    meant = measure if measure in measures else _MEASURES.get(measure, "")
+    return f"{split}/{meant}" if meant in measures else None
 
 
 def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], *, steers: bool) -> str | None:

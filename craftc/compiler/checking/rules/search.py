@@ -1,11 +1,13 @@
 """Rules of a search: one function and one code each. Every function yields what breaks its rule."""
 
 import json
+import sys
 from collections.abc import Iterator
 from math import prod
 
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
 from craftc.schemas.diagnostic import Path, parse_path
@@ -13,6 +15,10 @@ from craftc.schemas.spec import ParameterRange
 
 SPACE: Path = ("search", "space")
 FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
+MAX_STEPS = 2**53
+"""Beyond them, two neighbours are the same number."""
+WIDEST = {"uniform": sys.float_info.max, "int": 2**53}
+"""What the ends of a range may be apart."""
 REDEFINES_LOSS: tuple[Path, ...] = (("objective",), ("regularization", "label_smoothing"))
 """What a loss is defined by."""
 
@@ -44,7 +50,10 @@ def range_order(checked: Checked) -> Iterator[Problem]:
     """The lowest value of a range is below its highest."""
     for path, given in ranges(checked):
         for form, values in given.forms.items():
-            if form != "choice" and values[0] >= values[1]:
+            if form != "choice" and values[1] - values[0] > WIDEST[form.removeprefix("log_")]:
+                message = f"from {values[0]:g} to {values[1]:g} is too far for a sampler to compute with"
+                yield Problem("range-order", (*SPACE, path, form), message, "give a narrower range", True)
+            elif form != "choice" and values[0] >= values[1]:
                 message = f"the lowest value, {values[0]:g}, is not below the highest, {values[1]:g}"
                 yield Problem("range-order", (*SPACE, path, form), message, "write [lowest, highest]", True)
 
@@ -71,7 +80,12 @@ def range_step(checked: Checked) -> Iterator[Problem]:
                 yield Problem("range-step", place, message, "remove it", at_key=True)
             elif form == "int" and given.step != int(given.step):
                 yield Problem("range-step", place, f"a step between whole numbers is whole, not {given.step:g}")
-            elif values[0] < values[1] and not _divides(given.step, values[1] - values[0]):
+            elif given.step * MAX_STEPS < values[1] - values[0] <= WIDEST[form]:
+                message = (
+                    f"there are more than {MAX_STEPS:,} steps of {given.step:g} from {values[0]:g} to {values[1]:g}"
+                )
+                yield Problem("range-step", place, message, "take a longer step, or none")
+            elif 0 < values[1] - values[0] <= WIDEST[form] and not _divides(given.step, values[1] - values[0]):
                 message = f"steps of {given.step:g} from {values[0]:g} do not reach {values[1]:g}"
                 yield Problem("range-step", place, message)
 
@@ -85,6 +99,7 @@ def range_choices(checked: Checked) -> Iterator[Problem]:
     for path, given in ranges(checked):
         seen: set[tuple[type, str]] = set()
         for index, value in enumerate(given.choice or ()):
+            value = as_component(parse_path(path), value)
             identity = type(value), json.dumps(value, sort_keys=True)
             if identity in seen:
                 yield Problem("duplicate-choice", (*SPACE, path, "choice", index), f"{show(value)} is listed twice")

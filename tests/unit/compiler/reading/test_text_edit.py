@@ -99,7 +99,7 @@ def test_keys_and_values(before: str, after: str | None) -> None:
         ("early_stopping: {metric: valid/los, patience: 2}", "early_stopping: {metric: valid/loss, patience: 2}"),
         ("early_stopping: {metric: vaild/loss, patience: 2}", "early_stopping: {metric: valid/loss, patience: 2}"),
         ("early_stopping: {metric: valid/acuracy, patience: 2}", "early_stopping: {metric: valid/accuracy, patience: 2}"),
-        ("early_stopping: {metric: validation/loss, patience: 2}", None),
+        ("early_stopping: {metric: validation/loss, patience: 2}", "early_stopping: {metric: valid/loss, patience: 2}"),
         ("early_stopping: {metric: loss, patience: 2}", None),
         ("early_stopping: {metric: valid/loss, patience: 2, mode: mni}",
          "early_stopping: {metric: valid/loss, patience: 2, mode: min}"),

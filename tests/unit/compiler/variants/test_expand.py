@@ -287,7 +287,7 @@ def test_a_spec_has_so_many_variants_and_no_more(told: Told, messages: Callable[
 
 
 def test_a_spec_has_so_many_trials_and_no_more(told: Told, messages: Callable[[str], str]) -> None:
-    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "ablation")]
+    assert told("ablation: {seeds: 1000000000}") == [("too-many-trials", "1000000000")]
     assert f"at most {MAX_TRIALS:,}" in messages(f"ablation: {{seeds: {MAX_TRIALS + 1}}}")
     assert told(f"ablation: {{seeds: {MAX_TRIALS // 2}, grid: {{training.epochs: [1, 2]}}}}") == [
         ("too-many-trials", "ablation")
@@ -356,3 +356,116 @@ def test_values_that_look_alike_have_names_of_their_own() -> None:
     assert value_names([1, "1", 1.0, True, "true", None]) == ["1", '"1"', "1.0", "true", '"true"', "null"]
     assert value_names([1, 2, "adam", 0.5]) == ["1", "2", "adam", "0.5"]
     assert value_names([1, 1]) == ["1", "1"], "the same value twice is the same variant"
+
+
+def models_of(compiled: Compile, ablation: str) -> list[tuple[str, dict[str, object]]]:
+    """Each variant's name and what it trains with: model and optimizer."""
+    found = compiled(f"model: {{kind: mlp, hidden: [8]}}\nablation: {ablation}")
+    assert found.diagnostics == ()
+    assert found.plan is not None
+    return [
+        (t.variant, {"model": t.config["model"]["kind"], "hidden": t.config["model"].get("hidden")})
+        for t in found.plan.trials
+    ]
+
+
+def test_a_component_by_its_name_takes_arguments_in_a_grid(compiled: Compile) -> None:
+    found = compiled("ablation: {grid: {training.optimizer: [sgd, adamw], training.optimizer.lr: [0.1, 0.01]}}").plan
+    assert found is not None
+    configs = [trial.config["training"]["optimizer"] for trial in found.trials]
+    assert [(config["kind"], config["lr"]) for config in configs[1:]] == [
+        ("sgd", 0.1), ("sgd", 0.01), ("adamw", 0.1), ("adamw", 0.01),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "exclude: [{model: linear}]",
+        "exclude: [{model: {kind: linear}}]",
+        "exclude: [{model.kind: linear}]",
+        "exclude: [{model: linear, model.hidden: [4]}, {model: linear, model.hidden: [5]}]",
+        "require: [\"model.kind != 'linear'\"]",
+    ],
+)
+@pytest.mark.parametrize("models", ["[linear, mlp]", "[{kind: linear}, {kind: mlp}]"])
+def test_a_grid_whose_impossible_points_are_left_out_has_the_others(compiled: Compile, models: str, rest: str) -> None:
+    found = models_of(compiled, f"{{grid: {{model: {models}, model.hidden: [[4], [5]]}}, {rest}}}")
+    assert found[1:] == [
+        ("model=mlp,hidden=[4]", {"model": "mlp", "hidden": [4]}),
+        ("model=mlp,hidden=[5]", {"model": "mlp", "hidden": [5]}),
+    ]
+
+
+def test_an_impossible_point_that_is_not_left_out_is_told_once_with_its_variant(
+    told: Told, messages: Callable[[str], str]
+) -> None:
+    ablation = "ablation: {grid: {model: [linear, mlp], model.hidden: [[4], [5]]}}"
+    assert told(ablation) == [("unknown-factor", "model.hidden")]
+    assert 'variant "model=linear,hidden=[4]"' in messages(ablation)
+    assert "ablation.exclude: [{model: linear}]" in messages(ablation)
+
+
+def test_what_is_excluded_hides_no_mistake_of_the_others(told: Told) -> None:
+    ablation = "ablation: {grid: {model: [linear, mlp], model.hidden: [[4], [0]]}, exclude: [{model: linear}]}"
+    assert told(ablation) == [("out-of-bounds", "0")]
+
+
+def test_an_excluded_component_is_named_by_the_arguments_that_are_given(compiled: Compile) -> None:
+    models = "[{kind: mlp, hidden: [4]}, {kind: mlp, hidden: [5]}]"
+    found = models_of(compiled, f"{{grid: {{model: {models}}}, exclude: [{{model: {{kind: mlp, hidden: [5]}}}}]}}")
+    assert [each["hidden"] for _, each in found[1:]] == [[4]]
+
+
+def test_a_name_and_a_mapping_with_that_kind_are_one_value(told: Told, compiled: Compile) -> None:
+    assert [code for code, _ in told("ablation: {grid: {model: [linear, {kind: linear}]}}")] == ["duplicate-variant"]
+    plan = compiled("ablation: {grid: {training.schedule: [[cosine], [{kind: cosine}]]}}").plan
+    assert plan is not None
+    assert (len(plan.trials), plan.folded) == (2, 1)
+
+
+def test_features_by_name_and_by_mapping_agree(told: Told) -> None:
+    features = "{a: {model: linear}, b: {model: {kind: linear}, training.epochs: 3}}"
+    assert told(f"ablation: {{features: {features}, design: [add_one]}}") == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "seeds", "is_refused"),
+    [(2**32 - 3, 3, False), (2**32 - 3, 4, True), (0, 3, False)],
+)
+def test_seeds_are_counted_up_to_the_largest(told: Told, seed: int, seeds: int, is_refused: bool) -> None:
+    found = told(f"seed: {seed}\nablation: {{seeds: {seeds}}}")
+    assert found == ([("seeds-out-of-range", str(seeds))] if is_refused else [])
+
+
+@pytest.mark.parametrize("name", ["store", "Store", "STORE", "slurm", "Submissions", "con", "NUL.x", "com1"])
+def test_a_name_that_the_folder_of_runs_or_a_system_has_itself_is_refused(told: Told, name: str) -> None:
+    assert told(f"name: {name}") == [("unfit-name", name)]
+
+
+def test_a_name_ends_with_no_dot(told: Told) -> None:
+    assert told("name: a.") == [("wrong-name", "a.")]
+
+
+@pytest.mark.parametrize("name", ["store2", "stores", "con1", "my-store", "a.b"])
+def test_a_name_beside_those_is_one(told: Told, name: str) -> None:
+    assert told(f"name: {name}") == []
+
+
+def test_the_runs_folder_refuses_the_names_that_its_packages_use() -> None:
+    """Whoever adds a folder beside experiments adds it to the names that no experiment may have."""
+    from craftc.compiler.checking.rules.fields import RUNS_FOLDERS
+    from craftc.runtime.cleaning.references import STORE
+    from craftc.runtime.submitting.submissions import FOLDER
+
+    assert {STORE, FOLDER, "slurm"} == RUNS_FOLDERS
+
+
+@pytest.mark.parametrize("name", ['"a\\u202eb"', '"a\\u200b"', '" a"', '""', '"a\\u00a0b"', "x" * 101])
+def test_a_feature_has_a_name_that_can_be_seen(told: Told, name: str) -> None:
+    assert [code for code, _ in told(f"ablation: {{features: {{{name}: {{training.epochs: 3}}}}}}")] == ["unfit-name"]
+
+
+@pytest.mark.parametrize("name", ["größe", '"two words"', '"日本"', "x" * 100])
+def test_any_characters_that_can_be_seen_name_a_feature(told: Told, name: str) -> None:
+    assert told(f"ablation: {{features: {{{name}: {{training.epochs: 3}}}}}}") == []

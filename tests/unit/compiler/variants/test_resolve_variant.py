@@ -14,6 +14,7 @@ from craftc.compiler.checking.rules.fields import CONSTRAINTS
 from craftc.compiler.checking.rules.rule import Checked, check
 from craftc.compiler.checking.validate import validate
 from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import copy_tree, set_path
@@ -150,10 +151,7 @@ def test_a_variant_is_the_trial_of_a_spec_that_says_the_same(values: dict[str, A
     for trial in plan.trials if plan else ():
         spec = copy_tree(BASE)
         for path, value in sorted(trial.overrides.items(), key=lambda item: item[0].count(".")):
-            for section, name in ((spec, "model"), (spec["training"], "optimizer")):
-                if f".{name}." in f".{path}" and isinstance(section[name], str):
-                    section[name] = {"kind": section[name]}
-            set_path(spec, parse_path(path), copy_tree(value))
+            set_path(spec, parse_path(path), as_component(parse_path(path), copy_tree(value)))
         alone = compile_spec(json.dumps(spec), "x.yaml", built_in_catalogue()).plan
         assert alone is not None
         assert (alone.trials[0].id, alone.trials[0].stages) == (trial.id, trial.stages)
