@@ -100,7 +100,9 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     ]
     if any(problem.severity == "error" for problem in problems):
         fail(found, texts)
-    show_diagnostics(found, texts, sys.stderr)
+    # What the files showed already when the spec was read is told.
+    told = {(each.code, each.range) for each in compiled.analysis.diagnostics}
+    show_diagnostics([each for each in found if (each.code, each.range) not in told], texts, sys.stderr)
 
 
 def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:

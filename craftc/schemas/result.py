@@ -41,7 +41,8 @@ class Result(Frozen):
     `trivial` those of always predicting the class frequencies of the train split.
 
     `identities` says, for every metric name without its split, all that defines it ("macro recall over 10 classes"),
-    so that values of different definitions are never compared.
+    so that values of different definitions are never compared. `classes` are in the order of their numbers; none for
+    text, whose classes are its tokens.
     """
 
     trial: str
@@ -59,6 +60,7 @@ class Result(Frozen):
     device: str
     craftc_version: str
     execution: Execution = Field(default_factory=Execution)
+    classes: List[str] = ()
 
 
 class TrialProposed(Frozen):

@@ -1,0 +1,117 @@
+"""The file of a `csv` source: its header, and as many rows as are asked for."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.labels import crowded, label_problems
+from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
+
+UNNAMED = re.compile(r"(Unnamed: \d+)?")
+"""What pandas names a column that has no name, and writes as its name, included."""
+_PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
+
+
+def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes: int) -> Seen:
+    """What the header shows, and the rows as far as `most_bytes` of the file hold them; messages call it `shown`.
+
+    What only the numbers of all cells show is left to the source.
+    """
+    if path.suffix.lower() in _PACKED or not path.exists():
+        return NOTHING
+    if path.is_dir():
+        return mistaken(f"{shown} is a folder, and csv reads a file", "name the file in it")
+    rows, is_whole = _rows(path, most_bytes)
+    if rows is None:
+        return NOTHING
+    if not rows:
+        hint = "the first line names the columns, each further one is a sample"
+        return mistaken(f"{shown} is empty", hint) if is_whole else NOTHING
+    header, *body = rows
+    names = [name.strip() for name in header]
+    problems = header_problems(names, arguments, shown)
+    if problems or arguments["target"] not in names:
+        return Seen(tuple(problems))
+    if not body:
+        return mistaken(f"{shown} has no row below its header", "name another file") if is_whole else NOTHING
+    return _labelled(names, body, arguments, is_whole)
+
+
+def _labelled(
+    names: Sequence[str], body: Sequence[Sequence[str]], arguments: Mapping[str, Any], is_whole: bool
+) -> Seen:
+    target, keep = arguments["target"], bool(arguments.get("keep_labels", False))
+    column = names.index(target)
+    labels = [row[column].strip() if column < len(row) else "" for row in body]
+    if "" in labels:
+        return NOTHING  # the source names the cell
+    problems = label_problems(labels, target, keep=keep)
+    class_names = in_order(labels)
+    too_many = crowded(len(class_names), len(labels), f'column "{target}" holds') if is_whole else None
+    if too_many is not None:
+        problems = [problem for problem in problems if problem.code != too_many.code] + [too_many]
+    return Seen(tuple(problems), len(labels) if is_whole else None, class_names if is_whole else None)
+
+
+def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Path | str) -> list[Problem]:
+    """Columns that the spec names and the header does not, two of one name, and inputs without a name."""
+    target, features = arguments["target"], arguments.get("features", "none")
+    doubles = sorted({name for name in names if name and names.count(name) > 1})
+    if doubles:
+        return [_problem("path", f'{path} has two columns "{doubles[0]}"', "rename one")]
+    if features == "none" and (unnamed := _unnamed(names)):
+        hint = "write the file without it, in pandas by to_csv(path, index=False), or name the column"
+        return [_problem("path", f"{path}: {unnamed}", hint)]
+    asked = [(target, "target"), *((name, "features") for name in ([] if features == "none" else features))]
+    found = []
+    for name, argument in asked:
+        if not name or name not in names:
+            columns = f"it has {all_of(filter(None, names))}; columns are parted by commas"
+            near = did_you_mean(name, [other for other in names if other])
+            found.append(_problem(argument, f'{path} has no column "{name}"', near or columns))
+    if not found and names == [target]:
+        found.append(
+            Problem("data-mismatch", _place("path"), f"{path} has no column beside the target", "name another")
+        )
+    return found
+
+
+def _unnamed(names: Sequence[str]) -> str | None:
+    """A column without a name: mostly it numbers the rows, which reveals the answer where they are sorted."""
+    for index, name in enumerate(names):
+        if UNNAMED.fullmatch(name):
+            which = f"column {index + 1} of {len(names)}" + (f', "{name}",' if name else "")
+            return f"{which} has no name: it may number the rows, which is no feature"
+    return None
+
+
+def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
+    """The whole rows, blank lines left out, and whether they are all; None for what is no table to be looked at."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except OSError:
+        return None, False
+    is_whole = len(content) <= most_bytes
+    if not is_whole:
+        # A row may be torn, and a letter with it.
+        content = content[: content.rfind(b"\n") + 1]
+    try:
+        text = content.decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if len(row) > 1 or "".join(row).strip()]
+    except (UnicodeDecodeError, csv.Error):
+        return None, False
+    return rows, is_whole
+
+
+def _problem(argument: str, message: str, hint: str) -> Problem:
+    return Problem("data-unreadable", _place(argument), message, hint)
+
+
+def _place(argument: str) -> tuple[str, str, str]:
+    return "data", "source", argument
