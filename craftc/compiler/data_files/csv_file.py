@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import crowded, label_problems
 from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
+from craftc.schemas.diagnostic import Path as SpecPath
 
 UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""
@@ -18,10 +20,7 @@ _PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 
 def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes: int) -> Seen:
-    """What the header shows, and the rows as far as `most_bytes` of the file hold them; messages call it `shown`.
-
-    What only the numbers of all cells show is left to the source.
-    """
+    """What the header shows, and the rows as far as `most_bytes` of the file hold them; messages call it `shown`."""
     if path.suffix.lower() in _PACKED or not path.exists():
         return NOTHING
     if path.is_dir():
@@ -38,7 +37,11 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
     if problems or arguments["target"] not in names:
         return Seen(tuple(problems))
     if not body:
-        return mistaken(f"{shown} has no row below its header", "name another file") if is_whole else NOTHING
+        message = f"{shown} has no row below its header"
+        problem = Problem("data-mismatch", ("data", "source", "path"), message, "name another file")
+        return Seen((problem,)) if is_whole else NOTHING
+    if problem := _cell_problem(names, body, arguments, shown):
+        return Seen((problem, *_labelled(names, body, arguments, False).problems))
     return _labelled(names, body, arguments, is_whole)
 
 
@@ -48,8 +51,6 @@ def _labelled(
     target, keep = arguments["target"], bool(arguments.get("keep_labels", False))
     column = names.index(target)
     labels = [row[column].strip() if column < len(row) else "" for row in body]
-    if "" in labels:
-        return NOTHING  # the source names the cell
     problems = label_problems(labels, target, keep=keep)
     class_names = in_order(labels)
     too_many = crowded(len(class_names), len(labels), f'column "{target}" holds') if is_whole else None
@@ -58,25 +59,58 @@ def _labelled(
     return Seen(tuple(problems), len(labels) if is_whole else None, class_names if is_whole else None)
 
 
+def _cell_problem(
+    names: Sequence[str], body: Sequence[Sequence[str]], arguments: Mapping[str, Any], shown: str
+) -> Problem | None:
+    """The first cell that is no number where one is needed, or no label; a row that is longer than the header."""
+    target, features = arguments["target"], arguments.get("features", "none")
+    used = [index for index, name in enumerate(names) if name == target or features == "none" or name in features]
+    for number, row in enumerate(body, start=1):
+        if len(row) > len(names):
+            message = f"{shown}, row {number} below the header, has {len(row)} cells, and the header {len(names)}"
+            return _problem(message, "every row needs as many cells, parted by commas, as the header has")
+        for index in used:
+            text = row[index].strip() if index < len(row) else ""
+            wrong = "no label" if names[index] == target else "not a finite number"
+            if text if names[index] == target else is_number(text):
+                continue
+            place = f'{shown}, row {number} below the header, column "{names[index]}"'
+            what = f'"{text}" is {wrong}' if text else f"{wrong}, as it is empty or its row ends before it"
+            hint = "mend the cell, drop the row, or leave the column out of features"
+            return _problem(f"{place}: {what}", hint)
+    return None
+
+
+def is_number(text: str) -> bool:
+    """Whether pandas reads it as a finite number: ASCII, without the underscores that Python takes."""
+    try:
+        return text.isascii() and "_" not in text and math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Path | str) -> list[Problem]:
     """Columns that the spec names and the header does not, two of one name, and inputs without a name."""
     target, features = arguments["target"], arguments.get("features", "none")
     doubles = sorted({name for name in names if name and names.count(name) > 1})
     if doubles:
-        return [_problem("path", f'{path} has two columns "{doubles[0]}"', "rename one")]
+        return [_problem(f'{path} has two columns "{doubles[0]}"', "rename one")]
     if features == "none" and (unnamed := _unnamed(names)):
         hint = "write the file without it, in pandas by to_csv(path, index=False), or name the column"
-        return [_problem("path", f"{path}: {unnamed}", hint)]
-    asked = [(target, "target"), *((name, "features") for name in ([] if features == "none" else features))]
+        return [_problem(f"{path}: {unnamed}", hint)]
+    asked: list[tuple[str, SpecPath]] = [(target, ("target",))]
+    asked += [(name, ("features", index)) for index, name in enumerate([] if features == "none" else features)]
     found = []
     for name, argument in asked:
         if not name or name not in names:
             columns = f"it has {all_of(filter(None, names))}; columns are parted by commas"
             near = did_you_mean(name, [other for other in names if other])
-            found.append(_problem(argument, f'{path} has no column "{name}"', near or columns))
+            found.append(_problem(f'{path} has no column "{name}"', near or columns, *argument))
     if not found and names == [target]:
         found.append(
-            Problem("data-mismatch", _place("path"), f"{path} has no column beside the target", "name another")
+            Problem(
+                "data-mismatch", ("data", "source", "path"), f"{path} has no column beside the target", "name another"
+            )
         )
     return found
 
@@ -109,9 +143,5 @@ def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
     return rows, is_whole
 
 
-def _problem(argument: str, message: str, hint: str) -> Problem:
-    return Problem("data-unreadable", _place(argument), message, hint)
-
-
-def _place(argument: str) -> tuple[str, str, str]:
-    return "data", "source", argument
+def _problem(message: str, hint: str, *place: str | int) -> Problem:
+    return Problem("data-unreadable", ("data", "source", *(place or ("path",))), message, hint)

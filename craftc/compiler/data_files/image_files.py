@@ -10,14 +10,13 @@ from craftc.compiler.reading.problem import Problem, all_of
 
 SPLITS = frozenset(["train", "training", "valid", "validation", "val", "dev", "test", "testing"])
 """Names, in small letters, that folders of splits have, which hold the folders of classes."""
-SUFFIXES = frozenset(
-    (
-        ".apng .avif .avifs .blp .bmp .bufr .bw .cur .dcx .dds .dib .emf .eps .fit .fits .flc .fli .ftc .ftu .gbr .gif "
-        ".grib .h5 .hdf .icb .icns .ico .iim .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .mpeg .mpg .mpo "
-        ".msp .palm .pbm .pcd .pcx .pdf .pfm .pgm .png .pnm .ppm .ps .psd .pxr .qoi .ras .rgb .rgba .sgi .tga .tif "
-        ".tiff .vda .vst .webp .wmf .xbm .xpm"
-    ).split()  # noqa: SIM905 (seventy literals, one to a line)
+_SUFFIXES = (
+    ".apng .avif .avifs .blp .bmp .bufr .bw .cur .dcx .dds .dib .emf .eps .fit .fits .flc .fli .ftc .ftu .gbr .gif "
+    ".grib .h5 .hdf .icb .icns .ico .iim .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .mpeg .mpg .mpo "
+    ".msp .palm .pbm .pcd .pcx .pdf .pfm .pgm .png .pnm .ppm .ps .psd .pxr .qoi .ras .rgb .rgba .sgi .tga .tif "
+    ".tiff .vda .vst .webp .wmf .xbm .xpm"
 )
+SUFFIXES = frozenset(_SUFFIXES.split())
 """Of files that Pillow opens; a plan counts them without it."""
 
 
