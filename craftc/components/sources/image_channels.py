@@ -18,7 +18,9 @@ class UnknownScaleError(Exception):
 
 def upright(image: Image.Image) -> Image.Image:
     """As a person sees it: turned or mirrored as its EXIF orientation says."""
-    return ImageOps.exif_transpose(image)
+    turned = ImageOps.exif_transpose(image)
+    turned.format = image.format
+    return turned
 
 
 def has_transparency(image: Image.Image) -> bool:

@@ -64,8 +64,8 @@ def _rounded(
         index, num_before, num_after = found[0]
         what = _named(index, columns) if is_table else "what the source gives"
         message = (
-            f"{what} has {num_before:,} different values in train, and {num_after:,} are left of them in the 32 bits "
-            f"that a model is given{_others(len(found) - 1)}"
+            f"{what} has {num_before:,} different values in train, of which the 32 bits that a model is given leave "
+            f"{num_after:,}{_others(len(found) - 1)}"
         )
         yield DataWarning("feature-rounded", message, _HINT, _PLACE)
 
