@@ -40,8 +40,8 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         message = f"{shown} has no row below its header"
         problem = Problem("data-mismatch", ("data", "source", "path"), message, "name another file")
         return Seen((problem,)) if is_whole else NOTHING
-    if problem := _cell_problem(names, body, arguments, shown):
-        return Seen((problem, *_labelled(names, body, arguments, False).problems))
+    if bad := _cell_problem(names, body, arguments, shown):
+        return Seen((bad, *_labelled(names, body, arguments, False).problems))
     return _labelled(names, body, arguments, is_whole)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
+from craftc.schemas.diagnostic import Severity
 
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 4096
@@ -19,6 +20,8 @@ _WHOLE_TYPES = {"b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i"
 _TEXT_TYPE = re.compile(r"<U(\d+)")
 _FEW = (1, 2, 3, 4)
 """Sizes that a channel axis has."""
+_MOST_STRETCHED = 3
+"""Of the sides of a picture, how many times the longer has the shorter."""
 
 
 class ArrayHeader(NamedTuple):
@@ -46,22 +49,28 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
         return mistaken(f'{shown} has no array "{key}"', hint, name)
     inputs, targets = headers[keys["inputs"]], headers[keys["targets"]]
     problem = channels_last(inputs.shape, keys["inputs"])
-    if problem is None and inputs.shape[:1] != targets.shape[:1]:
+    if (problem is None or problem.severity == "warning") and inputs.shape[:1] != targets.shape[:1]:
         message = f'"{keys["inputs"]}" has shape {inputs.shape} and "{keys["targets"]}" {targets.shape}'
         problem = Problem("data-mismatch", ("data", "source", "targets"), message, "store one target for each sample")
-    if problem is not None or not inputs.shape:
-        return Seen((problem,) if problem else ())
+    problems = (problem,) if problem else ()
+    if not inputs.shape or any(each.severity == "error" for each in problems):
+        return Seen(problems)
     labels = _labels(path, keys["targets"], targets, most_bytes) if most_bytes > HEAD_BYTES else None
-    return Seen((), inputs.shape[0], None if labels is None else in_order(labels))
+    return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels))
 
 
 def channels_last(shape: tuple[int, ...], name: str = "inputs") -> Problem | None:
-    """Images whose channels are the last axis, (N, H, W, C), as most programs other than torch store them."""
-    if len(shape) != 4 or shape[3] not in _FEW or shape[1] in _FEW:
+    """Images whose channels look to be the last axis, (N, H, W, C), as most programs other than torch store them.
+
+    A warning of what is no picture by its sides: it may be (N, C, L, 1) as well.
+    """
+    if len(shape) != 4 or shape[3] not in _FEW or shape[1] in _FEW or shape[2] in _FEW:
         return None
+    is_picture = max(shape[1:3]) <= _MOST_STRETCHED * min(shape[1:3])
     message = f'"{name}" has shape {shape}: its channels look to be the last axis, and craftc takes (N, C, H, W)'
     hint = f"store {name}.transpose(0, 3, 1, 2)" + (f", or {name}[..., 0] of grey images" if shape[3] == 1 else "")
-    return Problem("data-mismatch", ("data", "source", "inputs"), message, hint)
+    severity: Severity = "error" if is_picture else "warning"
+    return Problem("data-mismatch", ("data", "source", "inputs"), message, hint, severity=severity)
 
 
 def _headers(path: Path) -> dict[str, ArrayHeader]:

@@ -42,8 +42,8 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
             "data.source.targets",
         )
     warnings = rounded_wholes(values, f'"{inputs}" in {path}', "data.source.inputs")
-    if last := channels_last(values.shape, inputs):
-        raise DataError(last.code, last.message, last.hint or "", "data.source.inputs")
+    if (last := channels_last(values.shape, inputs)) and last.severity == "error":
+        raised([last])
     numbers, class_names = number_classes(labels)
     if labels.dtype.kind == "U":
         warnings += raised(spelled_alike(class_names, ("data", "source", "targets")))

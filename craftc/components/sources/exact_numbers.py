@@ -46,7 +46,8 @@ def _told(name: str, before: int, kept: int, place: str) -> tuple[DataWarning, .
     if kept == before:
         return ()
     digits = f"more digits than 64 bits hold, about {math.floor(53 * math.log10(2))}"
-    message = f"{name} has {before:,} different values, written with {digits}, and {kept:,} {'is' if kept == 1 else 'are'} left of them"
+    left = f"{kept:,} {'is' if kept == 1 else 'are'} left of them"
+    message = f"{name} has {before:,} different values, written with {digits}, and {left}"
     hint = "subtract what all of them have in common; or leave it out, if it numbers the samples"
     if kept == 1:
         raise DataError("feature-constant", message, hint, place)

@@ -1,14 +1,14 @@
 """Defines labelled samples, which every source but one of text returns, and checks them once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.npz_file import channels_last
-from craftc.components.errors import DataError, DataWarning
+from craftc.components.errors import DataError, DataWarning, raised
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Samples:
 
     def __post_init__(self) -> None:
         if last := channels_last(self.inputs.shape):
-            raise DataError(last.code, last.message, last.hint or "")
+            object.__setattr__(self, "warnings", (*self.warnings, *raised([replace(last, path=("data", "source"))])))
         problem = self._problem()
         if problem:
             raise DataError("data-mismatch", f"the samples do not fit together: {problem}", "check the data source")

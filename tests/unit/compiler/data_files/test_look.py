@@ -130,9 +130,18 @@ def test_headers_of_an_archive(tmp_path: Path, arrays: dict[str, Any], arguments
     assert part in f"{problem.message}; {problem.hint}"
 
 
-def test_images_whose_channels_come_first_are_taken(tmp_path: Path) -> None:
-    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 3, 8, 8)), targets=np.zeros(4, int))
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 28, 28), (512, 4, 4), (16, 3, 3), (64, 1, 1), (4, 8, 4)])
+def test_images_whose_channels_come_first_are_taken(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, *shape)), targets=np.zeros(4, int))
     assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems == ()
+    assert build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings == ()
+
+
+def test_what_may_be_no_picture_is_told_and_taken(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 16, 100, 1)), targets=np.zeros(4, int))
+    [problem] = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems
+    [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
+    assert (problem.severity, problem.code) == ("warning", warning.code)
 
 
 def images(root: Path, names: list[str], num: int = 2) -> None:

@@ -1,4 +1,4 @@
-"""64 bits until inputs are normalized, and what is told of those that a model does not get; numbers beside scikit-learn."""
+"""64 bits until inputs are normalized, and what is told of those that a model does not get, beside scikit-learn."""
 
 import os
 import subprocess
