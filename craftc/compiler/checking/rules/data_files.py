@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -21,6 +22,8 @@ _KNOWN_SPLITS = ("train", "valid", "test")
 
 def empty_path(checked: Checked) -> Iterator[Problem]:
     """A path leads somewhere."""
+    if not _has_blank(checked.tree["data"]) and not _has_blank(checked.tree["model"]):
+        return  # to look up every component of every variant takes long
     for place in all_component_places(checked.tree, checked.catalogue):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
         for parameter in entry.parameters if entry else ():
@@ -30,6 +33,13 @@ def empty_path(checked: Checked) -> Iterator[Problem]:
                 message = f'"{parameter.name}" is {show(value)}, which names no file or folder'
                 hint = "name it; a relative path starts from the folder of the spec"
                 yield Problem("empty-value", (*place.path, parameter.name), message, hint)
+
+
+def _has_blank(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value or value.isspace()
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(map(_has_blank, inner))
 
 
 def feature_columns(checked: Checked) -> Iterator[Problem]:
@@ -80,9 +90,11 @@ def split_too_small(checked: Checked) -> Iterator[Problem]:
     is_whole = abs(sum(splits.fractions.values()) - 1) <= 1e-6
     if num_samples is None or not is_whole or any(problem.severity == "error" for problem in seen.problems):
         return
+    num_classes = facts.get("num_classes") if seen.class_names is None else len(seen.class_names)
+    if min(splits.fractions.values()) * num_samples > (num_classes or 0) + 1:
+        return
     reads = (_SPLITS, (*SOURCE, "kind"))
     yield from (replace(problem, reads=reads) for problem in empty_splits(num_samples, splits.fractions))
-    num_classes = facts.get("num_classes") if seen.class_names is None else len(seen.class_names)
     for name, size in split_sizes(num_samples, splits.fractions).items():
         if num_classes is not None and 0 < size < num_classes:
             share = f"{splits.fractions[name]:g} of {num_samples:,} samples is about {size:,}"
