@@ -2,44 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import NOTHING, Seen
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
-from craftc.compiler.language.component_fields import all_component_places
-from craftc.compiler.language.value_type import options
 from craftc.compiler.reading.nearest import surely_meant
-from craftc.compiler.reading.problem import Problem, show
+from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree_edit import rename
 from craftc.schemas.diagnostic import Path
 
 _SPLITS: Path = ("data", "splits")
 _KNOWN_SPLITS = ("train", "valid", "test")
-
-
-def empty_path(checked: Checked) -> Iterator[Problem]:
-    """A path leads somewhere."""
-    if not _has_blank(checked.tree["data"]) and not _has_blank(checked.tree["model"]):
-        return  # to look up every component of every variant takes long
-    for place in all_component_places(checked.tree, checked.catalogue):
-        entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
-        for parameter in entry.parameters if entry else ():
-            value = place.value.get(parameter.name)
-            is_path = any(option.get("format") == "path" for option in options(parameter.type))
-            if is_path and isinstance(value, str) and not value.strip():
-                message = f'"{parameter.name}" is {show(value)}, which names no file or folder'
-                hint = "name it; a relative path starts from the folder of the spec"
-                yield Problem("empty-value", (*place.path, parameter.name), message, hint)
-
-
-def _has_blank(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value or value.isspace()
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return any(map(_has_blank, inner))
 
 
 def feature_columns(checked: Checked) -> Iterator[Problem]:
@@ -104,5 +79,5 @@ def split_too_small(checked: Checked) -> Iterator[Problem]:
             yield Problem("class-missing-from-split", path, message, hint, severity="warning", reads=reads)
 
 
-FILE_RULES: tuple[Rule, ...] = (empty_path, feature_columns, files_seen, split_typo, split_too_small)
+FILE_RULES: tuple[Rule, ...] = (feature_columns, files_seen, split_typo, split_too_small)
 """What files and numbers of samples have to do with the rest, as far as they are known before anything runs."""
