@@ -295,4 +295,4 @@ def test_a_variant_whose_column_is_not_there_is_told_where_it_is_set(here: Path)
     (here / "spec.yaml").write_text(TABLE.replace("training.optimizer.lr: [1e-3, 1e-2]", "data.source.target: [y, w]"))
     (here / "d.csv").write_text(rows(40))
     told = runner.invoke(app, ["lint", "spec.yaml"]).stdout
-    assert 'spec.yaml:7:54: error[data-unreadable]: d.csv has no column "w"' in told
+    assert 'spec.yaml:7:53: error[data-unreadable]: d.csv has no column "w"' in told
