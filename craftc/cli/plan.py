@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from craftc.cli.inputs.compile_file import analyse_file, compile_file
+from craftc.cli.inputs.compile_file import CompiledFile, analyse_file, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
-from craftc.cli.show_diagnostics import count
+from craftc.cli.show_diagnostics import count, show_diagnostics
 from craftc.schemas.plan import Plan, Trial
 
 if TYPE_CHECKING:
+    from craftc.cli.plan_view.data import DataView
     from craftc.cli.plan_view.outlook import Outlook
 
 IS_WORK = 2
@@ -52,20 +53,35 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
         return
     from craftc.cli.plan_view.outlook import look_out
 
-    compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False).plan
+    file = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False)
+    views = _look_at_data(spec, file)
+    compiled = file.plan
     outlook = look_out(compiled, runs_dir)
     if format is Format.JSON:
-        _print_json(plan_json(compiled, outlook))
+        _print_json(plan_json(compiled, outlook, views))
     else:
-        _print_text(compiled, outlook, every_variant=all)
+        _print_text(compiled, outlook, views, every_variant=all)
     if detailed_exitcode and (compiled.jobs or compiled.search is not None):
         raise Exit(IS_WORK)
 
 
-def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
+def _look_at_data(path: Path, file: CompiledFile) -> "list[DataView]":
+    """What the files of the data show; end with 1 where that contradicts the spec."""
+    from craftc.cli.plan_view.data import data_views
+
+    views, found = data_views(file.analysis, str(path.parent))
+    texts = {str(path): file.text, **file.analysis.fragments}
+    if any(each.severity == "error" for each in found):
+        fail(found, texts)
+    show_diagnostics(found, texts, sys.stderr)
+    return views
+
+
+def _print_text(plan: Plan, outlook: "Outlook", views: "list[DataView]", *, every_variant: bool) -> None:
     from rich.console import Console
 
     from craftc.cli.plan_view.batches import group_lines
+    from craftc.cli.plan_view.data import data_lines
     from craftc.cli.plan_view.estimate import estimate_lines
     from craftc.cli.plan_view.table import print_plan
 
@@ -73,7 +89,7 @@ def _print_text(plan: Plan, outlook: "Outlook", *, every_variant: bool) -> None:
     print_plan(plan, outlook, console, every_variant=every_variant)
     click.echo(describe(plan, outlook.done, len(outlook.orphaned)))
     unshared = [plan.unshared] if plan.unshared else []
-    for line in unshared + group_lines(outlook.groups) + estimate_lines(outlook.forecast):
+    for line in data_lines(views) + unshared + group_lines(outlook.groups) + estimate_lines(outlook.forecast):
         click.echo(line)
 
 
@@ -105,16 +121,18 @@ def _print_resolved(path: Path, format: Format) -> None:
         click.echo(as_yaml(spec).rstrip("\n"))
 
 
-def plan_json(plan: Plan, outlook: "Outlook | None" = None) -> dict[str, Any]:
+def plan_json(
+    plan: Plan, outlook: "Outlook | None" = None, views: "Sequence[DataView] | None" = None
+) -> dict[str, Any]:
     """The contract of `craftc plan --format json`; without an outlook, what the spec alone decides."""
     shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "group"}
     estimate: dict[str, Any] = {
         "new_trials": len(_new(plan)) + num_searched(plan),
         "epochs": _num_epochs(plan, outlook.done if outlook else {}),
     }
-    known = {}
+    known: dict[str, Any] = {} if views is None else {"data": [view.as_json() for view in views]}
     if outlook is not None:
-        known = {
+        known |= {
             "unfinished": dict(outlook.done),
             "orphaned": [{"id": each.id, "variant": each.variant, "seed": each.seed} for each in outlook.orphaned],
             "replaced": dict(outlook.replaced),

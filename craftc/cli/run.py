@@ -139,7 +139,9 @@ def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
     found = [_placed(problem, compiled).place(document) for problem in problems]
     if any(problem.severity == "error" for problem in problems):
         fail(found, texts)
-    show_diagnostics(found, texts, sys.stderr)
+    # What the files showed already when the spec was read is told.
+    told = {(each.code, each.range) for each in compiled.analysis.diagnostics}
+    show_diagnostics([each for each in found if (each.code, each.range) not in told], texts, sys.stderr)
 
 
 def _placed(found: "DataProblem", compiled: CompiledFile) -> "Problem":

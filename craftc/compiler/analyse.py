@@ -4,6 +4,7 @@ text -> parse -> compose -> with_own -> substitute -> resolve_relative_paths -> 
      -> check_ranges
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -111,7 +112,7 @@ def analyse(
     variants: tuple[ResolvedVariant, ...] = ()
     base = None
     if validated.spec is not None:
-        base = Checked(validated.spec, as_tree(validated.spec), written, catalogue)
+        base = Checked(validated.spec, as_tree(validated.spec), written, catalogue, os.path.dirname(filename))
         if composed.is_whole and (kind == "spec" or _lacks_only_a_name(validated)):
             if composed.diagnostics:
                 validated = replace(validated, tainted=validated.tainted | {("search", "use")})

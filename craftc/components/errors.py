@@ -1,6 +1,11 @@
 """Defines the exception by which data reports what is wrong with it, and phrases for its messages."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+
+from craftc.compiler.reading.problem import Problem
+from craftc.schemas.diagnostic import format_path
 
 
 class DataError(Exception):
@@ -22,6 +27,27 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+@dataclass(frozen=True)
+class DataWarning:
+    """What a user should know of the data, and that keeps nothing from being trained; as a DataError has it."""
+
+    code: str
+    message: str
+    hint: str = ""
+    place: str = "data.source"
+
+
+def raised(problems: Iterable[Problem]) -> tuple[DataWarning, ...]:
+    """The warnings among them, unless one of them is an error, which is raised."""
+    warnings = []
+    for problem in problems:
+        place = format_path(problem.path)
+        if problem.severity == "error":
+            raise DataError(problem.code, problem.message, problem.hint or "", place)
+        warnings.append(DataWarning(problem.code, problem.message, problem.hint or "", place))
+    return tuple(warnings)
 
 
 def type_name(value: object) -> str:

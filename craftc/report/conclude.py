@@ -45,6 +45,7 @@ def conclude(
         trivial=_trivial(plan, rows, results),
         epochs=_epochs(plan, results),
         searches=tuple(conclude_search(plan, search)) if search else (),
+        classes=_classes(plan, results),
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
@@ -52,6 +53,11 @@ def conclude(
     findings += find_not_finite(plan, {**results, **(search.results if search else {})})
     findings += find_budget(plan, results, budget)
     return conclusion.model_copy(update={"findings": tuple(findings)})
+
+
+def _classes(plan: Plan, results: Mapping[str, Result]) -> tuple[str, ...]:
+    orders = {results[trial.id].classes for trial in plan.trials if trial.id in results}
+    return orders.pop() if len(orders) == 1 else ()
 
 
 def _epochs(plan: Plan, results: Mapping[str, Result]) -> EpochCount | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from craftc.compiler.reading.problem import all_of
 from craftc.schemas.conclusion import Conclusion, Failure, Finding, PointFailure
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
 
 
 def notes(conclusion: Conclusion) -> list[str]:
-    """Each row's notes; variants with the same note share a line."""
+    """The order of classes, where their names are not their numbers; then each row's notes: variants with the same note
+    share a line."""
     by_note: dict[str, list[str]] = {}
     for row in conclusion.variants:
         for note in row.notes:
             by_note.setdefault(note, []).append(row.name)
-    return [f"{listed(names)}: {note}." for note, names in by_note.items()]
+    lines = [f"{listed(names)}: {note}." for note, names in by_note.items()]
+    is_plain = conclusion.classes == tuple(map(str, range(len(conclusion.classes))))
+    return lines if is_plain else [f"Classes, from number 0: {all_of(conclusion.classes)}.", *lines]
 
 
 def told(findings: Sequence[Finding]) -> list[str]:

@@ -222,7 +222,8 @@ class SearchConclusion(Frozen):
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
-    `gap_splits` are the two splits whose difference is the gap, first minus second. `num_comparisons` counts the
+    `classes` are in the order of their numbers, where all results have the same. `gap_splits` are the
+    two splits whose difference is the gap, first minus second. `num_comparisons` counts the
     tests that `p_value_holm` is adjusted for. `epochs` are those of the plan's finished trials; `searches` are in the
     order of the variants.
     """
@@ -241,3 +242,4 @@ class Conclusion(Frozen):
     epochs: EpochCount | None = None
     searches: List[SearchConclusion] = ()
     findings: List[Finding] = ()
+    classes: List[str] = ()

@@ -44,7 +44,7 @@ class Result(Frozen):
     `identities` says, for every metric name without its split, all that defines it ("macro recall over 10 classes"),
     so that values of different definitions are never compared. `shares` are the names, without
     their split, of metrics that lie between 0 and 1. `not_finite` counts the epochs in which a `<split>/<metric>` came
-    to no finite number.
+    to no finite number. `classes` are in the order of their numbers; none for text, whose classes are its tokens.
     """
 
     trial: str
@@ -64,6 +64,7 @@ class Result(Frozen):
     device: str
     craftc_version: str
     execution: Execution = Field(default_factory=Execution)
+    classes: List[str] = ()
 
 
 class TrialProposed(Frozen):

@@ -29,6 +29,8 @@ OrEmpty = Annotated[T, EmptiedByNone()]
 List = tuple[T, ...]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 FileName = Annotated[str, Field(min_length=1)]
+MAX_SEED = 2**32 - 1
+"""Of the random numbers that share out samples, whose streams no version of numpy changes."""
 OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
@@ -49,7 +51,10 @@ class Splits(Section, open_to=Fraction):
     train: Fraction = Field(description="Fraction of the samples to fit on.", examples=[0.6])
     stratify: bool = Field(True, description="Keep the class frequencies equal in every split.")
     seed: int = Field(
-        0, ge=0, description="Seed of the split; the same for all replicates, so that they share their test samples."
+        0,
+        ge=0,
+        le=MAX_SEED,
+        description="Seed of the split; the same for all replicates, so that they share their test samples.",
     )
 
     @property

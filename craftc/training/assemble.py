@@ -33,9 +33,11 @@ class Parts:
     `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
     The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
     None where it is given the batch. `loss` is that of model and objective, which `compilation` may compile.
-    `parameters` are the model's, and `average` takes them into `ema`."""
+    `class_names` are in the order of the model's logits. `parameters` are the model's, and `average` takes them into
+    `ema`."""
 
     seed: int
+    class_names: tuple[str, ...]
     device: torch.device
     workers: WorkerGroup
     model: nn.Module
@@ -116,6 +118,7 @@ def assemble(
     regularization = config["regularization"]
     return Parts(
         seed=trial.seed,
+        class_names=data.class_names,
         device=device,
         workers=workers,
         model=model,

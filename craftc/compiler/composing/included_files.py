@@ -185,13 +185,13 @@ def find_search_space(name: str, named: Node, files: IncludedFiles) -> str | Pro
     """The file that `search.use` means: a path as above, or a name in the nearest `search_spaces` that has it."""
     place = ("search", "use")
     if "/" in name or is_yaml(name):
-        filename = os.path.normpath(os.path.join(beside(named), name))
-        if (outside := files.outside(filename, place)) is not None:
+        written = os.path.normpath(os.path.join(beside(named), name))
+        if (outside := files.outside(written, place)) is not None:
             return outside
-        if os.path.isfile(filename):
-            return filename
-        message = f"there is no file {filename}"
-        return Problem("unknown-search-space", place, message, _near_file(name, filename))
+        if os.path.isfile(written):
+            return written
+        message = f"there is no file {written}"
+        return Problem("unknown-search-space", place, message, _near_file(name, written))
     folders = [*_folders(File(beside(named))), *filter(File.is_dir, [SHIPPED])]
     for folder in folders:
         if (filename := _named_in(folder, name)) is not None:

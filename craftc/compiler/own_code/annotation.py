@@ -26,8 +26,8 @@ _PLAIN: dict[str, JsonSchema] = {
     "builtins.str": {"type": "string"},
     "builtins.bool": {"type": "boolean"},
     "builtins.object": {},
-    "pathlib.Path": {"type": "string", "format": "path"},
-    "os.PathLike": {"type": "string", "format": "path"},
+    "pathlib.Path": {"type": "string", "format": "path", "minLength": 1},
+    "os.PathLike": {"type": "string", "format": "path", "minLength": 1},
     **{f"{module}.Any": {} for module in _TYPING},
 }
 _GENERIC: dict[str, str] = {

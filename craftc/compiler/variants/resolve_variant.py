@@ -52,7 +52,7 @@ def without_ablation(base: Checked) -> Checked:
     empty = Ablation()
     written = {name: value for name, value in base.written.items() if name != "ablation"}
     tree = {**base.tree, "ablation": as_tree(empty)}
-    return Checked(base.spec.changed(ablation=empty), tree, written, base.catalogue)
+    return Checked(base.spec.changed(ablation=empty), tree, written, base.catalogue, base.folder)
 
 
 def resolve_variant(
@@ -74,7 +74,7 @@ def resolve_variant(
         return None, problems
     sections = {name: getattr(validated.spec, name) for name in set_here}
     tree = {**base.tree, **{name: as_tree(section) for name, section in sections.items()}}
-    checked = Checked(base.spec.changed(**sections), tree, written, base.catalogue)
+    checked = Checked(base.spec.changed(**sections), tree, written, base.catalogue, base.folder)
     mistaken = validated.tainted.union(path for path in tainted if path[:1] in kept or path[:2] in kept)
     broken = check(checked, (*rules, *(CONSTRAINTS[name] for name in set_here if name in CONSTRAINTS)))
     return checked, problems + untainted(broken, mistaken)

@@ -31,6 +31,7 @@ def _endings(path: str) -> Iterator[str]:
 def value_names(values: Sequence[Any], as_written: Any = None) -> list[str]:
     """The values of one axis: a component by its kind, and by its arguments where another one is of that kind, be it
     another value or what the spec has `as_written` in that place. The values 1, 1.0, "1" and true have four names."""
+    values = [value["kind"] if isinstance(value, dict) and value.keys() == {"kind"} else value for value in values]
     kinds = [_kind(value) for value in values]
     counts = Counter([*kinds, _kind(as_written)])
     names = [

@@ -1,9 +1,13 @@
-"""Normalizers of numbers; every statistic comes from the train split."""
+"""Normalizers of numbers; every statistic comes from the train split.
+
+What they are given is as exact as its source, and what they return is float32: they compute in float64 between.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-Inputs = NDArray[np.float32]
+Inputs = NDArray[np.float32] | NDArray[np.float64]
+Normalized = NDArray[np.float32]
 _LEAST_CONTRAST = 1e-30
 """Below it, a split has no contrast: other values divided by it would leave float32."""
 
@@ -14,9 +18,9 @@ class Identity:
     def fit(self, x_train: Inputs) -> None:
         """Learn nothing."""
 
-    def __call__(self, x: Inputs) -> Inputs:
-        """Return `x` itself."""
-        return x
+    def __call__(self, x: Inputs) -> Normalized:
+        """Return `x`, rounded to float32."""
+        return x.astype(np.float32, copy=False)
 
 
 class PerLine:
@@ -36,7 +40,7 @@ class PerLine:
         """Take the scale from the train split, (N, *shape). A split without contrast has scale 1."""
         self._scale = _scale(float(_centre_lines(x_train).std()))
 
-    def __call__(self, x: Inputs) -> Inputs:
+    def __call__(self, x: Inputs) -> Normalized:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
         if self._scale is None:
             raise RuntimeError("per_line was used before it was fitted")
@@ -57,7 +61,7 @@ class PerDataset:
         mean = float(x_train.mean(dtype=np.float64))
         self._mean_and_scale = mean, _scale(float(x_train.std(dtype=np.float64)))
 
-    def __call__(self, x: Inputs) -> Inputs:
+    def __call__(self, x: Inputs) -> Normalized:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
         if self._mean_and_scale is None:
             raise RuntimeError("per_dataset was used before it was fitted")
@@ -79,12 +83,16 @@ class PerFeature:
 
     def fit(self, x_train: Inputs) -> None:
         """Take the means and the deviations, each (*shape), from the train split, (N, *shape)."""
-        deviations = x_train.std(axis=0, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviations = x_train.std(axis=0, dtype=np.float64)
+        if not np.isfinite(deviations).all():  # their squares are beyond float64
+            largest = np.abs(x_train).max(axis=0)
+            deviations = (x_train / largest).std(axis=0, dtype=np.float64) * largest
         # Nothing is known of the scale of what is constant: divided by infinity, it is 0 in every split.
         scales = np.where(deviations >= _LEAST_CONTRAST, deviations, np.inf)
         self._means_and_scales = x_train.mean(axis=0, dtype=np.float64), scales
 
-    def __call__(self, x: Inputs) -> Inputs:
+    def __call__(self, x: Inputs) -> Normalized:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
         if self._means_and_scales is None:
             raise RuntimeError("per_feature was used before it was fitted")

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.labels import spelled_alike
+from craftc.compiler.data_files.npz_file import channels_last
 from craftc.components.declare import declares
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, raised
+from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
 from craftc.components.sources.samples import Samples, number_classes
 
 
@@ -17,7 +20,7 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
 
     Args:
         path: The .npz file.
-        inputs: Key of the samples' numbers.
+        inputs: Key of the samples' numbers, which keep 64 bits where they have as many.
         targets: Key of the class labels, (N,): whole numbers or text, in any range.
 
     Raises:
@@ -38,9 +41,13 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
             "store one whole number or text per sample",
             "data.source.targets",
         )
+    warnings = rounded_wholes(values, f'"{inputs}" in {path}', "data.source.inputs")
+    if (last := channels_last(values.shape, inputs)) and last.severity == "error":
+        raised([last])
     numbers, class_names = number_classes(labels)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
-        return Samples(values.astype(np.float32), numbers, class_names)
+    if labels.dtype.kind == "U":
+        warnings += raised(spelled_alike(class_names, ("data", "source", "targets")))
+    return Samples(as_floats(values), numbers, class_names, warnings=warnings)
 
 
 def _read(path: Path, keys: tuple[str, str]) -> list[NDArray[np.generic]]:

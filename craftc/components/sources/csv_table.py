@@ -1,7 +1,5 @@
 """Reads samples from a CSV file."""
 
-import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,58 +8,61 @@ import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.csv_file import header_problems
+from craftc.compiler.data_files.labels import label_problems
 from craftc.components.declare import declares
-from craftc.components.errors import DataError, not_utf8
+from craftc.components.errors import DataError, DataWarning, not_utf8, raised
+from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
-from craftc.secret_files import may_be_secret
-from craftc.secret_text import masked
-
-_UNNAMED = re.compile(r"(Unnamed: \d+)?")
-"""What pandas names a column that has no name, and writes as its name, included."""
 
 
 @declares(gives=("table",))
-def csv(*, path: Path, target: str, features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none") -> Samples:
-    """A table with a header line: one column of class labels, the others numbers.
+def csv(
+    *,
+    path: Path,
+    target: str,
+    features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none",
+    keep_labels: bool = False,
+) -> Samples:
+    """A table with a header line: one column of class labels, the others numbers, which keep 64 bits.
+
+    Classes are numbered in the order of their labels: whole numbers by value, then as text; others as text.
 
     Args:
         path: The CSV file, UTF-8, comma separated.
         target: Column of the class labels: whole numbers or text.
         features: Columns of the inputs, in this order; none: all but the target's, each of which needs a name.
+        keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
+            more than two spellings of true and false.
 
     Raises:
         DataError: No such file or column, a column without a name among the inputs, two of one name, or a feature that
             is no finite number: row and column are named.
     """
     table = _read(Path(path))
-    names = [name for name in table.columns if name != target] if features == "none" else features
-    if features == "none":
-        _check_named(table, path)
-    for name, argument in [(target, "target"), *((name, "features") for name in names)]:
-        if not name or name not in table.columns:
-            hint = f"{_columns(Path(path), table.columns)}; columns are parted by commas"
-            raise DataError("data-unreadable", f'{path} has no column "{name}"', hint, f"data.source.{argument}")
+    names = [name for name in table.columns if name != target] if features == "none" else list(features)
+    raised(header_problems(list(table.columns), {"target": target, "features": features}, path))
+    _check_features(names, target)
+    if not len(table):
+        raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
+    inputs, warnings = _numbers(table[names], path)
+    labels = table[target].str.strip()
+    _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
+    warnings += raised(label_problems(list(labels), target, keep=keep_labels))
+    targets, class_names = number_classes(list(labels))
+    return Samples(inputs, targets, class_names, tuple(names), warnings)
+
+
+def _check_features(names: list[str], target: str) -> None:
     if target in names:
         hint = "leave it out: a model that is shown the answer learns nothing"
         raise DataError(
             "data-mismatch", f'"{target}" is the target and one of the features', hint, "data.source.features"
         )
-    if not names or not len(table):
-        lack = "no column beside the target" if len(table) else "no row below its header"
-        raise DataError("data-mismatch", f"{path} has {lack}", "name another file", "data.source.path")
-    inputs = _numbers(table[names], path)
-    labels = table[target].str.strip()
-    _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
-    targets, class_names = number_classes(list(labels))
-    return Samples(inputs, targets, class_names)
-
-
-def _columns(path: Path, names: Iterable[str]) -> str:
-    """What columns a file has. One of a single column, or that may hold secrets, may be no table, and is not shown."""
-    found = [name for name in names if name]
-    if len(found) < 2 or may_be_secret(path.name, is_folder=False):
-        return f"it has {len(found)} {'column' if len(found) == 1 else 'columns'}"
-    return f"it has {masked(', '.join(found))}"
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(
+            "duplicate-feature", f'"{twice}" is twice among the features', "remove one", "data.source.features"
+        )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -84,29 +85,18 @@ def _read(path: Path) -> pd.DataFrame:
             "data-unreadable", f"{path} cannot be read as CSV: {reason}", hint, "data.source.path"
         ) from error
     header = [name.strip() for name in table.iloc[0]]
-    doubles = sorted({name for name in header if name and header.count(name) > 1})
-    if doubles:
-        raise DataError("data-unreadable", f'{path} has two columns "{doubles[0]}"', "rename one", "data.source.path")
     return table.iloc[1:].reset_index(drop=True).set_axis(header, axis=1)
 
 
-def _check_named(table: pd.DataFrame, path: Path) -> None:
-    """Raise where a column has no name: mostly it numbers the rows, which reveals the answer where they are sorted."""
-    for index, name in enumerate(table.columns):
-        if _UNNAMED.fullmatch(name):
-            which = f"column {index + 1} of {len(table.columns)}" + (f', "{name}",' if name else "")
-            message = f"{path}: {which} has no name: it may number the rows, which is no feature"
-            hint = "write the file without it, in pandas by to_csv(path, index=False), or name the column"
-            raise DataError("data-unreadable", message, hint, "data.source.path")
-
-
-def _numbers(columns: pd.DataFrame, path: Path) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
-        numbers: NDArray[np.float32] = np.stack(
-            [pd.to_numeric(columns[name], errors="coerce").to_numpy(dtype=np.float32) for name in columns], axis=1
-        )
+def _numbers(columns: pd.DataFrame, path: Path) -> tuple[NDArray[np.float64], tuple[DataWarning, ...]]:
+    numbers: NDArray[np.float64] = np.stack(
+        [pd.to_numeric(columns[name], errors="coerce").to_numpy(dtype=np.float64) for name in columns], axis=1
+    )
     _check_cells(np.isfinite(numbers), columns, path, "not a finite number")
-    return numbers
+    warnings: tuple[DataWarning, ...] = ()
+    for name, values in zip(columns, numbers.T, strict=True):
+        warnings += rounded_texts(columns[name].tolist(), values, name)
+    return numbers, warnings
 
 
 def _check_cells(good: NDArray[np.bool_], columns: pd.DataFrame, path: Path, problem: str) -> None:

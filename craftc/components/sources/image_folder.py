@@ -1,29 +1,35 @@
 """Reads samples from a folder of image files, with one folder per class."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from annotated_types import Len
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from craftc.compiler.data_files.image_files import class_folders, splits_for_classes
+from craftc.compiler.data_files.labels import spelled_alike
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.sources.image_channels import Color, UnknownScaleError, channels, has_transparency, upright
 from craftc.components.sources.samples import Samples
 
 HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
+_PATH = "data.source.path"
 
 
 @declares(gives=("images",))
-def image_folder(
-    *, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Literal["grey", "rgb"] = "grey"
-) -> Samples:
+def image_folder(*, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Color = "grey") -> Samples:
     """Images from one folder per class; the folder's name is the class's. Scaled to 0..1.
 
-    Files are taken in the order of their names; those that begin with a dot or have no image's suffix are passed over.
-    16-bit grey images keep their depth.
+    Classes are numbered in the order of their names: whole numbers by value, others as text. Files are taken in the
+    order of their names; those that begin with a dot or have no image's suffix are passed over. Images are turned as
+    their EXIF orientation says; transparency is left out, and of several frames the first is taken, both with a
+    warning. 16-bit grey images keep their depth; floating-point ones are to be within 0..1.
 
     Args:
         path: Folder that holds the class folders.
@@ -31,50 +37,68 @@ def image_folder(
         color: grey gives (N, H, W), rgb gives (N, 3, H, W).
 
     Raises:
-        DataError: No such folder, no class or image in it, or an image that cannot be read.
+        DataError: No such folder, no class or image in it, or an image that cannot be read or scaled.
     """
     root = Path(path)
     height, width = (size, size) if isinstance(size, int) else size
     if not root.is_dir():
-        raise DataError("data-unreadable", f"{root} is not a folder", "check the path", "data.source.path")
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    files = [(file, label) for label, folder in enumerate(folders) for file in _image_files(folder)]
+        raise DataError("data-unreadable", f"{root} is not a folder", "check the path", _PATH)
+    names = class_folders(root)
+    if mistake := splits_for_classes(root, str(root), names):
+        raised([mistake])
+    files = [(file, label) for label, name in enumerate(names) for file in _image_files(root / name)]
     if not files:
-        raise DataError(
-            "data-unreadable", f"{root} holds no folder with images", "make one folder per class", "data.source.path"
-        )
-    images = np.stack([_read(file, height, width, color) for file, _ in files])
+        raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class", _PATH)
+    pictures = [_read(file, height, width, color) for file, _ in files]
     targets = np.array([label for _, label in files], dtype=np.int64)
-    return Samples(images, targets, tuple(folder.name for folder in folders))
+    alike = raised(spelled_alike(names, ("data", "source", "path")))
+    warnings = alike + _noted([file for file, _ in files], pictures)
+    return Samples(np.stack([picture.values for picture in pictures]), targets, names, warnings=warnings)
 
 
 def _image_files(folder: Path) -> list[Path]:
     suffixes = Image.registered_extensions()
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in suffixes and not f.name.startswith("."))
     if not files:
-        raise DataError(
-            "data-unreadable", f"{folder} holds no image", "remove the folder or fill it", "data.source.path"
-        )
+        raise DataError("data-unreadable", f"{folder} holds no image", "remove the folder or fill it", _PATH)
     return files
 
 
-def _read(file: Path, height: int, width: int, color: str) -> NDArray[np.float32]:
+class _Picture(NamedTuple):
+    """`values` are (H, W) or (3, H, W). `notes`: what of the file is left out."""
+
+    values: NDArray[np.float32]
+    notes: tuple[str, ...]
+
+
+def _read(file: Path, height: int, width: int, color: Color) -> _Picture:
     try:
         with Image.open(file) as image:
-            channels = _channels(image, color)
-    except (OSError, UnidentifiedImageError, ValueError) as error:
-        message = f"{file} cannot be read as an image: {error}"
-        raise DataError("data-unreadable", message, "remove the file", "data.source.path") from error
-    resized = [
-        np.asarray(Image.fromarray(channel).resize((width, height), Image.Resampling.BILINEAR)) for channel in channels
-    ]
-    return resized[0] if color == "grey" else np.stack(resized)
+            num_frames = getattr(image, "n_frames", 1)
+            # A camera's file may hold a preview as its second picture.
+            notes = ["holds several images: the first is taken"] if num_frames > 1 and image.format != "MPO" else []
+            notes += ["is transparent in places: its alpha is left out"] if has_transparency(image) else []
+            parts = channels(upright(image), color)
+    except UnknownScaleError as error:
+        hint = "save it with 8 or 16 bits, or as floating-point numbers from 0 to 1"
+        raise DataError("data-unreadable", f"{file} cannot be scaled to 0..1: {error}", hint, _PATH) from error
+    except Exception as error:  # damaged files bring about exceptions of many kinds
+        message = f"{file} cannot be read as an image: {error or type(error).__name__}"
+        raise DataError("data-unreadable", message, "remove the file", _PATH) from error
+    bilinear = Image.Resampling.BILINEAR
+    resized = [np.asarray(Image.fromarray(part).resize((width, height), bilinear)) for part in parts]
+    return _Picture(resized[0] if color == "grey" else np.stack(resized), tuple(notes))
 
 
-def _channels(image: Image.Image, color: str) -> list[NDArray[np.float32]]:
-    """Each channel as float32 from 0 to 1, (H, W)."""
-    if image.mode.startswith("I"):  # 16 bits; Pillow would clip them on the way to 8
-        grey = np.asarray(image).astype(np.float32) / np.float32(65535)
-        return [grey] if color == "grey" else [grey, grey, grey]
-    values = np.asarray(image.convert("L" if color == "grey" else "RGB")).astype(np.float32) / np.float32(255)
-    return [values] if color == "grey" else [np.ascontiguousarray(values[..., channel]) for channel in range(3)]
+def _noted(files: Sequence[Path], pictures: Sequence[_Picture]) -> tuple[DataWarning, ...]:
+    """One warning for each thing that was left out, however many files it was left out of."""
+    counts = Counter(note for picture in pictures for note in picture.notes)
+    firsts = {note: next(f for f, p in zip(files, pictures, strict=True) if note in p.notes) for note in counts}
+    return tuple(
+        DataWarning("image-reduced", f"{firsts[note]} {note}{_others(count - 1)}", "", _PATH)
+        for note, count in counts.items()
+    )
+
+
+def _others(count: int) -> str:
+    return f"; so it is with {count:,} more file{'' if count == 1 else 's'}" if count else ""

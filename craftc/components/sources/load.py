@@ -1,15 +1,17 @@
 """Calls the data source that a spec names, and accepts each form of samples that it may return."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.labels import spelled_alike
 from craftc.components.build import build
-from craftc.components.errors import DataError, type_name
+from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
-from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
+from craftc.components.sources.samples import Inputs, Samples, number_classes
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
@@ -22,8 +24,7 @@ FORMS = (
 def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
     """Call the source, and take what it returns for samples, or for a text. Raises DataError."""
     if not is_own(setting["kind"]):
-        samples: Samples | Tokens = build("sources", setting)
-        return samples
+        return _built_in(setting)
     try:
         return as_samples(build("sources", setting))
     except DataError as error:
@@ -31,6 +32,18 @@ def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
     except Exception as error:
         hint = "the source is code of your own; it runs before anything is trained"
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
+
+
+def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens:
+    try:
+        samples: Samples | Tokens = build("sources", setting)
+    except DataError:
+        raise
+    except Exception as error:
+        what = f"{setting['kind']} cannot read its data: {type(error).__name__}: {error}"
+        hint = "this is a fault of craftc, which should say what is wrong; check the file"
+        raise DataError("source-failed", what, hint) from error
+    return samples
 
 
 def as_samples(returned: Any) -> Samples | Tokens:
@@ -49,7 +62,8 @@ def as_samples(returned: Any) -> Samples | Tokens:
         names = getattr(returned, "classes", None)
     else:
         raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
-    return _samples(_numbers(inputs), _labels(targets), names)
+    values, warnings = _numbers(inputs)
+    return _samples(values, _labels(targets), names, warnings)
 
 
 def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
@@ -69,12 +83,11 @@ def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
     return inputs, targets
 
 
-def _numbers(inputs: Any) -> NDArray[np.float32]:
+def _numbers(inputs: Any) -> tuple[Inputs, tuple[DataWarning, ...]]:
     values = np.asarray(inputs)
     if values.dtype.kind not in "buif":
         raise DataError("source-failed", f"its inputs are of type {values.dtype}", "return integers or floats")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
-        return values.astype(np.float32)
+    return as_floats(values), rounded_wholes(values, "its inputs", "data.source")
 
 
 def _labels(targets: Any) -> NDArray[np.generic]:
@@ -87,16 +100,26 @@ def _labels(targets: Any) -> NDArray[np.generic]:
     return labels
 
 
-def _samples(inputs: NDArray[np.float32], labels: NDArray[np.generic], names: Any) -> Samples:
+def _samples(
+    inputs: Inputs, labels: NDArray[np.generic], names: Any, warnings: tuple[DataWarning, ...] = ()
+) -> Samples:
     if len(inputs) != len(labels):
         message = f"it returned {len(inputs)} inputs and {len(labels)} targets"
         raise DataError("source-failed", message, "return one target for each input")
     if names is None:
-        return Samples(inputs, *number_classes(labels))
+        numbers, class_names = number_classes(labels)
+        if labels.dtype.kind == "U":
+            warnings += raised(spelled_alike(class_names, ("data", "source")))
+        return Samples(inputs, numbers, class_names, warnings=warnings)
+    if isinstance(names, Set):
+        message = "its class names are a set, whose order differs from process to process"
+        raise DataError("source-failed", message, "return a list of them, or sorted(names)")
     class_names = tuple(str(name) for name in names)
     if labels.dtype.kind != "U":
-        return Samples(inputs, labels.astype(np.int64), class_names)
+        return Samples(inputs, labels.astype(np.int64), class_names, warnings=warnings)
     if unknown := set(labels.tolist()) - set(class_names):
         message = f'its class names lack "{min(unknown)}", which is among its targets'
         raise DataError("source-failed", message, "name every class")
-    return Samples(inputs, np.array([class_names.index(label) for label in labels], dtype=np.int64), class_names)
+    positions = {name: position for position, name in enumerate(class_names)}
+    numbers = np.array([positions[label] for label in labels.tolist()], dtype=np.int64)
+    return Samples(inputs, numbers, class_names, warnings=warnings)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.build import build
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, DataWarning
 from craftc.components.own_line import told
 from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import DATA_FACTS, is_own
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepared_files import Content, Shelf, take
-from craftc.training.data.split_samples import split_samples
+from craftc.training.data.resolution import check_finite, lost_resolution
+from craftc.training.data.split_samples import SplitSamples, split_samples
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
@@ -42,8 +43,9 @@ class Split:
 class PreparedData:
     """All splits, train first and test last.
 
-    `class_counts` (C,) are those of train, none of them zero; `facts` is what `infer` can take. `augmented` is None
-    where augmentations work on what a model is given.
+    `class_names` are in the order of the targets' numbers; `class_counts` (C,) are those of train, none of them zero;
+    `facts` is what `infer` can take. `augmented` is None where augmentations work on what a model is given. `warnings`
+    are for the user.
     """
 
     splits: dict[str, Split]
@@ -51,6 +53,7 @@ class PreparedData:
     class_counts: NDArray[np.int64]
     facts: dict[str, int]
     augmented: "Augmented | None" = None
+    warnings: tuple[DataWarning, ...] = ()
 
     @property
     def train(self) -> Split:
@@ -92,7 +95,8 @@ def packed(data: PreparedData) -> Content:
     # By number: a split may have a name that no file can have.
     for index, split in enumerate(data.splits.values()):
         arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
-    return arrays, {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
+    about = {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
+    return arrays, about | {"warnings": [asdict(warning) for warning in data.warnings]}
 
 
 def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
@@ -100,21 +104,25 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     splits = {
         name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
     }
-    return PreparedData(splits, tuple(about["class_names"]), arrays["class_counts"], dict(about["facts"]))
+    warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
+    names, facts = tuple(about["class_names"]), dict(about["facts"])
+    return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings)
 
 
 def _make(settings: Mapping[str, Any]) -> PreparedData:
     shared = split_samples(load_samples(settings["source"]), settings["splits"])
     layout = settings.get("layout", "source")
+    warnings = shared.warnings
     if shared.inputs["train"].dtype == np.int64:
         _check_left_alone(settings["normalize"], layout)
         inputs: Mapping[str, Inputs] = shared.inputs
     else:
-        normalized = _normalized(settings["normalize"], shared.inputs)
+        normalized = _normalized(settings["normalize"], shared)
+        warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
         inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
     splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
     facts = facts_of(splits["train"], len(shared.class_names))
-    return PreparedData(splits, shared.class_names, shared.class_counts, facts)
+    return PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings)
 
 
 def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:
@@ -125,16 +133,22 @@ def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:
             raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
 
 
-def _normalized(setting: Mapping[str, Any], inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-    """Every split's inputs as the normalizer, fitted on train, returns them."""
+def _normalized(setting: Mapping[str, Any], shared: SplitSamples) -> dict[str, NDArray[np.float32]]:
+    """Every split's inputs as the normalizer, fitted on train, returns them: it computes with all bits that the source
+    gives, and only then they are rounded to float32."""
+    inputs = shared.inputs
 
     def run() -> dict[str, NDArray[np.float32]]:
         normalize = build("normalizers", setting)
         normalize.fit(inputs["train"])
-        return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
+            return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
 
     if not is_own(setting["kind"]):
-        return run()
+        found = run()
+        for name, x in found.items():
+            check_finite(name, inputs[name], x, shared.columns)
+        return found
     hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
     try:
         normalized = run()

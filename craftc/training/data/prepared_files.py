@@ -126,6 +126,8 @@ def _read(shelf: Shelf, stamps: Any) -> Content | None:
         raise _UnusableError(f"it is of craftc {manifest['craftc_version']}")
     if manifest["stamps"] != json.loads(json.dumps(stamps)):
         raise _UnusableError("what it was made of has changed")
+    if manifest.get("about_sha256") != _about_digest(manifest["about"]):
+        raise _UnusableError(f"the order of classes in {MANIFEST}, or what else it says, does not have its SHA-256")
     if manifest["about"] is None:
         return None
     arrays = {name: _map(shelf.folder / f"{name}.npy", digest) for name, digest in manifest["arrays"].items()}
@@ -157,6 +159,7 @@ def _write(shelf: Shelf, stamps: Any, arrays: Mapping[str, NDArray[Any]], about:
             "craftc_version": craftc.__version__,
             "stamps": stamps,
             "about": about,
+            "about_sha256": _about_digest(about),
             "arrays": {name: _digest(array) for name, array in arrays.items()},
         }
         write_atomically(new / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
@@ -171,3 +174,8 @@ def _digest(array: NDArray[Any]) -> str:
     total = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     total.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
     return total.hexdigest()
+
+
+def _about_digest(about: Mapping[str, Any] | None) -> str:
+    """SHA-256 of what is known beside the arrays: names of classes in another order are other labels."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

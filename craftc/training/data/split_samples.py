@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.components.errors import DataError
+from craftc.compiler.data_files.labels import crowded
+from craftc.compiler.data_files.split_sizes import share_of, split_sizes
+from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.samples import Samples
 from craftc.components.sources.tokens import Tokens
 from craftc.components.splits import check_disjoint, split_indices
@@ -21,12 +23,15 @@ UNKNOWN = "<unknown>"
 @dataclass(frozen=True)
 class SplitSamples:
     """Split to its samples, train first and test last: `inputs` (N, *shape), `targets` (N,) or (N, T), the class of
-    each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero."""
+    each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
+    `warnings` are those of the source."""
 
     inputs: dict[str, NDArray[Any]]
     targets: dict[str, NDArray[np.int64]]
     class_names: tuple[str, ...]
     class_counts: NDArray[np.int64]
+    columns: tuple[str, ...] = ()
+    warnings: tuple[DataWarning, ...] = ()
 
 
 def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> SplitSamples:
@@ -42,9 +47,12 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
     if len(loaded.class_names) < 2:
         message = f"all {len(loaded.targets)} samples are of one class, {loaded.class_names[0]}"
         raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
+    num_classes = len(np.unique(loaded.targets))
+    if mistake := crowded(num_classes, len(loaded.targets), "the targets are"):
+        raised([mistake])
     indices = split_indices(loaded.targets, fractions, stratify=options["stratify"], seed=options["seed"])
     check_disjoint(indices)
-    _check_not_empty(indices, fractions, len(loaded.targets))
+    _check_not_empty(indices, fractions, len(loaded.targets), stratify=options["stratify"])
     class_counts = np.bincount(loaded.targets[indices["train"]], minlength=len(loaded.class_names)).astype(np.int64)
     _check_classes_in_train(class_counts, loaded.class_names)
     return SplitSamples(
@@ -52,6 +60,8 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
         {name: np.ascontiguousarray(loaded.targets[indices[name]], dtype=np.int64) for name in in_order},
         tuple(loaded.class_names),
         class_counts,
+        loaded.columns,
+        loaded.warnings,
     )
 
 
@@ -117,16 +127,16 @@ def _check_known(used: Mapping[str, NDArray[np.int64]], counts: NDArray[np.int64
 
 
 def _check_not_empty(
-    indices: Mapping[str, NDArray[np.int64]], fractions: Mapping[str, float], num_samples: int
+    indices: Mapping[str, NDArray[np.int64]], fractions: Mapping[str, float], num_samples: int, *, stratify: bool
 ) -> None:
     for name, chosen in indices.items():
-        if len(chosen) == 0:
-            raise DataError(
-                "empty-split",
-                f"split {name} is empty: {fractions[name]:g} of {num_samples} samples is less than one",
-                f"raise data.splits.{name}, or add samples",
-                f"data.splits.{name}",
-            )
+        if len(chosen):
+            continue
+        message, hint = share_of(name, fractions[name], num_samples), f"raise data.splits.{name}, or add samples"
+        if stratify and split_sizes(num_samples, fractions)[name] > 0:
+            message += ", but stratify shares out each class by itself, and train needs one of each first"
+            hint = "add samples to the small classes, leave those out, or write stratify: false"
+        raise DataError("empty-split", message, hint, f"data.splits.{name}")
 
 
 def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[str, ...]) -> None:
@@ -135,6 +145,6 @@ def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[
         raise DataError(
             "class-missing-from-train",
             f"the train split has no sample of {len(missing)} of {len(class_names)} classes: {', '.join(missing[:5])}",
-            "use stratify: true, a larger train fraction, or leave the class out of the data",
+            "use stratify: true, a larger train fraction, or leave the classes out of the data",
             "data.splits",
         )

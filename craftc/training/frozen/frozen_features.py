@@ -92,7 +92,7 @@ def _of_all(data: PreparedData, backbone: Backbone, device: torch.device) -> Pre
         for name, split in data.splits.items()
     }
     facts = facts_of(splits["train"], len(data.class_names))
-    return PreparedData(splits, data.class_names, data.class_counts, facts)
+    return PreparedData(splits, data.class_names, data.class_counts, facts, warnings=data.warnings)
 
 
 def _of_split(inputs: NDArray[Any], backbone: Backbone, device: torch.device, name: str) -> NDArray[np.float32]:

@@ -69,6 +69,7 @@ class Examiner:
                 compiled=parts.compilation.is_compiled,
                 uncompiled_because=parts.compilation.because,
             ),
+            classes=() if self._is_of_text else parts.class_names,
         )
 
     def _with_test(
@@ -122,6 +123,11 @@ class Examiner:
             if counts is self._class_counts and measured == self._what_is_measured and self._is_built_in:
                 return known
         return None
+
+    @property
+    def _is_of_text(self) -> bool:
+        """Whether every token is a class."""
+        return next(iter(self._splits.values())).y.ndim > 1
 
     @property
     def _what_is_measured(self) -> tuple[object, ...]:

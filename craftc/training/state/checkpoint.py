@@ -76,6 +76,7 @@ def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
     state = {
         "progress": first.progress.state_dict(),
         "others": {member.trial.id: member.progress.state_dict() for member in others},
+        "classes": list(parts.class_names),
         "model": parts.model.state_dict(),
         "ema": None if parts.ema is None else parts.ema.state_dict(),
         "optimizer": packed(parts.optimizer.state_dict()),
@@ -90,6 +91,7 @@ def _best(members: Sequence[Member], parts: Parts) -> _Checkpoint:
     state = {
         "epoch": first.progress.epoch,
         "others": {member.trial.id: None for member in others},
+        "classes": list(parts.class_names),
         "model": parts.evaluated.state_dict(),
     }
     return _Checkpoint([best_path(member.folder) for member in members], first.trial, state)
@@ -121,7 +123,11 @@ def load_best(folder: Path, trial: Trial, device: torch.device, *, epoch: int) -
 
 
 def restore(state: dict[str, Any], parts: Parts) -> None:
-    """Put a loaded state into the parts. Its tensors may become the parts' own."""
+    """Put a loaded state into the parts. Its tensors may become the parts' own.
+
+    Raises TrainingError `classes-differ`: with classes in another order, weights and data would not belong together.
+    """
+    _check_classes(state.get("classes"), parts.class_names)
     parts.model.load_state_dict(state["model"])
     if parts.ema is not None:
         parts.ema.load_state_dict(state["ema"])
@@ -130,6 +136,17 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
     parts.schedule.load_state_dict(state["schedule"])
     if parts.precision.scaler is not None:
         parts.precision.scaler.load_state_dict(state["scaler"])
+
+
+def _check_classes(trained: list[str] | None, now: Sequence[str]) -> None:
+    if trained is None or trained == list(now):  # checkpoints of earlier versions do not say
+        return
+    number = next(
+        (i for i, (a, b) in enumerate(zip(trained, now, strict=False)) if a != b), min(len(trained), len(now))
+    )
+    before, here = (repr(names[number]) if number < len(names) else "none" for names in (trained, now))
+    message = f"the checkpoint was trained with another order of classes: class {number} was {before} and is {here} now"
+    raise TrainingError("classes-differ", f"{message}; delete the trial's folder to train it again")
 
 
 def settle_last(folder: Path) -> None:

@@ -247,3 +247,52 @@ def test_a_damaged_result_is_told_and_its_trial_is_new(here: Path) -> None:
     assert result.stderr.startswith(f"warning[result-unreadable]: {file} is no result: ")
     assert result.stderr.count("\n") == 1
     assert f"{len(trials)} trials: 1 new, {len(trials) - 1} reused" in result.stdout
+
+
+TABLE = SPEC.replace("data: {source: digits}", "data: {source: {kind: csv, path: d.csv, target: y}}")
+
+
+def rows(num: int, *, last: str = "") -> str:
+    return "\n".join(["a,y", *(f"{i},{('10', '9', '01', '1')[i % 4]}" for i in range(num)), last])
+
+
+def test_a_plan_names_samples_splits_and_classes_in_their_order(here: Path) -> None:
+    (here / "spec.yaml").write_text(TABLE)
+    (here / "d.csv").write_text(rows(40))
+    printed = runner.invoke(app, ["plan", "spec.yaml"]).stdout
+    line = "data of csv d.csv: 40 samples; about train 24, valid 8, test 8; 4 classes, from number 0: 01, 1, 9, 10"
+    assert line in printed
+    [data] = json.loads(runner.invoke(app, ["plan", "spec.yaml", "--format", "json"]).stdout)["data"]
+    assert data == {
+        "source": "csv",
+        "path": "d.csv",
+        "num_samples": 40,
+        "splits": {"train": 24, "valid": 8, "test": 8},
+        "stratified": True,
+        "classes": ["01", "1", "9", "10"],
+    }
+
+
+def test_a_plan_reads_beyond_what_lint_reads(here: Path) -> None:
+    (here / "spec.yaml").write_text(TABLE)
+    (here / "d.csv").write_text(rows(20_000, last="x,9"))
+    assert runner.invoke(app, ["lint", "spec.yaml"]).exit_code == 0
+    outcome = runner.invoke(app, ["plan", "spec.yaml"])
+    assert outcome.exit_code == 1
+    assert 'd.csv, row 20001 below the header, column "a": "x" is not a finite number' in outcome.stderr
+
+
+def test_each_different_data_of_the_variants_is_named_once(here: Path) -> None:
+    (here / "spec.yaml").write_text(
+        TABLE.replace("training.optimizer.lr: [1e-3, 1e-2]", "data.source.target: [y, z], training.epochs: [1, 2]")
+    )
+    (here / "d.csv").write_text("\n".join(["a,y,z", *(f"{i},{i % 2},{i % 3}" for i in range(40))]))
+    found = json.loads(runner.invoke(app, ["plan", "spec.yaml", "--format", "json"]).stdout)["data"]
+    assert [data["classes"] for data in found] == [["0", "1"], ["0", "1", "2"]]
+
+
+def test_a_variant_whose_column_is_not_there_is_told_where_it_is_set(here: Path) -> None:
+    (here / "spec.yaml").write_text(TABLE.replace("training.optimizer.lr: [1e-3, 1e-2]", "data.source.target: [y, w]"))
+    (here / "d.csv").write_text(rows(40))
+    told = runner.invoke(app, ["lint", "spec.yaml"]).stdout
+    assert 'spec.yaml:7:53: error[data-unreadable]: d.csv has no column "w"' in told

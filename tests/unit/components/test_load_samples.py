@@ -35,7 +35,6 @@ def with_classes(dataset: list[tuple[object, object]]) -> list[tuple[object, obj
 )
 def test_arrays_and_datasets_become_samples(returned: object, targets: list[int], names: tuple[str, ...]) -> None:
     samples = as_samples(returned)
-    assert samples.inputs.dtype == np.float32
     assert samples.inputs.tolist() == X.tolist()
     assert samples.targets.tolist() == targets
     assert samples.class_names == names
@@ -56,6 +55,9 @@ def test_arrays_and_datasets_become_samples(returned: object, targets: list[int]
         ([(X[0], 0), X[1]], "item 1 of its dataset is a ndarray, not a pair"),
         ([(X[0], 0), (X[:2], 1)], "its inputs have different shapes"),
         ((X * np.nan, [0, 1, 0, 1]), "holds NaN or infinity"),
+        ((X, [0, 1, 0, 1], {"cat", "dog"}), "its class names are a set, whose order differs"),
+        ((X, [0, 1, 0, 1], ["cat", "cat"]), "two classes have the name cat"),
+        ((np.zeros((4, 8, 8, 3)), [0, 1, 0, 1]), r"shape \(4, 8, 8, 3\): its channels look to be the last axis"),
     ],
 )
 def test_anything_else_is_named(returned: object, message: str) -> None:

@@ -114,12 +114,10 @@ def test_arrays_that_are_no_use(tmp_path: Path) -> None:
         "halves": np.zeros(4),
         "none": np.zeros((0, 2)),
     }
-    huge = np.array([[1.0], [1e300], [1], [1]])
     np.savez(
         file,
         inputs=np.zeros((4, 2)),
         targets=np.zeros(3, int),
-        huge=huge,
         four=np.zeros(4, int),
         allow_pickle=False,
         **useless,
@@ -133,7 +131,6 @@ def test_arrays_that_are_no_use(tmp_path: Path) -> None:
     assert "4 inputs" in failure("arrays", path=file).message
     assert failure("arrays", path=file, inputs="words").code == "data-unreadable"
     assert "float64" in failure("arrays", path=file, targets="halves").message
-    assert "sample 1" in failure("arrays", path=file, inputs="huge", targets="four").message
     assert failure("arrays", path=file, inputs="deep").code == "data-mismatch"
     assert failure("arrays", path=file, inputs="none").code == "data-mismatch"
 
@@ -182,10 +179,11 @@ def table(tmp_path: Path, text: str) -> Path:
 
 def test_csv(tmp_path: Path) -> None:
     file = table(tmp_path, "height, kind,width\n1,b,2.5\n-3e1,a,4\n5,NA,6\n")
-    samples = source("csv", path=str(file), target="kind")
+    samples = source("csv", path=str(file), target="kind", keep_labels=True)
     assert samples.inputs.tolist() == [[1, 2.5], [-30, 4], [5, 6]]
     assert (samples.targets.tolist(), samples.class_names) == ([2, 1, 0], ("NA", "a", "b"))
-    assert source("csv", path=file, target="kind", features=["width"]).inputs.tolist() == [[2.5], [4], [6]]
+    only = source("csv", path=file, target="kind", features=["width"], keep_labels=True)
+    assert (only.inputs.tolist(), only.columns) == ([[2.5], [4], [6]], ("width",))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +193,6 @@ def test_csv(tmp_path: Path) -> None:
         ("a,y\n1,0\n,1\n", {}, 'row 2 below the header, column "a": not a finite number, as it is empty or'),
         ("a,y\nNaN,0\n", {}, 'row 1 below the header, column "a": "NaN"'),
         ("a,y\n1e999,0\n", {}, "1e999"),
-        ("a,y\n1e39,0\n", {}, "1e39"),
         (
             "a,y\n1,0\n2,\n",
             {},
@@ -241,7 +238,7 @@ def test_a_missing_csv_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "targets", "names"),
     [
-        (np.zeros((2, 3)), np.zeros(2, np.int64), ("a",)),
+        (np.zeros((2, 3), np.float16), np.zeros(2, np.int64), ("a",)),
         (np.zeros(2, np.float32), np.zeros(2, np.int64), ("a",)),
         (np.zeros((2, 3), np.float32), np.zeros(3, np.int64), ("a",)),
         (np.zeros((2, 3), np.float32), np.array([0, 1]), ("a",)),

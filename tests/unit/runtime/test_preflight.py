@@ -39,6 +39,17 @@ def test_images_enough_for_a_batch(tmp_path: Path) -> None:
     assert found(tmp_path, (42, 3, 3)) == []
 
 
+def test_what_data_warns_of_is_told_before_anything_runs(tmp_path: Path) -> None:
+    rows = [f"{1_700_000_000 + 61 * i},{i % 2}" for i in range(40)]
+    (tmp_path / "events.csv").write_text("\n".join(["when,y", *rows]))
+    spec = SPEC.replace("arrays, path: data.npz", "csv, path: events.csv, target: y").replace("[horizontal_flip]", "[]")
+    plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
+    assert plan is not None
+    first, second = preflight(plan, built_in_catalogue())
+    assert (first.code, first.severity, first.path) == ("feature-rounded", "warning", ("data", "normalize"))
+    assert second.code == "batch-too-large"
+
+
 OWN_TEXT = """import numpy as np
 from craftc.components.sources.tokens import Tokens
 

@@ -2,6 +2,7 @@
 
 from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
+from craftc.compiler.checking.rules.data_files import FILE_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
 from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, experiment_name
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
@@ -13,7 +14,7 @@ from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
-    FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
+    FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FILE_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
 DESIGN_RULES: tuple[Rule, ...] = (experiment_name, *CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)

@@ -12,12 +12,16 @@ from craftc.schemas.spec import Spec
 
 @dataclass(frozen=True)
 class Checked:
-    """What the rules look at: the spec, the same as plain values, and the tree as written, components spelled out."""
+    """What the rules look at: the spec, the same as plain values, and the tree as written, components spelled out.
+
+    `folder` is what relative paths start from; None where no file may be looked at.
+    """
 
     spec: Spec
     tree: dict[str, Any]
     written: dict[str, Any]
     catalogue: Catalogue
+    folder: str | None = None
 
 
 Rule = Callable[[Checked], Iterator[Problem]]

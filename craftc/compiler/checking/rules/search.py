@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from math import prod
+from math import isfinite, prod
 
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -167,7 +167,7 @@ def _num_values(given: ParameterRange) -> int | None:
     if step is None or values[0] >= values[1]:
         return None
     steps: float = (values[1] - values[0]) / step
-    return round(steps) + 1
+    return round(steps) + 1 if isfinite(steps) else None
 
 
 RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)

@@ -80,7 +80,7 @@ def test_torch_takes_the_mapped_memory_without_a_copy(tmp_path: Path, shelf: She
     assert read_again(data, shelf).splits["train"].inputs.any()
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "manifest", "no manifest"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "manifest", "no manifest", "order of classes"])
 def test_what_is_damaged_is_noticed_and_made_again(
     tmp_path: Path, shelf: Shelf, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -98,6 +98,10 @@ def test_what_is_damaged_is_noticed_and_made_again(
             array.unlink()
         case "manifest":
             manifest.write_text(manifest.read_text()[:40])
+        case "order of classes":
+            about = json.loads(manifest.read_text())
+            about["about"]["class_names"].reverse()
+            manifest.write_text(json.dumps(about))
         case _:
             manifest.unlink()
     with caplog.at_level(logging.WARNING):

@@ -81,6 +81,35 @@ def test_another_trials_checkpoint_is_refused(make_trial, run_trial, tmp_path, c
     assert "is of format 2 and trial" in caplog.text
 
 
+def test_a_checkpoint_of_another_order_of_classes_is_refused(make_trial, run_trial, tmp_path):
+    trial = make_trial(FEW)
+    interrupt(trial, tmp_path, 1)
+    path = tmp_path / "checkpoints" / "last.pt"
+    state = torch.load(path, weights_only=True)
+    assert state["classes"] == list("0123456789")
+    state["classes"][2:4] = ["3", "2"]
+    torch.save(state, path)
+    path.with_name("last.pt.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  last.pt\n")
+    with pytest.raises(TrainingError, match="another order of classes: class 2 was '3' and is '2' now") as raised:
+        run_trial(trial, tmp_path)
+    assert raised.value.code == "classes-differ"
+
+
+def test_a_checkpoint_that_names_no_classes_is_gone_on_from(make_trial, run_trial, tmp_path):
+    """As those of earlier versions."""
+    trial = make_trial(FEW)
+    _, expected = run_trial(trial, tmp_path / "straight")
+    interrupt(trial, tmp_path / "old", 1)
+    path = tmp_path / "old" / "checkpoints" / "last.pt"
+    state = torch.load(path, weights_only=True)
+    del state["classes"]
+    torch.save(state, path)
+    path.with_name("last.pt.sha256").write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  last.pt\n")
+    records, result = run_trial(trial, tmp_path / "old")
+    assert [record.epoch for record in records] == [2]
+    assert (result.last, result.classes) == (expected.last, tuple("0123456789"))
+
+
 def test_a_kill_between_sidecar_and_checkpoint_loses_nothing(make_trial, run_trial, tmp_path, monkeypatch):
     replace = os.replace
 

@@ -141,7 +141,7 @@ def test_points_of_a_search_are_held_to_the_same(tmp_path: Path, store: Store) -
 
 
 def test_a_table_has_no_lines_for_a_backbone_either(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,y\n1,b\n2,c\n")
+    (tmp_path / "x.csv").write_text("a,y\n" + "1,b\n2,c\n" * 10)
     spec = text("random", {"data": {"source": {"kind": "csv", "path": "x.csv", "target": "y"}}})
     found = analyse(spec, str(tmp_path / "x.yaml"), built_in_catalogue()).diagnostics
     assert [(each.code, each.path) for each in found] == [("needs-images", "model.backbone.kind")]

@@ -1,0 +1,93 @@
+"""What the data of a plan looks like, as far as its files show it without numpy: samples, splits, classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.seen import MOST_BYTES
+from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
+from craftc.compiler.reading.problem import Problem, all_of
+from craftc.compiler.variants.blame import blame
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.diagnostic import Diagnostic
+from craftc.schemas.spec import Data
+
+if TYPE_CHECKING:
+    from craftc.compiler.analyse import Analysis
+
+
+@dataclass(frozen=True)
+class DataView:
+    """One `data` section. What its files do not show is None; `sizes` are about right where it is stratified."""
+
+    source: str
+    path: str | None
+    num_samples: int | None
+    sizes: dict[str, int] | None
+    is_stratified: bool
+    class_names: tuple[str, ...] | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `craftc plan --format json`."""
+        sizes = {"splits": self.sizes, "stratified": self.is_stratified}
+        return (
+            {"source": self.source, "path": self.path, "num_samples": self.num_samples}
+            | sizes
+            | {"classes": None if self.class_names is None else list(self.class_names)}
+        )
+
+    @property
+    def line(self) -> str | None:
+        """In words; None where nothing is known."""
+        parts = []
+        if self.num_samples is not None:
+            parts.append(f"{self.num_samples:,} samples")
+        if self.sizes is not None:
+            sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
+            parts.append(f"{'about ' if self.is_stratified else ''}{sizes}")
+        if self.class_names is not None:
+            parts.append(f"{len(self.class_names):,} classes, from number 0: {all_of(self.class_names)}")
+        return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
+
+
+def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[Diagnostic]]:
+    """The different data of a valid spec's variants, and what is wrong with it that its beginning did not show."""
+    assert analysis.base is not None
+    assert analysis.document is not None
+    views: dict[str, DataView] = {}
+    found: dict[str, Diagnostic] = {}
+    seen: set[int] = set()
+    told = {(each.code, each.range) for each in analysis.diagnostics}
+    for variant in analysis.variants:
+        data = variant.spec.data
+        if id(data) in seen:
+            continue
+        seen.add(id(data))
+        view, problems = _view(data, variant.checked.catalogue, folder)
+        views.setdefault(str(view), view)
+        for problem in problems:
+            placed = blame(problem, variant.variant, analysis.base.tree).place(analysis.document)
+            if (placed.code, placed.range) not in told:
+                found.setdefault(placed.message, placed)
+    return list(views.values()), list(found.values())
+
+
+def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequence[Problem]]:
+    source = data.source
+    seen = look({"kind": source.kind, **source.args}, folder, MOST_BYTES)
+    declared = declared_samples(catalogue.find("sources", source.kind), source.args)
+    num_samples = declared if seen.num_samples is None else seen.num_samples
+    sizes, problems = None, list(seen.problems)
+    if num_samples is not None:
+        sizes = split_sizes(num_samples, data.splits.fractions)
+        problems += empty_splits(num_samples, data.splits.fractions)
+    path = source.args.get("path")
+    written = path if isinstance(path, str) else None
+    view = DataView(source.kind, written, num_samples, sizes, data.splits.stratify, seen.class_names)
+    return view, problems
+
+
+def data_lines(views: Sequence[DataView]) -> list[str]:
+    """A line for each of which something is known."""
+    return [view.line for view in views if view.line is not None]

@@ -1,0 +1,83 @@
+"""Rules of the data that a source names: its columns and files, and the splits of as many samples as are known."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from craftc.compiler.checking.rules.data_kinds import SOURCE
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.seen import NOTHING, Seen
+from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
+from craftc.compiler.reading.nearest import surely_meant
+from craftc.compiler.reading.problem import Problem
+from craftc.compiler.reading.tree_edit import rename
+from craftc.schemas.diagnostic import Path
+
+_SPLITS: Path = ("data", "splits")
+_KNOWN_SPLITS = ("train", "valid", "test")
+
+
+def feature_columns(checked: Checked) -> Iterator[Problem]:
+    """The inputs of a table are columns, each once, without the target."""
+    source = checked.spec.data.source
+    features, target = source.args.get("features"), source.args.get("target")
+    if source.kind != "csv" or not isinstance(features, list | tuple):
+        return
+    place: Path = (*SOURCE, "features")
+    for index, name in enumerate(features):
+        if name in features[:index]:
+            yield Problem("duplicate-feature", (*place, index), f'"{name}" is twice among the features', "remove one")
+        if name == target:
+            message = f'"{name}" is the target and one of the features'
+            hint = "leave it out: a model that is shown the answer learns nothing"
+            yield Problem("data-mismatch", (*place, index), message, hint, reads=(place, (*SOURCE, "target")))
+
+
+def files_seen(checked: Checked) -> Iterator[Problem]:
+    """What a file that is there shows at its beginning."""
+    yield from _seen(checked).problems
+
+
+def _seen(checked: Checked) -> Seen:
+    source = checked.spec.data.source
+    return NOTHING if checked.folder is None else look({"kind": source.kind, **source.args}, checked.folder)
+
+
+def split_typo(checked: Checked) -> Iterator[Problem]:
+    """A split whose name is a slip of valid or test is nowhere taken for it."""
+    names = checked.spec.data.splits.fractions
+    for name in names:
+        meant = surely_meant(name, [known for known in _KNOWN_SPLITS if known not in names])
+        if meant is not None and name != meant:
+            message = f'split "{name}" is a split of its own, and none is called "{meant}"'
+            # Metrics that stand on it would have to be renamed with it.
+            fix = None if f"{name}/" in str(checked.written) else rename((*_SPLITS, name), meant)
+            hint = f'did you mean "{meant}"?'
+            yield Problem("split-misspelt", (*_SPLITS, name), message, hint, True, severity="warning", fix=fix)
+
+
+def split_too_small(checked: Checked) -> Iterator[Problem]:
+    """Every split gets a sample, and as many as there are classes."""
+    splits, source = checked.spec.data.splits, checked.spec.data.source
+    entry, seen = checked.catalogue.find("sources", source.kind), _seen(checked)
+    facts = entry.facts if entry else {}
+    num_samples = declared_samples(entry, source.args) or seen.num_samples
+    is_whole = abs(sum(splits.fractions.values()) - 1) <= 1e-6
+    if num_samples is None or not is_whole or any(problem.severity == "error" for problem in seen.problems):
+        return
+    num_classes = facts.get("num_classes") if seen.class_names is None else len(seen.class_names)
+    if min(splits.fractions.values()) * num_samples > (num_classes or 0) + 1:
+        return
+    reads = (_SPLITS, (*SOURCE, "kind"))
+    yield from (replace(problem, reads=reads) for problem in empty_splits(num_samples, splits.fractions))
+    for name, size in split_sizes(num_samples, splits.fractions).items():
+        if num_classes is not None and 0 < size < num_classes:
+            share = f"{splits.fractions[name]:g} of {num_samples:,} samples is about {size:,}"
+            message = f"split {name} cannot have a sample of each of the {num_classes:,} classes: {share}"
+            hint = f"raise data.splits.{name}"
+            path: Path = (*_SPLITS, name)
+            yield Problem("class-missing-from-split", path, message, hint, severity="warning", reads=reads)
+
+
+FILE_RULES: tuple[Rule, ...] = (feature_columns, files_seen, split_typo, split_too_small)
+"""What files and numbers of samples have to do with the rest, as far as they are known before anything runs."""

@@ -1,0 +1,76 @@
+"""The folder of an `image_folder` source: its classes, and how many files each has."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
+from craftc.compiler.reading.problem import Problem, all_of
+
+SPLITS = frozenset(["train", "training", "valid", "validation", "val", "dev", "test", "testing"])
+"""Names, in small letters, that folders of splits have, which hold the folders of classes."""
+_SUFFIXES = (
+    ".apng .avif .avifs .blp .bmp .bufr .bw .cur .dcx .dds .dib .emf .eps .fit .fits .flc .fli .ftc .ftu .gbr .gif "
+    ".grib .h5 .hdf .icb .icns .ico .iim .im .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg .jpx .mpeg .mpg .mpo "
+    ".msp .palm .pbm .pcd .pcx .pdf .pfm .pgm .png .pnm .ppm .ps .psd .pxr .qoi .ras .rgb .rgba .sgi .tga .tif "
+    ".tiff .vda .vst .webp .wmf .xbm .xpm"
+)
+SUFFIXES = frozenset(_SUFFIXES.split())
+"""Of files that Pillow opens; a plan counts them without it."""
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """The names of the classes, in their order. Raises OSError."""
+    with os.scandir(root) as entries:
+        return in_order(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
+    """The classes, and where more than a beginning is to be read the number of images. Messages call it `shown`."""
+    if not root.exists():
+        return NOTHING
+    if not root.is_dir():
+        return mistaken(f"{shown} is not a folder", "name the folder that holds one folder for each class")
+    try:
+        names = class_folders(root)
+        if problem := splits_for_classes(root, shown, names):
+            return Seen((problem,))
+        empty = next((name for name in names if not any(_visible(root / name))), "")
+        counts = [_num_images(root / name) for name in names] if most_bytes > HEAD_BYTES else []
+    except OSError:
+        return NOTHING
+    if not names:
+        return mistaken(f"{shown} holds no folder with images", "make one folder per class")
+    if empty:
+        return mistaken(f"{shown}/{empty} holds no image", "remove the folder or fill it")
+    return Seen((), sum(counts) if counts else None, names)
+
+
+def splits_for_classes(root: Path, shown: str, names: Sequence[str]) -> Problem | None:
+    """Folders named train and test that hold folders themselves: craftc would take the splits for the classes."""
+    if not names or not all(name.lower() in SPLITS for name in names):
+        return None
+    within = [name for name in names if _holds_folders(root / name)]
+    if not within:
+        return None
+    first = next((name for name in within if name.lower().startswith("train")), within[0])
+    message = f"{shown} holds folders of splits ({all_of(names)}), and image_folder takes each folder for a class"
+    hint = (
+        f"craftc shares out the images itself, by data.splits: put all images of a class into one folder, or let path "
+        f"be {shown}/{first} to use those of {first} alone"
+    )
+    return Problem("data-mismatch", ("data", "source", "path"), message, hint)
+
+
+def _holds_folders(folder: Path) -> bool:
+    return any(entry.is_dir() for entry in _visible(folder))
+
+
+def _num_images(folder: Path) -> int:
+    return sum(os.path.splitext(entry.name)[1].lower() in SUFFIXES for entry in _visible(folder))
+
+
+def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if not entry.name.startswith("."))

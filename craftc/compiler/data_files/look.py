@@ -1,0 +1,45 @@
+"""Looks at the files of the built-in sources, as far as that needs no numpy."""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen
+
+KINDS = ("csv", "arrays", "image_folder")
+
+
+def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
+    """What can be seen of the files that a source names; relative paths start from `folder`. Nothing where they are
+    not there: a spec may be linted elsewhere than where it runs."""
+    written = source.get("path")
+    if source.get("kind") not in KINDS or not isinstance(written, str) or not written:
+        return NOTHING
+    path = Path(os.path.abspath(os.path.join(folder, written)))
+    try:
+        stat = path.stat()
+    except (OSError, ValueError):
+        return NOTHING
+    key = json.dumps(source, sort_keys=True, default=str)
+    return _recall(path, written, (stat.st_size, stat.st_mtime_ns, stat.st_ino), key, most_bytes)
+
+
+@lru_cache(maxsize=64)
+def _recall(path: Path, shown: str, stamp: tuple[int, ...], source_json: str, most_bytes: int) -> Seen:
+    """Every variant asks for the same, as long as the file stays as its `stamp` says."""
+    source = json.loads(source_json)
+    # Each where it is asked for: a spec without a table need not wait for what reads one.
+    if source["kind"] == "csv":
+        from craftc.compiler.data_files.csv_file import look_at_csv
+
+        return look_at_csv(path, shown, source, most_bytes)
+    if source["kind"] == "arrays":
+        from craftc.compiler.data_files.npz_file import look_at_arrays
+
+        return look_at_arrays(path, shown, source, most_bytes)
+    from craftc.compiler.data_files.image_files import look_at_images
+
+    return look_at_images(path, shown, most_bytes)

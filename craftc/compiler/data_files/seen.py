@@ -1,0 +1,27 @@
+"""What can be seen of a source's files without numpy."""
+
+from dataclasses import dataclass
+
+from craftc.compiler.reading.problem import Problem
+
+HEAD_BYTES = 64 * 1024
+"""Read of a table when linting: its header, and of a small one all rows."""
+MOST_BYTES = 64 * 2**20
+"""A table that is larger is not counted: planning takes a second for as much."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`num_samples` and `class_names`, in their order, are None where only a part was read."""
+
+    problems: tuple[Problem, ...] = ()
+    num_samples: int | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+NOTHING = Seen()
+
+
+def mistaken(message: str, hint: str, argument: str = "path") -> Seen:
+    """A file that is not what the source reads."""
+    return Seen((Problem("data-unreadable", ("data", "source", argument), message, hint),))

@@ -1,0 +1,203 @@
+"""Files as linting and planning look at them, beside what the sources themselves make of them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from craftc.compiler.data_files.image_files import SUFFIXES
+from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.seen import HEAD_BYTES, MOST_BYTES, NOTHING, Seen
+from craftc.components.build import build
+from craftc.components.errors import DataError
+
+
+def csv(tmp_path: Path, text: str, *, most: int = HEAD_BYTES, **arguments: Any) -> Seen:
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    return look({"kind": "csv", "path": "d.csv", "target": "y", **arguments}, str(tmp_path), most)
+
+
+BAD_TABLES: list[tuple[str, dict[str, Any], str]] = [
+    ("", {}, "d.csv is empty"),
+    ("a,y\n", {}, "no row below its header"),
+    ("a,z\n1,0\n", {}, 'no column "y"'),
+    ("a,y\n1,0\n", {"features": ["b"]}, 'no column "b"'),
+    ("a,a,y\n1,1,0\n", {}, 'two columns "a"'),
+    (",a,y\n0,1,0\n", {}, "column 1 of 3 has no name"),
+    ("Unnamed: 0,a,y\n0,1,0\n", {}, 'column 1 of 3, "Unnamed: 0", has no name'),
+    ("y\n1\n", {}, "no column beside the target"),
+    ("a,y\n1,0\nx,1\n", {}, 'row 2 below the header, column "a": "x" is not a finite number'),
+    ("a,y\n1,0\nNA,1\n", {}, '"NA" is not a finite number'),
+    ("a,y\n1,0\ninf,1\n", {}, '"inf" is not a finite number'),
+    ("a,y\n1_0,0\n", {}, '"1_0" is not a finite number'),
+    ("a,y\n1,0\n2\n", {}, 'column "y": no label, as it is empty or its row ends before it'),
+    ("a,y\n1,0\n\n,1\n", {}, 'row 2 below the header, column "a": not a finite number, as it is empty'),
+    ("a,y\n1,0\n2,NA\n", {}, '"NA" reads as a missing value'),
+    ("a;y\n1;0\n", {}, 'no column "y"'),
+]
+
+
+@pytest.mark.parametrize(("text", "arguments", "part"), BAD_TABLES)
+def test_a_table_that_the_source_refuses_is_refused_before(
+    tmp_path: Path, text: str, arguments: dict[str, Any], part: str
+) -> None:
+    seen = csv(tmp_path, text, **arguments)
+    assert any(part in problem.message for problem in seen.problems)
+    with pytest.raises(DataError) as raised:
+        build("sources", {"kind": "csv", "path": tmp_path / "d.csv", "target": "y", **arguments})
+    assert raised.value.code in [problem.code for problem in seen.problems]
+    assert part in raised.value.message.replace(f"{tmp_path}/", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,y\n1,0\n2,1\n",
+        "\ufeffa,y\r\n1,0\r\n2,1\r\n",
+        'a,y\n"1","0"\n\n 2 , 1 \n',
+        "y,a\n0,1e-3\n1,-2\n",
+        'a,y\n1,"two\nlines"\n2,1\n',
+        "a,y,\n1,0,5\n2,1,6\n",
+    ],
+)
+def test_a_table_that_the_source_takes_is_taken(tmp_path: Path, text: str) -> None:
+    arguments: dict[str, Any] = {"features": ["a"]}
+    seen = csv(tmp_path, text, **arguments)
+    samples = build("sources", {"kind": "csv", "path": tmp_path / "d.csv", "target": "y", **arguments})
+    assert (seen.problems, seen.num_samples, seen.class_names) == ((), 2, samples.class_names)
+
+
+def test_linting_reads_the_beginning_and_planning_all(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 3}" for i in range(20_000)]
+    text = "\n".join(["a,y", *rows, "x,0"]) + "\n"
+    assert len(text) > HEAD_BYTES
+    assert csv(tmp_path, text) == Seen()
+    seen = csv(tmp_path, text, most=MOST_BYTES)
+    assert "row 20001 below the header" in seen.problems[0].message
+    seen = csv(tmp_path, "\n".join(["a,y", *rows]), most=MOST_BYTES)
+    assert seen == Seen((), 20_000, ("0", "1", "2"))
+
+
+def test_a_changed_file_is_looked_at_again(tmp_path: Path) -> None:
+    assert csv(tmp_path, "a,y\n1,0\n2,1\n").problems == ()
+    assert csv(tmp_path, "a,z\n1,0\n2,1\n3,1\n").problems != ()
+
+
+@pytest.mark.parametrize("path", ["nowhere.csv", "", "table.csv.gz"])
+def test_what_is_not_there_or_packed_is_left_to_the_source(tmp_path: Path, path: str) -> None:
+    (tmp_path / "table.csv.gz").write_bytes(b"\x1f\x8b")
+    assert look({"kind": "csv", "path": path, "target": "y"}, str(tmp_path)) == NOTHING
+
+
+@pytest.mark.parametrize("kind", ["csv", "arrays"])
+def test_a_folder_is_no_file(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "d").mkdir()
+    assert "d is a folder" in look({"kind": kind, "path": "d", "target": "y"}, str(tmp_path)).problems[0].message
+
+
+LABELS = [
+    np.array([3, 1, 2, 1]),
+    np.array([1, 0, 1, 1], bool),
+    np.array(["b", "ab", "b", "é"]),
+    np.arange(4, dtype="u1"),
+]
+
+
+@pytest.mark.parametrize("labels", LABELS, ids=lambda labels: labels.dtype.str)
+def test_the_labels_of_an_archive_are_those_of_the_source(tmp_path: Path, labels: Any) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=labels)
+    seen = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path), MOST_BYTES)
+    expected = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).class_names
+    assert seen == Seen((), 4, expected)
+    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)) == Seen((), 4, None)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "arguments", "part"),
+    [
+        ({"x": np.zeros((4, 2)), "targets": np.zeros(4)}, {}, 'no array "inputs"'),
+        ({"inputs": np.zeros((4, 8, 8, 3)), "targets": np.zeros(4)}, {}, "channels look to be the last axis"),
+        ({"inputs": np.zeros((4, 8, 8, 1)), "targets": np.zeros(4)}, {}, "inputs[..., 0] of grey images"),
+        ({"inputs": np.zeros((4, 8)), "targets": np.zeros(3)}, {}, "(4, 8)"),
+    ],
+)
+def test_headers_of_an_archive(tmp_path: Path, arrays: dict[str, Any], arguments: Any, part: str) -> None:
+    np.savez_compressed(tmp_path / "d.npz", **arrays)
+    [problem] = look({"kind": "arrays", "path": "d.npz", **arguments}, str(tmp_path)).problems
+    assert part in f"{problem.message}; {problem.hint}"
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 28, 28), (512, 4, 4), (16, 3, 3), (64, 1, 1), (4, 8, 4)])
+def test_images_whose_channels_come_first_are_taken(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, *shape)), targets=np.zeros(4, int))
+    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems == ()
+    assert build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings == ()
+
+
+def test_what_may_be_no_picture_is_told_and_taken(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 16, 100, 1)), targets=np.zeros(4, int))
+    [problem] = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems
+    [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
+    assert (problem.severity, problem.code) == ("warning", warning.code)
+
+
+def images(root: Path, names: list[str], num: int = 2) -> None:
+    for name in names:
+        (root / name).mkdir(parents=True)
+        for index in range(num):
+            Image.new("L", (4, 4), index).save(root / name / f"{index}.png")
+
+
+def test_folders_of_images_are_counted_and_in_the_order_of_numbers(tmp_path: Path) -> None:
+    images(tmp_path / "imgs", ["10", "9", "2"])
+    (tmp_path / "imgs" / "9" / "notes.txt").write_text("no image")
+    seen = look({"kind": "image_folder", "path": "imgs"}, str(tmp_path), MOST_BYTES)
+    assert seen == Seen((), 6, ("2", "9", "10"))
+    samples = build("sources", {"kind": "image_folder", "path": tmp_path / "imgs", "size": 4})
+    assert (samples.class_names, samples.targets.tolist()) == (("2", "9", "10"), [0, 0, 1, 1, 2, 2])
+
+
+def test_folders_of_splits_are_told_by_lint_and_by_the_source(tmp_path: Path) -> None:
+    images(tmp_path / "imgs", ["train/a", "train/b", "test/a", "test/b"])
+    [problem] = look({"kind": "image_folder", "path": "imgs"}, str(tmp_path)).problems
+    assert "imgs holds folders of splits (test, train)" in problem.message
+    assert "path be imgs/train" in (problem.hint or "")
+    assert look({"kind": "image_folder", "path": "imgs/train"}, str(tmp_path)).problems == ()
+    with pytest.raises(DataError, match="folders of splits"):
+        build("sources", {"kind": "image_folder", "path": tmp_path / "imgs"})
+
+
+def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
+    images(tmp_path / "imgs", ["train", "test"])
+    assert look({"kind": "image_folder", "path": "imgs"}, str(tmp_path)).problems == ()
+
+
+def test_an_empty_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
+    images(tmp_path / "imgs", ["a"])
+    (tmp_path / "imgs" / "b").mkdir()
+    (tmp_path / "file").write_text("")
+    assert "imgs/b holds no image" in look({"kind": "image_folder", "path": "imgs"}, str(tmp_path)).problems[0].message
+    assert "not a folder" in look({"kind": "image_folder", "path": "file"}, str(tmp_path)).problems[0].message
+
+
+def test_what_counts_as_an_image_is_what_pillow_opens() -> None:
+    assert set(Image.registered_extensions()) <= SUFFIXES
+
+
+def test_looking_needs_no_numpy(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    csv(tmp_path, "a,y\n1,0\n2,1\n")
+    script = (
+        "import sys; from craftc.compiler.data_files.look import look; "
+        "print(look({'kind': 'csv', 'path': 'd.csv', 'target': 'y'}, sys.argv[1]).class_names, "
+        "'numpy' in sys.modules or 'pandas' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert found.stdout == "('0', '1') False\n"
