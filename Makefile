@@ -23,6 +23,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m craftc.components.describe --check
+	$(BIN)/python -P -m craftc.components.ledger --check
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/performance.py --check
 	$(BIN)/craftc lint specs examples
@@ -41,9 +42,10 @@ bench-full: $(READY)
 	done
 	$(BIN)/python docs/performance.py
 
-# What is generated from the code: the catalogue of components, the published schema, the references under docs/.
+# What is generated from the code: the catalogue of components, the ledger of their defaults, the published schema, the references under docs/.
 generate: $(READY)
 	$(BIN)/python -P -m craftc.components.describe
+	$(BIN)/python -P -m craftc.components.ledger
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/performance.py
 

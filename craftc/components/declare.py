@@ -14,6 +14,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 def declares(
     *,
+    semantics_version: int | None = None,
     takes: Sequence[DataKind] | None = None,
     gives: Sequence[DataKind] | None = None,
     facts: Mapping[str, int] | None = None,
@@ -26,6 +27,8 @@ def declares(
     """Decorates a class or function; what is stated becomes attributes of it.
 
     Args:
+        semantics_version: Counts up from 1 when an argument's default changes, or the same arguments come to another
+            result; trials that name the component are then trained anew.
         takes: The kinds of data that the component can work with: `images`, `table`, `text`. Not stated: any.
         gives: Of a source, the kinds that it may give. Not stated: any.
         facts: Of a source, numbers of its data that are the same whatever its arguments are: `num_samples`,
@@ -39,6 +42,7 @@ def declares(
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
     """
     stated = {
+        "semantics_version": semantics_version,
         "takes": takes,
         "gives": gives,
         "facts": facts,

@@ -120,9 +120,11 @@ class ComponentEntry(NamedTuple):
     argument is of no group, but `nested`. `depends_on_length` says of a schedule's phase that takes
     all epochs that remain whether its rates depend on how many; None where it does not say.
 
-    What follows is declared on the component, and decides nothing of a trial's result: it is no part of its identity.
+    What follows is declared on the component. `semantics_version` is part of a trial's identity; the others decide
+    nothing of its result.
 
     Attributes:
+        semantics_version: Counts up when an argument's default changes, or the same arguments come to another result.
         gives: Of a source, the kinds of data that it may give; empty: any.
         facts: Of a source, numbers of its data that are the same whatever its arguments are.
         seed_unused_at: Of a source, the values of its arguments at which its `seed` draws nothing.
@@ -142,6 +144,7 @@ class ComponentEntry(NamedTuple):
     constraints: tuple[str, ...] = ()
     mode: Literal["min", "max"] | None = None
     depends_on_length: bool | None = None
+    semantics_version: int = 1
     gives: tuple[DataKind, ...] = ()
     facts: Mapping[str, int] = {}
     seed_unused_at: Mapping[str, Any] = {}

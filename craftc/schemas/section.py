@@ -51,12 +51,13 @@ class SectionField:
     """What is declared of a key. `annotation` is without `Annotated`, whose other marks are `metadata`.
 
     `is_switch`: `none` switches it off. `is_emptied`: `none` empties it. `sections` are those that it holds: itself, as
-    an option, or as items.
+    an option, or as items. `semantics_version` counts up when any other value than the default comes to mean something
+    else.
     """
 
     __slots__ = (
         "annotation", "bounds", "default", "description", "examples", "factory", "is_emptied", "is_switch",
-        "metadata", "sections",
+        "metadata", "sections", "semantics_version",
     )  # fmt: skip
 
     def __init__(
@@ -66,8 +67,10 @@ class SectionField:
         description: str = "",
         examples: Sequence[Any] = (),
         bounds: Mapping[str, Any] | None = None,
+        semantics_version: int = 1,
     ) -> None:
         self.default, self.factory, self.description, self.examples = default, factory, description, examples
+        self.semantics_version = semantics_version
         self.bounds: Mapping[str, Any] = bounds or {}
 
     def annotate(self, annotation: Any) -> None:
@@ -99,25 +102,29 @@ def Field(  # noqa: N802 (it declares a key as pydantic's does)
     default_factory: Callable[[], Any] | None = None,
     description: str = "",
     examples: Sequence[Any] = (),
+    semantics_version: int = 1,
     **bounds: Any,
 ) -> Any:
     """Declare a key. `bounds` are `ge`, `gt`, `le`, `lt` of numbers; `min_length` and `max_length` of texts, lists and
     mappings; `pattern` of texts, from the first character to the last. In `Annotated`, bounds alone."""
-    return SectionField(default, default_factory, description, examples, bounds)
+    return SectionField(default, default_factory, description, examples, bounds, semantics_version)
 
 
 class Section:
     """A section. Takes plain values as YAML gives them, or sections; raises MisfitError on what does not fit.
 
     `open_to` is the type of keys beside the declared ones; None where there are none. `extra` are those of them that
-    were given, `given` the declared keys that were. None of it is to be changed.
+    were given, `given` the declared keys that were. None of it is to be changed. `semantics_version` counts up when the
+    section, or the default of one of its keys, comes to mean something else.
     """
 
     fields: ClassVar[Mapping[str, SectionField]] = {}
     open_to: ClassVar[Any] = None
+    semantics_version: ClassVar[int] = 1
 
-    def __init_subclass__(cls, open_to: Any = None) -> None:
+    def __init_subclass__(cls, open_to: Any = None, semantics_version: int = 1) -> None:
         super().__init_subclass__()
+        cls.semantics_version = semantics_version
         cls.fields = {**cls.fields, **{name: _declared(cls, name) for name in cls.__annotations__}}
         if open_to is not None:
             cls.open_to = open_to
@@ -288,15 +295,16 @@ def as_tree(section: Section, *, given_only: bool = False) -> dict[str, Any]:
     for name, field in section.fields.items():
         if not given_only or name in section.given:
             value = section.__dict__[name]
-            tree[name] = "none" if value is None and field.is_switch else _plain(value)
+            tree[name] = "none" if value is None and field.is_switch else plain_value(value)
     for name, value in section.extra.items():
-        tree[name] = _plain(value)
+        tree[name] = plain_value(value)
     return tree
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value of a key, sections in it as mappings."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     return as_tree(value) if isinstance(value, Section) else value

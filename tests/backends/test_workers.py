@@ -92,6 +92,32 @@ def test_teams_that_ask_for_a_placement_group_of_their_own(
     home.assert_clean()
 
 
+@pytest.mark.ray
+def test_a_group_of_their_own_is_given_back_when_the_process_that_waits_for_them_is_killed(
+    make_trial, two_workers, tmp_path, home, take_down
+):
+    trial = make_trial(4, endless=True)
+    num_started = 0
+    with take_down("ray"):
+        events = RayBackend().run(two_workers([trial]), Store(tmp_path))
+        for event in events_in_time(events):
+            num_started += isinstance(event, TrialStarted)
+            if isinstance(event, EpochEnded):
+                if num_started == 2:
+                    # Tune's, and that of the workers who go on; what the killed ones held is free.
+                    assert num_placement_groups() == 2
+                    break
+                [pid] = processes(home, b"ray::RayJob")
+                os.kill(pid, signal.SIGKILL)
+                # What was on its way when it died.
+                while not isinstance(event, TrialStarted):
+                    event = next(events)
+                num_started += 1
+        events.close()
+    assert num_started == 2
+    home.assert_clean()
+
+
 def assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, *, num_groups):
     first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
     several, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")

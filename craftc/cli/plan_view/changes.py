@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.planning.identity.fingerprint import own_kinds
+from craftc.compiler.planning.identity.with_defaults import with_defaults
 from craftc.runtime.store.last_run import LastTrial
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import Path, format_path
@@ -12,8 +14,6 @@ from craftc.schemas.plan import Plan
 MOST_COMPARED = 1_000
 """Trials whose settings are compared with those before; of more, only that they changed is told."""
 MOST_NAMED = 2
-_IN_ORDER: set[Path] = {("data", "splits")}
-"""Mappings whose order decides a result."""
 
 
 def replacements(plan: Plan, orphaned: Sequence[LastTrial]) -> dict[str, str]:
@@ -23,9 +23,17 @@ def replacements(plan: Plan, orphaned: Sequence[LastTrial]) -> dict[str, str]:
     pairs = [(before, now[place]) for before in orphaned if (place := (before.variant, before.seed)) in now]
     found: dict[str, str] = {}
     for before, trial in pairs:
-        cause = _cause(before.config, trial.config) if len(pairs) <= MOST_COMPARED else "it changed"
+        cause = _cause(_filled(before.config), trial.config) if len(pairs) <= MOST_COMPARED else "it changed"
         found[before.id] = found[trial.id] = cause
     return found
+
+
+def _filled(config: dict[str, Any]) -> dict[str, Any]:
+    """With what was added to the language since; a damaged one as it is."""
+    try:
+        return with_defaults(config, built_in_catalogue())
+    except (AttributeError, KeyError, TypeError):
+        return config
 
 
 def _cause(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -41,8 +49,7 @@ def _cause(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _changed(before: Any, now: Any, place: Path = ()) -> Iterator[Path]:
     """The innermost places at which two configurations differ."""
-    is_mapping = isinstance(before, dict) and isinstance(now, dict)
-    if is_mapping and (place not in _IN_ORDER or list(before) == list(now)):
+    if isinstance(before, dict) and isinstance(now, dict):
         for key in [*now, *(key for key in before if key not in now)]:
             if key in before and key in now:
                 yield from _changed(before[key], now[key], (*place, key))

@@ -71,11 +71,11 @@ def all_component_places(
     """Every component of a tree, or of some fields, and those in the arguments of others."""
     for place in component_places(tree, fields):
         yield place
-        yield from _within(place, catalogue)
+        yield from places_in_arguments(place, catalogue)
 
 
-def _within(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPlace]:
-    """The components in the arguments of one."""
+def places_in_arguments(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPlace]:
+    """The components in the arguments of one, and in theirs."""
     collections = [
         (name, value)
         for name, value in place.value.items()
@@ -86,7 +86,7 @@ def _within(place: ComponentPlace, catalogue: Catalogue) -> Iterator[ComponentPl
         if isinstance(value, dict) and name in groups:
             inner = ComponentPlace((*place.path, name), groups[name], frozenset(), value)
             yield inner
-            yield from _within(inner, catalogue)
+            yield from places_in_arguments(inner, catalogue)
         else:
             yield from _nested_places((*place.path, name), value)
 

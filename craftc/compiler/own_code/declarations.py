@@ -175,6 +175,22 @@ def _frozen(value: Any, parameters: Sequence[Parameter]) -> FrozenParts:
     return frozen
 
 
+def _version(value: Any, _: Sequence[Parameter]) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise DeclarationError(f"{show(value)} is no whole number >= 1")
+    return value
+
+
+_TRAINS: tuple[Group, ...] = (
+    "sources",
+    "normalizers",
+    "augmentations",
+    "models",
+    "objectives",
+    "metrics",
+    "optimizers",
+    "schedules",
+)
 _TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives")
 _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes": (_TAKE, _kinds),
@@ -185,5 +201,6 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "frozen_parts": (("models",), _frozen),
     "patience_argument": (("schedules",), _argument),
     "min_lr_argument": (("schedules",), _argument),
+    "semantics_version": (_TRAINS, _version),
 }
 """Each declaration: the groups that have it, and how its value is read."""

@@ -17,6 +17,7 @@ from ray.util.queue import Empty, Queue
 
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.cluster import worker_bundle
+from craftc.runtime.on_ray.separate_groups import note_group
 from craftc.runtime.on_ray.trainer import ENVIRONMENT, Trainer, make_trainer
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.own_code import make_importable
@@ -56,7 +57,8 @@ def distributed_events(
         with store.lock(left[0].id):
             pass
         queue = Queue(actor_options={"num_cpus": 0})
-        config = {"decide": decide, "queue": queue, "import_folders": list(import_folders)}
+        groups = None if is_lent else str(scratch)
+        config = {"decide": decide, "queue": queue, "import_folders": list(import_folders), "groups": groups}
         trainer = _trainer(left, resources, store, scratch, config, is_lent=is_lent)
         for event in _told_by_workers(trainer, queue):
             yield event
@@ -141,6 +143,8 @@ def _work(config: dict[str, Any]) -> None:
 
 
 def _take_share(config: dict[str, Any]) -> None:
+    if config["groups"] is not None and ray.train.get_context().get_world_rank() == 0:
+        note_group(Path(config["groups"]), config["trials"][0]["id"])
     make_importable(config["import_folders"])
     # In the worker alone: it has torch already.
     import torch

@@ -17,6 +17,7 @@ from ray.tune.stopper import Stopper
 
 from craftc.runtime.jobs.job_source import JobSource, Work
 from craftc.runtime.on_ray.job_trainable import EVENTS, JobSetting, job_config
+from craftc.runtime.on_ray.separate_groups import remove_groups
 from craftc.runtime.work.shared_training import trainings_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
@@ -96,6 +97,8 @@ class JobFeed:
         of them can have begun.
         """
         attempt = self._running.pop(tune_id)
+        if not self._setting.is_lent:
+            remove_groups(Path(self._setting.scratch), (trial.id for trial in attempt.work.trials))
         if self.is_stopped:
             self._cut_short.append(attempt)
         left = [trial for trial in attempt.work.trials if trial.id not in self._settled]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.planning.identity.with_defaults import with_defaults
 from craftc.runtime.store.store import Store
 from craftc.schemas.forecast import PastTrial
 from craftc.schemas.result import Result
@@ -71,7 +73,7 @@ def _entries(root: Path) -> list[os.DirEntry[str]]:
 def _read(folder: Path) -> PastTrial | None:
     """None for what is damaged or gone: an estimate does without."""
     try:
-        config = json.loads((folder / "config.json").read_bytes())
+        config = with_defaults(json.loads((folder / "config.json").read_bytes()), built_in_catalogue())
         return PastTrial(config=config, result=Result.model_validate_json((folder / "result.json").read_bytes()))
-    except (OSError, ValueError, ValidationError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, ValidationError):
         return None

@@ -1,11 +1,16 @@
 """A small valid spec to make mistakes in, and its diagnostics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 
+from craftc.compiler.language import component_fields
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import Compiled, compile_spec
+from craftc.schemas import section as sections
+from craftc.schemas.section import Section
 
 SECTIONS = {
     "craftc": "craftc: 1",
@@ -45,3 +50,27 @@ def told(compiled: Callable[[str], Compiled]) -> Callable[[str], list[tuple[str,
 def messages(compiled: Callable[[str], Compiled]) -> Callable[[str], str]:
     """All messages and hints of a spec, a line each."""
     return lambda text: "\n".join(f"{d.message}; {d.hint}" for d in compiled(text).diagnostics)
+
+
+@pytest.fixture(scope="session")
+def changed_section() -> Callable[..., AbstractContextManager[None]]:
+    """Of a section and attributes, a context in which the language has it so."""
+    return _changed
+
+
+@contextmanager
+def _changed(section: type[Section], **attributes: Any) -> Iterator[None]:
+    """The language with another section."""
+    before = {name: getattr(section, name) for name in attributes}
+    caches = (sections._fit_section, component_fields.component_fields)
+    try:
+        for name, value in attributes.items():
+            setattr(section, name, value)
+        for cache in caches:
+            cache.cache_clear()
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(section, name, value)
+        for cache in caches:
+            cache.cache_clear()

@@ -138,8 +138,8 @@ json_values = st.recursive(
 def test_fingerprints_are_equal_where_the_json_is(one: Any, other: Any, seed: int) -> None:
     first, second = ({"data": {"source": {}}, "model": value} for value in (one, other))
     same = json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
-    assert (fingerprint(Decisive(first, {}), seed) == fingerprint(Decisive(second, {}), seed)) == same
-    assert fingerprint(Decisive(first, {}), seed) != fingerprint(Decisive(first, {}), seed + 1)
+    assert (fingerprint(Decisive({}, first, {}), seed) == fingerprint(Decisive({}, second, {}), seed)) == same
+    assert fingerprint(Decisive({}, first, {}), seed) != fingerprint(Decisive({}, first, {}), seed + 1)
 
 
 def test_the_same_plan_in_another_process() -> None:

@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.language.expression import parse_expression
 from craftc.compiler.pipeline import analyse, compile_spec
+from craftc.compiler.planning.identity.with_defaults import with_defaults
+from craftc.compiler.planning.identity.without_defaults import has_versions, without_defaults
 from craftc.compiler.reading.tree import set_path
-from craftc.schemas.catalogue import ComponentEntry
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.section import as_tree
+from craftc.schemas.plan import Trial
+from craftc.schemas.section import Field, Section, SectionField, as_tree
 from craftc.schemas.spec import SECTIONS as DECIDE
+from craftc.schemas.spec import Component, EarlyStopping, Splits
 
 CATALOGUE = built_in_catalogue()
 DRAW_SLOWLY = settings(
@@ -267,6 +271,83 @@ def test_a_trial_is_another_one_exactly_if_a_field_changed_that_decides_its_resu
         assert ids[0] != ids[1] or path[-1] == "mode"
     else:
         assert set(ids[0]) != set(ids[1])
+
+
+def identities(tree: Tree, catalogue: Catalogue = CATALOGUE) -> list[tuple[str, Any]]:
+    """Each trial's fingerprint, and those of its stages."""
+    return [(trial.id, trial.stages) for trial in compiled(tree, catalogue)]
+
+
+def compiled(tree: Tree, catalogue: Catalogue = CATALOGUE) -> tuple[Trial, ...]:
+    result = compile_spec(json.dumps(tree), "x.yaml", catalogue)
+    assert result.plan is not None, result.diagnostics
+    return result.plan.trials
+
+
+def grown(default: Any) -> Catalogue:
+    """A catalogue in which every component has one more argument."""
+    added = Parameter("added_since", {}, required=False, default=default)
+    entries = (entry._replace(parameters=(*entry.parameters, added)) for entry in CATALOGUE.entries)
+    return Catalogue(tuple(entries))
+
+
+def optional_key(default: Any) -> SectionField:
+    field = Field(default)
+    field.annotate(Any)
+    assert isinstance(field, SectionField)
+    return field
+
+
+GROWING = [*(section for section in DECIDE.values() if section is not Component), Splits, EarlyStopping]
+"""The sections that decide a result; the keys of a model are its arguments."""
+plain_defaults = st.sampled_from([None, 0, 1.5, True, "none", "infer", [], [1, 2], {"a": 1}])
+
+
+@given(trees(), plain_defaults)
+@DRAW_SLOWLY
+def test_an_optional_argument_more_leaves_every_fingerprint(tree: Tree, default: Any) -> None:
+    assert identities(tree, grown(default)) == identities(tree)
+
+
+@given(
+    trees(),
+    st.sampled_from(GROWING),
+    plain_defaults.filter(lambda default: default is not None),
+)
+@DRAW_SLOWLY
+def test_an_optional_key_more_leaves_every_fingerprint(
+    changed_section: Any, tree: Tree, section: type[Section], default: Any
+) -> None:
+    before = identities(tree)
+    with changed_section(section, fields={**section.fields, "added_since": optional_key(default)}):
+        after = compiled(tree)
+        assert any("added_since" in json.dumps(trial.config) for trial in after) or section is EarlyStopping
+    assert [(trial.id, trial.stages) for trial in after] == before
+
+
+@given(trees())
+@DRAW_SLOWLY
+def test_writing_defaults_out_leaves_every_fingerprint(tree: Tree) -> None:
+    result = compile_spec(json.dumps(tree), "x.yaml", CATALOGUE)
+    assert result.analysis.spec is not None
+    whole = without_none(as_tree(result.analysis.spec))
+    if "select" not in tree.get("evaluation", {}):
+        del whole["evaluation"]  # what is left out there depends on the splits, and is written out when lowered
+    assert identities(whole) == identities(tree)
+
+
+@given(trees())
+@DRAW_SLOWLY
+def test_what_is_left_out_is_what_is_filled_in(tree: Tree) -> None:
+    for trial in compiled(tree):
+        counted = {name: without_defaults(name, section, CATALOGUE) for name, section in trial.config.items()}
+        assert not has_versions(counted)
+        filled = with_defaults(counted | {"objective": {"metrics": []} | counted["objective"]}, CATALOGUE)
+        if "metrics" not in counted["objective"]:
+            filled["objective"]["metrics"] = trial.config["objective"]["metrics"]
+        if "schedule" not in counted["training"]:
+            filled["training"]["schedule"] = trial.config["training"]["schedule"]
+        assert filled == trial.config
 
 
 Plant = tuple[str, Path, Any, bool]

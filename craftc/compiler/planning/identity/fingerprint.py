@@ -13,7 +13,8 @@ from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path as SpecPath
 
 SEMANTICS_VERSION = 3
-"""Counts up when craftc trains the same configuration to a different result, so that old results are not reused."""
+"""Counts up when craftc trains every configuration to a different result, so that no old result is reused. A change of
+one section, key or component is counted there, by its own `semantics_version`."""
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 FileDigest = Callable[[Path], str]
 """From a file to the hex SHA-256 of its bytes. Raises OSError."""
@@ -22,27 +23,36 @@ FileDigest = Callable[[Path], str]
 @dataclass(frozen=True)
 class Decisive:
     """A lowered configuration as far as it decides a result: `config` with the content of files in the place of their
-    paths, `code` with a digest of the source of each component of the user's own."""
+    paths, `counted` what of that is no default, by section, and `code` with a digest of the source of each component of
+    the user's own."""
 
     config: dict[str, Any]
+    counted: dict[str, Any]
     code: dict[str, str]
 
 
-def decisive(config: dict[str, Any], digests: Mapping[SpecPath, str], code_digest: Callable[[str], str]) -> Decisive:
+def decisive(
+    config: dict[str, Any],
+    digests: Mapping[SpecPath, str],
+    code_digest: Callable[[str], str],
+    count: Callable[[str, dict[str, Any]], dict[str, Any]],
+) -> Decisive:
     """What counts of a lowered configuration.
 
     `digests` are those of the files that it names, by the place of the path: what counts is the content found there,
-    not where it lies. `code_digest` is asked for the source of each component of the user's own.
+    not where it lies. `code_digest` is asked for the source of each component of the user's own, and `count` what of a
+    section is no default.
     """
     content = copy_tree(config) if digests else config
     for place, digest in digests.items():
         set_path(content, place, digest)
-    return Decisive(content, {kind: code_digest(kind) for kind in sorted(set(own_kinds(config)))})
+    counted = {name: count(name, section) for name, section in content.items()}
+    return Decisive(content, counted, {kind: code_digest(kind) for kind in sorted(set(own_kinds(config)))})
 
 
 def fingerprint(content: Decisive, seed: int) -> str:
     """Hex SHA-256 over the canonical JSON of what decides a result, and the seed."""
-    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": content.config}
+    identity = {"semantics": SEMANTICS_VERSION, "seed": seed, "config": content.counted}
     return sha256_of(identity | ({"code": content.code} if content.code else {}))
 
 

@@ -18,9 +18,6 @@ from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
 
-AS_BEFORE = {"precision": "float32", "compile": False, "deterministic": False}
-"""Of `training`, left out where it stands so: such a trial is the trial that it was before there was a choice."""
-
 
 @dataclass(frozen=True)
 class Lowered:
@@ -38,14 +35,8 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     """
     spec, catalogue = variant.spec, variant.catalogue
     config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in SECTIONS}
-    data, training = config["data"], config["training"]
-    if data["layout"] == "source":
-        # A trial that asks for no other shape is the trial that it was before there was a choice.
-        del data["layout"]
-    settle(data["source"])
-    for key, value in AS_BEFORE.items():
-        if training.get(key, ...) == value:
-            del training[key]
+    training = config["training"]
+    settle(config["data"]["source"])
     for key, target in REGULARIZED.items():
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:

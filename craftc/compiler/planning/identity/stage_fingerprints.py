@@ -11,6 +11,7 @@ from craftc.compiler.planning.identity.fingerprint import (
     sha256_of,
 )
 from craftc.compiler.planning.identity.weights import DIGEST
+from craftc.compiler.planning.identity.without_defaults import VERSION, counted_metrics
 from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.plan import Stages
 
@@ -21,47 +22,48 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which
     epoch they select and what is measured beside.
     """
-    config = content.config
-    data, model, objective, training = (config[name] for name in ("data", "model", "objective", "training"))
-    prepared = {name: value for name, value in data.items() if name != "augment"}
+    counted, schedule = content.counted, content.config["training"]["schedule"]
+    prepared = _without(counted["data"], {"augment"})
+    metrics = _steering(content, catalogue, schedule)
     steps = {
-        "data": data,
-        "model": model,
-        "objective": objective | {"metrics": _steering(objective["metrics"], training["schedule"])},
-        "regularization": config["regularization"],
-        "training": _steps_of(training, catalogue),
+        "data": counted["data"],
+        "model": counted["model"],
+        "objective": _without(counted["objective"], {"metrics"}) | {"metrics": metrics},
+        "regularization": counted["regularization"],
+        "training": _without(counted["training"], _no_matter_of_steps(schedule, catalogue)),
         "seed": seed,
     }
     return Stages(
         prepare=_hash("prepare", prepared, content.code),
         train=_hash("train", steps, content.code),
-        features=_features(prepared, model, seed, catalogue, content.code),
+        features=_features(prepared, content, seed, catalogue),
     )
 
 
-def _features(
-    prepared: dict[str, Any], model: dict[str, Any], seed: int, catalogue: Catalogue, code: Mapping[str, str]
-) -> str | None:
+def _without(section: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
+    """What counts of a section but for some keys, and their versions."""
+    return {name: value for name, value in section.items() if name.removeprefix(VERSION) not in left_out}
+
+
+def _features(prepared: dict[str, Any], content: Decisive, seed: int, catalogue: Catalogue) -> str | None:
     """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
 
     Weights that are drawn are those of the trial's seed.
     """
+    model = content.config["model"]
     parts = catalogue.frozen_parts(model["kind"])
     if parts is None:
         return None
     drawn = {"seed": seed} if model[parts.weights] == "random" else {}
     # The arguments identify what ships with craftc; a user's own component is identified by its source as well.
     aside = {parts.head, DIGEST} | (set() if is_own(model["kind"]) else {"kind"})
-    read = {name: value for name, value in model.items() if name not in aside}
-    return _hash("features", {"data": prepared, **read, **drawn}, code)
+    read = _without(content.counted["model"], aside)
+    return _hash("features", {"data": prepared, **read, **drawn}, content.code)
 
 
-def _steps_of(training: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """What of the section changes steps, and not only their number."""
-    left_out = {"early_stopping"}
-    if not _depends_on_length(training["schedule"], catalogue):
-        left_out.add("epochs")
-    return {name: value for name, value in training.items() if name not in left_out}
+def _no_matter_of_steps(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> set[str]:
+    """The keys of `training` that change no step, or only how many there are."""
+    return {"early_stopping"} | (set() if _depends_on_length(schedule, catalogue) else {"epochs"})
 
 
 def _depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
@@ -80,16 +82,18 @@ def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
     return is_own(phase["kind"]) or phase["epochs"] == "none"
 
 
-def _steering(metrics: list[Any], schedule: list[dict[str, Any]]) -> list[Any]:
-    """The metrics that change the steps, those that the schedule follows, and those that must be the same for all.
+def _steering(content: Decisive, catalogue: Catalogue, schedule: list[dict[str, Any]]) -> list[Any]:
+    """What counts of the metrics that change steps, those that the schedule follows, and of those that all must share.
 
     A user's own phase may follow any of them. The user's own metrics all count: they may draw random numbers, and so
     change what is measured after them. So do metrics with arguments, for one training has one metric of a name.
     """
+    # Its default is left out of what counts; which metrics it has, is asked here.
+    metrics = counted_metrics(content.config["objective"]["metrics"], catalogue)
     if any(is_own(phase["kind"]) for phase in schedule):
         return metrics
     watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
-    fixed = [m for m in metrics if m["kind"] in watched or is_own(m["kind"]) or len(m) > 1]
+    fixed = [m for m in metrics if m["kind"] in watched or is_own(m["kind"]) or m.keys() - {"kind", VERSION}]
     return sorted(fixed, key=canonical_json)
 
 

@@ -16,6 +16,7 @@ from craftc.compiler.planning.identity.fingerprint import (
 from craftc.compiler.planning.identity.lower import Lowered, lower, note_digests
 from craftc.compiler.planning.identity.stage_fingerprints import stage_fingerprints
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, no_store, of_trial
+from craftc.compiler.planning.identity.without_defaults import without_defaults
 from craftc.compiler.variants.resolve_variant import ResolvedVariant
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -36,6 +37,7 @@ class TrialCompiler:
     trained: Trained = no_store
     _digests: dict[str, str | OSError | WeightsError] = field(default_factory=dict)
     _sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _counted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def lower(self, variant: Checked) -> Lowered:
         """The configuration of a variant's trials."""
@@ -66,7 +68,7 @@ class TrialCompiler:
     def _content(self, lowered: Lowered) -> Decisive:
         """What of the configuration decides a result. Notes the digests of weights in the configuration."""
         digests = {place: str(self._digest(path)) for place, path in lowered.files.items()}
-        content = decisive(lowered.config, digests, self.code_digest)
+        content = decisive(lowered.config, digests, self.code_digest, self._count)
         note_digests(lowered.config, digests, self.catalogue)
         return content
 
@@ -80,6 +82,13 @@ class TrialCompiler:
             except (OSError, WeightsError) as error:
                 self._digests[path] = error
         return self._digests[path]
+
+    def _count(self, name: str, section: dict[str, Any]) -> dict[str, Any]:
+        """What counts of the section of that name, found once for all trials that have it."""
+        text = f"{name}{section!r}"
+        if text not in self._counted:
+            self._counted[text] = without_defaults(name, section, self.catalogue)
+        return self._counted[text]
 
     def _shared(self, section: dict[str, Any]) -> dict[str, Any]:
         """The section, as one object for all trials that have it, written in the same order."""

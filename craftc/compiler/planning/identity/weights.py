@@ -1,11 +1,12 @@
 """What a spec writes for trained weights -> the file that holds them: a path, or `trial:ID` by what the store has."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.planning.identity.with_defaults import filled_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.schemas.catalogue import TRIAL
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -53,18 +54,20 @@ def contradictions(trained: Trained, variant: Checked) -> tuple[Problem, ...]:
 
     Weights of one shape fit many models, and compute nonsense in all but their own. A file does not say what it is of.
     """
-    model = variant.tree["model"]
-    parts = variant.catalogue.frozen_parts(model["kind"])
+    frozen = variant.tree["model"]
+    parts = variant.catalogue.frozen_parts(frozen["kind"])
     if parts is None:
         return ()
-    backbone, weights = model[parts.backbone], model[parts.weights]
+    backbone, weights = frozen[parts.backbone], frozen[parts.weights]
     if not isinstance(weights, str) or not weights.startswith(TRIAL):
         return ()
     try:
         trial = of_trial(weights, trained)
     except WeightsError:
         return ()
-    return tuple(_differences(backbone, (*MODEL, parts.backbone), trial))
+    # An argument that the trial's configuration leaves out was added since, and had its default in effect.
+    model = filled_component(trial.model, "models", variant.catalogue)
+    return tuple(_differences(backbone, (*MODEL, parts.backbone), replace(trial, model=model)))
 
 
 def _differences(backbone: dict[str, Any], place: SpecPath, trial: TrainedTrial) -> Iterator[Problem]:

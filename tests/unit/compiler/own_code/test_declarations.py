@@ -93,6 +93,7 @@ def test_a_decorated_class_keeps_its_arguments(folder: Path) -> None:
             {"noise": 0.0},
         ),
         ("normalizers", "class it:\n    pools_columns = 'takes one rank'", "pools_columns", "takes one rank"),
+        ("augmentations", "@declares(semantics_version=3)\ndef it(): ...", "semantics_version", 3),
         (
             "models",
             FROZEN + "def it(*, encoder: Setting, file: Annotated[Path, WEIGHTS] | None, readout: Setting): ...",
@@ -123,6 +124,8 @@ def test_what_each_group_declares(folder: Path, group: Group, source: str, field
         ("models", "class it:\n    takes = 'text'", "expected a tuple of images, table or text", 'write ("text",)'),
         ("models", "class it:\n    takes = ()", "expected a tuple", None),
         ("models", "class it:\n    takes = 3", "expected a tuple", None),
+        ("models", "class it:\n    semantics_version = 0", "0 is no whole number >= 1", None),
+        ("models", "class it:\n    semantics_version = True", "true is no whole number >= 1", None),
         (
             "models",
             "class it:\n    takes = tuple(NUMBERS)",
@@ -181,4 +184,6 @@ def test_what_is_not_understood(folder: Path, group: Group, source: str, message
     [place] = error.related
     line = (folder / "lab" / "parts.py").read_text().splitlines()[place.range.start.line - 1]
     assert place.range.filename == str(folder / "lab" / "parts.py")
-    assert line.lstrip().startswith(("takes", "facts", "seed_", "pools", "patience", "frozen", "@declares"))
+    assert line.lstrip().startswith(
+        ("takes", "facts", "seed_", "pools", "patience", "frozen", "semantics", "@declares")
+    )

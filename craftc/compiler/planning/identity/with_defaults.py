@@ -1,0 +1,57 @@
+"""A trial's configuration as it was once written -> the same with the keys and arguments that were added since.
+
+Each has its default, as the trial had in effect: else it would have another fingerprint.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
+from craftc.compiler.planning.identity.without_defaults import has_plain_default
+from craftc.compiler.reading.tree import copy_tree
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.section import Section, plain_value
+from craftc.schemas.spec import REGULARIZED, SECTIONS, Component
+
+
+def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """A copy in which nothing is left out that the language and the components of the catalogue have a default for.
+
+    Raises AttributeError, KeyError or TypeError for what is no configuration.
+    """
+    filled: dict[str, Any] = copy_tree(dict(config))
+    for name, section in SECTIONS.items():
+        _fill(section, filled[name])
+    for key in REGULARIZED:
+        filled["regularization"].pop(key, None)  # handed on to the components
+    for place in all_component_places(filled, catalogue):
+        _fill_arguments(place, catalogue)
+    return filled
+
+
+def filled_component(component: Mapping[str, Any], group: str, catalogue: Catalogue) -> dict[str, Any]:
+    """A copy of one component, and of those in its arguments, with every argument that has a default."""
+    filled: dict[str, Any] = copy_tree(dict(component))
+    place = ComponentPlace((), group, frozenset(), filled)
+    _fill_arguments(place, catalogue)
+    for inner in places_in_arguments(place, catalogue):  # looks into each only once it is filled
+        _fill_arguments(inner, catalogue)
+    return filled
+
+
+def _fill_arguments(place: ComponentPlace, catalogue: Catalogue) -> None:
+    entry = catalogue.find(place.group, str(place.value.get("kind")))
+    for parameter in entry.parameters if entry is not None else ():
+        if has_plain_default(parameter) and parameter.name not in place.value:
+            place.value[parameter.name] = copy_tree(parameter.default)
+
+
+def _fill(section: type[Section], value: dict[str, Any]) -> None:
+    for key, field in section.fields.items():
+        if not field.is_required and key not in value:
+            default = field.make_default()
+            value[key] = "none" if default is None and field.is_switch else plain_value(default)
+        if isinstance(value.get(key), dict):
+            for inner in field.sections:
+                if inner is not Component:
+                    _fill(inner, value[key])

@@ -1,0 +1,143 @@
+"""A trial stays the trial that it is when the language grows, and becomes another when what it means changes."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import compile_spec
+from craftc.compiler.planning.identity.with_defaults import with_defaults
+from craftc.compiler.planning.identity.without_defaults import without_defaults
+from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.plan import Stages, Trial
+from craftc.schemas.section import Field, Section
+from craftc.schemas.spec import SECTIONS, Data, EarlyStopping, Splits, Training
+
+CATALOGUE = built_in_catalogue()
+Tree = dict[str, Any]
+SPEC: Tree = {
+    "craftc": 1,
+    "name": "grown",
+    "data": {"source": "digits", "augment": ["gaussian_noise"]},
+    "model": {"kind": "mlp", "dropout": 0.5},
+    "objective": "cross_entropy",
+    "training": {
+        "epochs": 5,
+        "batch_size": 32,
+        "optimizer": "adamw",
+        "early_stopping": {"metric": "valid/loss", "patience": 2},
+    },
+}
+SPEC["data"]["augment"] = [{"kind": "gaussian_noise", "std": 0.1}]
+
+Identity = tuple[str, Stages | None]
+ChangedSection = Callable[..., AbstractContextManager[None]]
+
+
+def compiled(tree: Tree, catalogue: Catalogue = CATALOGUE) -> tuple[Trial, ...]:
+    result = compile_spec(json.dumps(tree), "x.yaml", catalogue)
+    assert result.plan is not None, result.diagnostics
+    return result.plan.trials
+
+
+def identities(tree: Tree, catalogue: Catalogue = CATALOGUE) -> list[Identity]:
+    """Each trial's fingerprint, and those of its stages."""
+    return [(trial.id, trial.stages) for trial in compiled(tree, catalogue)]
+
+
+def one(tree: Tree, catalogue: Catalogue = CATALOGUE) -> tuple[str, Stages]:
+    [(trial, stages)] = identities(tree, catalogue)
+    assert stages is not None
+    return trial, stages
+
+
+def counted_up(kind: str) -> Catalogue:
+    """A catalogue in which the version of a component is 2."""
+    entries = [e._replace(semantics_version=2) if e.kind == kind else e for e in CATALOGUE.entries]
+    assert entries != list(CATALOGUE.entries)
+    return Catalogue(tuple(entries))
+
+
+def test_values_are_compared_as_they_are_written() -> None:
+    for kind, name, default, other in (("mlp", "dropout", 0.0, False), ("mlp", "hidden", [128], [128.0])):
+        section = {"kind": kind, name: other}
+        assert without_defaults("model", section, CATALOGUE) == section
+        assert without_defaults("model", {"kind": kind, name: default}, CATALOGUE) == {"kind": kind}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stages"),
+    [
+        ("digits", {"prepare", "train"}),
+        ("none", {"prepare", "train"}),  # not written: the normalization that is the default
+        ("gaussian_noise", {"train"}),
+        ("mlp", {"train"}),
+        ("cross_entropy", {"train"}),
+        ("adamw", {"train"}),
+        ("constant", {"train"}),
+        ("accuracy", set()),  # measured beside, and the default
+    ],
+)
+def test_a_component_of_another_version_makes_another_trial(kind: str, stages: set[str]) -> None:
+    (before, stages_before), (after, stages_after) = one(SPEC), one(SPEC, counted_up(kind))
+    assert before != after
+    assert {
+        name for name in ("prepare", "train") if getattr(stages_before, name) != getattr(stages_after, name)
+    } == stages
+
+
+@pytest.mark.parametrize("kind", ["mnist_5k", "per_line", "scanline_vit", "sgd", "cosine", "auroc", "line_dropout"])
+def test_a_component_that_is_not_named_changes_nothing(kind: str) -> None:
+    assert identities(SPEC, counted_up(kind)) == identities(SPEC)
+
+
+@pytest.mark.parametrize(
+    "section", [*(s for s in SECTIONS.values() if s.__name__ != "Component"), EarlyStopping, Splits]
+)
+def test_a_section_of_another_version_makes_another_trial(
+    section: type[Section], changed_section: ChangedSection
+) -> None:
+    before = one(SPEC)
+    with changed_section(section, semantics_version=2):
+        after = one(SPEC)
+    assert after[0] != before[0]
+    assert (after[1].train == before[1].train) == (section.__name__ in ("Evaluation", "EarlyStopping"))
+
+
+def test_a_key_of_another_version_makes_another_trial_of_those_that_give_it(changed_section: ChangedSection) -> None:
+    augment = Field((), semantics_version=2)
+    augment.annotate(Data.fields["augment"].annotation)
+    augment.metadata = Data.fields["augment"].metadata
+    precision = Field("float32", semantics_version=2)
+    precision.annotate(Training.fields["precision"].annotation)
+    plain = {**SPEC, "data": {"source": "digits"}}
+    before = one(SPEC), one(plain)
+    with (
+        changed_section(Data, fields={**Data.fields, "augment": augment}),
+        changed_section(Training, fields={**Training.fields, "precision": precision}),
+    ):
+        after = one(SPEC), one(plain)
+    assert after[1] == before[1]
+    assert after[0][0] != before[0][0]
+    assert (after[0][1].prepare, after[0][1].train != before[0][1].train) == (before[0][1].prepare, True)
+
+
+def test_a_configuration_of_earlier_days_is_filled_in() -> None:
+    [trial] = compiled(SPEC)
+    older = json.loads(json.dumps(trial.config))
+    for section, key in (("training", "precision"), ("data", "layout"), ("regularization", "ema_decay")):
+        del older[section][key]
+    del older["model"]["activation"]
+    del older["training"]["optimizer"]["weight_decay"]
+    del older["training"]["early_stopping"]["min_delta"]
+    assert with_defaults(older, CATALOGUE) == trial.config
+    assert "precision" not in older["training"]
+
+
+@pytest.mark.parametrize("damaged", [{}, {"data": 1}, {**SPEC, "regularization": [], "evaluation": {}}])
+def test_what_is_no_configuration_is_refused(damaged: Tree) -> None:
+    with pytest.raises((AttributeError, KeyError, TypeError)):
+        with_defaults(damaged, CATALOGUE)
