@@ -39,7 +39,7 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
             else:
-                given_B = x_B if parts.features is None else parts.features(x_B)
+                given_B = parts.given(x_B)
                 loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
             losses.append((loss_sum, weight_sum))
             if len(losses) == STEPS_BETWEEN_SUMS:
