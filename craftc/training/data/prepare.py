@@ -169,7 +169,8 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | Non
         inputs: Mapping[str, Inputs] = shared.inputs
     else:
         normalized = _normalized(settings["normalize"], shared)
-        warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
+        if shared.inputs["train"].dtype == np.float64:
+            warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
         inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
         # An axis for channels is there for augmentations, too.
         source = laid_out(shared.inputs["train"], layout) if layout == "channels" else shared.inputs["train"]

@@ -18,6 +18,8 @@ from craftc.training.foundation.random import key, seed_everything, step_key
 
 MOST_SAMPLES = 2**32
 """More than a batch has."""
+MOST_LEFT = 0.5
+"""Of the range of values: what an augmentation may go beyond it. Noise of a tenth of the range stays within that."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Augmentation:
     *shape), and with numbers of that sample: many draw once for all that they are given.
     """
 
+    kind: str
     apply: Callable[..., Tensor]
     takes: Literal["numbers", "generator", "nothing"]
     place: int
@@ -82,6 +85,24 @@ class Augmentations:
         return x_B
 
 
+def leaves_range(augmentations: Augmentations, source_B: Tensor, model_B: Tensor) -> str | None:
+    """A sentence about an augmentation that turns values into others far outside of those that there are, as what
+    is meant for other inputs does: by more than half their range. None where there is none.
+
+    `source_B` and `model_B` are samples of train, as augmentations before and behind the normalization get them.
+    """
+    for group, x_B in ((augmentations.before, source_B), (augmentations.after, model_B)):
+        for augmentation in group if x_B.is_floating_point() else ():
+            low, high = float(x_B.min()), float(x_B.max())
+            changed = Augmentations((augmentation,), None, (), are_keyed=False)(x_B.clone(), seed=0, step=0)
+            least, most = float(changed.min()), float(changed.max())
+            if max(low - least, most - high) > MOST_LEFT * (high - low):
+                turned = f"values from {low:g} to {high:g} into values from {least:g} to {most:g}"
+                asked = "is it meant for other inputs, or for when: after_normalize?"
+                return f"augmentation {augmentation.kind} turns {turned}: {asked}"
+    return None
+
+
 def _one_by_one(augmentation: Augmentation, x_B: Tensor, seed: int, step: int) -> Tensor:
     """The batch, each sample by a call of its own with numbers of its own."""
     changed = []
@@ -132,7 +153,7 @@ def _build(setting: Mapping[str, Any], place: int, device: torch.device) -> Augm
         raise TypeError(f"{setting['kind']} gave {described(found)}, which cannot be called; {GUIDE}")
     if isinstance(found, nn.Module):
         found = found.to(device)
-    return Augmentation(found, _takes(found), place)
+    return Augmentation(setting["kind"], found, _takes(found), place)
 
 
 def _takes(augment: Callable[..., Any]) -> Literal["numbers", "generator", "nothing"]:

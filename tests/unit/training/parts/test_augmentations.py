@@ -1,5 +1,6 @@
 """What a batch goes through before the model: changes of samples as the source gives them, normalization, others."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch.func import vmap
 
 from craftc.training.data.prepare import NormalizeBatch, PreparedData, prepare
-from craftc.training.parts.augmentations import Augmentations, build_augmentations
+from craftc.training.parts.augmentations import Augmentations, build_augmentations, leaves_range
 
 MODULE = '''
 import random
@@ -165,3 +166,23 @@ def test_what_is_prepared_is_the_same_with_and_without(normalize: str) -> None:
     assert isinstance(augmented.augmented.normalize, NormalizeBatch)
     for name, split in plain.splits.items():
         np.testing.assert_array_equal(split.inputs, augmented.splits[name].inputs)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"kind": "own_augment:Shift"}, "turns values from 0 to 1 into values from 100 to 101: is it meant for other"),
+        ({"kind": "own_augment:Shift", "when": "after_normalize"}, r"turns values from -0\.8\d* to 1\.8"),
+        ({"kind": "gaussian_noise", "std": 0.5, "p": 1.0}, "turns values from 0 to 1 into"),
+        ({"kind": "gaussian_noise", "std": 0.05, "p": 1.0}, None),
+        ({"kind": "own_augment:Clamps"}, None),
+        ({"kind": "line_dropout", "p": 0.5, "when": "after_normalize"}, None),
+    ],
+)
+def test_what_leaves_the_range_of_its_inputs_is_named(setting: dict[str, Any], sentence: str | None) -> None:
+    data = prepared([setting])
+    augmentations, x = built(data, [setting])
+    told = leaves_range(augmentations, x, torch.from_numpy(data.splits["train"].inputs[:32]))
+    assert (told is None) == (sentence is None)
+    assert sentence is None or re.search(sentence, told or "")
+    assert told is None or told.startswith(f"augmentation {setting['kind']} ")
