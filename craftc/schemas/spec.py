@@ -194,6 +194,11 @@ class Ablation(Section):
         description="Feature name to the settings, path to value, that switch it off.",
         examples=[{"normalization": {"data.normalize": "none"}}],
     )
+    sets: OrEmpty[dict[str, Annotated[List[str], Field(min_length=2)]]] = Field(
+        default_factory=dict,
+        description="Name to features that are off together; each set is a variant of that name.",
+        examples=[{"all_off": ["normalization", "warmup"]}],
+    )
     design: Annotated[
         List[Literal["leave_one_out", "add_one", "full_factorial", "one_at_a_time"]], Field(min_length=1)
     ] = Field(

@@ -1,13 +1,15 @@
 """Rules of an ablation: one function and one code each. Every function yields what breaks its rule."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.expression import ExpressionError, parse_expression
-from craftc.compiler.reading.problem import Problem, all_of, one_of, show
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import hashable, look_up, written_at
 from craftc.schemas.diagnostic import Path, parse_path
+
+NAMES_OF_VARIANTS = ("full", "base", "bare")
 
 
 def design_without_features(checked: Checked) -> Iterator[Problem]:
@@ -69,6 +71,36 @@ def feature_conflict(checked: Checked) -> Iterator[Problem]:
             if other != value:
                 message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
                 yield Problem("feature-conflict", ("ablation", "features", name, path), message)
+
+
+def feature_sets(checked: Checked) -> Iterator[Problem]:
+    """A set has a name that no other variant has, and features that there are, each once, which agree."""
+    ablation = checked.spec.ablation
+    for name, names in ablation.sets.items():
+        place: Path = ("ablation", "sets", name)
+        if name in NAMES_OF_VARIANTS or name[:1] in ("-", "+") or name != name.strip() or not name.isprintable():
+            message = f"{show(name)} cannot name a set of features"
+            hint = f"{one_of(NAMES_OF_VARIANTS)}, and what begins with - or +, are names of other variants"
+            yield Problem("wrong-name", place, message, hint, at_key=True)
+        set_by: dict[str, tuple[str, Any]] = {}
+        for index, feature in enumerate(names):
+            if feature not in ablation.features:
+                near = did_you_mean(feature, ablation.features) or f"there are {all_of(ablation.features) or 'none'}"
+                yield Problem("unknown-feature", (*place, index), f"there is no feature {show(feature)}", near)
+            elif feature in names[:index]:
+                yield Problem("unknown-feature", (*place, index), f"{show(feature)} is listed twice", "remove one")
+            else:
+                yield from _disagreeing(feature, ablation.features[feature], set_by, (*place, index))
+
+
+def _disagreeing(
+    feature: str, settings: Mapping[str, Any], set_by: dict[str, tuple[str, Any]], place: Path
+) -> Iterator[Problem]:
+    for path, value in settings.items():
+        first, other = set_by.setdefault(path, (feature, value))
+        if other != value:
+            message = f'"{first}" and "{feature}" set {path} differently, and this set switches both off'
+            yield Problem("feature-conflict", place, message)
 
 
 def duplicate_seed(checked: Checked) -> Iterator[Problem]:
@@ -143,6 +175,7 @@ ABLATION_RULES: tuple[Rule, ...] = (
     factor_twice,
     crossed_factor_twice,
     feature_conflict,
+    feature_sets,
     duplicate_seed,
     feature_off_already,
     features_alike,
