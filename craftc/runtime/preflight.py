@@ -149,12 +149,13 @@ def _wrong_facts(source: str, data: PreparedData, catalogue: Catalogue) -> Itera
 def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
     """What is given the data, or what a model makes of it."""
     model = config["model"]
-    yield Named("models", ("model", "kind"), model["kind"])
+    yield Named("models", ("model", "kind"), model["kind"], True)
     if (parts := catalogue.frozen_parts(model["kind"])) is not None:
-        yield Named("models", ("model", parts.backbone, "kind"), model[parts.backbone]["kind"])
+        yield Named("models", ("model", parts.backbone, "kind"), model[parts.backbone]["kind"], True)
     yield Named("normalizers", ("data", "normalize", "kind"), config["data"]["normalize"]["kind"])
     for index, augmentation in enumerate(config["data"]["augment"]):
-        yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"])
+        is_laid_out = augmentation["when"] == "after_normalize"
+        yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"], is_laid_out)
     yield Named("objectives", ("objective", "kind"), config["objective"]["kind"])
     for index, metric in enumerate(config["objective"]["metrics"]):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])

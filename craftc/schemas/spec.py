@@ -45,6 +45,15 @@ class Component(Section, open_to=Any):
         return dict(self.extra)
 
 
+class Augmentation(Component):
+    """A random change of train samples, and when it is made."""
+
+    when: Literal["before_normalize", "after_normalize"] = Field(
+        "before_normalize",
+        description="before_normalize: of samples as the source gives them; after_normalize: of what the model gets.",
+    )
+
+
 class Splits(Section, open_to=Fraction):
     """Named parts of the data by fraction. Any names will do; `train` is fitted on, `test` is read once at the end."""
 
@@ -80,8 +89,10 @@ class Data(Section):
         description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it; "
         "channels: images as (C, H, W), grey ones with C = 1; lines: (H, C * W), a table as one line; flat: (F).",
     )
-    augment: Annotated[List[Component], ComponentGroup("augmentations")] = Field(
-        (), description="Random changes to each train batch, in order, in that shape."
+    augment: Annotated[List[Augmentation], ComponentGroup("augmentations")] = Field(
+        (),
+        description="Random changes of the train samples, in order, each sample by numbers of its own.",
+        semantics_version=2,
     )
 
 
@@ -182,6 +193,11 @@ class Ablation(Section):
         default_factory=dict,
         description="Feature name to the settings, path to value, that switch it off.",
         examples=[{"normalization": {"data.normalize": "none"}}],
+    )
+    sets: OrEmpty[dict[str, Annotated[List[str], Field(min_length=2)]]] = Field(
+        default_factory=dict,
+        description="Name to features that are off together; each set is a variant of that name.",
+        examples=[{"all_off": ["normalization", "warmup"]}],
     )
     design: Annotated[
         List[Literal["leave_one_out", "add_one", "full_factorial", "one_at_a_time"]], Field(min_length=1)

@@ -71,6 +71,11 @@ class Parts:
         rehearsal = Rehearsal((self.joined, self.objective), self.dropout_bits, self.device, self.seed)
         object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
+    def given(self, x_B: Tensor) -> Tensor:
+        """What the model is given of a batch of the train split that is not augmented."""
+        normalized = self.augmentations.normalized(x_B)
+        return normalized if self.features is None else self.features(normalized)
+
     @property
     def evaluated(self) -> nn.Module:
         """The model whose weights are judged and kept: the moving average where there is one."""
@@ -112,9 +117,12 @@ def assemble(
     optimizer = build_optimizer(training["optimizer"], model)
     with errors_of("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
-    few = torch.from_numpy(data.train.inputs[:2].copy()).to(device)
-    few = few.to(precision.kept) if few.is_floating_point() else few
-    augmentations = build_augmentations(config["data"]["augment"], few)
+    few = torch.from_numpy(data.train.inputs[:2].copy())
+    few = few.float().to(device) if device.type == "mps" and few.is_floating_point() else few.to(device)
+    normalize = None if data.augmented is None else data.augmented.normalize
+    few = few.to(precision.kept) if few.is_floating_point() and normalize is None else few
+    augmentations = build_augmentations(config["data"]["augment"], few, normalize, precision.kept)
+    features = None if data.augmented is None else data.augmented.features
     regularization = config["regularization"]
     return Parts(
         seed=trial.seed,
@@ -137,7 +145,7 @@ def assemble(
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
         augmentations=augmentations,
-        features=None if data.augmented is None else _kept_as(precision.kept, data.augmented.features),
+        features=None if features is None else _kept_as(precision.kept, features),
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
     )
 

@@ -45,7 +45,7 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
         group = next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
         if group is not None:
             many = not is_section(field.annotation)
-            component = Component if many else field.annotation
+            [component] = (inner for inner in field.sections if issubclass(inner, Component))
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
         for inner in field.sections:
             yield from _walk(inner, path)

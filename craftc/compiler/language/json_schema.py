@@ -32,7 +32,7 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         definitions[field.group] = _group(catalogue, field.group, reserved)
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
         properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
-    for model in ("Component", "Objective"):
+    for model in ("Component", "Augmentation", "Objective"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
@@ -50,6 +50,7 @@ def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     section = schema
     for part in path:
         found = section["properties"][part]
+        found = found.get("items", found)
         # A section that can be switched off is one of two options.
         section = _follow(schema, next((option for option in found.get("anyOf", []) if "$ref" in option), found))
     properties: dict[str, Any] = section.get("properties", {})

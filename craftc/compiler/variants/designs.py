@@ -1,8 +1,8 @@
 """An ablation's features, grid and zip to its variants by name, before `exclude` and `require`.
 
-Order: the baseline; the designs of features as `design` lists them; the points of the grid, those of the zip. With
-`combine: product` every design is taken at every point instead. The baseline is always a variant, since every other
-is compared with it.
+Order: the baseline; the designs of features as `design` lists them, and the sets; the points of the grid, those of the
+zip. With `combine: product` every design is taken at every point instead. The baseline is always a variant, since every
+other is compared with it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -74,6 +74,7 @@ def num_variants(ablation: Ablation) -> int:
         ONE_AT_A_TIME: num_features,
     }
     designed = sum(sizes[name] for name in dict.fromkeys(ablation.design)) if num_features else 0
+    designed += len(ablation.sets)
     lengths = [len(values) for values in ablation.grid.values()]
     combined = sum(lengths) if ONE_AT_A_TIME in ablation.design else prod(lengths)
     grid = combined if lengths else 0
@@ -90,6 +91,9 @@ def _variants(ablation: Ablation, tree: Mapping[str, Any]) -> Iterator[Variant]:
     }
     baseline = Variant(FULL if off else BASE, ())
     designed = [variant for name in dict.fromkeys(ablation.design) for variant in _DESIGNS[name](off)] if off else []
+    # One that names what is no feature is a mistake of its own.
+    sets = {name: names for name, names in ablation.sets.items() if off.keys() >= set(names)}
+    designed += (Variant(name, _merge(off[feature] for feature in names)) for name, names in sets.items())
     yield baseline
     if ablation.combine == "union":
         yield from designed

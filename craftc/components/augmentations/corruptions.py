@@ -10,7 +10,8 @@ class GaussianNoise:
     """Adds independent normal noise to every value.
 
     Args:
-        std: Standard deviation of the noise, in units of the normalized inputs.
+        std: Standard deviation of the noise, in units of what the source gives, which for an image is 1 from black to
+            white. With `when: after_normalize`, in units of the normalized inputs.
         p: Probability that a sample gets noise at all.
     """
 

@@ -3,8 +3,15 @@
 What they are given is as exact as its source, and what they return is float32: they compute in float64 between.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
 Normalized = NDArray[np.float32]
@@ -21,6 +28,10 @@ class Identity:
     def __call__(self, x: Inputs) -> Normalized:
         """Return `x`, rounded to float32."""
         return x.astype(np.float32, copy=False)
+
+    def of_batch(self, x: Tensor) -> Tensor:
+        """The same of a batch, (..., *shape), on its device; so for the others."""
+        return x.float()
 
 
 class PerLine:
@@ -46,6 +57,12 @@ class PerLine:
             raise RuntimeError("per_line was used before it was fitted")
         return (_centre_lines(x) / self._scale).astype(np.float32)
 
+    def of_batch(self, x: Tensor) -> Tensor:
+        """See Identity.of_batch."""
+        assert self._scale is not None
+        exact = _exact(x)
+        return ((exact - exact.mean(dim=-1, keepdim=True)) / self._scale).float()
+
 
 class PerDataset:
     """Subtracts the mean of the train split and divides by its standard deviation, each one number."""
@@ -68,6 +85,12 @@ class PerDataset:
         mean, scale = self._mean_and_scale
         return ((x.astype(np.float64) - mean) / scale).astype(np.float32)
 
+    def of_batch(self, x: Tensor) -> Tensor:
+        """See Identity.of_batch."""
+        assert self._mean_and_scale is not None
+        mean, scale = self._mean_and_scale
+        return ((_exact(x) - mean) / scale).float()
+
 
 class PerFeature:
     """Each number of a sample by the mean and the standard deviation that this number has over the train split.
@@ -80,6 +103,7 @@ class PerFeature:
 
     def __init__(self) -> None:
         self._means_and_scales: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._on_device: dict[str, tuple[Tensor, Tensor]] = {}
 
     def fit(self, x_train: Inputs) -> None:
         """Take the means and the deviations, each (*shape), from the train split, (N, *shape)."""
@@ -99,9 +123,31 @@ class PerFeature:
         means, scales = self._means_and_scales
         return ((x.astype(np.float64) - means) / scales).astype(np.float32)
 
+    def of_batch(self, x: Tensor) -> Tensor:
+        """See Identity.of_batch."""
+        assert self._means_and_scales is not None
+        device = str(x.device)
+        if device not in self._on_device:
+            means, scales = (_to_device(values, x) for values in self._means_and_scales)
+            self._on_device[device] = means, scales
+        means, scales = self._on_device[device]
+        return ((_exact(x) - means) / scales).float()
+
 
 def _scale(deviation: float) -> float:
     return deviation if deviation >= _LEAST_CONTRAST else 1.0
+
+
+def _to_device(values: NDArray[np.float64], x: Tensor) -> Tensor:
+    import torch
+
+    rounded = torch.from_numpy(values.astype(np.float32) if x.device.type == "mps" else values)
+    return rounded.to(x.device)
+
+
+def _exact(x: Tensor) -> Tensor:
+    """With 64 bits; Apple's GPUs have 32."""
+    return x.float() if x.device.type == "mps" else x.double()
 
 
 def _centre_lines(x: Inputs) -> NDArray[np.float64]:

@@ -181,7 +181,7 @@ class Batch:
 
     def _changed(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
         augmentations = self.parts[0].augmentations
-        if not augmentations.steps:
+        if augmentations.is_empty:
             return x_KB
         if augmentations.are_keyed:
             augmented: Tensor = vmap(augmentations.by_key)(x_KB, self._keys("augmentation", steps))

@@ -1,11 +1,16 @@
 """Reshapes samples from the form that their source gives to the form that the model gets."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.errors import DataError
 
-Inputs = NDArray[np.float32]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Inputs = NDArray[Any]
 
 
 def laid_out(x: Inputs, layout: str) -> Inputs:
@@ -23,3 +28,11 @@ def laid_out(x: Inputs, layout: str) -> Inputs:
         lines = x[:, None] if x.ndim == 2 else x if x.ndim == 3 else x.transpose(0, 2, 1, 3)
         return np.ascontiguousarray(lines).reshape(len(x), lines.shape[1], -1)
     return x.reshape(len(x), -1) if layout == "flat" else x
+
+
+def laid_out_batch(x_B: "Tensor", layout: str) -> "Tensor":
+    """As `laid_out`, of a batch whose channels have an axis already where the layout is channels."""
+    if layout == "lines":
+        lines = x_B[:, None] if x_B.dim() == 2 else x_B if x_B.dim() == 3 else x_B.transpose(1, 2)
+        return lines.reshape(len(x_B), lines.shape[1], -1)
+    return x_B.reshape(len(x_B), -1) if layout == "flat" else x_B

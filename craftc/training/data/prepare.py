@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from craftc.components.errors import DataError, DataWarning
 from craftc.components.own_line import told
 from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import DATA_FACTS, is_own
-from craftc.training.data.layout import laid_out
+from craftc.training.data.layout import laid_out, laid_out_batch
 from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.resolution import check_finite, lost_resolution
 from craftc.training.data.split_samples import SplitSamples, split_samples
@@ -24,13 +24,16 @@ MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
 
-Inputs = NDArray[np.float32] | NDArray[np.int64]
+Inputs = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
+SOURCE_TRAIN = "source_train"
+"""The array of the train split as the source gives it, among the prepared."""
 
 
 @dataclass(frozen=True)
 class Split:
     """Samples of one split, never written to: `inputs` float32 (N, *shape), normalized, and `targets` int64 (N,), their
-    classes; or `inputs` int64 (N, T), tokens, and `targets` int64 (N, T), the token after each."""
+    classes; or `inputs` int64 (N, T), tokens, and `targets` int64 (N, T), the token after each. Samples that are yet to
+    be augmented and normalized have as many bits as their source gives."""
 
     inputs: Inputs
     targets: NDArray[np.int64]
@@ -44,8 +47,8 @@ class PreparedData:
     """All splits, train first and test last.
 
     `class_names` are in the order of the targets' numbers; `class_counts` (C,) are those of train, none of them zero;
-    `facts` is what `infer` can take. `augmented` is None where augmentations work on what a model is given. `warnings`
-    are for the user.
+    `facts` is what `infer` can take. `augmented` is None where nothing is done to a batch before the model gets it, or
+    only behind the normalization. `warnings` are for the user.
     """
 
     splits: dict[str, Split]
@@ -63,30 +66,77 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class Augmented:
-    """The train split as augmentations are to have it, and what makes a model's inputs (B, ...) of a batch of it."""
+    """The train split as augmentations are to have it, and what is made of a batch of it then: `normalize` what a model
+    is given, and `features` of that what the head of a frozen backbone is given; None where that is the same."""
 
     train: Split
-    features: Callable[[Any], Any]
+    normalize: "NormalizeBatch | None" = None
+    features: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class NormalizeBatch:
+    """A normalizer, fitted on train, and the layout, for batches (B, *shape) of samples as the source gives them.
+
+    `is_own`: it is the user's, and called with arrays, on the CPU.
+    """
+
+    normalizer: Any
+    layout: str
+    is_own: bool
+
+    def __call__(self, x_B: Any) -> Any:
+        """What a model is given, float32; where not `is_own`, under vmap, too."""
+        if not self.is_own:
+            return laid_out_batch(self.normalizer.of_batch(x_B), self.layout)
+        import torch
+
+        normalized = np.ascontiguousarray(self.normalizer(x_B.cpu().numpy()), dtype=np.float32)
+        return laid_out_batch(torch.from_numpy(normalized).to(x_B.device), self.layout)
+
+
+def augments_source(data_config: Mapping[str, Any]) -> bool:
+    """Whether an augmentation works on samples as the source gives them."""
+    return any(augmentation.get("when") != "after_normalize" for augmentation in data_config.get("augment", ()))
 
 
 def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
     """Load, split, check, and normalize by what the train split alone shows.
 
-    The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates.
+    The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates; whether the
+    train split is kept as the source gives it, too, counts.
     With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
     """
     settings = {name: value for name, value in data_config.items() if name != "augment"}
     stamps = file_stamps(settings["source"])
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
-    return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf)
+    return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf, augments_source(data_config))
 
 
 @lru_cache(maxsize=MAX_CACHED)
-def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None) -> PreparedData:
+def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None, keeps_source: bool) -> PreparedData:
     settings = json.loads(settings_json)
     if shelf is None:
-        return _make(settings)
-    return unpacked(*take(shelf, stamps, lambda: packed(_make(settings))))
+        data, source = _make(settings)
+    else:
+        arrays, about = take(shelf, stamps, lambda: _packed_with_source(*_make(settings), keeps_source=keeps_source))
+        data, source = unpacked(arrays, about), arrays.get(SOURCE_TRAIN)
+    if source is None or not keeps_source:
+        return data
+    train = Split(source, data.splits["train"].targets)
+    return replace(data, augmented=Augmented(train, _normalize_batch(settings, source)))
+
+
+def _normalize_batch(settings: Mapping[str, Any], source: NDArray[Any]) -> NormalizeBatch:
+    """The normalizer as it was fitted: on the same samples."""
+    normalizer = build("normalizers", settings["normalize"])
+    normalizer.fit(source)
+    return NormalizeBatch(normalizer, settings.get("layout", "source"), is_own(settings["normalize"]["kind"]))
+
+
+def _packed_with_source(data: PreparedData, source: NDArray[Any] | None, *, keeps_source: bool) -> Content:
+    arrays, about = packed(data)
+    return {**arrays, **({SOURCE_TRAIN: source} if keeps_source and source is not None else {})}, about
 
 
 def packed(data: PreparedData) -> Content:
@@ -109,20 +159,24 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings)
 
 
-def _make(settings: Mapping[str, Any]) -> PreparedData:
+def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:
+    """The data, and train as its source gives it; None of text, whose tokens are left as they are."""
     shared = split_samples(load_samples(settings["source"]), settings["splits"])
     layout = settings.get("layout", "source")
-    warnings = shared.warnings
+    warnings, source = shared.warnings, None
     if shared.inputs["train"].dtype == np.int64:
         _check_left_alone(settings["normalize"], layout)
         inputs: Mapping[str, Inputs] = shared.inputs
     else:
         normalized = _normalized(settings["normalize"], shared)
-        warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
+        if shared.inputs["train"].dtype == np.float64:
+            warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
         inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
+        # An axis for channels is there for augmentations, too.
+        source = laid_out(shared.inputs["train"], layout) if layout == "channels" else shared.inputs["train"]
     splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
     facts = facts_of(splits["train"], len(shared.class_names))
-    return PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings)
+    return PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings), source
 
 
 def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:

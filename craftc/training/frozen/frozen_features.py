@@ -4,6 +4,7 @@ Features are float32 whatever the precision of training; they are computed on th
 """
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from craftc.training.data.prepare import (
     Augmented,
     PreparedData,
     Split,
+    augments_source,
     facts_of,
     file_stamps,
     infer_facts,
@@ -50,16 +52,17 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
     settings = {name: value for name, value in data.items() if name != "augment"}
     backbone = {name: value for name, value in model.items() if name != parts.head}
     stamps = (device.type, _weights_stamp(model, parts), *file_stamps(data["source"]))
-    asked = json.dumps([settings, backbone, seed], sort_keys=True)
+    # The same files for all that is prepared: whether the train split is kept as the source gives it, too.
+    kept = [{"when": "before_normalize"}] if augments_source(data) else []
+    asked = json.dumps([settings | {"augment": kept}, backbone, seed], sort_keys=True)
     found = _features(asked, stamps, str(device), raw, features_shelf_of(trial, prepared))
     infer_facts(model[parts.head], found.facts, f"model.{parts.head}")
     if not data["augment"]:
         return found
     samples = prepare(data, raw)
     features = build_backbone(model, samples, seed, device)
-    return PreparedData(
-        found.splits, found.class_names, found.class_counts, found.facts, Augmented(samples.splits["train"], features)
-    )
+    normalize = samples.augmented.normalize if samples.augmented else None
+    return replace(found, augmented=Augmented(samples.train, normalize, features))
 
 
 def trained_part(trial: Trial) -> Trial:

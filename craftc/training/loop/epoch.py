@@ -44,7 +44,7 @@ def train_epoch(
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
             else:
-                given_B = x_B if parts.features is None else parts.features(x_B)
+                given_B = parts.given(x_B)
                 loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
             losses.append((loss_sum, weight_sum))
             pulse.beat(epoch, step + 1 - first_step, num_steps)

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from craftc.schemas.plan import Trial
@@ -134,7 +135,10 @@ def lay_ground(
     splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
     train = splits["train"]
     if data.augmented is not None:
-        train = to_device({"train": data.train}, on, kept, resident_bytes=resident_bytes)["train"]
+        # What is normalized later keeps the bits of its source, where the device has them.
+        is_exact = data.train.inputs.dtype == np.float64 and on.type != "mps"
+        exact = torch.float64 if is_exact else kept
+        train = to_device({"train": data.train}, on, exact, resident_bytes=resident_bytes)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
 
 

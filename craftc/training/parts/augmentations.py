@@ -11,72 +11,149 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.components.numbers import Key, Numbers
 from craftc.schemas.catalogue import is_own
+from craftc.training.data.prepare import NormalizeBatch
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything, step_key
 
+MOST_SAMPLES = 2**32
+"""More than a batch has."""
+MOST_LEFT = 0.5
+"""Of the range of values: what an augmentation may go beyond it. Noise of a tenth of the range stays within that."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A callable from (B, *shape) to (B, *shape). It draws from what it `takes` as its second argument; of those that
-    take nothing, from the global generators."""
+    """A callable from (B, *shape) to (B, *shape), `place` counts those of a spec. It draws from what it `takes` as its
+    second argument; of those that take nothing, from the global generators.
 
+    Only what takes `numbers` is known to draw for each sample. Any other is called with one sample at a time, (1,
+    *shape), and with numbers of that sample: many draw once for all that they are given.
+    """
+
+    kind: str
     apply: Callable[..., Tensor]
     takes: Literal["numbers", "generator", "nothing"]
+    place: int
 
 
 @dataclass(frozen=True)
 class Augmentations:
-    """What is done to each batch of training, in order."""
+    """What is done to each batch of training: changes of samples as the source gives them, the normalization, and
+    changes of what the model is given. `normalize` is None where what comes in is normalized."""
 
-    steps: tuple[Augmentation, ...]
-    generator: torch.Generator
+    before: tuple[Augmentation, ...]
+    normalize: Callable[[Tensor], Tensor] | None
+    after: tuple[Augmentation, ...]
+    are_keyed: bool
+    """Whether all of it runs under vmap, with random numbers that come from a key alone."""
 
     def __call__(self, x_B: Tensor, *, seed: int, step: int) -> Tensor:
-        """The batch of a trial's step, which counts from 0; its random numbers depend on the seed and step alone."""
-        if not self.steps:
+        """What the model is given in a trial's step, which counts from 0; random numbers depend on the seed, the step
+        and the place of a sample in its batch alone."""
+        if self.is_empty:
             return x_B
-        if any(augmentation.takes == "generator" for augmentation in self.steps):
-            self.generator.manual_seed(key(seed, "augmentation", step))
-        if any(augmentation.takes == "nothing" for augmentation in self.steps):
-            seed_everything(key(seed, "augmentation", step), x_B.device)
-        return self.by_key(x_B, step_key(seed, "augmentation", step))
+        numbers = Numbers(step_key(seed, "augmentation", step), x_B.device)
+
+        def change(augmentation: Augmentation, x_B: Tensor) -> Tensor:
+            if augmentation.takes == "numbers":
+                return augmentation.apply(x_B, numbers)
+            return _one_by_one(augmentation, x_B, seed, step)
+
+        return self._changed(x_B, change)
 
     @property
-    def are_keyed(self) -> bool:
-        """Whether a key is all that their random numbers come from."""
-        return all(augmentation.takes == "numbers" for augmentation in self.steps)
+    def is_empty(self) -> bool:
+        """Whether nothing is done."""
+        return not self.before and not self.after and self.normalize is None
 
     def by_key(self, x_B: Tensor, key: Key) -> Tensor:
-        """The batch, by the key of its trial and step; where `are_keyed`, under vmap over K of both, too."""
+        """Where `are_keyed`, the same by the key of the trial and step; under vmap over K of both, too."""
         numbers = Numbers(key, x_B.device)
-        for augmentation in self.steps:
-            given = {"numbers": (numbers,), "generator": (self.generator,), "nothing": ()}[augmentation.takes]
-            x_B = augmentation.apply(x_B, *given)
+        return self._changed(x_B, lambda augmentation, x_B: augmentation.apply(x_B, numbers))
+
+    def normalized(self, x_B: Tensor) -> Tensor:
+        """What the model is given of a batch that is not augmented."""
+        return x_B if self.normalize is None else self.normalize(x_B)
+
+    def _changed(self, x_B: Tensor, change: Callable[[Augmentation, Tensor], Tensor]) -> Tensor:
+        for augmentation in self.before:
+            x_B = change(augmentation, x_B)
+        x_B = self.normalized(x_B)
+        for augmentation in self.after:
+            x_B = change(augmentation, x_B)
         return x_B
 
 
-def build_augmentations(settings: Sequence[Mapping[str, Any]], x_B: Tensor) -> Augmentations:
-    """From `data.augment`. Those of the user's own are tried on a few inputs, `x_B`.
+def leaves_range(augmentations: Augmentations, source_B: Tensor, model_B: Tensor) -> str | None:
+    """A sentence about an augmentation that turns values into others far outside of those that there are, as what
+    is meant for other inputs does: by more than half their range. None where there is none.
+
+    `source_B` and `model_B` are samples of train, as augmentations before and behind the normalization get them.
+    """
+    for group, x_B in ((augmentations.before, source_B), (augmentations.after, model_B)):
+        for augmentation in group if x_B.is_floating_point() else ():
+            low, high = float(x_B.min()), float(x_B.max())
+            changed = Augmentations((augmentation,), None, (), are_keyed=False)(x_B.clone(), seed=0, step=0)
+            least, most = float(changed.min()), float(changed.max())
+            if max(low - least, most - high) > MOST_LEFT * (high - low):
+                turned = f"values from {low:g} to {high:g} into values from {least:g} to {most:g}"
+                asked = "is it meant for other inputs, or for when: after_normalize?"
+                return f"augmentation {augmentation.kind} turns {turned}: {asked}"
+    return None
+
+
+def _one_by_one(augmentation: Augmentation, x_B: Tensor, seed: int, step: int) -> Tensor:
+    """The batch, each sample by a call of its own with numbers of its own."""
+    changed = []
+    for index, x_1 in enumerate(torch.split(x_B, 1)):
+        number = key(seed, "augmentation", step, rank=augmentation.place * MOST_SAMPLES + index + 1)
+        if augmentation.takes == "generator":
+            changed.append(augmentation.apply(x_1, torch.Generator(x_B.device).manual_seed(number)))
+        else:
+            seed_everything(number, x_B.device)
+            changed.append(augmentation.apply(x_1))
+    return torch.cat(changed)
+
+
+def build_augmentations(
+    settings: Sequence[Mapping[str, Any]], x_B: Tensor, normalize: NormalizeBatch | None, kept: torch.dtype
+) -> Augmentations:
+    """From `data.augment`. Those of the user's own are tried on a few inputs, `x_B`, as the source gives them where
+    there is a `normalize`; what that returns is made `kept`.
 
     Raises TrainingError `augmentations-not-buildable` and `augmentation-failed`.
     """
     with errors_of("augmentations", code="augmentations-not-buildable"):
-        steps = tuple(_build(setting, x_B.device) for setting in settings)
-    built = Augmentations(steps, torch.Generator(x_B.device))
-    for setting, augmentation in zip(settings, steps, strict=True):
+        built = [_build(setting, place, x_B.device) for place, setting in enumerate(settings)]
+    if normalize is not None and x_B.dtype == torch.int64:
+        normalize = None
+    is_first = [normalize is not None and setting.get("when") != "after_normalize" for setting in settings]
+    augmentations = Augmentations(
+        tuple(each for each, first in zip(built, is_first, strict=True) if first),
+        None if normalize is None else _kept_as(kept, normalize),
+        tuple(each for each, first in zip(built, is_first, strict=True) if not first),
+        all(each.takes == "numbers" for each in built) and (normalize is None or not normalize.is_own),
+    )
+    normalized = augmentations.normalized(x_B)
+    for setting, augmentation, first in zip(settings, built, is_first, strict=True):
         if is_own(setting["kind"]):
-            _try(setting["kind"], Augmentations((augmentation,), built.generator), x_B)
-    return built
+            _try(setting["kind"], augmentation, x_B if first else normalized)
+    return augmentations
 
 
-def _build(setting: Mapping[str, Any], device: torch.device) -> Augmentation:
-    found = build("augmentations", setting)
+def _kept_as(kept: torch.dtype, normalize: NormalizeBatch) -> Callable[[Tensor], Tensor]:
+    """What is normalized is float32, whatever it is trained in."""
+    return normalize if kept == torch.float32 else lambda x_B: normalize(x_B).to(kept)
+
+
+def _build(setting: Mapping[str, Any], place: int, device: torch.device) -> Augmentation:
+    found = build("augmentations", {name: value for name, value in setting.items() if name != "when"})
     if not callable(found):
         raise TypeError(f"{setting['kind']} gave {described(found)}, which cannot be called; {GUIDE}")
     if isinstance(found, nn.Module):
         found = found.to(device)
-    return Augmentation(found, _takes(found))
+    return Augmentation(setting["kind"], found, _takes(found), place)
 
 
 def _takes(augment: Callable[..., Any]) -> Literal["numbers", "generator", "nothing"]:
@@ -98,10 +175,11 @@ def _takes(augment: Callable[..., Any]) -> Literal["numbers", "generator", "noth
     return "generator" if len(required) == 2 else "nothing"
 
 
-def _try(kind: str, augmentation: Augmentations, x_B: Tensor) -> None:
+def _try(kind: str, augmentation: Augmentation, x_B: Tensor) -> None:
     name = f"augmentation {kind}"
+    alone = Augmentations((augmentation,), None, (), are_keyed=False)
     with errors_of(f"{name} on inputs {tuple(x_B.shape)}", code="augmentation-failed", hint=GUIDE):
-        augmented = augmentation(x_B.clone(), seed=0, step=0)
+        augmented = alone(x_B.clone(), seed=0, step=0)
     if not isinstance(augmented, Tensor) or augmented.shape != x_B.shape or augmented.dtype != x_B.dtype:
         message = f"{name} turned inputs {tuple(x_B.shape)} of {x_B.dtype} into {described(augmented)}"
         raise TrainingError("augmentation-failed", f"{message}; expected the same shape and type")

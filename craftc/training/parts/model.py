@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 # Public in effect, see sync_batch_norm.
@@ -17,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
 from craftc.training.data.layout import laid_out
-from craftc.training.data.prepare import PreparedData
+from craftc.training.data.prepare import Inputs, PreparedData
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 
@@ -103,9 +102,7 @@ def _dtype(inputs: Tensor) -> str:
     return str(inputs.dtype).removeprefix("torch.")
 
 
-def _layout_hint(
-    model: nn.Module, few: NDArray[np.float32] | NDArray[np.int64], device: torch.device, expected: tuple[int, ...]
-) -> str:
+def _layout_hint(model: nn.Module, few: Inputs, device: torch.device, expected: tuple[int, ...]) -> str:
     """The layout with which the model turns the same samples into logits, or else the likeliest."""
     for layout in ("flat", "lines", "channels") if few.dtype == np.float32 else ():
         try:

@@ -1,18 +1,19 @@
 """Rules of an ablation: one function and one code each. Every function yields what breaks its rule."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.expression import ExpressionError, parse_expression
 from craftc.compiler.language.spec_places import as_component
-from craftc.compiler.reading.problem import Problem, all_of, one_of, show
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import hashable, look_up, written_at
 from craftc.schemas.diagnostic import Path, parse_path
 
 MAX_SEED = 2**32 - 1
 MAX_NAME = 100
 """Characters of a feature's name, as of an experiment's."""
+NAMES_OF_VARIANTS = ("full", "base", "bare")
 
 
 def design_without_features(checked: Checked) -> Iterator[Problem]:
@@ -76,6 +77,36 @@ def feature_conflict(checked: Checked) -> Iterator[Problem]:
                 yield Problem("feature-conflict", ("ablation", "features", name, path), message)
 
 
+def feature_sets(checked: Checked) -> Iterator[Problem]:
+    """A set has a name that no other variant has, and features that there are, each once, which agree."""
+    ablation = checked.spec.ablation
+    for name, names in ablation.sets.items():
+        place: Path = ("ablation", "sets", name)
+        if name in NAMES_OF_VARIANTS or name[:1] in ("-", "+"):
+            message = f"{show(name)} cannot name a set of features"
+            hint = f"{one_of(NAMES_OF_VARIANTS)}, and what begins with - or +, are names of other variants"
+            yield Problem("unfit-name", place, message, hint, at_key=True)
+        set_by: dict[str, tuple[str, Any]] = {}
+        for index, feature in enumerate(names):
+            if feature not in ablation.features:
+                near = did_you_mean(feature, ablation.features) or f"there are {all_of(ablation.features) or 'none'}"
+                yield Problem("unknown-feature", (*place, index), f"there is no feature {show(feature)}", near)
+            elif feature in names[:index]:
+                yield Problem("unknown-feature", (*place, index), f"{show(feature)} is listed twice", "remove one")
+            else:
+                yield from _disagreeing(feature, ablation.features[feature], set_by, (*place, index))
+
+
+def _disagreeing(
+    feature: str, settings: Mapping[str, Any], set_by: dict[str, tuple[str, Any]], place: Path
+) -> Iterator[Problem]:
+    for path, value in settings.items():
+        first, other = set_by.setdefault(path, (feature, _as_set(path, value)))
+        if other != _as_set(path, value):
+            message = f'"{first}" and "{feature}" set {path} differently, and this set switches both off'
+            yield Problem("feature-conflict", place, message)
+
+
 def duplicate_seed(checked: Checked) -> Iterator[Problem]:
     """A seed is listed once."""
     seeds = checked.spec.ablation.seeds
@@ -96,12 +127,16 @@ def seeds_beyond(checked: Checked) -> Iterator[Problem]:
 
 
 def feature_names(checked: Checked) -> Iterator[Problem]:
-    """A feature's name can be seen, and stands in names of variants, tables and trackers."""
-    for name in checked.spec.ablation.features:
+    """The name of a feature or a set can be seen, and stands in names of variants, tables and trackers."""
+    ablation = checked.spec.ablation
+    for section, what, name in [
+        *(("features", "feature", name) for name in ablation.features),
+        *(("sets", "set", name) for name in ablation.sets),
+    ]:
         if not name or not name.isprintable() or name != name.strip() or len(name) > MAX_NAME:
-            message = f"{show(name)} cannot name a feature: it stands in names of variants"
+            message = f"{show(name)} cannot name a {what}: it stands in names of variants"
             hint = f"use up to {MAX_NAME} characters that can be seen, none of them a space at an end"
-            yield Problem("unfit-name", ("ablation", "features", name), message, hint, at_key=True)
+            yield Problem("unfit-name", ("ablation", section, name), message, hint, at_key=True)
 
 
 def bad_expression(checked: Checked) -> Iterator[Problem]:
@@ -170,6 +205,7 @@ ABLATION_RULES: tuple[Rule, ...] = (
     factor_twice,
     crossed_factor_twice,
     feature_conflict,
+    feature_sets,
     duplicate_seed,
     seeds_beyond,
     feature_names,

@@ -30,14 +30,15 @@ def kinds_of_data(checked: Checked) -> Iterator[Problem]:
 def _named(checked: Checked) -> Iterator[Named]:
     """What is given the data, or what a model makes of it. Of text, nothing is normalized: see `text_left_alone`."""
     spec = checked.spec
-    yield Named("models", ("model", "kind"), spec.model.kind)
+    yield Named("models", ("model", "kind"), spec.model.kind, True)
     parts = checked.catalogue.frozen_parts(spec.model.kind)
     if parts is not None and isinstance(backbone := spec.model.args.get(parts.backbone), dict):
-        yield Named("models", ("model", parts.backbone, "kind"), backbone["kind"])
+        yield Named("models", ("model", parts.backbone, "kind"), backbone["kind"], True)
     if not gives_text(spec.data.source.kind, checked.catalogue):
         yield Named("normalizers", (*NORMALIZE, "kind"), spec.data.normalize.kind)
     for index, augmentation in enumerate(spec.data.augment):
-        yield Named("augmentations", ("data", "augment", index, "kind"), augmentation.kind)
+        is_laid_out = augmentation.when == "after_normalize"
+        yield Named("augmentations", ("data", "augment", index, "kind"), augmentation.kind, is_laid_out)
     yield Named("objectives", ("objective", "kind"), spec.objective.kind)
     for index, metric in enumerate(spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)

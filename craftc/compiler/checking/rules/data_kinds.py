@@ -17,16 +17,16 @@ SOURCE_KIND: Path = (*SOURCE, "kind")
 LAYOUT: Path = ("data", "layout")
 
 Kinds = tuple[DataKind, ...]
-LAID_OUT = ("models", "augmentations")
-"""Groups that are given samples as `data.layout` has them; the others, as the source gives them."""
 
 
 class Named(NamedTuple):
-    """A component by its group, the place of its kind, and the kind."""
+    """A component by its group, the place of its kind, and the kind. `is_laid_out`: whether it is given samples as
+    `data.layout` has them, and not as the source gives them."""
 
     group: str
     path: Path
     kind: str
+    is_laid_out: bool = False
 
 
 class Given(NamedTuple):
@@ -60,7 +60,7 @@ def misfits(components: Iterable[Named], data: Given, catalogue: Catalogue) -> I
     """Which of the components take nothing of what they are given."""
     for component in components:
         entry = catalogue.find(component.group, component.kind)
-        kinds = data.laid_out if component.group in LAID_OUT else data.kinds
+        kinds = data.laid_out if component.is_laid_out else data.kinds
         if entry is None or not entry.takes or set(entry.takes) & set(kinds):
             continue
         if set(entry.takes) & set(data.kinds):
@@ -80,7 +80,7 @@ def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catal
     if takes == ("text",):
         sources = [entry.kind for entry in catalogue.entries if entry.group == "sources" and "text" in entry.gives]
         hint = f"sources of text are {_listed(sources)}"
-    elif "table" in takes and component.group in LAID_OUT:
+    elif "table" in takes and component.is_laid_out:
         hint = "data.layout: flat makes rows of a table of images"
     return Problem(_code(takes), component.path, message, hint, reads=reads)
 
@@ -90,6 +90,8 @@ def _of_the_layout(component: Named, takes: Kinds, catalogue: Catalogue) -> Prob
     models = [entry for entry in catalogue.entries if entry.group == "models" and entry.frozen_parts is None]
     either = _listed(entry.kind for entry in models if {"images", "table"} <= set(entry.takes))
     hint = f"leave data.layout out: {either} take images as they are"
+    if component.group == "augmentations":
+        hint = "leave when out: it then works on samples as the source gives them"
     return Problem(_code(takes), component.path, message, hint, reads=(component.path, LAYOUT))
 
 

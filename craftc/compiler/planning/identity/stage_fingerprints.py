@@ -23,7 +23,9 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     epoch they select and what is measured beside.
     """
     counted, schedule = content.counted, content.config["training"]["schedule"]
-    prepared = _without(counted["data"], {"augment"})
+    # What is prepared, and how it is normalized; with augmentations of what the source gives, that is kept as well.
+    data = _without(counted["data"], {"augment"})
+    prepared = data | ({"keeps": "source"} if _augments_source(content.config["data"]) else {})
     metrics = _steering(content, catalogue, schedule)
     steps = {
         "data": counted["data"],
@@ -36,8 +38,12 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     return Stages(
         prepare=_hash("prepare", prepared, content.code),
         train=_hash("train", steps, content.code),
-        features=_features(prepared, content, seed, catalogue),
+        features=_features(data, content, seed, catalogue),
     )
+
+
+def _augments_source(data: dict[str, Any]) -> bool:
+    return any(augmentation["when"] == "before_normalize" for augmentation in data["augment"])
 
 
 def _without(section: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
@@ -45,7 +51,7 @@ def _without(section: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
     return {name: value for name, value in section.items() if name.removeprefix(VERSION) not in left_out}
 
 
-def _features(prepared: dict[str, Any], content: Decisive, seed: int, catalogue: Catalogue) -> str | None:
+def _features(data: dict[str, Any], content: Decisive, seed: int, catalogue: Catalogue) -> str | None:
     """The fingerprint of what a frozen backbone makes of the data: whatever head is trained on it.
 
     Weights that are drawn are those of the trial's seed.
@@ -58,7 +64,7 @@ def _features(prepared: dict[str, Any], content: Decisive, seed: int, catalogue:
     # The arguments identify what ships with craftc; a user's own component is identified by its source as well.
     aside = {parts.head, DIGEST} | (set() if is_own(model["kind"]) else {"kind"})
     read = _without(content.counted["model"], aside)
-    return _hash("features", {"data": prepared, **read, **drawn}, content.code)
+    return _hash("features", {"data": data, **read, **drawn}, content.code)
 
 
 def _no_matter_of_steps(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> set[str]:

@@ -11,7 +11,7 @@ from craftc.compiler.planning.identity.without_defaults import has_plain_default
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.section import Section, plain_value
-from craftc.schemas.spec import REGULARIZED, SECTIONS, Component
+from craftc.schemas.spec import REGULARIZED, SECTIONS
 
 
 def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
         if not field.is_required and key not in value:
             default = field.make_default()
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
-        if isinstance(value.get(key), dict):
-            for inner in field.sections:
-                if inner is not Component:
-                    _fill(inner, value[key])
+        found = value.get(key)
+        for item in found if isinstance(found, list) else [found]:
+            if isinstance(item, dict) and field.sections:
+                _fill(field.sections[0], item)

@@ -80,7 +80,7 @@ def group_of_field(field: SectionField) -> str | None:
 def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
     group = group_of_field(field)
     if group is not None and isinstance(value, list):
-        return [_of_component(Component, group, item, catalogue) for item in value]
+        return [_of_component(field.sections[0], group, item, catalogue) for item in value]
     if not isinstance(value, Mapping) or not field.sections:
         return value
     section = field.sections[0]

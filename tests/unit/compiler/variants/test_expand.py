@@ -37,6 +37,20 @@ def test_add_one_switches_all_others_off(compiled: Compile) -> None:
     assert found["+b"] == {"training.epochs": 1, "data.normalize": "per_line"}
 
 
+def test_a_set_is_a_variant_of_its_name_whose_features_are_off_together(compiled: Compile) -> None:
+    found = variants(compiled(f"ablation: {{{FEATURES}, sets: {{plain: [a, c], none of them: [a, b, c]}}}}"))
+    assert list(found) == ["full", "-a", "-b", "-c", "plain", "none of them"]
+    assert found["plain"] == {"training.epochs": 1, "data.normalize": "per_line"}
+    assert found["none of them"] == {"training.epochs": 1, "model.dropout": 0.5, "data.normalize": "per_line"}
+
+
+def test_a_set_is_taken_at_every_point_of_a_product(compiled: Compile) -> None:
+    grid = "grid: {training.batch_size: [16, 64]}, combine: product"
+    found = variants(compiled(f"ablation: {{{FEATURES}, sets: {{plain: [a, c]}}, {grid}}}"))
+    assert [name for name in found if name.startswith("plain")] == ["plain,batch_size=16", "plain,batch_size=64"]
+    assert len(found) == 11
+
+
 def test_order_is_baseline_designs_grid_zip(compiled: Compile) -> None:
     in_step, product = (
         "zip: {training.batch_size: [1, 2], model.dropout: [0.1, 0.2]}",

@@ -1,6 +1,7 @@
 """Trainings in one batch against the same ones alone: every component, step by step."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,9 @@ def in_type(parts: Parts, dtype: torch.dtype) -> Parts:
     for module in (copied.model, copied.objective, copied.ema):
         if module is not None:
             module.to(dtype)
-    return copied
+    if (normalize := copied.augmentations.normalize) is None:
+        return copied
+    return replace(copied, augmentations=replace(copied.augmentations, normalize=lambda x_B: normalize(x_B).to(dtype)))
 
 
 def batches_of(parts: Parts, train: DeviceSplit, first: int, last: int) -> list[tuple[torch.Tensor, torch.Tensor]]:

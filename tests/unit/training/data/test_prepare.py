@@ -53,7 +53,10 @@ def test_channels_stand_side_by_side_in_a_line(tmp_path):
 
 
 def test_variants_that_differ_in_augmentation_share_their_data(digits_config):
-    assert prepare(digits_config) is prepare(digits_config | {"augment": []})
+    flip = {"kind": "horizontal_flip", "p": 0.5}
+    assert prepare(digits_config) is prepare(digits_config | {"augment": [flip]})
+    behind = flip | {"when": "after_normalize"}
+    assert prepare(digits_config | {"augment": [behind]}) is prepare(digits_config | {"augment": []})
     assert prepare(digits_config) is not prepare(digits_config | {"normalize": {"kind": "none"}})
 
 

@@ -277,7 +277,7 @@ def test_a_normalizer_that_does_not_fit_is_told(make_trial, run_trial, tmp_path,
 @pytest.mark.parametrize("kinds", [["own_parts:Jitter"], ["own_parts:Blur"], ["own_parts:Blur", "own_parts:Jitter"]])
 def test_an_augmentation_draws_by_seed_and_step_alone(kinds):
     x = torch.zeros(4, 8, 8)
-    augment = build_augmentations([{"kind": kind} for kind in kinds], x)
+    augment = build_augmentations([{"kind": kind} for kind in kinds], x, None, torch.float32)
     first = augment(x, seed=1, step=5)
     torch.rand(3)
     assert torch.equal(augment(x, seed=1, step=5), first)

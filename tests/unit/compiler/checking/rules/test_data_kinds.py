@@ -12,6 +12,8 @@ from craftc.schemas.catalogue import DATA_KINDS, Catalogue, ComponentEntry
 
 SOURCE = "lab:source"
 
+LAID_OUT = ("models", "augmentations")
+
 
 def catalogue(takes: Kinds, gives: Kinds = ()) -> Catalogue:
     entries = [ComponentEntry(group, "lab:it", "lab:it", "It.", takes=takes) for group in ("models", "metrics")]
@@ -20,7 +22,7 @@ def catalogue(takes: Kinds, gives: Kinds = ()) -> Catalogue:
 
 
 def found(takes: Kinds, data: Given, group: str = "models") -> list[Problem]:
-    return list(misfits([Named(group, (group, "kind"), "lab:it")], data, catalogue(takes)))
+    return list(misfits([Named(group, (group, "kind"), "lab:it", group in LAID_OUT)], data, catalogue(takes)))
 
 
 def subsets() -> Iterator[Kinds]:
