@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from craftc.cli.inputs.blame_failures import blame_failures
+from craftc.cli.inputs.check_data import data_diagnostics
 from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
@@ -18,7 +20,9 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
+from craftc.compiler.planning.shapes import trials_to_try
 from craftc.compiler.resolved.resolved_spec import resolved_spec
+from craftc.schemas.plan import Trial
 
 if TYPE_CHECKING:
     from craftc.runtime.jobs.backend import Backend
@@ -57,6 +61,9 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
     (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was trained is kept, and the same
     command goes on from there.
 
+    Before anything is trained, every variant of a new shape takes two steps and is evaluated, as `craftc check` does;
+    where one of them fails, nothing is trained.
+
     Example: `craftc run specs/vit_ablation.yaml`
     """
     if address is not None and backend is BackendName.INLINE:
@@ -76,34 +83,33 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName) -
         concurrent=1 if backend is BackendName.INLINE else None,
     )
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
-    click.echo(describe(compiled.plan, epochs_done(Store(runs_dir / "store"), new)), err=True)
-    _check_data(spec, compiled, runs_dir)
-    exit_code = _execute(compiled, runs_dir, backend, address)
+    done = epochs_done(Store(runs_dir / "store"), new)
+    click.echo(describe(compiled.plan, done), err=True)
+    _check_data(compiled, runs_dir)
+    exit_code = _execute(compiled, runs_dir, backend, address, trials_to_try(compiled.plan, done))
     if exit_code:
         raise Exit(exit_code)
 
 
-def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
+def _check_data(compiled: CompiledFile, runs_dir: Path) -> None:
     """End with 1 where the data contradicts the spec."""
     if not compiled.plan.jobs:
         return
-    from craftc.runtime.preflight import preflight
     from craftc.runtime.store.store import Store
 
-    document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    assert compiled.analysis.base is not None
-    prepared, asked = Store(runs_dir / "store").prepared, compiled.spec.report.trackers
-    problems = preflight(compiled.plan, compiled.analysis.base.catalogue, prepared, asked)
-    found = [
-        document.diagnose(problem.code, problem.path, problem.message, problem.hint, severity=problem.severity)
-        for problem in problems
-    ]
-    if any(problem.severity == "error" for problem in problems):
-        fail(found, texts)
-    show_diagnostics(found, texts, sys.stderr)
+    found = data_diagnostics(compiled, compiled.plan, Store(runs_dir / "store").prepared)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        fail(found, compiled.texts)
+    show_diagnostics(found, compiled.texts, sys.stderr)
 
 
-def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
+def _execute(
+    compiled: CompiledFile,
+    runs_dir: Path,
+    backend_name: BackendName,
+    address: str | None,
+    to_try: Sequence[Trial],
+) -> int:
     """Run the plan and print its conclusion; the exit code. The study is completed after the conclusion."""
     from craftc.runtime.jobs.backend import BackendError
     from craftc.runtime.search.study_writer import StudyWriter
@@ -125,7 +131,8 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
             StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
         ):
             if compiled.plan.jobs or compiled.plan.search is not None:
-                exit_code = _run_jobs(compiled, store, folder, _backend(backend_name, address, folder), study_writer)
+                backend = _backend(backend_name, address, folder)
+                exit_code = _run_jobs(compiled, store, folder, backend, study_writer, to_try)
             else:
                 tell_of_reused(compiled, store, folder)
             _print_end(folder)
@@ -161,9 +168,15 @@ def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFold
 
 
 def _run_jobs(
-    compiled: CompiledFile, store: "Store", folder: "RunFolder", backend: "Backend", study_writer: "Observer"
+    compiled: CompiledFile,
+    store: "Store",
+    folder: "RunFolder",
+    backend: "Backend",
+    study_writer: "Observer",
+    to_try: Sequence[Trial],
 ) -> int:
-    """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code."""
+    """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code. Raises Exit(1) where a
+    variant that is tried first cannot be trained."""
     from craftc.runtime.execute import execute
     from craftc.runtime.work.redirect import output_to
 
@@ -175,7 +188,10 @@ def _run_jobs(
             observers=[*_observers(compiled, store, folder, terminal), study_writer],
             run_folder=folder,
             search=_search(compiled, folder),
+            to_try=to_try,
         )
+    if outcome.refused:
+        fail(blame_failures(compiled, outcome.refused, f"the traceback is in {folder.log}"), compiled.texts)
     # A proposed point may fail: the search goes on without it.
     planned = {trial.id for trial in compiled.plan.trials}
     if any(failed.trial in planned for failed in outcome.failed):

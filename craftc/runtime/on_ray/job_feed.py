@@ -18,8 +18,17 @@ from ray.tune.stopper import Stopper
 from craftc.runtime.jobs.job_source import JobSource, Work
 from craftc.runtime.on_ray.job_trainable import EVENTS, JobSetting, job_config
 from craftc.runtime.work.shared_training import trainings_of
+from craftc.runtime.work.try_trials import being_tried
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
+from craftc.schemas.result import (
+    Event,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+    TrialTried,
+)
 
 MAX_ATTEMPTS = 2
 """How often a job is begun whose process dies."""
@@ -45,6 +54,7 @@ class JobFeed:
         self._cut_short: list[Attempt] = []
         self._begun: set[str] = set()
         self._settled: set[str] = set()
+        self._tried: set[str] = set()
         self._setting = setting
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -114,8 +124,11 @@ class JobFeed:
         message = f"the worker process died {attempt.number} times while it ran the trial's job"
         if last_line := cause.strip().rpartition("\n")[2]:
             message += f": {shorten(last_line, 160)}"
-        for trial in trials:
-            self._pass_on(TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause))
+        to_try = [trial for trial in attempt.work.to_try if trial.id not in self._tried]
+        died_of = being_tried(to_try, Path(self._setting.scratch))
+        for trial in died_of or trials:
+            failed = TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause)
+            self._pass_on(TrialTried(trial=trial.id, failure=failed) if died_of else failed)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""
@@ -151,6 +164,8 @@ class JobFeed:
 
     def _pass_on(self, event: Event) -> None:
         match event:
+            case TrialTried(trial=trial):
+                self._tried.add(trial)
             case TrialStarted(trial=trial):
                 self._begun.add(trial)
             case TrialFinished(result=result):

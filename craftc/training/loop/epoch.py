@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -18,8 +19,10 @@ STEPS_BETWEEN_SUMS = 256
 """Losses of so many steps are added up at once: two additions at every step take 5 us."""
 
 
-def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int) -> Metrics:
-    """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0).
+def train_epoch(
+    parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int, num_steps: int | None = None
+) -> Metrics:
+    """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0), or its first `num_steps`.
 
     Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
     `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
@@ -34,7 +37,8 @@ def train_epoch(parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int
     lr = 0.0
     order = epoch_order(parts.seed, epoch, len(train))
     with deterministic(parts.deterministic):
-        for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
+        batches = islice(train_batches(train, order, batch_size), num_steps)
+        for step, (x_B, y_B) in enumerate(batches, start=first_step):
             take = partial(train_step, parts, x_B, y_B, step)
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
