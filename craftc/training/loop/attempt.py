@@ -173,4 +173,4 @@ def _flops_per_sample(parts: Parts, training: Training) -> float | None:
             parts.evaluated.eval()(x_B)
     except Exception:
         return None  # an operation of the user's own that has no rule for it
-    return counter.get_total_flops() / len(x_B)
+    return float(counter.get_total_flops()) / len(x_B)

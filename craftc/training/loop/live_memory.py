@@ -51,11 +51,11 @@ class _Live:
     total: int = 0
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation; `most` is the most bytes so far."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._live = _Live()
         self.most = 0
 
