@@ -72,6 +72,16 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
 
 
+AS = "as"
+"""Beside the `kind` of a component in an argument's place; a word that no argument of Python can be called by."""
+AS_CLASS = "class"
+
+
+def is_class(value: Mapping[str, Any]) -> bool:
+    """Whether a component in an argument's place is handed over itself, its arguments given, and not called."""
+    return value.get(AS) == AS_CLASS
+
+
 PER_TRIAL = "per trial"
 """In `Annotated`, marks an argument that trials trained as one batch may differ in."""
 COMPONENT_OF = "component of "
@@ -131,6 +141,7 @@ class ComponentEntry(NamedTuple):
         frozen_parts: Of a model of which the head alone is trained, its arguments.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+        ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
     group: Group | Literal["nested"]
@@ -150,6 +161,7 @@ class ComponentEntry(NamedTuple):
     frozen_parts: FrozenParts | None = None
     patience_argument: str | None = None
     min_lr_argument: str | None = None
+    ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:
