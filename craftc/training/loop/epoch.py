@@ -14,6 +14,7 @@ from craftc.training.foundation.determinism import deterministic
 from craftc.training.foundation.errors import require_finite
 from craftc.training.foundation.random import epoch_order, key, seed_everything
 from craftc.training.loop.step import train_step
+from craftc.training.parts.optimizer import set_training
 
 STEPS_BETWEEN_SUMS = 256
 """Losses of so many steps are added up at once: two additions at every step take 5 us."""
@@ -30,6 +31,7 @@ def train_epoch(
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
     parts.model.train()
     parts.objective.train()
+    set_training(parts.optimizer, True)
     # float32 sums of many steps would lose digits; MPS has nothing better.
     precision = torch.float32 if parts.device.type == "mps" else torch.float64
     totals = torch.zeros(2, dtype=precision, device=parts.device)
@@ -49,6 +51,8 @@ def train_epoch(
             if len(losses) == STEPS_BETWEEN_SUMS:
                 totals += _summed(losses, precision)
                 losses.clear()
+    # What is evaluated and saved are the weights that it judges by.
+    set_training(parts.optimizer, False)
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
     require_finite(loss, f"the training loss became {loss}", epoch)
     return {"train/objective": loss / weight, "train/lr": lr}
