@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,9 @@ def _check(compiled: CompiledFile, *, quiet: bool) -> "list[Checked]":
     device, trials = pick_device(resources.gpu), shapes_of(compiled.plan.trials)
     if resources.gpu and device == "cpu" and not quiet:
         click.echo("note: the spec asks for GPUs, and torch finds none here: checked on the CPU", err=True)
-    return list(check_trials(trials, device=device, cpus=resources.cpu))
+    # Whatever a model prints is no result.
+    with redirect_stdout(sys.stderr):
+        return list(check_trials(trials, device=device, cpus=resources.cpu))
 
 
 def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnostic]) -> None:

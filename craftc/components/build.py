@@ -109,7 +109,7 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
 
 def _names_around(target: Any) -> dict[str, Any]:
     """What the annotations of a class or function may name."""
-    function = inspect.unwrap(target.__init__ if isinstance(target, type) else target)
+    function = inspect.unwrap(getattr(target, "__init__", target) if isinstance(target, type) else target)
     return dict(getattr(function, "__globals__", {}))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from craftc.compiler.own_code.annotation import Scope, expression
 from craftc.compiler.own_code.function_source import Forwarding, FunctionSource, function_source
 from craftc.compiler.own_code.python_source import SourceIndex, lines_of
-from craftc.schemas.catalogue import ANY_OTHER
+from craftc.schemas.catalogue import ANY_OTHER, DATA_FACTS
 from craftc.schemas.diagnostic import Range
 
 if TYPE_CHECKING:
@@ -65,7 +65,24 @@ def arguments_of(found: griffe.Class | griffe.Function, index: SourceIndex) -> l
     if isinstance(found, griffe.Class):
         return _of_class(found, index) or []
     bound = found.parent is not None and found.parent.is_class and "staticmethod" not in found.labels
-    return _of_function(found, index, bound=bound)
+    arguments = _of_function(found, index, bound=bound)
+    if not arguments or arguments[-1].name != ANY_OTHER:
+        return arguments
+    known = {argument.name for argument in arguments}
+    facts = (argument for argument in _facts_of_returned(found, index) if argument.name not in known)
+    return [*arguments[:-1], *facts, arguments[-1]]
+
+
+def _facts_of_returned(function: griffe.Function, index: SourceIndex) -> Iterator[Argument]:
+    """What the class that a function returns, by its annotation, takes of the data: a factory whose `**kwargs` cannot
+    be followed hands that on, too."""
+    import griffe
+
+    scope = Scope(index, function.module)
+    _, returned = index.definition(scope.path(expression(str(function.returns or ""))), stop_at=_TAKE_NOTHING)
+    for argument in (_of_class(returned, index) or []) if isinstance(returned, griffe.Class) else ():
+        if argument.name in DATA_FACTS and argument.kind == "ordinary":
+            yield replace(argument, default=argument.default or "...", computed=True, keyword_only=True)
 
 
 def _of_function(function: griffe.Function, index: SourceIndex, *, bound: bool, depth: int = 0) -> list[Argument]:

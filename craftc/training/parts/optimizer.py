@@ -39,9 +39,7 @@ def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim
     return optimizer
 
 
-def _takes_only_matrices(
-    setting: Mapping[str, Any], model: nn.Module, trainable: Sequence[nn.Parameter]
-) -> str | None:
+def _takes_only_matrices(setting: Mapping[str, Any], model: nn.Module, trainable: Sequence[nn.Parameter]) -> str | None:
     """Of an optimizer that can be built for the model's matrices alone, as Muon: which parameters are none."""
     others = [name for name, each in model.named_parameters() if each.requires_grad and each.ndim != 2]
     if not others:
@@ -52,8 +50,8 @@ def _takes_only_matrices(
         return None
     shown = ", ".join(others[:MOST_NAMED]) + (" and others" if len(others) > MOST_NAMED else "")
     return (
-        f"takes matrices alone, and {len(others)} of the model's {len(trainable)} parameters are none: {shown}; write an "
-        "optimizer that gives it the matrices and another one the rest: docs/how_to/own_code.md has one"
+        f"takes matrices alone, and {len(others)} of the model's {len(trainable)} parameters are none: {shown}; write "
+        "an optimizer that gives it the matrices and another one the rest: docs/how_to/own_code.md has one"
     )
 
 

@@ -63,6 +63,9 @@ NETS = """
         everything = kwargs
         return Net(**kwargs)
 
+    def returned(name="small", **kwargs) -> Alias:
+        return _any(Net, name, **dict(width=3, **kwargs))
+
     def _name(kwargs, key, value): ...
 """
 LAYERS = """
@@ -139,6 +142,11 @@ def test_what_several_calls_are_handed_all_of_them_take(project: Path) -> None:
 def test_kwargs_that_cannot_be_followed_are_not_checked(project: Path) -> None:
     [note] = compiled(project, "{kind: lab.nets:kept, whatever: 1}").diagnostics
     assert (note.code, note.severity) == ("unchecked-argument", "note")
+    assert model_of(project, "lab.nets:kept") == {"kind": "lab.nets:kept"}
+    # What such a factory says that it returns is told of the data.
+    assert model_of(project, "lab.nets:returned") == {
+        "kind": "lab.nets:returned", "name": "small", "num_classes": "infer",
+    }  # fmt: skip
 
 
 def test_a_class_in_an_argument_is_one_by_as(project: Path) -> None:

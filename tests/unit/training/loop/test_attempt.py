@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,6 +29,26 @@ class TwoFaced(nn.Module):
 """
 
 
+WANTING = """
+class Many:
+    least = 150
+
+    def reset(self):
+        self.count = 0
+
+    def update(self, logits, targets):
+        self.count += len(targets)
+
+    def compute(self):
+        if self.count < self.least:
+            raise ValueError("too few")
+        return 0.5
+
+class More(Many):
+    least = 10**6
+"""
+
+
 def own_model(make_trial: MakeTrial, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
     (folder / "two_faced_nets.py").write_text(TWO_FACED)
     monkeypatch.syspath_prepend(folder)
@@ -44,25 +65,34 @@ def test_a_trial_that_trains_passes_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_takes_two_steps_and_two_batches_of_every_split(
-    make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    for name in ("train_epoch", "evaluate_splits"):
-        real = getattr(module, name)
+def test_it_takes_two_steps_and_evaluates_every_split(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int | None] = []
+    splits: list[list[tuple[str, int]]] = []
+    train_epoch, evaluate_splits = module.train_epoch, module.evaluate_splits
 
-        def watched(*args, name=name, real=real, **options):
-            asked.append(
-                (name, options.get("num_steps"), options.get("num_batches"), [*args[1]] if len(args) > 2 else [])
-            )
-            return real(*args, **options)
+    def trained(*args: Any, **options: Any) -> object:
+        steps.append(options["num_steps"])
+        return train_epoch(*args, **options)
 
-        monkeypatch.setattr(module, name, watched)
+    def evaluated(parts: Any, given: Any, names: Any, **options: Any) -> object:
+        splits.append([(name, len(given[name])) for name in names])
+        return evaluate_splits(parts, given, names, **options)
+
+    monkeypatch.setattr(module, "train_epoch", trained)
+    monkeypatch.setattr(module, "evaluate_splits", evaluated)
     attempt(make_trial(), device="cpu")
-    assert asked == [
-        ("train_epoch", 2, None, asked[0][3]),
-        ("evaluate_splits", None, 2, ["train", "valid", "test"]),
-    ]
+    assert steps == [2]
+    assert splits == [[("train", 128), ("valid", 128), ("test", 128)]]
+
+
+def test_a_metric_that_needs_more_samples_is_given_them(
+    make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wanting_metrics.py").write_text(WANTING)
+    monkeypatch.syspath_prepend(tmp_path)
+    attempt(make_trial({"objective.metrics": [{"kind": "wanting_metrics:Many"}]}), device="cpu")
+    with pytest.raises(TrainingError, match="metric More: ValueError: too few"):
+        attempt(make_trial({"objective.metrics": [{"kind": "wanting_metrics:More"}]}), device="cpu")
 
 
 def test_an_epoch_of_one_step_is_taken_twice_and_a_training_of_one_step_once(make_trial: MakeTrial) -> None:
