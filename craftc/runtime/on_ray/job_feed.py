@@ -108,6 +108,14 @@ class JobFeed:
         attempt = self._running.pop(tune_id)
         if self.is_stopped:
             self._cut_short.append(attempt)
+        if died_of := self._died_of(attempt):
+            message = f"the worker process died {attempt.number} times while it tried the trial"
+            for trial in died_of:
+                failed = TrialFailed(trial=trial.id, code="worker-died", message=_with(message, cause), traceback=cause)
+                self._pass_on(TrialTried(trial=trial.id, failure=failed))
+            self._again.clear()  # nothing is trained
+            self._source.ended(attempt.work)
+            return
         left = [trial for trial in attempt.work.trials if trial.id not in self._settled]
         first, *others = [left] if attempt.work.point is not None else trainings_of(left) or [[]]
         again = [(trials, attempt.number) for trials in others]
@@ -121,14 +129,16 @@ class JobFeed:
             self._source.ended(attempt.work)
 
     def _give_up(self, trials: Sequence[Trial], attempt: Attempt, cause: str) -> None:
-        message = f"the worker process died {attempt.number} times while it ran the trial's job"
-        if last_line := cause.strip().rpartition("\n")[2]:
-            message += f": {shorten(last_line, 160)}"
+        message = _with(f"the worker process died {attempt.number} times while it ran the trial's job", cause)
+        for trial in trials:
+            self._pass_on(TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause))
+
+    def _died_of(self, attempt: Attempt) -> list[Trial]:
+        """The trials that a process was trying when it died, the last time that it is begun."""
+        if attempt.number < MAX_ATTEMPTS:
+            return []
         to_try = [trial for trial in attempt.work.to_try if trial.id not in self._tried]
-        died_of = being_tried(to_try, Path(self._setting.scratch))
-        for trial in died_of or trials:
-            failed = TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause)
-            self._pass_on(TrialTried(trial=trial.id, failure=failed) if died_of else failed)
+        return being_tried(to_try, Path(self._setting.scratch))
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""
@@ -231,6 +241,12 @@ class FeedStopper(Stopper):
     def stop_all(self) -> bool:
         """Whether everything is to stop."""
         return self._feed.is_stopped
+
+
+def _with(message: str, cause: str) -> str:
+    """The message with the last line of what Ray says."""
+    last_line = cause.strip().rpartition("\n")[2]
+    return f"{message}: {shorten(last_line, 160)}" if last_line else message
 
 
 def _cause(trial: TuneTrial) -> str:
