@@ -12,6 +12,7 @@ from craftc import __version__
 
 COMMANDS = {
     "lint": "Tell every mistake in the specs, bases and search spaces given.",
+    "check": "Build every variant, take two steps, evaluate two batches of every split, and show what a step costs.",
     "plan": "Show what craftc run would train, what it would reuse, and how long that takes.",
     "run": "Train every trial of the spec that the store does not hold yet, then print the conclusion.",
     "report": "Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.",

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from importlib.util import find_spec
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from craftc.cli.inputs.blame_failures import blame_failures
+from craftc.cli.inputs.check_data import data_diagnostics
 from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
@@ -19,15 +21,16 @@ from craftc.cli.plan import describe
 from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
+from craftc.compiler.planning.shapes import trials_to_try
 from craftc.compiler.resolved.resolved_spec import resolved_spec
+from craftc.schemas.plan import Trial
 from craftc.secret_text import bare_address, masked
 
 if TYPE_CHECKING:
-    from craftc.compiler.reading.problem import Problem
+    from craftc.cli.progress import LiveProgress, PlainProgress
     from craftc.runtime.jobs.backend import Backend
     from craftc.runtime.jobs.job_source import SearchContext
     from craftc.runtime.observers.observer import Observer
-    from craftc.runtime.preflight import DataProblem
     from craftc.runtime.store.run_folder import RunFolder
     from craftc.runtime.store.store import Store
     from craftc.runtime.work.redirect import Terminal
@@ -62,6 +65,9 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
     failed, 4 when the budget (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was
     trained is kept, and the same command goes on from there.
 
+    Before anything is trained, every variant of a new shape takes two steps and is evaluated, as `craftc check` does;
+    where one of them fails, nothing is trained.
+
     Example: `craftc run specs/vit_ablation.yaml`
     """
     if address is not None and backend is BackendName.INLINE:
@@ -89,10 +95,11 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
     if dry_run:
         return
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
-    click.echo(describe(compiled.plan, epochs_done(Store(runs_dir / "store"), new)), err=True)
+    done = epochs_done(Store(runs_dir / "store"), new)
+    click.echo(describe(compiled.plan, done), err=True)
     _check_installed(compiled, backend)
-    _check_data(spec, compiled, runs_dir)
-    exit_code = _execute(compiled, runs_dir, backend, address)
+    _check_data(compiled, runs_dir)
+    exit_code = _execute(compiled, runs_dir, backend, address, trials_to_try(compiled.plan, done))
     if exit_code:
         raise Exit(exit_code)
 
@@ -125,37 +132,27 @@ def _check_installed(compiled: CompiledFile, backend: BackendName) -> None:
             raise ModuleNotFoundError(name=name)
 
 
-def _check_data(path: Path, compiled: CompiledFile, runs_dir: Path) -> None:
+def _check_data(compiled: CompiledFile, runs_dir: Path) -> None:
     """End with 1 where the data contradicts the spec."""
     if not compiled.plan.jobs:
         return
-    from craftc.runtime.preflight import preflight
     from craftc.runtime.store.store import Store
 
-    document, texts = compiled.document, {str(path): compiled.text, **compiled.analysis.fragments}
-    assert compiled.analysis.base is not None
-    prepared, asked = Store(runs_dir / "store").prepared, compiled.spec.report.trackers
-    problems = preflight(compiled.plan, compiled.analysis.base.catalogue, prepared, asked)
-    found = [_placed(problem, compiled).place(document) for problem in problems]
-    if any(problem.severity == "error" for problem in problems):
-        fail(found, texts)
+    found = data_diagnostics(compiled, compiled.plan, Store(runs_dir / "store").prepared)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        fail(found, compiled.texts)
     # What the files showed already when the spec was read is told.
     told = {(each.code, each.range) for each in compiled.analysis.diagnostics}
-    show_diagnostics([each for each in found if (each.code, each.range) not in told], texts, sys.stderr)
+    show_diagnostics([each for each in found if (each.code, each.range) not in told], compiled.texts, sys.stderr)
 
 
-def _placed(found: "DataProblem", compiled: CompiledFile) -> "Problem":
-    """The problem at the value of the ablation that brings it about, with the name of the variant."""
-    from craftc.compiler.reading.problem import Problem
-    from craftc.compiler.variants.blame import blame_alone
-
-    problem = Problem(found.code, found.path, found.message, found.hint, severity=found.severity)
-    variant = next((each.variant for each in compiled.analysis.variants if each.name == found.variant), None)
-    base = compiled.analysis.base
-    return problem if variant is None or base is None else blame_alone(problem, variant, base.tree)
-
-
-def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, address: str | None) -> int:
+def _execute(
+    compiled: CompiledFile,
+    runs_dir: Path,
+    backend_name: BackendName,
+    address: str | None,
+    to_try: Sequence[Trial],
+) -> int:
     """Run the plan and print its conclusion; the exit code. The study is completed after the conclusion."""
     from craftc.runtime.jobs.backend import BackendError
     from craftc.runtime.search.study_writer import StudyWriter
@@ -177,7 +174,8 @@ def _execute(compiled: CompiledFile, runs_dir: Path, backend_name: BackendName, 
             StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
         ):
             if compiled.plan.jobs or compiled.plan.search is not None:
-                exit_code = _run_jobs(compiled, store, folder, _backend(backend_name, address, folder), study_writer)
+                backend = _backend(backend_name, address, folder)
+                exit_code = _run_jobs(compiled, store, folder, backend, study_writer, to_try)
             else:
                 tell_of_reused(compiled, store, folder)
             _print_end(folder)
@@ -213,21 +211,32 @@ def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFold
 
 
 def _run_jobs(
-    compiled: CompiledFile, store: "Store", folder: "RunFolder", backend: "Backend", study_writer: "Observer"
+    compiled: CompiledFile,
+    store: "Store",
+    folder: "RunFolder",
+    backend: "Backend",
+    study_writer: "Observer",
+    to_try: Sequence[Trial],
 ) -> int:
-    """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code."""
+    """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code. Raises Exit(1) where a
+    variant that is tried first cannot be trained."""
     from craftc.runtime.execute import execute
     from craftc.runtime.work.redirect import output_to
 
     with output_to(folder.log) as terminal:
+        display = _display(compiled, store, terminal)
         outcome = execute(
             compiled.plan,
             store=store,
             backend=backend,
-            observers=[*_observers(compiled, store, folder, terminal), study_writer],
+            observers=[display, *trackers(compiled, store, folder, display.warn), study_writer],
             run_folder=folder,
             search=_search(compiled, folder),
+            to_try=to_try,
+            warn=display.warn,
         )
+    if outcome.refused:
+        fail(blame_failures(compiled, outcome.refused, f"the traceback is in {folder.log}"), compiled.texts)
     if outcome.failed or _has_failed_point(folder):
         return SOME_FAILED
     return BUDGET_SPENT if outcome.budget is not None else 0
@@ -278,8 +287,8 @@ def _backend(name: BackendName, address: str | None, folder: "RunFolder") -> "Ba
     return RayBackend(address, log=folder.log)
 
 
-def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", terminal: "Terminal") -> "list[Observer]":
-    """The display on the user's terminal, and the trackers that the spec asks for."""
+def _display(compiled: CompiledFile, store: "Store", terminal: "Terminal") -> "LiveProgress | PlainProgress":
+    """On the user's terminal, or as lines."""
     from rich.console import Console
 
     from craftc.cli.progress import LiveProgress, PlainProgress
@@ -289,8 +298,7 @@ def _observers(compiled: CompiledFile, store: "Store", folder: "RunFolder", term
     # FORCE_COLOR makes no terminal of a file, and a dumb one cannot draw over a line.
     is_live = terminal.stderr.isatty() and not console.is_dumb_terminal
     starts = values_at_start(compiled.plan, store)
-    display = LiveProgress(console, starts) if is_live else PlainProgress(terminal.stderr, store, starts)
-    return [display, *trackers(compiled, store, folder, display.warn)]
+    return LiveProgress(console, starts) if is_live else PlainProgress(terminal.stderr, store, starts)
 
 
 @contextmanager

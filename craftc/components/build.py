@@ -1,8 +1,8 @@
 """Builds the object that a spec names as a component; its module is imported only now."""
 
 import inspect
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from craftc.components.bounds import MODEL
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import is_nested, is_own
+from craftc.schemas.catalogue import AS, is_class, is_nested, is_own
 
 
 def target_of(group: str, kind: str) -> str:
@@ -39,7 +39,8 @@ def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
     """Call the component that `component["kind"]` names.
 
     An argument that is itself a component, or a list of them, is built first, but for one whose annotation asks for a
-    model as it is written. Text becomes a Path, and a list a tuple or a set, where the annotation says so.
+    model as it is written, and one that says `as: class`. Text becomes a Path, and a list a tuple or a set, where the
+    annotation or the default says so, in lists and mappings too.
 
     Args:
         group: A key of the registry.
@@ -56,16 +57,19 @@ def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
 
 def _arguments(component: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     return {
-        name: _argument(value, parameters[name].annotation) if name in parameters else _built(value)
+        name: _argument(value, parameters[name]) if name in parameters else _built(value)
         for name, value in component.items()
-        if name != "kind"
+        if name not in ("kind", AS)
     }
 
 
-def _argument(value: Any, annotation: Any) -> Any:
+def _argument(value: Any, parameter: inspect.Parameter) -> Any:
+    annotation = parameter.annotation
     if get_origin(annotation) is Annotated and MODEL in get_args(annotation):
         return value
-    return _fitted(_built(value), annotation)
+    fitted = _fitted(_built(value), annotation)
+    is_tuple = annotation is parameter.empty and isinstance(parameter.default, tuple)
+    return tuple(fitted) if is_tuple and isinstance(fitted, list) else fitted
 
 
 def _built(value: Any) -> Any:
@@ -75,7 +79,10 @@ def _built(value: Any) -> Any:
     if is_nested(value):
         # Named by its place in Python, so whatever its group.
         target = load_component("models", value["kind"])
-        return target(**_arguments(value, _parameters(target)))
+        arguments = _arguments(value, _parameters(target))
+        if is_class(value):
+            return partial(target, **arguments) if arguments else target
+        return target(**arguments)
     return {key: _built(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
@@ -93,9 +100,27 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
     except Exception:
         # To evaluate an annotation runs what stands there, and that may name what is only imported for type checking.
         try:
-            return inspect.signature(target).parameters
+            parameters = inspect.signature(target).parameters
         except (TypeError, ValueError):
             return {}
+    names = _names_around(target)
+    return {name: each.replace(annotation=_evaluated(each.annotation, names)) for name, each in parameters.items()}
+
+
+def _names_around(target: Any) -> dict[str, Any]:
+    """What the annotations of a class or function may name."""
+    function = inspect.unwrap(getattr(target, "__init__", target) if isinstance(target, type) else target)
+    return dict(getattr(function, "__globals__", {}))
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    """What an annotation says, where it can be evaluated by itself."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)
+    except Exception:
+        return annotation
 
 
 def _fitted(value: Any, annotation: Any) -> Any:
@@ -105,11 +130,44 @@ def _fitted(value: Any, annotation: Any) -> Any:
         return value
     if isinstance(value, str) and Path in wanted and str not in wanted:
         return Path(value)
-    if isinstance(value, list) and list not in wanted:
+    if isinstance(value, list):
+        return _fitted_list(value, annotation, wanted)
+    if isinstance(value, dict):
+        inner = [args[-1] for part in _parts(annotation) if (args := get_args(part)) and len(args) == 2]
+        return {key: _fitted(item, inner[0]) for key, item in value.items()} if inner else value
+    return value
+
+
+def _fitted_list(value: list[Any], annotation: Any, wanted: set[Any]) -> Any:
+    """The list, tuple or set that an annotation allows, its items fitted alike."""
+    for part in _parts(annotation):
+        of, inner = get_origin(part), get_args(part)
+        if of is tuple and inner and inner[-1] is not Ellipsis:
+            value = [_fitted(item, kind) for item, kind in zip(value, inner, strict=False)] + value[len(inner) :]
+        elif inner and isinstance(of, type) and issubclass(of, Iterable) and not issubclass(of, Mapping):
+            value = [_fitted(item, inner[0]) for item in value]
+        else:
+            continue
+        break
+    if list not in wanted:
         for type_ in (tuple, set, frozenset):
             if type_ in wanted:
                 return type_(value)
     return value
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """The types that an annotation names, with what they contain."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _parts(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [found for part in get_args(annotation) for found in _parts(part)]
+    return [annotation]
+
+
+_BY_NAME = {"path": Path, "tuple": tuple, "list": list, "sequence": list, "set": set, "str": str}
+"""Types by the last word of an annotation that cannot be evaluated."""
 
 
 def _words(annotation: Any) -> tuple[Any, ...]:
@@ -122,7 +180,8 @@ def _words(annotation: Any) -> tuple[Any, ...]:
 def _types(annotation: Any) -> set[Any]:
     """The types that an annotation names, without what they contain: {Path, tuple} for `Path | tuple[int, int]`."""
     if isinstance(annotation, str):  # it could not be evaluated
-        return {Path} if annotation in ("Path", "pathlib.Path") else set()
+        words = {part.partition("[")[0].strip().rpartition(".")[2].lower() for part in annotation.split("|")}
+        return {type_ for word, type_ in _BY_NAME.items() if word in words}
     origin = get_origin(annotation)
     if origin is Annotated:
         return _types(get_args(annotation)[0])

@@ -1,6 +1,6 @@
 """Runs the jobs of a plan: writes every event to the journal, then passes it to the observers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
@@ -9,17 +9,19 @@ from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.observers.observer import Observer
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
-from craftc.schemas.plan import Plan
-from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned
+from craftc.schemas.plan import Plan, Trial
+from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned, TrialTried
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The trials of the plan's jobs that ended, in the order in which they did. `budget`: others were not begun."""
+    """The trials of the plan's jobs that ended, in the order in which they did. `budget`: others were not begun.
+    `refused` are those that were tried and cannot be trained, for which nothing was."""
 
     finished: tuple[Result, ...]
     failed: tuple[TrialFailed, ...]
     budget: BudgetSpent | None = None
+    refused: tuple[TrialFailed, ...] = ()
 
 
 def write_search(plan: Plan, run_folder: RunFolder) -> None:
@@ -40,8 +42,13 @@ def execute(
     observers: Sequence[Observer],
     run_folder: RunFolder,
     search: SearchContext | None = None,
+    to_try: Sequence[Trial] = (),
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Run the plan's jobs to their end. An end of a trial is in results.jsonl before anyone is told of it.
+
+    Each trial of `to_try` is tried first. Where one cannot be trained, the run ends when all have been tried; `warn` is
+    told once of what is otherwise to be said of some.
 
     A plan with a search needs `search`. Afterwards search.json is in the run folder, also of what was interrupted.
 
@@ -51,6 +58,8 @@ def execute(
     finished: list[Result] = []
     failed: list[TrialFailed] = []
     spent: BudgetSpent | None = None
+    refused: list[TrialFailed] = []
+    untried, warned = {trial.id for trial in to_try}, set[str]()
     with ExitStack() as stack:
         run_folder.forget_budget()
         journal = stack.enter_context(run_folder.journal())
@@ -58,7 +67,18 @@ def execute(
         for observer in observers:
             stack.callback(observer.close)
             observer.start(plan, run_folder.run_name)
-        for event in stack.enter_context(closing(backend.run(plan, store, search))):
+        for event in stack.enter_context(closing(backend.run(plan, store, search, to_try))):
+            if isinstance(event, TrialTried):
+                run_folder.write_log(_told_of(event, plan))
+                if event.warning is not None and event.warning.message not in warned:
+                    warned.add(event.warning.message)
+                    warn(f"variant {plan.trial(event.trial).variant}: {event.warning.message}")
+                untried.discard(event.trial)
+                refused += [] if event.failure is None else [event.failure]
+                # Of a process that died nothing more is heard.
+                if refused and (not untried or refused[-1].code == "worker-died"):
+                    break
+                continue
             if isinstance(event, TrialFinished):
                 journal.write(event)
                 finished.append(event.result)
@@ -73,4 +93,15 @@ def execute(
                 spent = event
             for observer in observers:
                 observer.event(event)
-    return Outcome(tuple(finished), tuple(failed), spent)
+    return Outcome(tuple(finished), tuple(failed), spent, tuple(refused))
+
+
+def _told_of(tried: TrialTried, plan: Plan) -> str:
+    """What the log says of a trial that was tried."""
+    name = f"variant {plan.trial(tried.trial).variant}"
+    if tried.failure is not None:
+        return f"{name} cannot be trained: [{tried.failure.code}] {tried.failure.message}\n{tried.failure.traceback}"
+    if tried.seconds == 0:
+        return f"{name} was not tried: others took too long"
+    warned = f", and {tried.warning.message}" if tried.warning else ""
+    return f"{name} was tried, two steps and an evaluation, in {tried.seconds:.2f} s{warned}"

@@ -1,37 +1,42 @@
 """Runs jobs in the calling process, one after another: for debugging, and for tests that need no cluster."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 
 from craftc.runtime.jobs.backend import BackendError, pick_device
 from craftc.runtime.jobs.budget import within_budget
 from craftc.runtime.jobs.decide import Report
 from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, SearchContext, Work
+from craftc.runtime.jobs.try_first import try_first
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.job import run_job
 from craftc.runtime.work.own_code import make_importable
 from craftc.runtime.work.run_work import run_work
-from craftc.schemas.plan import Plan
+from craftc.runtime.work.try_trials import with_trials_tried
+from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import Event, TrialProposed
 
 
 class InlineBackend:
     """A Backend without processes: `max_concurrent` means nothing to it, and a debugger stops where it should."""
 
-    def run(self, plan: Plan, store: Store, search: SearchContext | None = None) -> Generator[Event, None, None]:
+    def run(
+        self, plan: Plan, store: Store, search: SearchContext | None = None, to_try: Sequence[Trial] = ()
+    ) -> Generator[Event, None, None]:
         """See Backend.run."""
         _check_workers(plan)
         make_importable(plan.import_folders)
         source, report = _open(plan, store, search)
-        source = within_budget(source, plan)
+        source = try_first(within_budget(source, plan), to_try)
         # One job at a time, so there is never one to wait for.
         while isinstance(work := source.next(), Work):
             if work.is_proposed:
                 yield from (TrialProposed(trial=trial) for trial in work.trials)
-            device = pick_device(work.resources.gpu)
-            run = partial(run_job, store=store, device=device, cpus=work.resources.cpu)
-            for event in run_work(work, run, store=store, report=report):
+            device, cpus = pick_device(work.resources.gpu), work.resources.cpu
+            run = partial(run_job, store=store, device=device, cpus=cpus)
+            events = run_work(work, run, store=store, report=report)
+            for event in with_trials_tried(work.to_try, events, store=store, device=device, cpus=cpus, scratch=None):
                 source.told(event)
                 yield event
             source.ended(work)

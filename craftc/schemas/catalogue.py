@@ -74,6 +74,16 @@ def is_nested(value: Any) -> bool:
 
 CLASS_FREQUENCIES = "class_frequencies"
 """What a metric or an objective declares as `trivial` where the same logits for every sample mean something."""
+AS = "as"
+"""Beside the `kind` of a component in an argument's place; a word that no argument of Python can be called by."""
+AS_CLASS = "class"
+
+
+def is_class(value: Mapping[str, Any]) -> bool:
+    """Whether a component in an argument's place is handed over itself, its arguments given, and not called."""
+    return value.get(AS) == AS_CLASS
+
+
 PER_TRIAL = "per trial"
 """In `Annotated`, marks an argument that trials trained as one batch may differ in."""
 COMPONENT_OF = "component of "
@@ -137,6 +147,7 @@ class ComponentEntry(NamedTuple):
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
         bounds: Of a metric, its least and its greatest value.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
+        ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
     group: Group | Literal["nested"]
@@ -159,6 +170,7 @@ class ComponentEntry(NamedTuple):
     min_lr_argument: str | None = None
     bounds: tuple[float, float] | None = None
     trivial: str | None = None
+    ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:

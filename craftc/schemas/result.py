@@ -121,6 +121,24 @@ class TrialPruned(Frozen):
     reason: Literal["pruner", "other-seed-failed"] = "pruner"
 
 
+class TrialWarning(Frozen):
+    """What keeps a trial from nothing, but hardly is what was meant. `code` is that of a diagnostic."""
+
+    code: str
+    message: str
+
+
+class TrialTried(Frozen):
+    """A trial was tried before anything is trained: two steps and an evaluation. `failure` says that it cannot be
+    trained, `warning` that it hardly can; `seconds` is what that took, 0 of a trial that there was no time to try."""
+
+    type: Literal["tried"] = "tried"
+    trial: str
+    failure: TrialFailed | None = None
+    warning: TrialWarning | None = None
+    seconds: float = Field(0.0, ge=0)
+
+
 class BudgetSpent(Frozen):
     """The run began no more trials, since its budget was spent. Reported once, at its end.
 
@@ -136,6 +154,6 @@ class BudgetSpent(Frozen):
 
 
 Event = Annotated[
-    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned | BudgetSpent,
+    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned | TrialTried | BudgetSpent,
     Field(discriminator="type"),
 ]

@@ -156,3 +156,26 @@ def train_epochs(plan, store, num_epochs):
         return list(islice(events, 1 + num_epochs))
     finally:
         events.close()
+
+
+def test_nothing_is_trained_where_a_trial_that_is_tried_first_cannot_be(backend, make_trial, make_plan, tmp_path):
+    """Three jobs for fewer processes, the last of which has the mistake."""
+    good, other, bad = make_trial(0), make_trial(1, lr=0.02), make_trial(2)
+    optimizer = {"kind": "sgd", "lr": 0.1, "momentum": -1.0}
+    bad = bad.model_copy(
+        update={"config": {**bad.config, "training": {**bad.config["training"], "optimizer": optimizer}}}
+    )
+    store = Store(tmp_path / "store")
+    told = list(backend.run(make_plan([good], [other], [bad]), store, None, (good, bad)))
+    assert {event.type for event in told} == {"tried"}
+    assert sorted(event.trial for event in told) == sorted([good.id, bad.id])
+    [failure] = [event.failure for event in told if event.failure is not None]
+    assert (failure.trial, failure.code) == (bad.id, "optimizer-not-buildable")
+    assert "Invalid momentum value: -1.0" in failure.message
+    assert not list((tmp_path / "store").glob("*/metrics.jsonl"))
+
+    again = list(backend.run(make_plan([good], [other]), store, None, (good,)))
+    assert [event.trial for event in again if event.type == "tried"] == [good.id]
+    ended = {event.result.trial for event in again if event.type == "finished"}
+    assert ended == {good.id, other.id}
+    assert again[0].type == "tried", "before anything is trained"

@@ -141,8 +141,20 @@ def test_code_that_cannot_be_imported_is_told_once_before_anything_is_trained(tm
 def test_a_failure_names_the_trial_the_cause_and_the_users_own_line(tmp_path: Path) -> None:
     net = NET.replace("return self.head(x.flatten(1))", "return self.head(x.flatten(1)[:, :60])")
     done = craftc(tmp_path, "run", str(write_project(tmp_path / "project", net=net)), "--backend", "inline")
-    assert done.returncode == 3
-    (line,) = [line for line in done.stderr.splitlines() if "nets:Net" in line]
-    assert "base seed 0" in line
-    assert "on a batch of inputs, float32 of shape (2, 8, 8): RuntimeError: mat1 and mat2 shapes" in line
-    assert line.endswith("(nets.py:10)")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "error[model-forward]" in line]
+    assert "own.yaml:4:8: error[model-forward]: model nets:Net on a batch of inputs, float32 of shape" in line
+    assert "(2, 8, 8): RuntimeError: mat1 and mat2 shapes" in line
+    assert "(nets.py:10); the traceback is in runs/own/" in line
+    assert not results(tmp_path)
+
+
+def test_a_failure_later_on_is_its_trials_alone(tmp_path: Path) -> None:
+    net = NET.replace(
+        "    def forward", "    def train(self, mode=True):\n        self.num = getattr(self, 'num', 0) + mode\n"
+        "        if self.num > 1:\n            raise RuntimeError('of the second epoch')\n"
+        "        return super().train(mode)\n\n    def forward",
+    )  # fmt: skip
+    done = craftc(tmp_path, "run", str(write_project(tmp_path / "project", net=net)), "--backend", "inline")
+    assert done.returncode == 3, done.stderr
+    assert "base seed 0: failed: RuntimeError: of the second epoch (nets.py:12)" in done.stderr

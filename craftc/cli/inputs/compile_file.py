@@ -43,6 +43,16 @@ class CompiledFile:
     digests: "FileDigests"
     trained: Trained
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts of the spec and of the files that it includes, by their names."""
+        return {self.document.filename: self.text, **self.analysis.fragments}
+
+    def all_new(self) -> Plan:
+        """The plan as if the store held nothing."""
+        new = tuple(trial.model_copy(update={"status": "new"}) for trial in self.plan.trials)
+        return self.plan.model_copy(update={"trials": new})
+
 
 def compile_file(
     path: Path,

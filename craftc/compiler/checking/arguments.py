@@ -14,12 +14,23 @@ from craftc.compiler.checking.value_problems import (
     wrong_value,
 )
 from craftc.compiler.language.component_fields import ComponentPlace
-from craftc.compiler.language.value_type import Nested, checker, describe, group_of, is_component, options
+from craftc.compiler.language.value_type import CLASS, Nested, checker, describe, group_of, is_component, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import copy_tree
 from craftc.compiler.reading.tree_edit import respell, rewrite, wrap
-from craftc.schemas.catalogue import ANY_OTHER, NESTED, Catalogue, ComponentEntry, Parameter, is_nested, is_own
+from craftc.schemas.catalogue import (
+    ANY_OTHER,
+    AS,
+    AS_CLASS,
+    NESTED,
+    Catalogue,
+    ComponentEntry,
+    Parameter,
+    is_class,
+    is_nested,
+    is_own,
+)
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation
 
@@ -35,9 +46,10 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
     entry = catalogue.find(place.group, kind)
     if entry is None:
         return [_unknown_kind(place, kind, catalogue)]
-    problems = []
+    problems = _wrong_as(place)
     unchecked = []
-    for name in [key for key in place.value if key != "kind" and key not in place.reserved]:
+    reserved = {"kind", *place.reserved, *([AS] if place.group == NESTED else [])}
+    for name in [key for key in place.value if key not in reserved]:
         found = _check_argument(place, entry, name, catalogue)
         problems += found
         if len(problems) > MAX_TOLD:
@@ -47,7 +59,19 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
         elif entry.parameter(name) is None:
             unchecked.append(name)
     notes = [_unchecked(place, entry, unchecked)] if unchecked else []
+    if place.group == NESTED and AS in place.value:
+        return problems + notes  # whoever calls the class gives what is missing
     return problems + _missing(place, entry, catalogue, problems, unchecked) + notes
+
+
+def _wrong_as(place: ComponentPlace) -> list[Problem]:
+    """What stands at `as`, but for `class`."""
+    if place.group != NESTED or AS not in place.value or is_class(place.value):
+        return []
+    path = (*place.path, AS)
+    return [
+        Problem("unknown-choice", path, f"{show(place.value[AS])} is nothing to hand a component as", "write class")
+    ]
 
 
 def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Problem:
@@ -148,12 +172,19 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
 
 def _violation(path: Path, found: list[Violation], expected: dict[str, Any]) -> Problem:
     value = found[0].value
+    takes_class = any(part == CLASS for part in options(expected))
+    if isinstance(value, Nested) and takes_class:
+        message = f'"{format_path(path)}" is an object of {value.value["kind"]}; expected the class itself'
+        return Problem("wrong-type", path, message, f"add {AS}: {AS_CLASS}")
     if isinstance(value, Nested):
         message = f'"{format_path(path)}" is the component {value.value["kind"]}; expected {describe(expected)}'
         return Problem("wrong-type", path, message)
     problem = wrong_value(path, _unwrap(value), expected, {violation.kind for violation in found})
     if isinstance(value, str) and any(is_component(part) for part in options(expected)):
         group = group_of(expected)
+        if is_own(value) and takes_class:
+            fix = wrap(path, "{kind: ", f", {AS}: {AS_CLASS}}}")
+            return replace(problem, hint=f"write {{kind: {value}, {AS}: {AS_CLASS}}}", fix=fix)
         if is_own(value) or group is not None:
             return replace(problem, hint=f"write {{kind: {value}}}", fix=wrap(path, "{kind: ", "}"))
     if value == "none" and {"type": "null"} in options(expected):
@@ -181,6 +212,10 @@ def _wrap(value: Any, path: Path, expected: dict[str, Any], catalogue: Catalogue
             hint = "a component in an argument's place is named package.module:Name"
             problems.append(Problem("unknown-kind", (*path, "kind"), message, hint))
             return Nested(value)
+        if isinstance(named := value.get(AS_CLASS), str) and is_own(named) and not takes_mapping:
+            message = f'"{format_path(path)}" names a class in a form that there is not'
+            problems.append(Problem("wrong-type", path, message, f"write {{kind: {named}, {AS}: {AS_CLASS}}}"))
+            return Nested({"kind": named, AS: AS_CLASS})
         inner = _ANY_MAPPING if takes_mapping else inner_type(expected, ("",))
         return {key: _wrap(item, (*path, key), inner, catalogue, problems) for key, item in value.items()}
     if isinstance(value, list):

@@ -4,10 +4,14 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from craftc.schemas.fit import Fit, anything, either, items, mapping, number, of_type, one_of_values, text
+from craftc.schemas.catalogue import is_class
+from craftc.schemas.diagnostic import Path
+from craftc.schemas.fit import Fit, Violation, anything, either, items, mapping, number, of_type, one_of_values, text
 
 COMPONENT: dict[str, Any] = {"type": "object", "required": ["kind"]}
 """What an object of some class is in a spec: a component in an argument's place. With `group`, one of that group."""
+CLASS: dict[str, Any] = {**COMPONENT, "format": "class"}
+"""What a class, or whatever makes an object, is in a spec: a component that says `as: class`."""
 _ENCODER = json.JSONEncoder(sort_keys=True)
 
 
@@ -50,7 +54,7 @@ def _fit(fragment: dict[str, Any]) -> Fit:
     if "enum" in fragment or "const" in fragment:
         return one_of_values(fragment.get("enum", [fragment.get("const")]))
     if is_component(fragment):
-        return of_type(Nested)
+        return _class if fragment.get("format") == CLASS["format"] else of_type(Nested)
     match fragment.get("type"):
         case "string":
             return text({word: fragment[word] for word in _TEXT_BOUNDS if word in fragment})
@@ -68,6 +72,12 @@ def _fit(fragment: dict[str, Any]) -> Fit:
     return anything
 
 
+def _class(value: Any, path: Path, violations: list[Violation]) -> Any:
+    if not isinstance(value, Nested) or not is_class(value.value):
+        violations.append(Violation(path, "type", value))
+    return value
+
+
 def describe(fragment: dict[str, Any]) -> str:
     """What is expected, in words: `a whole number >= 1, or none`."""
     if "anyOf" in fragment:
@@ -77,6 +87,8 @@ def describe(fragment: dict[str, Any]) -> str:
         return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
     if "const" in fragment:
         return str(fragment["const"])
+    if is_component(fragment) and fragment.get("format") == CLASS["format"]:
+        return "a class: {kind: package.module:Name, as: class}"
     if is_component(fragment):
         return f"one of {group}, as a mapping with kind" if (group := fragment.get("group")) else _COMPONENT_IN_WORDS
     kind = fragment.get("type")

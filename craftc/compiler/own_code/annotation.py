@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.language.value_type import COMPONENT
+from craftc.compiler.language.value_type import CLASS, COMPONENT, is_component
 from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.schemas.catalogue import COMPONENT_OF, WEIGHTS
 
@@ -18,7 +18,10 @@ JsonSchema = dict[str, Any]
 
 _DEEPEST_ALIAS = 20
 _TYPING = ("typing", "typing_extensions")
-_ARRAYS = ("list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Collection")
+_ARRAYS = (
+    "list", "List", "tuple", "Tuple", "set", "Set", "frozenset", "FrozenSet", "Sequence", "Collection",
+    "MutableSequence", "AbstractSet", "MutableSet",
+)  # fmt: skip
 _OBJECTS = ("dict", "Dict", "Mapping", "MutableMapping")
 _PLAIN: dict[str, JsonSchema] = {
     "builtins.int": {"type": "integer"},
@@ -29,6 +32,18 @@ _PLAIN: dict[str, JsonSchema] = {
     "pathlib.Path": {"type": "string", "format": "path", "minLength": 1},
     "os.PathLike": {"type": "string", "format": "path", "minLength": 1},
     **{f"{module}.Any": {} for module in _TYPING},
+    # A whole number stays one.
+    **{
+        f"numbers.{name}": {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+        for name in ("Number", "Complex", "Real")
+    },
+    **{f"numbers.{name}": {"type": "integer"} for name in ("Rational", "Integral")},
+    # Plain values are objects of these classes too.
+    **{
+        f"{module}.{name}": {}
+        for module in ("collections.abc", *_TYPING)
+        for name in ("Hashable", "Iterable", "Sized", "Container", "Reversible")
+    },
 }
 _GENERIC: dict[str, str] = {
     **{f"{m}.{word}": "array" for m in ("builtins", "collections.abc", *_TYPING) for word in _ARRAYS},
@@ -36,6 +51,9 @@ _GENERIC: dict[str, str] = {
     **{f"{m}.{word}": word for m in _TYPING for word in ("Literal", "Union", "Optional", "Annotated")},
     **{f"{m}.{word}": "same" for m in _TYPING for word in ("Final", "ClassVar", "Required", "NotRequired")},
     "dataclasses.InitVar": "same",
+    "builtins.type": "class",
+    **{f"{m}.Type": "class" for m in _TYPING},
+    **{f"{m}.Callable": "callable" for m in ("collections.abc", *_TYPING)},
 }
 _KNOWN = {*_PLAIN, *_GENERIC}
 _MOST_ANCESTORS = 200
@@ -159,7 +177,7 @@ def _named(path: str, scope: Scope) -> JsonSchema:
     if path in _PLAIN:
         return dict(_PLAIN[path])
     if path in _GENERIC:
-        return {"type": _GENERIC[path]} if _GENERIC[path] in ("array", "object") else {}
+        return {"array": {"type": "array"}, "object": {"type": "object"}, "class": dict(CLASS)}.get(_GENERIC[path], {})
     value = _assigned(found, scope)
     return read_annotation(*value) if value else _of_class(found, scope)
 
@@ -215,6 +233,9 @@ def _generic(node: ast.Subscript, scope: Scope) -> JsonSchema:
         "same": lambda: _schema(args[0], scope),
         "array": lambda: _tuple(args, scope) if path in _TUPLES else _array(_schema(args[0], scope)),
         "object": lambda: _object(_schema(args[-1], scope)),
+        "class": lambda: dict(CLASS),
+        # What makes an object of a class is that class, or a function.
+        "callable": lambda: dict(CLASS) if is_component(_schema(args[-1], scope)) else {},
     }
     return read[_GENERIC[path]]() if path in _GENERIC else {}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from craftc.compiler.own_code.annotation import Scope, expression
-from craftc.compiler.own_code.function_source import FunctionSource, function_source
+from craftc.compiler.own_code.function_source import Forwarding, FunctionSource, function_source
 from craftc.compiler.own_code.python_source import SourceIndex, lines_of
-from craftc.schemas.catalogue import ANY_OTHER
+from craftc.schemas.catalogue import ANY_OTHER, DATA_FACTS
 from craftc.schemas.diagnostic import Range
 
 if TYPE_CHECKING:
@@ -58,14 +58,31 @@ class Argument:
 def arguments_of(found: griffe.Class | griffe.Function, index: SourceIndex) -> list[Argument]:
     """What calling a function or building a class takes, in order; inherited where the class has no `__init__`.
 
-    Where `**kwargs` are handed on whole to one other class or function, what that takes is taken.
+    Where `**kwargs` are handed on whole to other classes or functions, what all of them take is taken.
     """
     import griffe
 
     if isinstance(found, griffe.Class):
         return _of_class(found, index) or []
     bound = found.parent is not None and found.parent.is_class and "staticmethod" not in found.labels
-    return _of_function(found, index, bound=bound)
+    arguments = _of_function(found, index, bound=bound)
+    if not arguments or arguments[-1].name != ANY_OTHER:
+        return arguments
+    known = {argument.name for argument in arguments}
+    facts = (argument for argument in _facts_of_returned(found, index) if argument.name not in known)
+    return [*arguments[:-1], *facts, arguments[-1]]
+
+
+def _facts_of_returned(function: griffe.Function, index: SourceIndex) -> Iterator[Argument]:
+    """What the class that a function returns, by its annotation, takes of the data: a factory whose `**kwargs` cannot
+    be followed hands that on, too."""
+    import griffe
+
+    scope = Scope(index, function.module)
+    _, returned = index.definition(scope.path(expression(str(function.returns or ""))), stop_at=_TAKE_NOTHING)
+    for argument in (_of_class(returned, index) or []) if isinstance(returned, griffe.Class) else ():
+        if argument.name in DATA_FACTS and argument.kind == "ordinary":
+            yield replace(argument, default=argument.default or "...", computed=True, keyword_only=True)
 
 
 def _of_function(function: griffe.Function, index: SourceIndex, *, bound: bool, depth: int = 0) -> list[Argument]:
@@ -89,19 +106,40 @@ def _of_function(function: griffe.Function, index: SourceIndex, *, bound: bool, 
 
 
 def _handed_on(function: griffe.Function, source: FunctionSource, scope: Scope, depth: int) -> list[Argument] | None:
-    """What the one callee that is given all `**kwargs` takes besides what it is given anyway."""
+    """What all callees that are given `**kwargs` take, besides what they are given anyway; None where that cannot be
+    told."""
+    forwardings = source.forwardings() if depth < _DEEPEST_FORWARDING else None
+    if forwardings is None:
+        return None
+    each = [_taken_by(function, forwarding, scope, depth) for forwarding in forwardings.calls]
+    known = [taken for taken in each if taken is not None]
+    if len(known) < len(each):
+        return None
+    popped = [Argument(name, "", "...", scope, computed=True, keyword_only=True) for name in forwardings.taken]
+    return [*popped, *_common(known)]
+
+
+def _common(each: list[list[Argument]]) -> list[Argument]:
+    """The arguments that every callee takes, by name or since it takes any; those of the last describe them."""
+    found: dict[str, Argument] = {}
+    for argument in (argument for taken in reversed(each) for argument in taken):
+        if all(any(other.name in (argument.name, ANY_OTHER) for other in taken) for taken in each):
+            found.setdefault(argument.name, argument)
+    open_end = found.pop(ANY_OTHER, None)
+    return [*found.values(), *([open_end] if open_end is not None else [])]
+
+
+def _taken_by(function: griffe.Function, forwarding: Forwarding, scope: Scope, depth: int) -> list[Argument] | None:
+    """What one callee takes besides what it is given anyway."""
     import griffe
 
-    forwarding = source.forwarding() if depth < _DEEPEST_FORWARDING else None
-    if forwarding is None:
-        return None
     taken: list[Argument] | None
     if forwarding.callee:
         _, found = scope.index.definition(scope.index.resolve(function.module, forwarding.callee))
         if isinstance(found, griffe.Class):
-            taken = _of_class(found, scope.index, depth + 1)
-        elif isinstance(found, griffe.Function) and not (found.parent and found.parent.is_class):
-            taken = _of_function(found, scope.index, bound=False, depth=depth + 1)
+            taken = _of_class(found, scope.index, depth + 1) or []
+        elif isinstance(found, griffe.Function) and _is_callable_by_name(found):
+            taken = _of_function(found, scope.index, bound="classmethod" in found.labels, depth=depth + 1)
         else:
             return None
     elif isinstance(function.parent, griffe.Class):
@@ -114,7 +152,15 @@ def _handed_on(function: griffe.Function, source: FunctionSource, scope: Scope, 
     open_end = [a for a in taken if a.kind == "any_other"]
     # What a function hands on it may look at, so that a default given is not the same as one left out.
     handed = [replace(a, computed=True, keyword_only=True) for a in by_name if a.name not in forwarding.given]
+    if forwarding.has_more:
+        handed = [replace(a, default=a.default or "...") for a in handed]  # *args may give it
     return [*handed, *open_end]
+
+
+def _is_callable_by_name(function: griffe.Function) -> bool:
+    """Whether it is no method that needs an object."""
+    in_class = function.parent is not None and function.parent.is_class
+    return not in_class or bool({"staticmethod", "classmethod"} & function.labels)
 
 
 def _of_class(class_: griffe.Class, index: SourceIndex, depth: int = 0) -> list[Argument] | None:

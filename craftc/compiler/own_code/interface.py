@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from craftc.compiler.own_code.constructor import bases_of
@@ -30,12 +30,22 @@ SINGULAR: dict[Group, str] = {
 _BUILT_IN_ONLY = ("samplers", "pruners")
 _METHODS: dict[str, tuple[str, ...]] = {
     "normalizers": ("fit",),
-    "metrics": ("update", "compute"),
+    "metrics": ("update", "compute", "reset"),
     "optimizers": ("step",),
     "schedules": ("lr",),
     "trackers": ("start", "event", "close"),
 }
 """What craftc calls of the objects of a group, besides calling them."""
+_CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "models": (("forward", ("x",)),),
+    "objectives": (("forward", ("logits", "targets")),),
+    "metrics": (("reset", ()), ("update", ("logits", "targets")), ("compute", ())),
+    "normalizers": (("fit", ("x_train",)), ("__call__", ("x",))),
+    "optimizers": (("step", ()),),
+    "schedules": (("lr", ("base_lr", "step", "num_steps", "steps_per_epoch")),),
+    "trackers": (("start", ("plan", "run_name")), ("event", ("event",)), ("close", ())),
+}
+"""What it gives each of them, by position."""
 _MODULES = {"torch.nn.Module", "torch.nn.modules.module.Module"}
 
 
@@ -67,29 +77,82 @@ def _not_of_kind(component: Component, group: Group) -> str | None:
     if not isinstance(component.found, griffe.Class):
         return None
     family = list(_family(component.found, component.index))
-    if group == "models":
+    if group in ("models", "objectives"):
         if all(base is not None and path not in _MODULES for path, base in family):
-            return "is no torch.nn.Module, so it cannot be a model"
-        return None
-    if any(base is None for _, base in family):
-        return None
-    for method in _METHODS.get(group, ()):
-        if not any(base is not None and method in base.members for _, base in family):
-            return f"has no {method}(), so it cannot be {SINGULAR[group]}"
-    return _asks_for_more(family) if group == "optimizers" else None
+            return f"is no torch.nn.Module, so it cannot be {SINGULAR[group]}"
+        readable = [base for path, base in family if path not in _MODULES]
+        if not any(base is None or {"forward", "__call__"} & base.members.keys() for base in readable):
+            return f"has no forward(), so it cannot be {SINGULAR[group]}"
+        return _cannot_be_called(component, group)
+    if not any(base is None for _, base in family):
+        for method in _METHODS.get(group, ()):
+            if not any(base is not None and method in base.members for _, base in family):
+                return f"has no {method}(), so it cannot be {SINGULAR[group]}"
+    return _cannot_be_called(component, group)
 
 
-def _asks_for_more(family: Iterable[tuple[str, griffe.Class | None]]) -> str | None:
-    """Whether an optimizer's step cannot be called as it is, as that of LBFGS."""
+def _cannot_be_called(component: Component, group: Group) -> str | None:
+    """Why craftc cannot call a method as it does; None where it can, or where decorators may have changed it."""
     import griffe
 
-    steps = (base.members.get("step") for _, base in family if base is not None)
-    step = next((member for member in steps if isinstance(member, griffe.Function)), None)
-    _, *given = list(step.parameters) if step is not None else [None]
-    needed = [each.name for each in given if each is not None and each.required]
-    if needed:
-        return f"cannot be an optimizer: its step() needs {', '.join(needed)}, and craftc calls it with nothing"
+    assert isinstance(component.found, griffe.Class)
+    for name, given in _CALLS.get(group, ()):
+        method = find_method(component.found, name, component.index)
+        if method is not None and not method.decorators and not _takes(method, len(given)):
+            takes = ", ".join(_written(parameter) for parameter in list(method.parameters)[_num_bound(method) :])
+            calls = f"craftc calls {name}({', '.join(given)})"
+            return f"cannot be {SINGULAR[group]}: its {name} takes ({takes}), and {calls}"
     return None
+
+
+def find_method(class_: griffe.Class, name: str, index: SourceIndex) -> griffe.Function | None:
+    """A method of a class, its own or the first that it inherits; None where there is none, where it is no function,
+    and where what comes before it cannot be read."""
+    import griffe
+
+    for member_of in _resolution_order(class_, index):
+        if member_of is None:
+            return None
+        if name in member_of.members:
+            found = member_of.members[name]
+            return found if isinstance(found, griffe.Function) else None
+    return None
+
+
+def _resolution_order(
+    class_: griffe.Class, index: SourceIndex, seen: frozenset[str] = frozenset()
+) -> Iterator[griffe.Class | None]:
+    """A class and its bases, depth first; None in the place of one that cannot be read."""
+    yield class_
+    for path, base in bases_of(class_, index):
+        if base is not None and base.path not in seen:
+            yield from _resolution_order(base, index, seen | {class_.path})
+        elif base is None and path not in _HAVE_NOTHING | _MODULES:
+            yield None
+
+
+def _takes(method: griffe.Function, num_given: int) -> bool:
+    """Whether it can be called with so many arguments by position and no others."""
+    parameters = list(method.parameters)[_num_bound(method) :]
+    kinds = [parameter.kind.value if parameter.kind else "" for parameter in parameters]
+    by_position = [p for p, kind in zip(parameters, kinds, strict=True) if kind.startswith("positional")]
+    needs_more = any(p.required for p in by_position[num_given:])
+    needs_names = any(p.required for p, kind in zip(parameters, kinds, strict=True) if kind == "keyword-only")
+    takes_enough = len(by_position) >= num_given or "variadic positional" in kinds
+    return takes_enough and not needs_more and not needs_names
+
+
+def _num_bound(method: griffe.Function) -> int:
+    return 0 if "staticmethod" in method.labels else 1
+
+
+def _written(parameter: griffe.Parameter) -> str:
+    """A parameter's name as its function has it, with its default."""
+    stars = {"variadic positional": "*", "variadic keyword": "**"}.get(
+        parameter.kind.value if parameter.kind else "", ""
+    )
+    has_default = parameter.default is not None and not stars
+    return f"{stars}{parameter.name}{f'={parameter.default}' if has_default else ''}"
 
 
 def _family(class_: griffe.Class, index: SourceIndex) -> Iterator[tuple[str, griffe.Class | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
 import warnings
 from collections.abc import Callable, Container, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from griffe import Alias, Class, Function, Module, Object
 
 _LONGEST_IMPORT_CHAIN = 50
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_CONSTANTS = ("None", "True", "False", "Ellipsis")
 
 
 class SourceError(Exception):
@@ -112,7 +115,7 @@ class SourceIndex:
         return f"{path}.{rest}" if rest else path
 
     def definition(self, path: str, stop_at: Container[str] = ()) -> tuple[str, Object | None]:
-        """Follow imports from an absolute dotted path to where the object is defined.
+        """Follow imports, and other names of a thing, from an absolute dotted path to where the object is defined.
 
         Returns the last path reached and the object there; None where the trail leaves readable source, or the path
         is one of `stop_at`.
@@ -148,7 +151,19 @@ class SourceIndex:
             if target := _import_target(member):
                 return ".".join([target, *rest])
             current = cast("Object", member)
+            if (alias := self._alias(current, module)) is not None:
+                return ".".join([alias, *rest])
         return current
+
+    def _alias(self, found: Object, module: Module) -> str | None:
+        """The path that a name of a module was given another name for, `KAN = MultKAN`; None of any other value."""
+        if not found.is_attribute or found.parent is not module:
+            return None
+        name = str(getattr(found, "value", None) or "")
+        if not _DOTTED.fullmatch(name) or name in _CONSTANTS:
+            return None
+        path = self.resolve(module, name)
+        return None if path in (f"{module.path}.{found.name}", f"builtins.{name}") else path
 
     def _starred(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> Module | None:
         """The module that defines or imports a name which a `from ... import *` brings in, at any remove."""

@@ -11,6 +11,7 @@ from craftc.compiler.language.value_type import checker
 from craftc.compiler.own_code.annotation import Scope, has_mark, is_exact, read_annotation, read_literal
 from craftc.compiler.own_code.constructor import Argument, arguments_of, bases_of
 from craftc.compiler.own_code.declarations import read_declarations
+from craftc.compiler.own_code.frameworks import ignored_methods
 from craftc.compiler.own_code.python_source import SourceError, SourceIndex
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
@@ -102,6 +103,7 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
         constraints=_constraints(found, index),
         mode=_mode(found, index) if group == "metrics" else None,
         depends_on_length=_depends_on_length(found, index) if group == "schedules" else None,
+        ignored=ignored_methods(found, index) if group == "models" else (),
         defined_at=index.name_of(found),
         **({} if group == NESTED else read_declarations(found, group, parameters, index)),
     )

@@ -1,10 +1,10 @@
 """What a backend is: a plan and a store in, events out as they come."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import Event
 from craftc.secret_text import masked
 
@@ -38,8 +38,17 @@ class PlacementError(BackendError):
 class Backend(Protocol):
     """Runs the jobs of a plan, somewhere."""
 
-    def run(self, plan: Plan, store: "Store", search: "SearchContext | None" = None) -> Generator[Event, None, None]:
+    def run(
+        self,
+        plan: Plan,
+        store: "Store",
+        search: "SearchContext | None" = None,
+        to_try: Sequence[Trial] = (),
+    ) -> Generator[Event, None, None]:
         """Run `plan.jobs` and yield what happens. What an event tells is in the store before it is yielded.
+
+        Each trial of `to_try` is tried before any is trained, and told of as TrialTried; nothing is trained where one
+        of them fails.
 
         A plan with a search needs `search`; what it proposes is told as TrialProposed and run like any other job.
         Every trial of a job ends in one TrialFinished, TrialFailed or TrialPruned. Closing the generator, or an

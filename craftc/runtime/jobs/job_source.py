@@ -29,12 +29,14 @@ class Point(Frozen):
 
 
 class Work(Frozen):
-    """A job with all that a process needs to run it. `is_proposed`: its trials are not in the plan."""
+    """A job with all that a process needs to run it. `is_proposed`: its trials are not in the plan. `to_try` are
+    trials that its process, or another that has them too, tries before it trains anything."""
 
     trials: List[Trial]
     resources: JobResources
     point: Point | None = None
     is_proposed: bool = False
+    to_try: List[Trial] = ()
 
 
 class JobSource(Protocol):

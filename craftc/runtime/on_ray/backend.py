@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from craftc.runtime.jobs.backend import absolute
 from craftc.runtime.jobs.budget import within_budget
 from craftc.runtime.jobs.job_source import PlanSource, SearchContext
+from craftc.runtime.jobs.try_first import try_first
 from craftc.runtime.on_ray.auth_token import use_auth_token
 from craftc.runtime.on_ray.environment import ray_environment
 from craftc.runtime.on_ray.sent_code import JOB_CONFIG_VARIABLE, sent_code
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
-from craftc.schemas.plan import JobResources, Plan
+from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class RayBackend:
         self._scratch = scratch
         self._log = log
 
-    def run(self, plan: Plan, store: Store, search: SearchContext | None = None) -> Generator[Event, None, None]:
+    def run(
+        self, plan: Plan, store: Store, search: SearchContext | None = None, to_try: Sequence[Trial] = ()
+    ) -> Generator[Event, None, None]:
         """See Backend.run."""
         if not plan.jobs and plan.search is None:
             return
@@ -66,7 +69,7 @@ class RayBackend:
                 if not setting.is_lent:
                     # Those that wait for a placement group would hold up whoever else waits for one.
                     max_concurrent = min(num_slots(requests), max_concurrent or sys.maxsize)
-            yield from _events(plan, store, search, setting, max_concurrent, behind_ray)
+            yield from _events(plan, store, search, to_try, setting, max_concurrent, behind_ray)
 
     @contextmanager
     def _private(self, plan: Plan, requests: Sequence[JobResources], store: Store) -> Iterator["JobSetting"]:
@@ -125,6 +128,7 @@ def _events(
     plan: Plan,
     store: Store,
     search: SearchContext | None,
+    to_try: Sequence[Trial],
     setting: "JobSetting",
     max_concurrent: int | None,
     behind_ray: ExitStack,
@@ -137,11 +141,11 @@ def _events(
 
     with ExitStack() as stack:
         if plan.search is None or search is None:
-            feed = JobFeed(within_budget(PlanSource(plan), plan), setting)
+            feed = JobFeed(try_first(within_budget(PlanSource(plan), plan), to_try), setting)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
             source = within_budget(SearchSource(plan, store, studies, search.compile_point), plan)
-            feed = JobFeed(source, replace(setting, study=studies.name))
+            feed = JobFeed(try_first(source, to_try), replace(setting, study=studies.name))
         behind_ray.callback(lambda: wait_for_locks(store, feed.cut_short()))
         thread = threading.Thread(target=tune_jobs, args=(feed, Path(setting.scratch), max_concurrent), daemon=True)
         thread.start()

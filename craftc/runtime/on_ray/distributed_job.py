@@ -39,9 +39,10 @@ def distributed_events(
     decide: Decide,
     is_lent: bool = True,
     import_folders: Sequence[str] = (),
+    to_try: Sequence[Trial] = (),
 ) -> Iterator[Event]:
     """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files,
-    `is_lent` says that they run in the placement group of this process.
+    `is_lent` says that they run in the placement group of this process. The first of them tries what is to be tried.
 
     In each of them `import_folders` are made importable. `decide` is sent to the first of them, and asked there.
 
@@ -59,6 +60,7 @@ def distributed_events(
         queue = Queue(actor_options={"num_cpus": 0})
         groups = None if is_lent else str(scratch)
         config = {"decide": decide, "queue": queue, "import_folders": list(import_folders), "groups": groups}
+        config |= {"scratch": str(scratch), "to_try": [trial.model_dump(mode="json") for trial in to_try]}
         trainer = _trainer(left, resources, store, scratch, config, is_lent=is_lent)
         for event in _told_by_workers(trainer, queue):
             yield event
@@ -149,19 +151,21 @@ def _take_share(config: dict[str, Any]) -> None:
     # In the worker alone: it has torch already.
     import torch
 
+    from craftc.runtime.work.try_trials import with_trials_tried
     from craftc.runtime.work.worker_share import run_worker_share
     from craftc.training.parts.worker_group import WorkerGroup
 
     context = ray.train.get_context()
     resources = JobResources.model_validate(config["resources"])
     torch.set_num_threads(resources.cpu)
-    events = run_worker_share(
-        [Trial.model_validate(trial) for trial in config["trials"]],
-        store=Store(Path(config["store"])),
-        device=str(ray.train.torch.get_device()) if resources.gpu else "cpu",
-        cpus=resources.cpu,
-        workers=WorkerGroup(context.get_world_rank(), context.get_world_size()),
-        decide=config["decide"],
-    )
+    store, cpus = Store(Path(config["store"])), resources.cpu
+    device = str(ray.train.torch.get_device()) if resources.gpu else "cpu"
+    workers = WorkerGroup(context.get_world_rank(), context.get_world_size())
+    trials = [Trial.model_validate(trial) for trial in config["trials"]]
+    events = run_worker_share(trials, store=store, device=device, cpus=cpus, workers=workers, decide=config["decide"])
+    # The others wait at their first exchange.
+    to_try = [Trial.model_validate(trial) for trial in config["to_try"]] if workers.is_first else []
+    scratch = Path(config["scratch"])
+    events = with_trials_tried(to_try, events, store=store, device=device, cpus=cpus, scratch=scratch)
     for event in events:
         config["queue"].put(event.model_dump_json())

@@ -19,8 +19,17 @@ from craftc.runtime.jobs.job_source import JobSource, Work
 from craftc.runtime.on_ray.job_trainable import EVENTS, JobSetting, job_config
 from craftc.runtime.on_ray.separate_groups import remove_groups
 from craftc.runtime.work.shared_training import trainings_of
+from craftc.runtime.work.try_trials import being_tried
 from craftc.schemas.plan import Trial
-from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialProposed, TrialPruned, TrialStarted
+from craftc.schemas.result import (
+    Event,
+    TrialFailed,
+    TrialFinished,
+    TrialProposed,
+    TrialPruned,
+    TrialStarted,
+    TrialTried,
+)
 
 MAX_ATTEMPTS = 2
 """How often a job is begun whose process dies."""
@@ -46,6 +55,7 @@ class JobFeed:
         self._cut_short: list[Attempt] = []
         self._begun: set[str] = set()
         self._settled: set[str] = set()
+        self._tried: set[str] = set()
         self._setting = setting
         self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -101,6 +111,14 @@ class JobFeed:
             remove_groups(Path(self._setting.scratch), (trial.id for trial in attempt.work.trials))
         if self.is_stopped:
             self._cut_short.append(attempt)
+        if died_of := self._died_of(attempt):
+            message = f"the worker process died {attempt.number} times while it tried the trial"
+            for trial in died_of:
+                failed = TrialFailed(trial=trial.id, code="worker-died", message=_with(message, cause), traceback=cause)
+                self._pass_on(TrialTried(trial=trial.id, failure=failed))
+            self._again.clear()  # nothing is trained
+            self._source.ended(attempt.work)
+            return
         left = [trial for trial in attempt.work.trials if trial.id not in self._settled]
         first, *others = [left] if attempt.work.point is not None else trainings_of(left) or [[]]
         again = [(trials, attempt.number) for trials in others]
@@ -114,11 +132,16 @@ class JobFeed:
             self._source.ended(attempt.work)
 
     def _give_up(self, trials: Sequence[Trial], attempt: Attempt, cause: str) -> None:
-        message = f"the worker process died {attempt.number} times while it ran the trial's job"
-        if last_line := cause.strip().rpartition("\n")[2]:
-            message += f": {shorten(last_line, 160)}"
+        message = _with(f"the worker process died {attempt.number} times while it ran the trial's job", cause)
         for trial in trials:
             self._pass_on(TrialFailed(trial=trial.id, code="worker-died", message=message, traceback=cause))
+
+    def _died_of(self, attempt: Attempt) -> list[Trial]:
+        """The trials that a process was trying when it died, the last time that it is begun."""
+        if attempt.number < MAX_ATTEMPTS:
+            return []
+        to_try = [trial for trial in attempt.work.to_try if trial.id not in self._tried]
+        return being_tried(to_try, Path(self._setting.scratch))
 
     def finish(self, error: BaseException | None = None) -> None:
         """Tune has returned, or raised."""
@@ -154,6 +177,8 @@ class JobFeed:
 
     def _pass_on(self, event: Event) -> None:
         match event:
+            case TrialTried(trial=trial):
+                self._tried.add(trial)
             case TrialStarted(trial=trial):
                 self._begun.add(trial)
             case TrialFinished(result=result):
@@ -219,6 +244,12 @@ class FeedStopper(Stopper):
     def stop_all(self) -> bool:
         """Whether everything is to stop."""
         return self._feed.is_stopped
+
+
+def _with(message: str, cause: str) -> str:
+    """The message with the last line of what Ray says."""
+    last_line = cause.strip().rpartition("\n")[2]
+    return f"{message}: {shorten(last_line, 160)}" if last_line else message
 
 
 def _cause(trial: TuneTrial) -> str:

@@ -22,7 +22,7 @@ from craftc.runtime.work.job import run_job
 from craftc.runtime.work.own_code import make_importable
 from craftc.runtime.work.redirect import print_to
 from craftc.runtime.work.run_work import Run, run_work
-from craftc.schemas.plan import JobResources
+from craftc.runtime.work.try_trials import with_trials_tried
 from craftc.schemas.result import Event
 
 EVENTS = "craftc_events"
@@ -83,8 +83,14 @@ class RayJob(tune.Trainable):
         make_importable(setting.import_folders)
         store = Store(Path(setting.store))
         report = reporter_to(setting.study) if work.point is not None and setting.study is not None else None
-        run = _run(work.resources, store, setting)
-        self._pump = EventPump(run_work(work, run, store=store, report=report))
+        run = _run(work, store, setting)
+        events = run_work(work, run, store=store, report=report)
+        if work.resources.workers == 1:
+            device, cpus = pick_device(work.resources.gpu), work.resources.cpu
+            events = with_trials_tried(
+                work.to_try, events, store=store, device=device, cpus=cpus, scratch=Path(setting.scratch)
+            )
+        self._pump = EventPump(events)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin another job in this process. The last one is over, or stops at its next event."""
@@ -102,7 +108,8 @@ class RayJob(tune.Trainable):
         self._pump.stop()
 
 
-def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
+def _run(work: Work, store: Store, setting: JobSetting) -> Run:
+    resources = work.resources
     if resources.workers == 1:
         device = pick_device(resources.gpu)
         return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
@@ -116,6 +123,7 @@ def _run(resources: JobResources, store: Store, setting: JobSetting) -> Run:
         scratch=Path(setting.scratch),
         is_lent=setting.is_lent,
         import_folders=setting.import_folders,
+        to_try=work.to_try,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from craftc.training.foundation.errors import require_finite
 from craftc.training.foundation.pulse import Pulse
 from craftc.training.foundation.random import epoch_order, key, seed_everything
 from craftc.training.loop.step import train_step
+from craftc.training.parts.optimizer import set_training
 
 NO_PULSE = Pulse(None)
 STEPS_BETWEEN_SUMS = 256
@@ -21,9 +23,16 @@ STEPS_BETWEEN_SUMS = 256
 
 
 def train_epoch(
-    parts: Parts, train: DeviceSplit, *, epoch: int, first_step: int, batch_size: int, pulse: Pulse = NO_PULSE
+    parts: Parts,
+    train: DeviceSplit,
+    *,
+    epoch: int,
+    first_step: int,
+    batch_size: int,
+    num_steps: int | None = None,
+    pulse: Pulse = NO_PULSE,
 ) -> Metrics:
-    """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0).
+    """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0), or its first `num_steps`.
 
     Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
     `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
@@ -31,15 +40,17 @@ def train_epoch(
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
     parts.model.train()
     parts.objective.train()
+    set_training(parts.optimizer, True)
     # float32 sums of many steps would lose digits; MPS has nothing better.
     precision = torch.float32 if parts.device.type == "mps" else torch.float64
     totals = torch.zeros(2, dtype=precision, device=parts.device)
     losses: list[tuple[Tensor, Tensor]] = []
     lr = 0.0
-    num_steps = num_batches(len(train), batch_size)
+    num_steps = num_batches(len(train), batch_size) if num_steps is None else num_steps
     order = epoch_order(parts.seed, epoch, len(train))
     with deterministic(parts.deterministic):
-        for step, (x_B, y_B) in enumerate(train_batches(train, order, batch_size), start=first_step):
+        batches = islice(train_batches(train, order, batch_size), num_steps)
+        for step, (x_B, y_B) in enumerate(batches, start=first_step):
             take = partial(train_step, parts, x_B, y_B, step)
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
@@ -52,6 +63,8 @@ def train_epoch(
                 totals += _summed(losses, precision)
                 losses.clear()
     pulse.rest()
+    # What is evaluated and saved are the weights that it judges by.
+    set_training(parts.optimizer, False)
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
     require_finite(loss, f"the training loss became {loss}", epoch)
     return {"train/objective": loss / weight, "train/lr": lr}

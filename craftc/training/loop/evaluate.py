@@ -5,6 +5,7 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -31,26 +32,34 @@ def evaluate_splits(
     epoch: int,
     batch_size: int,
     model: Predictor | None = None,
+    num_batches: int | None = None,
 ) -> Metrics:
-    """`<split>/loss` and `<split>/<metric>` of the named splits with the weights that are judged; `model` stands for
-    those where what they predict is known. Raises TrainingError `nan-loss` and `metric-failed`."""
+    """`<split>/loss` and `<split>/<metric>` of the named splits, or of their first `num_batches`, with the weights that
+    are judged; `model` stands for those where what they predict is known. Raises TrainingError `nan-loss` and
+    `metric-failed`."""
     if model is None:
         model = parts.evaluated.eval()
     values: Metrics = {}
     for name in names:
         seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
         with deterministic(parts.deterministic):
-            found = evaluate(parts, model, splits[name], batch_size=batch_size)
+            found = evaluate(parts, model, splits[name], batch_size=batch_size, num_batches=num_batches)
         require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
         values |= {f"{name}/{metric}": value for metric, value in found.items()}
     return values
 
 
 def evaluate(
-    parts: Parts, model: Predictor, split: DeviceSplit, *, batch_size: int, only: Collection[str] | None = None
+    parts: Parts,
+    model: Predictor,
+    split: DeviceSplit,
+    *,
+    batch_size: int,
+    only: Collection[str] | None = None,
+    num_batches: int | None = None,
 ) -> Metrics:
-    """`loss`, and every metric, or `only` those, that comes to a finite number on this split. A module is to be in eval
-    mode already.
+    """`loss`, and every metric, or `only` those, that comes to a finite number on this split, or on its first
+    `num_batches`. A module is to be in eval mode already.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
     the group runs the model on its part of each batch; the logits are then put together, and every worker measures
@@ -62,7 +71,7 @@ def evaluate(
         metric.reset()
     sums: list[Tensor] = []
     with torch.no_grad():
-        for x_B, y_B in evaluation_batches(split, batch_size):
+        for x_B, y_B in islice(evaluation_batches(split, batch_size), num_batches):
             logits = parts.workers.whole(parts.precision.logits(model, parts.workers.part(x_B)), len(x_B))
             sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
             logits_MC, y_M = predictions(logits, y_B)

@@ -47,7 +47,7 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
         hint = _layout_hint(model, train.inputs[:2], device, expected) if is_own(setting["kind"]) else ""
         with errors_of(on, code="model-forward", hint=hint):
             raise
-    _check_logits(logits, name, inputs, expected)
+    check_logits(logits, name, inputs, expected)
     return model, logits
 
 
@@ -119,14 +119,15 @@ def _layout_hint(model: nn.Module, few: Inputs, device: torch.device, expected: 
     return GUIDE
 
 
-def _check_logits(logits: Any, name: str, inputs: Tensor, expected: tuple[int, ...]) -> None:
+def check_logits(logits: Any, name: str, inputs: Tensor, expected: tuple[int, ...], mode: str = "") -> None:
+    """Raise TrainingError `model-output-shape` where a model made anything but logits of the `expected` shape of a
+    batch of inputs; `mode` says in which mode, where it may be another in the other."""
     if isinstance(logits, Tensor) and tuple(logits.shape) == expected and logits.is_floating_point():
         return
     found = described(logits)
     if isinstance(logits, Tensor):
         found = str(tuple(logits.shape)) if logits.is_floating_point() else f"{tuple(logits.shape)} of {logits.dtype}"
     axes = ", ".join(["batch", *["context_length"] * (len(expected) - 2), "num_classes"])
-    message = (
-        f"{name} turned a batch of shape {tuple(inputs.shape)} into {found}; expected logits ({axes}) = {expected}"
-    )
+    turned = f"{name}{mode} turned a batch of shape {tuple(inputs.shape)} into {found}"
+    message = f"{turned}; expected logits ({axes}) = {expected}"
     raise TrainingError("model-output-shape", message if isinstance(logits, Tensor) else f"{message}; {WRAP}")

@@ -1,7 +1,7 @@
 """Builds the optimizer of a spec for the trainable parameters of a model."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,15 +13,22 @@ from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.postponed_compiler import postpone_compiler
 
 CODE = "optimizer-not-buildable"
+MOST_NAMED = 5
+"""Parameters that a message names."""
 
 
 def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim.Optimizer:
     """Raises TrainingError `optimizer-not-buildable`."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     postpone_compiler()
-    with errors_of("optimizer", code=CODE):
-        optimizer = build("optimizers", setting, trainable)
     name = f"optimizer {setting['kind']}"
+    try:
+        with errors_of("optimizer", code=CODE):
+            optimizer = build("optimizers", setting, trainable)
+    except TrainingError as error:
+        if reason := _takes_only_matrices(setting, model, trainable):
+            raise TrainingError(CODE, f"{name} {reason}") from error
+        raise
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TrainingError(CODE, f"{name} gave {described(optimizer)}; expected a torch.optim.Optimizer")
     closure = inspect.signature(optimizer.step).parameters.get("closure")
@@ -30,3 +37,27 @@ def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim
     if any("lr" not in group for group in optimizer.param_groups):
         raise TrainingError(CODE, f'{name} has no "lr" in its param_groups, which the schedule sets')
     return optimizer
+
+
+def _takes_only_matrices(setting: Mapping[str, Any], model: nn.Module, trainable: Sequence[nn.Parameter]) -> str | None:
+    """Of an optimizer that can be built for the model's matrices alone, as Muon: which parameters are none."""
+    others = [name for name, each in model.named_parameters() if each.requires_grad and each.ndim != 2]
+    if not others:
+        return None
+    try:
+        build("optimizers", setting, [parameter for parameter in trainable if parameter.ndim == 2])
+    except Exception:
+        return None
+    shown = ", ".join(others[:MOST_NAMED]) + (" and others" if len(others) > MOST_NAMED else "")
+    return (
+        f"takes matrices alone, and {len(others)} of the model's {len(trainable)} parameters are none: {shown}; write "
+        "an optimizer that gives it the matrices and another one the rest: docs/how_to/own_code.md has one"
+    )
+
+
+def set_training(optimizer: torch.optim.Optimizer, is_training: bool) -> None:
+    """Tell an optimizer whose weights are others in training than in evaluation, as those of `schedulefree`, which are
+    wanted now. Its `train()` and `eval()` put them into the model; other optimizers have neither."""
+    switch = getattr(optimizer, "train" if is_training else "eval", None)
+    if callable(switch):
+        switch()

@@ -103,7 +103,7 @@ def test_a_trial_read_off_another_is_marked(here: Path) -> None:
 
 
 def test_what_took_the_place_of_a_trial_of_the_last_run_says_why(here: Path) -> None:
-    Path("lab.py").write_text("from torch import nn\nclass Net(nn.Module):\n    def __init__(self): ...\n")
+    Path("lab.py").write_text("from torch import nn\nclass Net(nn.Identity):\n    def __init__(self): ...\n")
     own = SPEC.replace("model: mlp", "model: lab:Net")
     create_run(Path("runs"), compiled(own), own)
     _, told = planned(own.replace("lr: 1e-3}", "lr: 1e-3, weight_decay: 0.3}").replace("seeds: 2", "seeds: 1"))

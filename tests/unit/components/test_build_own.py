@@ -13,7 +13,7 @@ from craftc.components.build import build
 
 MODULE = """
     from __future__ import annotations
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from dataclasses import dataclass
     from pathlib import Path
     from typing import TYPE_CHECKING
@@ -34,6 +34,16 @@ MODULE = """
 
     def untyped(path: Path, nothing: Nothing = None):
         return path
+
+    def tuples(
+        size=(8, 8), pairs: list[tuple[int, int]] = [], grid: tuple[tuple[int, ...], ...] = (),
+        by_name: dict[str, tuple[int, int]] = {}, either: int | tuple[int, int] = 1, *, nothing: Nothing = None,
+        later: "tuple[Nothing, ...]" = (),
+    ):
+        return size, pairs, grid, by_name, either, later
+
+    def takes_class(act, norm: Callable[..., object] = dict, *, layers=()):
+        return act, norm, layers
 
     def none_taken(**arguments):
         return arguments
@@ -75,6 +85,21 @@ def test_values_of_yaml_become_what_the_annotation_says() -> None:
     assert build("sources", own("untyped", path="/a")) == Path("/a"), "where a name is for type checking alone"
     assert build("models", {"kind": "torch.nn:Conv2d", "in_channels": 1, "out_channels": 1, "kernel_size": [1, 3]}
                  ).kernel_size == (1, 3)  # fmt: skip
+
+
+def test_tuples_are_tuples_at_any_depth() -> None:
+    written = {"size": [4, 4], "pairs": [[1, 2]], "grid": [[1], [2, 3]], "by_name": {"a": [1, 2]}, "either": [2, 2]}
+    built = build("models", own("tuples", **written, later=[1]))
+    assert built == ((4, 4), [(1, 2)], ((1,), (2, 3)), {"a": (1, 2)}, (2, 2), (1,))
+
+
+def test_a_class_is_handed_over_as_it_is_or_with_its_arguments_given() -> None:
+    layer = own("Layer", **{"as": "class"})
+    norm = own("Layer", width=3, **{"as": "class"})
+    act, made, (inner,) = build("models", own("takes_class", act=layer, norm=norm, layers=[layer]))
+    assert act is inner
+    assert act(width=2).width == 2
+    assert (made().width, made(inner=1).inner) == (3, 1)
 
 
 def test_what_is_offered_is_taken_by_position() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from craftc.compiler.language.value_type import CLASS
 from craftc.compiler.own_code.signature import TargetError, read_component
 from craftc.schemas.catalogue import ComponentEntry
 
@@ -82,7 +83,13 @@ def types(entry: ComponentEntry) -> dict[str, dict[str, Any]]:
         ("torch.Tensor", {"type": "object", "required": ["kind"]}),
         ("int | SomeClass", {"anyOf": [{"type": "integer"}, {"type": "object", "required": ["kind"]}]}),
         ("list[SomeClass]", {"type": "array", "items": {"type": "object", "required": ["kind"]}}),
-        ("type[SomeClass]", {}),
+        ("type[SomeClass]", CLASS),
+        ("type | None", {"anyOf": [CLASS, {"type": "null"}]}),
+        ("Callable[..., SomeClass]", CLASS),
+        ("numbers.Number", {"anyOf": [{"type": "integer"}, {"type": "number"}]}),
+        ("numbers.Integral", {"type": "integer"}),
+        ("numbers.Real | Sequence", {"anyOf": [{"type": "integer"}, {"type": "number"}, {"type": "array"}]}),
+        ("Hashable", {}),
         ("Colour", {}),
         ("Shaped", {}),
         ("Named", {"type": "object"}),
@@ -96,7 +103,8 @@ def test_an_annotation_becomes_json_schema(write: Write, annotation: str, schema
         import typing
         from typing import *
         from typing import Annotated, Any, Literal, Optional, Union
-        from collections.abc import Callable, Sequence
+        import numbers
+        from collections.abc import Callable, Hashable, Sequence
         from pathlib import Path
         import annotated_types as at
         from annotated_types import Ge, Gt
@@ -211,7 +219,8 @@ def test_what_kwargs_are_handed_on_to(write: Write) -> None:
     # Those that come from further on are left to their own defaults: what hands them on may look at them.
     assert [p.computed for p in handed["Encoder"].parameters] == [False, True, True]
     assert list(types(handed["make"])) == list(types(handed["chained"])) == ["depth"]
-    assert list(types(handed["looks"])) == list(types(handed["twice"])) == ["**"]
+    assert list(types(handed["looks"])) == ["width", "depth", "causal"]
+    assert list(types(handed["twice"])) == ["width", "depth", "causal"]
     assert list(types(read(folder, "mine:elsewhere"))) == list(types(read(folder, "mine:endless"))) == ["**"]
 
 

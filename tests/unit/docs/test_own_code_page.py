@@ -56,7 +56,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
     monkeypatch.syspath_prepend(tmp_path)
     return "own_code_page"
@@ -87,6 +87,8 @@ def test_each_example_trains(page: str, tmp_path: Path) -> None:
         training={"optimizer": {"kind": f"{page}:two_rates"}, "schedule": [{"kind": f"{page}:Triangle"}]},
     )
     assert 0.1 < parts.result.best["test/Confident"] <= 1
+    muon = {"kind": f"{page}:MuonWithAdamW", "lr": 0.02, "adamw_lr": 0.01}
+    assert train(tmp_path, training={"optimizer": muon, "epochs": 6}).result.best["test/accuracy"] > 0.5
 
 
 def test_the_source_reads_its_file(page: str, tmp_path: Path) -> None:

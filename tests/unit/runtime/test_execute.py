@@ -5,8 +5,8 @@ import pytest
 from craftc.runtime.execute import execute
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
-from craftc.schemas.plan import Headline, Plan
-from craftc.schemas.result import EpochEnded, EpochRecord, Result, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.plan import Headline, Plan, Trial
+from craftc.schemas.result import EpochEnded, EpochRecord, Result, TrialFailed, TrialFinished, TrialStarted, TrialTried
 
 A, B = f"{1:064x}", f"{2:064x}"
 PLAN = Plan(name="x", baseline="a", headline=Headline(split="test", metric="accuracy", mode="max"), trials=())
@@ -28,7 +28,7 @@ class Replay:
     def __init__(self, events, error=None):
         self.events, self.error, self.closed = events, error, False
 
-    def run(self, plan, store, search=None):
+    def run(self, plan, store, search=None, to_try=()):
         try:
             yield from self.events
             if self.error:
@@ -95,3 +95,27 @@ def test_an_observer_that_raises_stops_the_backend_and_all_are_closed(tmp_path, 
         run(tmp_path, backend, *observers)
     assert [observer.told[-1] for observer in observers] == [("close", None)] * 2
     assert backend.closed or fail_at == "start"
+
+
+def test_a_trial_that_cannot_be_trained_ends_the_run_when_all_have_been_tried(tmp_path):
+    trials = tuple(Trial(id=name, variant=variant, seed=0, config={}) for name, variant in ((A, "a"), (B, "b")))
+    failure = TrialFailed(trial=A, code="model-forward", message="no", traceback="where it was\n")
+    tried = (
+        TrialTried(trial=A, failure=failure, seconds=0.1),
+        TrialTried(trial=B, seconds=0.1),
+        TrialFinished(result=RESULT),
+    )
+    backend = Replay(tried)
+    run_folder = RunFolder(tmp_path)
+    recorder = Recorder(run_folder)
+    plan = PLAN.model_copy(update={"trials": trials})
+    outcome = execute(
+        plan, store=Store(tmp_path), backend=backend, observers=[recorder], run_folder=run_folder, to_try=trials
+    )
+    assert outcome.refused == (failure,)
+    assert outcome.finished == ()
+    assert [told for told, _ in recorder.told] == ["start", "close"]
+    assert backend.closed
+    log = run_folder.log.read_text()
+    assert "variant a cannot be trained: [model-forward] no\nwhere it was" in log
+    assert "variant b was tried, two steps and an evaluation, in 0.10 s" in log

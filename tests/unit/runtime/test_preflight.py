@@ -101,12 +101,12 @@ from craftc.components.declare import declares
 def table():
     return np.ones((60, 3)), np.arange(60) % 2
 
-class Reader(nn.Module):
+class Reader(nn.Identity):
     takes = ("text",)
     def __init__(self, *, num_classes: int) -> None:
         super().__init__()
 
-class Anything(nn.Module):
+class Anything(nn.Identity):
     def __init__(self, *, num_classes: int) -> None:
         super().__init__()
 

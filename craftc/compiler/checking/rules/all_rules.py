@@ -7,6 +7,7 @@ from craftc.compiler.checking.rules.effects import EFFECT_RULES
 from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, experiment_name
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
+from craftc.compiler.checking.rules.own_models import OWN_MODEL_RULES
 from craftc.compiler.checking.rules.report import REPORT_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
@@ -14,7 +15,15 @@ from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
-    FIELD_RULES + METRIC_RULES + EFFECT_RULES + DATA_RULES + FILE_RULES + FROZEN_RULES + RESOURCE_RULES + STEP_RULES
+    FIELD_RULES
+    + METRIC_RULES
+    + EFFECT_RULES
+    + DATA_RULES
+    + FILE_RULES
+    + FROZEN_RULES
+    + RESOURCE_RULES
+    + STEP_RULES
+    + OWN_MODEL_RULES
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
 DESIGN_RULES: tuple[Rule, ...] = (experiment_name, *CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)

@@ -9,7 +9,7 @@ from torch import nn
 raise RuntimeError("linting imported a user's module")
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Identity):
     """Layers."""
 
     constraints = ("width % heads == 0",)
@@ -17,7 +17,7 @@ class Encoder(nn.Module):
     def __init__(self, width: Annotated[int, Ge(1)], depth: int = 2, heads: int = 1): ...
 
 
-class Net(nn.Module):
+class Net(nn.Identity):
     """A net of layers."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Wide(Encoder):
         super().__init__(heads=1, **kwargs)
 
 
-class Open(nn.Module):
+class Open(nn.Identity):
     """Takes anything."""
 
     def __init__(self, width: int = 8, **options):
@@ -54,7 +54,7 @@ class Config:
     def __init__(self, width: int = 8): ...
 
 
-class Positional(nn.Module):
+class Positional(nn.Identity):
     """Wants something that nobody has."""
 
     def __init__(self, tokenizer, /, width: int = 8): ...

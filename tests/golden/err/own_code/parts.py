@@ -6,7 +6,7 @@ class Parity:
 
     def update(self, logits, targets): ...
 
-    def compute(self): ...
+    reset = compute = lambda self: None  # noqa: E731
 
 
 class Half:

@@ -3,7 +3,7 @@ from torch import nn, optim
 from . import layers
 
 
-class Net(nn.Module):
+class Net(nn.Identity):
     """An encoder and a head."""
 
     def __init__(self, encoder: nn.Module, num_classes: int, *, size=(8, 8), dropout: float = 0.0):
@@ -18,6 +18,8 @@ class Parity:
     def update(self, logits, targets): ...
 
     def compute(self): ...
+
+    def reset(self): ...
 
 
 def nesterov(params, lr: float = 0.1, weight_decay: float = 0.0):

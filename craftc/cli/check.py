@@ -1,0 +1,116 @@
+"""craftc check: try every variant of a spec, and show what it costs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.exceptions import Exit
+
+from craftc.cli.check_view.rows import Row, rows_of
+from craftc.cli.inputs.blame_failures import blame_failures, blame_warnings
+from craftc.cli.inputs.check_data import data_diagnostics
+from craftc.cli.inputs.compile_file import CompiledFile, compile_file
+from craftc.cli.inputs.machine import this_machine
+from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
+from craftc.cli.show_diagnostics import count, show_diagnostics, summary
+from craftc.compiler.planning.passes.pack import job_resources
+from craftc.compiler.planning.shapes import shapes_of
+from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
+
+if TYPE_CHECKING:
+    from craftc.runtime.work.check_trials import Checked
+
+
+class Format(StrEnum):
+    """How what was found is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@command()
+@click.argument("spec", type=PATH, help="The experiment.")
+@option("--format", type=OneOf(Format), default="text", help="How what was found is written.")
+@option("--traceback", is_flag=True, help="Print Python's traceback of each failure, too.")
+@runs_dir
+def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
+    """Build every variant, take two steps, evaluate two batches of every split, and show what a step costs.
+
+    Variants that run the same code on tensors of the same shapes, as those of other seeds and learning rates do, are
+    checked once. Nothing is stored. Exit 0 when every variant can be trained, 1 when one cannot.
+
+    Parameters are those that are trained. FLOPs are of the forward pass of one sample; a multiplication and an
+    addition are two. Memory is the most that tensors take at once: weights, gradients, optimizer and one step.
+
+    Example: `craftc check specs/vit_ablation.yaml`
+    """
+    compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False)
+    found = data_diagnostics(compiled, compiled.all_new())
+    checked: list[Checked] = []
+    if not any(diagnostic.severity == "error" for diagnostic in found):
+        checked = _check(compiled, quiet=format is Format.JSON)
+        failures = [each.failure for each in checked if each.failure is not None]
+        hint = "" if traceback else "--traceback shows where it was raised"
+        found += blame_failures(compiled, failures, hint)
+        found += blame_warnings(compiled, {each.trial: each.warning for each in checked if each.warning})
+    rows = rows_of(compiled.plan, checked)
+    has_failed = any(diagnostic.severity == "error" for diagnostic in found)
+    if format is Format.JSON:
+        click.echo(json.dumps(_as_json(compiled, rows, found, valid=not has_failed), indent=2))
+    else:
+        _print_text(compiled, rows, found)
+    if traceback:
+        for each in checked:
+            click.echo(each.failure.traceback if each.failure else "", err=True, nl=False)
+    if has_failed:
+        raise Exit(1)
+
+
+def _check(compiled: CompiledFile, *, quiet: bool) -> "list[Checked]":
+    """One trial of each shape, one after another, in this process."""
+    from craftc.runtime.jobs.backend import pick_device
+    from craftc.runtime.work.check_trials import check_trials
+    from craftc.runtime.work.own_code import make_importable
+
+    make_importable(compiled.plan.import_folders)
+    resources = job_resources(compiled.spec)
+    device, trials = pick_device(resources.gpu), shapes_of(compiled.plan.trials)
+    if resources.gpu and device == "cpu" and not quiet:
+        click.echo("note: the spec asks for GPUs, and torch finds none here: checked on the CPU", err=True)
+    # Whatever a model prints is no result.
+    with redirect_stdout(sys.stderr):
+        return list(check_trials(trials, device=device, cpus=resources.cpu))
+
+
+def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnostic]) -> None:
+    from rich.console import Console
+
+    from craftc.cli.check_view.table import print_rows
+
+    show_diagnostics(found, compiled.texts, sys.stderr)
+    if rows:
+        print_rows(rows, Console(file=sys.stdout, highlight=False, markup=False))
+        shapes = count(len({row.checked_as for row in rows}), "shape")
+        devices = " and ".join(sorted({row.device for row in rows if row.device}))
+        where = f" on {devices}" if devices else ""
+        click.echo(f"{count(len(rows), 'variant')} of {shapes} checked{where}: {summary(found)}")
+    else:
+        click.echo(summary(found), err=True)
+
+
+def _as_json(
+    compiled: CompiledFile, rows: Sequence[Row], found: Sequence[Diagnostic], *, valid: bool
+) -> dict[str, Any]:
+    """The contract of `craftc check --format json`."""
+    return {
+        "format_version": "1.0",
+        "name": compiled.plan.name,
+        "valid": valid,
+        "variants": [row._asdict() for row in rows],
+        "diagnostics": [diagnostic_json(diagnostic) for diagnostic in found],
+    }

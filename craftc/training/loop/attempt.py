@@ -1,0 +1,209 @@
+"""Tries a trial before it is trained: the steps and the evaluation of training itself, on a few batches.
+
+B: samples of a batch, T: tokens of a sample.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import TrialWarning
+from craftc.training.assemble import Parts
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.loop.epoch import train_epoch
+from craftc.training.loop.evaluate import evaluate_splits
+from craftc.training.loop.live_memory import peak_bytes
+from craftc.training.loop.training import Training
+from craftc.training.loop.trial import Ground, lay_ground, open_training
+from craftc.training.parts.augmentations import leaves_range
+from craftc.training.parts.causality import check_causal
+from craftc.training.parts.model import check_logits
+from craftc.training.state.member import Member
+from craftc.training.state.resume import Start
+
+NUM_STEPS = NUM_BATCHES = 2
+MOST_AUGMENTED = 32
+MOST_TIMED, TIMED_S = 20, 0.2
+"""Steps that are timed beside those two: so many, or as many as take that long."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of a trial. `flops_per_sample` are those of the forward pass alone, `memory_bytes` the most
+    that the model, its gradients, the optimizer and one step take at once; None where they cannot be counted. A loss
+    that is no number leaves nothing to time."""
+
+    device: str
+    num_parameters: int
+    flops_per_sample: float | None
+    seconds_per_step: float | None
+    memory_bytes: int | None
+
+
+def attempt(trial: Trial, *, device: str, prepared: Path | None = None, compiles: bool = False) -> TrialWarning | None:
+    """Build all parts of a trial, take two steps and evaluate two batches of every split, as training does.
+
+    Returns a warning: a loss that is no number depends on the seed, and ends one trial alone; an augmentation may leave
+    the range of its inputs. Writes nothing but what
+    takes long to prepare, into `prepared`. Without `compiles`, steps are taken as they stand. Raises DataError and
+    TrainingError, and whatever else the user's own code raises.
+    """
+    ground = lay_ground(trial, device, prepared)
+    with _opened(trial, ground, compiles=compiles) as training:
+        return _try(training)
+
+
+def measure(trial: Trial, *, device: str, prepared: Path | None = None) -> tuple[Figures, TrialWarning | None]:
+    """As `attempt`, with the step compiled where the spec says so; and what a step then costs."""
+    ground = lay_ground(trial, device, prepared)
+    with _opened(trial, ground, compiles=True) as training:
+        warning = _try(training)
+        num_parameters, flops = training.parts.num_parameters, _flops_per_sample(training.parts, training)
+        seconds = None
+        with _unless_nan():
+            seconds = _seconds_per_step(training)
+    with peak_bytes(ground.device) as peak, _opened(trial, ground, compiles=False) as training, _unless_nan():
+        _take_steps(training, NUM_STEPS)
+    return Figures(device, num_parameters, flops, seconds, peak.num_bytes), warning
+
+
+@contextmanager
+def _unless_nan() -> Iterator[None]:
+    """Leave off where the loss is no number: that depends on the seed, and ends one trial alone."""
+    try:
+        yield
+    except TrainingError as error:
+        if error.code != "nan-loss":
+            raise
+
+
+@contextmanager
+def _opened(trial: Trial, ground: Ground, *, compiles: bool) -> Iterator[Training]:
+    """The training of a trial as it stands before its first step, with its files in a folder that is removed."""
+    wanted = trial.config["training"].get("compile", False)
+    if wanted == "auto" or not compiles:
+        wanted = False
+    config = {**trial.config, "training": {**trial.config["training"], "compile": wanted}}
+    with TemporaryDirectory(prefix="craftc_check_") as folder:
+        member = Member(trial.model_copy(update={"config": config}), Path(folder))
+        yield open_training(Start([member]), ground)
+
+
+def _try(training: Training) -> TrialWarning | None:
+    try:
+        with _watched(training):
+            _take_steps(training, NUM_STEPS)
+        _check_causal(training)
+        _evaluate(training)
+    except TrainingError as error:
+        if error.code != "nan-loss":
+            raise
+        return TrialWarning(code=error.code, message=error.message)
+    return _left_range(training)
+
+
+def _left_range(training: Training) -> TrialWarning | None:
+    """Where an augmentation makes of some samples what no sample is like."""
+    source, model = training.train.x[:MOST_AUGMENTED], training.splits["train"].x[:MOST_AUGMENTED]
+    device = training.parts.device
+    sentence = leaves_range(training.parts.augmentations, source.to(device), model.to(device))
+    return None if sentence is None else TrialWarning(code="augmentation-range", message=sentence)
+
+
+def _evaluate(training: Training) -> None:
+    """Two batches of every split. On the CPU, where those are seconds of work, as few samples as two steps take, unless
+    a metric needs more of them."""
+    few = 2 * training.batch_size
+    if training.parts.device.type == "cpu":
+        splits = {name: replace(split, x=split.x[:few], y=split.y[:few]) for name, split in training.splits.items()}
+        try:
+            evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
+            return
+        except TrainingError as error:
+            if error.code == "nan-loss":
+                raise
+    evaluate_splits(
+        training.parts,
+        training.splits,
+        training.splits,
+        epoch=1,
+        batch_size=training.batch_size,
+        num_batches=NUM_BATCHES,
+    )
+
+
+@contextmanager
+def _watched(training: Training) -> Iterator[None]:
+    """Raise TrainingError `model-output-shape` where the model gives no logits in training mode, as it was seen to do
+    in eval mode."""
+    train, name = training.splits["train"], f"model {training.trial.config['model']['kind']}"
+
+    def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], logits: object) -> None:
+        expected = (len(given[0]), *train.y.shape[1:], train.num_classes)
+        check_logits(logits, name, given[0], expected, " in training mode")
+
+    handle = training.parts.model.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _take_steps(training: Training, num_steps: int) -> None:
+    """The first steps of the training; fewer where it has fewer."""
+    steps_per_epoch, epochs = training.steps_per_epoch, training.trial.epochs
+    step = 0
+    for epoch in range(1, epochs + 1):
+        if (left := num_steps - step) <= 0:
+            return
+        taken = min(left, steps_per_epoch)
+        train_epoch(
+            training.parts,
+            training.train,
+            epoch=epoch,
+            first_step=step,
+            batch_size=training.batch_size,
+            num_steps=taken,
+        )
+        step += taken
+
+
+def _check_causal(training: Training) -> None:
+    """Of a model of text, whose targets are the tokens after its inputs."""
+    split = training.splits["train"]
+    if split.y.dim() != 2 or split.x.dim() != 2 or split.x.is_floating_point():
+        return
+    x_BT, _ = split.batch(split.x[:2], split.y[:2])
+    check_causal(training.parts.evaluated, x_BT, split.num_classes, f"model {training.trial.config['model']['kind']}")
+
+
+def _seconds_per_step(training: Training) -> float:
+    start = time.perf_counter()
+    _take_steps(training, 1)
+    once = time.perf_counter() - start
+    num_steps = min(MOST_TIMED, training.steps_per_epoch, int(TIMED_S / once))
+    if num_steps < 2:
+        return once
+    start = time.perf_counter()
+    _take_steps(training, num_steps)
+    return (time.perf_counter() - start) / num_steps
+
+
+def _flops_per_sample(parts: Parts, training: Training) -> float | None:
+    """By torch's own counter: a multiplication and an addition are two."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    split = training.splits["train"]
+    x_B, _ = split.batch(split.x[:2].clone(), split.y[:2])
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            parts.evaluated.eval()(x_B)
+    except Exception:
+        return None  # an operation of the user's own that has no rule for it
+    return float(counter.get_total_flops()) / len(x_B)
