@@ -50,13 +50,14 @@ class EmptiedByNone:
 class SectionField:
     """What is declared of a key. `annotation` is without `Annotated`, whose other marks are `metadata`.
 
-    `is_switch`: `none` switches it off. `is_emptied`: `none` empties it. `sections` are those that it holds: itself, as
-    an option, or as items. `semantics_version` counts up when any other value than the default comes to mean something
-    else.
+    `is_switch`: `none` switches it off, as does leaving it out where it `is_off_by_default`. `is_emptied`: `none`
+    empties it. `sections` are those that it holds: itself, as an option, or as items. `semantics_version` counts up
+    when any other value than the default comes to mean something else.
     """
 
     __slots__ = (
-        "annotation", "bounds", "default", "description", "examples", "factory", "is_emptied", "is_switch",
+        "annotation", "bounds", "default", "description", "examples", "factory", "is_emptied", "is_off_by_default",
+        "is_switch",
         "metadata", "sections", "semantics_version",
     )  # fmt: skip
 
@@ -68,8 +69,10 @@ class SectionField:
         examples: Sequence[Any] = (),
         bounds: Mapping[str, Any] | None = None,
         semantics_version: int = 1,
+        is_off_by_default: bool = True,
     ) -> None:
         self.default, self.factory, self.description, self.examples = default, factory, description, examples
+        self.is_off_by_default = is_off_by_default
         self.semantics_version = semantics_version
         self.bounds: Mapping[str, Any] = bounds or {}
 
@@ -103,11 +106,12 @@ def Field(  # noqa: N802 (it declares a key as pydantic's does)
     description: str = "",
     examples: Sequence[Any] = (),
     semantics_version: int = 1,
+    is_off_by_default: bool = True,
     **bounds: Any,
 ) -> Any:
     """Declare a key. `bounds` are `ge`, `gt`, `le`, `lt` of numbers; `min_length` and `max_length` of texts, lists and
     mappings; `pattern` of texts, from the first character to the last. In `Annotated`, bounds alone."""
-    return SectionField(default, default_factory, description, examples, bounds, semantics_version)
+    return SectionField(default, default_factory, description, examples, bounds, semantics_version, is_off_by_default)
 
 
 class Section:
@@ -295,7 +299,8 @@ def as_tree(section: Section, *, given_only: bool = False) -> dict[str, Any]:
     for name, field in section.fields.items():
         if not given_only or name in section.given:
             value = section.__dict__[name]
-            tree[name] = "none" if value is None and field.is_switch else plain_value(value)
+            is_off = value is None and field.is_switch and (field.is_off_by_default or name in section.given)
+            tree[name] = "none" if is_off else plain_value(value)
     for name, value in section.extra.items():
         tree[name] = plain_value(value)
     return tree

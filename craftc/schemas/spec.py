@@ -179,6 +179,7 @@ class Evaluation(Section):
 
     select: OrNone[Select] = Field(
         None,
+        is_off_by_default=False,
         description="Which epoch's weights are kept as best; by default the least valid/loss. none: the last epoch's.",
     )
 

@@ -1,5 +1,6 @@
 """A value that is not of the type that is expected, and that type; how it was likely meant to be written, out."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,6 +19,10 @@ from craftc.schemas.fit import Violation
 _SAID_OTHERWISE = {"yes": "true", "on": "true", "no": "false", "off": "false", "true": "true", "false": "false"}
 """The truth values of YAML 1.1, and those of 1.2 in quotes."""
 _OFF = frozenset({"off", "no", "false", "null", "none", "disabled", "disable"})
+_AROUND_LIST = re.compile(r"^\s*[(\[]\s*|\s*[)\]]\s*$")
+_BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+_COMPUTED = re.compile(r"[\w.]*\(")
 _MAX_PATHS = 3
 """Paths that a hint writes out."""
 EXACT = 2**53
@@ -72,6 +77,8 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
             return Suggestion("an empty list is []", rewrite(path, "[]"))
         case "array" if is_off(value):
             return Suggestion("it needs at least one item; leave it out for its default")
+        case "array" if isinstance(value, str) and (listed := _as_list(path, value, part)) is not None:
+            return listed
         case "array" if not isinstance(value, list) and fits([value], part):
             text = yaml_value([value])
             hint = f"a list stands in brackets: {text}" if len(text) <= MAX_SHOWN else "a list stands in brackets"
@@ -81,6 +88,18 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
         case "object" if not isinstance(value, list | dict) and part.get("required") and "properties" in part:
             return Suggestion(f"write {{{', '.join(f'{name}: ...' for name in part['required'])}}}")
     return Suggestion()
+
+
+def _as_list(path: Path, written: str, part: dict[str, Any]) -> Suggestion | None:
+    """Numbers in a text, such as `(8, 8)`; nothing of what a language computes. None of another text."""
+    inner = _AROUND_LIST.sub("", written)
+    numbers = _BETWEEN.split(inner)
+    if len(inner) <= MAX_SHOWN and len(numbers) > 1 and all(map(NUMBER.fullmatch, numbers)):
+        text = f"[{', '.join(numbers)}]"
+        read, diagnostics = parse(text, "")
+        is_read = read is not None and not diagnostics and fits(read.root.plain(), part)
+        return Suggestion(f"a list stands in brackets: {text}", rewrite(path, text) if is_read else None)
+    return Suggestion() if _COMPUTED.match(written) else None
 
 
 def is_off(value: Any) -> bool:
@@ -145,7 +164,7 @@ def _as_number(path: Path, written: str, part: dict[str, Any]) -> Suggestion:
     if (meant := meant_number(written)) is None:
         return Suggestion()
     whole = written.replace(",", "")
-    if part["type"] == "integer" and "," in written and whole.isdigit() and fits(int(whole), part):
+    if part["type"] == "integer" and _THOUSANDS.fullmatch(written) and fits(int(whole), part):
         return Suggestion(f"write {whole}: nothing parts the digits of a number", rewrite(path, whole))
     if part["type"] == "integer" and not (meant.value.is_integer() and fits(int(meant.value), part)):
         return Suggestion()

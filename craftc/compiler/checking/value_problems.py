@@ -14,9 +14,10 @@ from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.odd_characters import look_alikes
 from craftc.compiler.reading.parse import NUMBER
-from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.problem import MAX_SHOWN, MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.reading.tree_edit import TreeEdit, rename, respell, wrap
+from craftc.compiler.reading.tree_edit import replace as put
 from craftc.compiler.reading.tree_edit import rewrite as write_as
 from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.diagnostic import Path, format_path
@@ -24,6 +25,8 @@ from craftc.schemas.fit import Violation, ViolationKind
 
 GONE: tuple[Path, ...] = (("report", "wandb"), ("report", "tensorboard"))
 """Keys that the language had, and whose place is now in `report.trackers`."""
+_FREE_TEXTS: tuple[Path, ...] = (("name",), ("description",))
+"""Texts that may look like a number, or like true or false."""
 SPACE: Path = ("search", "space")
 
 
@@ -145,6 +148,12 @@ def _kind_missing(
         (word for word in KIND_WORDS if isinstance(written.get(word), str) and word not in field.reserved), None
     )
     known = catalogue.kinds(field.group)
+    if word is None and len(written) == 1 and isinstance(arguments := written.get(only := next(iter(written))), dict):
+        kind = meant_kind(only, known)
+        if kind in known and "kind" not in arguments:
+            text = yaml_value({"kind": kind, **arguments})
+            hint = f"a component is named by its kind: {text}" if len(text) <= MAX_SHOWN else "write {kind: NAME, ...}"
+            return Problem("missing-key", path, message, hint, fix=put(path[:-1], text))
     if word is None:
         return Problem("missing-key", path, message, f"known are {one_of(known)}")
     called = written[word]
@@ -214,6 +223,8 @@ def wrong_value(path: Path, value: Any, fragment: dict[str, Any], kinds: set[Vio
     hint = "a number stands without quotes" if in_quotes else None
     fix = number_in_quotes(path, value, fragment) if in_quotes else None
     suggestion = Suggestion(hint, fix) if hint is not None else suggest(path, value, fragment)
+    if path in _FREE_TEXTS and isinstance(value, int | float):
+        suggestion = Suggestion("put it in quotes, which make it text", wrap(path, '"', '"'))
     if takes_numbers and suggestion.hint is None and isinstance(value, str):
         suggestion = Suggestion(look_alikes(value, "0"))
     if kinds == {"choice"} or ("choice" in kinds and isinstance(value, str)):

@@ -71,6 +71,10 @@ def _with_fixes(text: str, fixes: list[Fix]) -> tuple[str, int]:
 
 
 def _is_sound(before: str, after: str) -> bool:
-    """Whether a text can be read, with no mistake of its YAML that was not there before."""
+    """Whether a text can be read, with no mistake of its YAML that was not there before; or, where neither can be read,
+    is read further than before."""
     document, found = parse(after, "")
-    return document is not None and len(found) <= len(parse(before, "")[1])
+    first, earlier = parse(before, "")
+    if document is None and first is None and found and earlier:
+        return found[-1].range.start > earlier[-1].range.start
+    return document is not None and len(found) <= len(earlier)

@@ -6,13 +6,15 @@ There is no power, call, comprehension or attribute of anything but the spec, so
 
 import ast
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import MAX_SHOWN, show
-from craftc.compiler.reading.tree import look_up
+from craftc.compiler.reading.tree import look_up, paths_to
 from craftc.schemas.diagnostic import Path, format_path
 
 MAX_LENGTH = 1000
@@ -34,6 +36,14 @@ _COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_ELSEWHERE = {
+    r"&&": "write and for &&",
+    r"\|\|": "write or for ||",
+    r"!(?!=)": "write not for !",
+    r"(?<![=!<>])=(?!=)": "write == for what is equal",
+    r"\w\.\d": "an item of a list is named in brackets, such as model.hidden[0]",
+}
+"""What other languages, and the paths of a grid, have in another form."""
 
 
 class ExpressionError(Exception):
@@ -64,7 +74,7 @@ class Expression:
             raise self._moved(error) from None
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep or holds odd characters"
-            raise ExpressionError(f"cannot be read: {reason}", _syntax_place(error, text)) from None
+            raise ExpressionError(f"cannot be read: {reason}{_advice(text)}", _syntax_place(error, text)) from None
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """The value, given the plain tree that names are looked up in.
@@ -84,6 +94,30 @@ class Expression:
             return ExpressionError(str(error))
         start, end = error.within
         return ExpressionError(str(error), (start + self._indent, end + self._indent))
+
+
+def _advice(text: str) -> str:
+    """What to write for an operator of another language."""
+    for pattern, advice in _ELSEWHERE.items():
+        if re.search(pattern, text):
+            return f"; {advice}"
+    return ""
+
+
+def _meant(path: Path, values: Mapping[str, Any]) -> str:
+    """The path that was likely meant by one that does not exist."""
+    *way, last = path
+    called = [format_path(found) for found in paths_to(values, str(last))] if not way else []
+    if len(called) == 1:
+        return f'; did you mean "{called[0]}"?'
+    try:
+        inside = look_up(values, tuple(way))
+    except KeyError:
+        return ""
+    near = nearest(str(last), inside) if isinstance(inside, Mapping) else None
+    if near is not None:
+        return f'; did you mean "{format_path((*way, near))}"?'
+    return "" if way else "; text stands in quotes"
 
 
 def _syntax_place(error: Exception, text: str) -> tuple[int, int] | None:
@@ -176,8 +210,8 @@ def _evaluate(node: ast.AST, values: Mapping[str, Any]) -> Any:
             try:
                 return look_up(values, path)
             except KeyError:
-                mend = "; text stands in quotes" if len(path) == 1 else ""
-                raise ExpressionError(f"names {format_path(path)}, which does not exist{mend}", _place(node)) from None
+                message = f"names {format_path(path)}, which does not exist{_meant(path, values)}"
+                raise ExpressionError(message, _place(node)) from None
 
 
 def _number(value: Any) -> int | float:

@@ -8,6 +8,7 @@ _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[_' ]\d{3})+")
 _UNDERSCORES = re.compile(r"[-+]?\d+(?:_\d+)+")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 _SUFFIXED = re.compile(r"(\d+(?:\.\d+)?)([kKM])")
+_ENDED = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?) ?[,;]")
 _GROUP = 3
 """Digits between the commas of thousands."""
 
@@ -33,6 +34,8 @@ def decimal_comma(written: str) -> MeantNumber:
 
 def meant_number(written: str) -> MeantNumber | None:
     """The number that a text was meant to be; None where it looks like none."""
+    if (ended := _ENDED.fullmatch(written)) is not None:
+        return MeantNumber(float(ended[1]), f"write {ended[1]}: nothing ends a value but the line", ended[1])
     if _COMMA.fullmatch(written):
         return decimal_comma(written)
     if _THOUSANDS.fullmatch(written) or _UNDERSCORES.fullmatch(written):

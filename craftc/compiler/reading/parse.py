@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from yaml.error import YAMLError
@@ -41,6 +42,7 @@ _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_ZERO = re.compile(r"[-+]?[.0]*[1-9]")
 NUMBER = re.compile(f"(?:{_INT.pattern})|(?:{_FLOAT.pattern})")
 _NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -246,7 +248,9 @@ class _Builder:
         depth = 1 + max((item.depth for item in opened.items), default=0)
         if depth > MAX_DEPTH:
             raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
-        value = self._mapping(opened.items) if opened.is_mapping else opened.items
+        value: Any = opened.items
+        if opened.is_mapping:
+            value = self._list_in_braces(opened, _place(event.end_mark)) or self._mapping(opened.items)
         # A block ends with the last of its items; the parser's mark is that of whatever comes next.
         self._last_end = end = _place(event.end_mark) if opened.is_flow else self._last_end
         span = (*opened.start, *end)
@@ -264,7 +268,9 @@ class _Builder:
         if event.value == "-" and plain and self._open and self._open[-1].is_flow:
             message = "not YAML: a dash alone is no value in brackets"
             self._report("yaml-syntax", message, span, "put it in quotes, or remove it")
-        value = self._resolve(event.value, span) if plain else event.value
+        # A tag is told of, and the value read as without it, so that nothing else is said of it.
+        tagged = event.tag is not None and not event.style and not event.tag.endswith((":str", "!"))
+        value = self._resolve(event.value, span) if plain or tagged else event.value
         if isinstance(value, str) and not value.isascii() and _SURROGATES.search(value):
             value = _SURROGATES.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), value)
         if isinstance(value, str) and (odd := _NO_TEXT.search(value)):
@@ -316,7 +322,10 @@ class _Builder:
             return 0
         if _FLOAT.fullmatch(text):
             if math.isfinite(decimal := float(text)):
-                return decimal
+                if decimal or not _NOT_ZERO.match(text):
+                    return decimal
+                self._report("number-out-of-range", f"{text[:30]} is nearer to 0 than the smallest number", span)
+                return 5e-324
             self._report("number-out-of-range", f"{text[:30]} is beyond the largest number", span)
             return 0.0
         if _NON_FINITE.fullmatch(text):
@@ -367,13 +376,58 @@ class _Builder:
         self._tell(Diagnostic(code="key-not-text", message=message, hint=mend.hint, range=where, fix=fix))
         before.value, before.span = mend.value, span
 
+    def _list_in_braces(self, opened: "_Open", end: tuple[int, int]) -> list[Node] | None:
+        """The items of `{8, 8}`, reported as a list; None of a mapping."""
+        keys, values = opened.items[::2], opened.items[1::2]
+        if not (opened.is_flow and keys and all(map(self._is_bare, keys, values))):
+            return None
+        (line, column), (last, behind) = opened.start, end
+        message = "a mapping in braces has keys with values, and these are values alone"
+        braces = ((line, column, line, column + 1), "["), ((last, behind - 1, last, behind), "]")
+        edits = tuple(Edit(range_of(self.filename, span), text) for span, text in braces)
+        where = range_of(self.filename, (line, column, last, behind))
+        fix, hint = Fix("write brackets", edits), "a list stands in brackets"
+        self._tell(Diagnostic(code="key-not-text", message=message, hint=hint, range=where, fix=fix))
+        return keys
+
+    def _is_bare(self, key: Node, value: Node) -> bool:
+        """Whether a key is a number that stands without a colon."""
+        behind = self.lines[key.span[2] - 1][key.span[3] - 1 :].lstrip()[:1]
+        is_number = isinstance(key.value, int | float) and not isinstance(key.value, bool)
+        return is_number and value.value is None and value.span == key.span and behind != ":"
+
+    def _is_listed(self, before: Node, key: Node, value: Node) -> bool:
+        """Whether a number without a key follows a value that is one in its line, as in `lr: 0.1, 0.01`."""
+        is_number = isinstance(before.value, int | float) and not isinstance(before.value, bool)
+        is_there = is_number and key.span[0] == before.span[2] and self._is_bare(key, value)
+        return is_there and not self._is_decimal_comma(before, key, value)
+
+    def _tell_listed(self, before: Node, listed: list[Node]) -> None:
+        """Report it, and read on with the list that is meant, so that nothing else is said of its parts."""
+        span = (*before.span[:2], *listed[-1].span[2:])
+        written = self.lines[span[0] - 1][span[1] - 1 : span[3] - 1]
+        message = f"a comma parts the keys of a mapping, so {written} is no list"
+        hint = f"a list stands in brackets: [{written}]"
+        self._tell(Diagnostic(code="key-not-text", message=message, hint=hint, range=range_of(self.filename, span)))
+        first = Node(before.value, before.span, before.filename)
+        before.value, before.span = [first, *listed], span
+
     def _mapping(self, items: list[Node]) -> dict[str, tuple[Node, Node]]:
         entries: dict[str, tuple[Node, Node]] = {}
         merged: list[Node] = []
         merge_key: Node | None = None
         last: Node | None = None
-        for key, value in zip(items[::2], items[1::2], strict=True):
+        pairs = list(zip(items[::2], items[1::2], strict=True))
+        skipped = 0
+        for index, (key, value) in enumerate(pairs):
+            if skipped:
+                skipped -= 1
+                continue
             before, last = last, value
+            if index + 1 < len(pairs) and self._is_listed(value, *pairs[index + 1]):
+                listed = list(takewhile(lambda pair: self._is_listed(value, *pair), pairs[index + 1 :]))  # noqa: B023
+                self._tell_listed(value, [key for key, _ in listed])
+                skipped = len(listed)
             if key.value == "<<":
                 if merge_key is not None:
                     message = f'the key "<<" stands twice in one mapping, first in line {merge_key.span[0]}'

@@ -14,9 +14,10 @@ from craftc.compiler.reading.document import LINE_BREAK
 from craftc.compiler.reading.odd_characters import visible
 from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position, Range, Related
 
-_GLUED_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<value>[^\s:/].*)"
-"""Not `http://`, nor `package.module:Name` behind a key."""
-_BARE_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*"
+_GLUED_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*):(?P<odd>[^\S \t\r\n]*)(?P<value>[^\s:/].*)"
+"""Not `http://`, nor `package.module:Name` behind a key. What is odd looks like a space."""
+_ASSIGNED_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?P<sign>\s*=\s*)(?P<value>[^=\s].*)"
+_BARE_KEY = r"\s*(?:-\s+)*(?P<key>[A-Za-z_]\w*)(?:\s+[^\s:#]+)?\s*(?:(?<=\s)#.*)?"
 _AFTER_A_SLIP = ("mapping values are not allowed", "did not find expected key")
 _ODD_INDENT = r" *[^\S \t\r\n]"
 _CLOSING = {"{": "}", "[": "]"}
@@ -66,7 +67,7 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
         return above
     if began is not None and "simple key" in context:
         text_there = lines[began.line - 1][began.column - 1 :].strip()
-        if (glued := _glued(began.line, lines, filename)) is not None:
+        if (glued := _glued(began.line, lines, filename) or _assigned(began.line, lines, filename)) is not None:
             return glued
         end = Position(line=began.line, column=began.column + len(text_there))
         return _diagnostic("a key needs a colon behind it", began, filename, "write KEY: VALUE", end=end)
@@ -93,7 +94,7 @@ def _slip_above(found: Position, lines: Sequence[str], filename: str) -> Diagnos
             continue
         if (odd := re.match(_ODD_INDENT, line)) is not None:
             return _odd_indent(odd, number, filename)
-        if (glued := _glued(number, lines, filename)) is not None:
+        if (glued := _glued(number, lines, filename) or _assigned(number, lines, filename)) is not None:
             return glued
         bare = re.fullmatch(_BARE_KEY, line)
         if bare is not None and _indent(lines[found.line - 1]) >= _indent(line):
@@ -111,10 +112,23 @@ def _glued(number: int, lines: Sequence[str], filename: str) -> Diagnostic | Non
         return None
     start = Position(line=number, column=glued.start("key") + 1)
     end = Position(line=number, column=glued.end("key") + 2)
-    behind = Range(filename=filename, start=end, end=end)
+    behind = Range(filename=filename, start=end, end=Position(end.line, glued.end("odd") + 1))
     hint = f"write {glued['key']}: {glued['value'].split(' #')[0].strip()}"
-    found = _diagnostic("a space follows the colon of a key", start, filename, hint, end=end)
+    named = f", and no {visible(glued['odd'][0]).strip('<>')}" if glued["odd"] else ""
+    found = _diagnostic(f"a space follows the colon of a key{named}", start, filename, hint, end=behind.end)
     return found._replace(fix=Fix("put a space behind the colon", (Edit(behind, " "),)))
+
+
+def _assigned(number: int, lines: Sequence[str], filename: str) -> Diagnostic | None:
+    """A line `epochs = 3`, which YAML reads as a text."""
+    assigned = re.fullmatch(_ASSIGNED_KEY, lines[number - 1])
+    if assigned is None:
+        return None
+    start, end = (Position(line=number, column=assigned.start(part) + 1) for part in ("key", "value"))
+    sign = Range(filename=filename, start=Position(line=number, column=assigned.end("key") + 1), end=end)
+    hint = f"write {assigned['key']}: {assigned['value'].split(' #')[0].strip()}"
+    found = _diagnostic("a colon, and no =, stands behind a key", start, filename, hint, end=end)
+    return found._replace(fix=Fix("put a colon behind the key", (Edit(sign, ": "),)))
 
 
 def _odd_indent(odd: re.Match[str], number: int, filename: str) -> Diagnostic:

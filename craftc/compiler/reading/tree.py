@@ -44,6 +44,14 @@ def look_up(tree: Any, path: Path) -> Any:
     return tree
 
 
+def paths_to(tree: Any, name: str) -> list[Path]:
+    """The paths of all keys of that name, through mappings alone."""
+    found: list[Path] = []
+    for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        found += [(key,)] * (key == name) + [(key, *path) for path in paths_to(value, name)]
+    return found
+
+
 def set_path(tree: Any, path: Path, value: Any) -> bool:
     """Set the value at a path, making mappings on the way; False where the path leads through something else."""
     *way, last = path

@@ -7,10 +7,10 @@ from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.parse import MAX_DEPTH
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of
-from craftc.compiler.reading.tree import copy_tree, look_up, set_path
+from craftc.compiler.reading.tree import copy_tree, look_up, paths_to, set_path
 from craftc.compiler.reading.tree_edit import rename
 from craftc.compiler.variants.variant import Setting, Variant
-from craftc.schemas.diagnostic import Path
+from craftc.schemas.diagnostic import Path, format_path, parse_path
 from craftc.schemas.section import Section, as_tree
 from craftc.schemas.spec import SECTIONS, Component, Spec
 
@@ -20,7 +20,7 @@ def apply_settings(written: dict[str, Any], variant: Variant, complete: dict[str
     # The widest first, so that `model` and `model.dropout` can be set together in whatever order they are written.
     unsettable: list[Problem] = []
     for setting in sorted(variant.settings, key=lambda setting: len(setting.target)):
-        problem = _not_settable(setting)
+        problem = _not_settable(setting, complete)
         if problem is None:
             _write_defaults(written, setting.target, complete)
             if not set_path(written, setting.target, as_component(setting.target, copy_tree(setting.value))):
@@ -77,7 +77,7 @@ def _is_there(tree: dict[str, Any], path: Path) -> bool:
     return True
 
 
-def _not_settable(setting: Setting) -> Problem | None:
+def _not_settable(setting: Setting, complete: dict[str, Any]) -> Problem | None:
     """Only what decides a result can be varied."""
     section = setting.target[0]
     if len(setting.target) > MAX_DEPTH:
@@ -91,7 +91,26 @@ def _not_settable(setting: Setting) -> Problem | None:
         hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
     else:
         message = f'there is no "{setting.path}" to set'
+        if (meant := _whole_path(setting.path, complete)) is not None:
+            return Problem("unknown-factor", setting.target, message, f"write {meant}", fix=rename((section,), meant))
         hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
         meant = surely_meant(str(section), Spec.fields)
     fix = rename((section,), meant) if meant in SECTIONS else None
     return Problem("unknown-factor", setting.target, message, hint, fix=fix)
+
+
+def _whole_path(path: str, complete: dict[str, Any]) -> str | None:
+    """The path that is meant by one key alone, which stands in one place or is so called elsewhere, or by one that is
+    joined in another way."""
+    sections = {name: complete[name] for name in SECTIONS if name in complete}
+    dotted = path.replace("/", ".").replace("__", ".")
+    if dotted != path and _is_there(sections, parse_path(dotted)):
+        return dotted
+    if "." in path:
+        return None
+    from craftc.compiler.language.foreign_words import foreign_word  # seldom
+
+    found = paths_to(sections, path)
+    if not found and (word := foreign_word(path)) is not None and word.hint is None and word.to is not None:
+        found = [word.to] if _is_there(sections, word.to) else paths_to(sections, str(word.to[-1]))
+    return format_path(found[0]) if len(found) == 1 else None

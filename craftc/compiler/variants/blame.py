@@ -26,7 +26,9 @@ def blame(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> Prob
         key = tuple(part for part in setting.origin if not isinstance(part, int))
         replaced = [s for s in variant.settings if s is not setting and _replaces(s.target, setting.target)]
         if replaced and problem.code == "unknown-key" and not problem.reads:  # no key is near it
-            where = ", ".join(f"{s.path}: {yaml_value(_kind_alone(s.value))}" for s in replaced)
+            # A feature's setting is off in other variants, which may have what is replaced here.
+            named = [*replaced, setting] if setting.origin[:2] == ("ablation", "features") else replaced
+            where = ", ".join(f"{s.path}: {yaml_value(_kind_alone(s.value))}" for s in named)
             hint = f"leave those variants out by ablation.exclude: [{{{where}}}]"
             return Problem("unknown-factor", key, f'variant "{variant.name}": {message}', hint, at_key=True)
         fix = _renamed(problem.fix, setting, key)
@@ -103,9 +105,12 @@ def _cause(problem: Problem, variant: Variant, base_tree: dict[str, Any]) -> tup
         pairs = zip(setting.target, place, strict=False)
         return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(setting.target), len(place)))
 
-    def likeliness(pair: tuple[Setting, Path]) -> tuple[bool, bool, int]:
+    def likeliness(pair: tuple[Setting, Path]) -> tuple[bool, bool, bool, int]:
         setting, place = pair
-        return touch(setting.target, place), _changes(setting, base_tree), common(setting, place)
+        # What sets an unknown key brings it about, also where the spec as written, of another component, has it so.
+        is_itself = problem.code in ("unknown-key", "unknown-factor") and setting.target == place == problem.path
+        changes = is_itself or _changes(setting, base_tree)
+        return touch(setting.target, place), changes, is_itself, common(setting, place)
 
     places = (problem.path, *problem.reads)
     return max(((setting, place) for setting in variant.settings for place in places), key=likeliness)

@@ -146,7 +146,12 @@ def _place(problem: Problem, setting: Setting, variant: Variant, base: Checked, 
     if placed.code == "unknown-factor":
         path = (*SPACE, setting.path)
         return replace(placed, path=path, fix=placed.fix and placed.fix._replace(path=path))
-    if placed.code == "wrong-type" and isinstance(setting.value, float) and "a whole number" in placed.message:
+    takes_whole = (
+        placed.code == "wrong-type" and isinstance(setting.value, float) and "a whole number" in placed.message
+    )
+    if form != "choice" and placed.code == "wrong-type" and not takes_whole and placed.fix is not None:
+        return replace(placed, hint=f"a range of {form} has numbers; give the values in choice", fix=None)
+    if form != "choice" and takes_whole:
         return replace(placed, hint="use log_int" if form == "log_uniform" else "use int", fix=None)
     return placed
 

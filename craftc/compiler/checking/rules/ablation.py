@@ -86,6 +86,9 @@ def feature_sets(checked: Checked) -> Iterator[Problem]:
             message = f"{show(name)} cannot name a set of features"
             hint = f"{one_of(NAMES_OF_VARIANTS)}, and what begins with - or +, are names of other variants"
             yield Problem("unfit-name", place, message, hint, at_key=True)
+        elif name in ablation.features:
+            hint = f'it is a feature, and "-{name}" the variant without it'
+            yield Problem("unfit-name", place, f"{show(name)} cannot name a set of features", hint, at_key=True)
         set_by: dict[str, tuple[str, Any]] = {}
         for index, feature in enumerate(names):
             if feature not in ablation.features:

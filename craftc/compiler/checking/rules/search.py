@@ -10,8 +10,8 @@ from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
-from craftc.schemas.diagnostic import Path, parse_path
-from craftc.schemas.spec import ParameterRange
+from craftc.schemas.diagnostic import Path, format_path, parse_path
+from craftc.schemas.spec import REGULARIZED, ParameterRange
 
 SPACE: Path = ("search", "space")
 FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
@@ -115,13 +115,19 @@ def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
     for path, _ in ranges(checked):
         places = {**varied, **dict.fromkeys(searched, "this search")}
         for other, by in places.items():
-            if touch(parse_path(path), parse_path(other)):
+            if touch(parse_path(path), parse_path(other)) or (by == "this search" and _hands_on(path, other)):
                 what = "it" if other == path else f'"{other}"'
                 message = f'"{path}" is searched, and {what} is varied by {by} too'
                 hint = "keep one of the two" if by == "this search" else "take it out of the search or of the ablation"
                 yield Problem("factor-twice", (*SPACE, path), message, hint, at_key=True)
                 break
         searched.append(path)
+
+
+def _hands_on(path: str, other: str) -> bool:
+    """Whether one is a key of `regularization`, and the other the argument to which that is handed."""
+    names = {f"regularization.{name}": f"{format_path(place)}.{name}" for name, place in REGULARIZED.items()}
+    return names.get(path) == other or names.get(other) == path
 
 
 def moving_target(checked: Checked) -> Iterator[Problem]:

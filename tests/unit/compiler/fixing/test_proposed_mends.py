@@ -131,6 +131,15 @@ ONE_MISTAKE = [
     MODEL + TRAINING + "search: {space: {training.optimizer.lr: {uniform: [0.1, 1]}}, optimize: {metric: val_acc}, "
     "n_trials: 3}\n",
     MODEL.replace("model", "network") + TRAINING,
+    MODEL + "training:\n  epochs: 4,\n  batch_size: 256,\n  optimizer: adamw\n",
+    MODEL + "training:\n  epochs = 4\n  batch_size = 256\n  optimizer: adamw\n",
+    MODEL + "training:\n  epochs:\u00a04\n  batch_size: 256\n  optimizer: adamw\n",
+    MODEL + TRAINING + 'ablation: {grid: {training.optimizer.lr: "0.1,0.01"}}\n',
+    MODEL + TRAINING + "ablation: {grid: {training/optimizer/lr: [0.1], batch_size: [32], max_epochs: [1, 2]}}\n",
+    MODEL + TRAINING + "ablation:\n  seeds: 1,2\n",
+    "model: {kind: mlp, hidden: {8, 4}}\n" + TRAINING,
+    "model:\n  kind: mlp\n  hidden: (8, 4)\n" + TRAINING,
+    "model: {mlp: {hidden: [8]}}\n" + TRAINING,
 ]
 
 
@@ -139,6 +148,26 @@ def test_following_the_mends_of_one_mistake_leads_to_a_clean_spec(text: str) -> 
     assert errors(HEAD + text)
     mended = followed(HEAD + text)
     assert errors(mended) == [], mended
+
+
+@pytest.mark.parametrize("ablation", ["range(1, 3)", "0.1, 0.01"])
+def test_what_is_no_list_is_not_put_in_brackets_by_its_half(ablation: str) -> None:
+    text = f"{HEAD}{MODEL}{TRAINING}ablation: {{grid: {{training.optimizer.lr: {ablation}}}}}\n"
+    assert [diagnostic.fix for diagnostic in errors(text) if diagnostic.fix] == []
+
+
+def test_a_name_that_looks_like_a_number_is_put_in_quotes() -> None:
+    text = HEAD.replace("name: t", "name: 1e5") + MODEL + TRAINING
+    assert 'name: "1e5"' in followed(text)
+    assert errors(followed(text)) == []
+
+
+def test_a_mend_of_values_is_none_of_the_ends_of_a_range() -> None:
+    search = "search: {space: {model.hidden: {int: [4, 8]}}, optimize: {metric: valid/loss}, trials: 3}\n"
+    found = errors(HEAD + MODEL + TRAINING + search)
+    assert [(diagnostic.hint, diagnostic.fix) for diagnostic in found] == [
+        ("a range of int has numbers; give the values in choice", None)
+    ] * 2
 
 
 def test_a_mend_means_what_was_meant() -> None:
@@ -150,6 +179,9 @@ def test_a_mend_means_what_was_meant() -> None:
         TRAINING + "gradient_clip_val: 2.0\n": "regularization: {clip_grad_norm: 2.0}",
         TRAINING + "ablation: {grid: {training: {batch_size: [32, 64]}}}\n": "{grid: {training.batch_size: [32, 64]}}",
         "training: {epochs: 4, batch_size: 256, optimizer: {kind: adamw, lr: 0,001}}\n": "lr: 0.001",
+        TRAINING + 'ablation: {grid: {training.optimizer.lr: "0.1,0.01"}}\n': "{training.optimizer.lr: [0.1, 0.01]}",
+        TRAINING + "ablation: {grid: {learning_rate: [0.1]}}\n": "{training.optimizer.lr: [0.1]}",
+        TRAINING + "ablation:\n  seeds: 1,2\n": "seeds: [1, 2]",
     }
     for text, wanted in meant.items():
         assert wanted in followed(HEAD + MODEL + text)

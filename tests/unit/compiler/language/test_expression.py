@@ -176,3 +176,22 @@ def test_beyond_ascii_the_whole_is_to_blame() -> None:
     with pytest.raises(ExpressionError) as caught:
         Expression("a == 'é' and f(x)")
     assert caught.value.within is None
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("model.dmodel > 3", 'did you mean "model.d_model"?'),
+        ("d_model > 3", 'did you mean "model.d_model"?'),
+        ("model.mask == causal", "text stands in quotes"),
+        ("model.d_model = 3", "write == for what is equal"),
+        ("model.d_model > 3 && on", "write and for &&"),
+        ("model.d_model > 3 || on", "write or for ||"),
+        ("!on", "write not for !"),
+        ("schedule.0.epochs > 1", "an item of a list is named in brackets, such as model.hidden[0]"),
+    ],
+)
+def test_an_error_says_what_to_write(text: str, advice: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression(text).evaluate(TREE)
+    assert str(caught.value).endswith(f"; {advice}")

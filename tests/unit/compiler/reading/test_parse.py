@@ -362,3 +362,34 @@ def test_no_mangled_spec_makes_an_exception(data: st.DataObject) -> None:
         text = text[:at] + data.draw(SOUP) + text[at + data.draw(st.integers(0, 6)) :]
     document, diagnostics = parse(text, "x.yaml")
     assert document is not None or diagnostics
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: !!int 2\nb: 3\n", [("yaml-tag", 1, 4)]),
+        ("a: 1e-400\n", [("number-out-of-range", 1, 4)]),
+        ("a: {8, 4}\n", [("key-not-text", 1, 4)]),
+        ("{a: 8, 4, 2, b: 1}\n", [("key-not-text", 1, 5)]),
+        ("{a: 8, 4: , b: 1}\n", [("key-not-text", 1, 8)]),
+        ("t:\n  a = 2\n  b: 3\n", [("yaml-syntax", 2, 3)]),
+        ("t:\n  a 2 # two\n  b: 3\n", [("yaml-syntax", 2, 3)]),
+        ("a:\u00a02\nb: 3\n", [("yaml-syntax", 1, 1)]),
+    ],
+)
+def test_the_slip_is_told_and_nothing_that_follows_from_it(text: str, expected: list[tuple[str, int, int]]) -> None:
+    assert refused(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a: !!int 2\n", 2), ("a: !!str 2\n", "2"), ("a: {8, 4}\n", [8, 4]), ("{a: 8, 4, 2}\n", [8, 4, 2])],
+)
+def test_what_is_meant_is_read_on_with(text: str, value: Any) -> None:
+    document, _ = parse(text, "x.yaml")
+    assert document is not None
+    assert document.root.plain() == {"a": value}
+
+
+def test_zero_is_zero_however_it_is_written() -> None:
+    assert read("[0.0, 0e5, -.0, 0.000e-400]") == [0, 0, 0, 0]

@@ -483,3 +483,52 @@ def test_a_feature_has_a_name_that_can_be_seen(told: Told, name: str) -> None:
 @pytest.mark.parametrize("name", ["größe", '"two words"', '"日本"', "x" * 100])
 def test_any_characters_that_can_be_seen_name_a_feature(told: Told, name: str) -> None:
     assert told(f"ablation: {{features: {{{name}: {{training.epochs: 3}}}}}}") == []
+
+
+def test_the_last_epoch_is_another_setting_than_the_default(told: Told, compiled: Compile) -> None:
+    ablation = "ablation: {features: {selection: {evaluation.select: none}}}"
+    assert told(ablation) == []
+    plan = compiled(ablation).plan
+    assert plan is not None
+    assert [trial.config["evaluation"]["select"] == "none" for trial in plan.trials] == [False, True]
+    assert [code for code, _ in told(ablation + "\nevaluation: {select: none}")] == ["no-effect"]
+
+
+def test_of_two_settings_of_a_feature_the_misspelt_one_is_blamed(told: Told) -> None:
+    ablation = "ablation: {features: {a: {training.epochs: 1, training.epoch: 1}}}"
+    assert told(ablation) == [("unknown-factor", "training.epoch")]
+
+
+@pytest.mark.parametrize("hidden", ["[[4], [5]]", "[[8], [4]]"])
+def test_an_impossible_point_is_told_once_also_where_it_sets_what_the_spec_has(told: Told, hidden: str) -> None:
+    model = "model: {kind: mlp, hidden: [8]}\n"
+    assert told(f"{model}ablation: {{grid: {{model: [linear, mlp], model.hidden: {hidden}}}}}") == [
+        ("unknown-factor", "model.hidden")
+    ]
+
+
+def test_the_exclude_that_is_proposed_for_features_leaves_each_by_itself(
+    compiled: Compile, messages: Callable[[str], str]
+) -> None:
+    model = "model: {kind: mlp, hidden: [8]}\n"
+    features = "features: {m: {model: linear}, h: {model.hidden: [4]}}, design: [full_factorial]"
+    rule = "[{model: linear, model.hidden: [4]}]"
+    assert f"ablation.exclude: {rule}" in messages(f"{model}ablation: {{{features}}}")
+    found = compiled(f"{model}ablation: {{{features}, exclude: {rule}}}")
+    assert list(variants(found)) == ["full", "-m", "-h"]
+
+
+def test_a_set_is_not_called_as_a_feature(told: Told) -> None:
+    assert told(f"ablation: {{{FEATURES}, sets: {{a: [b, c]}}}}") == [("unfit-name", "a")]
+
+
+def test_a_requirement_that_the_spec_does_not_meet_is_told_once(told: Told) -> None:
+    rest = "ablation: {grid: {training.batch_size: [32, 64]}, require: ['training.batch_size > 100']}"
+    assert [code for code, _ in told(rest)] == ["requirement-unmet"]
+
+
+def test_an_argument_is_searched_in_one_of_the_places_where_it_can_be_set(told: Told) -> None:
+    dropout = "{uniform: [0.0, 0.5]}"
+    space = f"{{regularization.dropout: {dropout}, model.dropout: {dropout}}}"
+    search = f"search: {{space: {space}, optimize: {{metric: valid/loss}}, trials: 3}}"
+    assert told(search) == [("factor-twice", "model.dropout")]
