@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.labels import spelled_alike
+from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
@@ -109,7 +109,7 @@ def _samples(
     if names is None:
         numbers, class_names = number_classes(labels)
         if labels.dtype.kind == "U":
-            warnings += raised(spelled_alike(class_names, ("data", "source")))
+            warnings += raised(odd_names(class_names, ("data", "source")))
         return Samples(inputs, numbers, class_names, warnings=warnings)
     if isinstance(names, Set):
         message = "its class names are a set, whose order differs from process to process"
