@@ -10,7 +10,7 @@ from typing import Any
 
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, single_class
 
-KINDS = ("csv", "arrays", "image_folder")
+KINDS = ("csv", "arrays", "image_folder", "text_file")
 
 
 def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
@@ -45,6 +45,10 @@ def _recall(path: Path, shown: str, stamp: tuple[int, ...], source_json: str, mo
         from craftc.compiler.data_files.npz_file import look_at_arrays
 
         return look_at_arrays(path, shown, source, most_bytes)
+    if source["kind"] == "text_file":
+        from craftc.compiler.data_files.text_file import look_at_text
+
+        return look_at_text(path, shown, most_bytes)
     from craftc.compiler.data_files.image_files import look_at_images
 
     return look_at_images(path, shown, most_bytes)

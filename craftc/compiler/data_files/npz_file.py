@@ -52,9 +52,7 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
         return mistaken(f"{shown} is a folder, and arrays reads an .npz file", "name the file in it")
     try:
         if not zipfile.is_zipfile(path):
-            what = (
-                "holds a single array, not named ones" if _is_npy(path) else "is no .npz file, or not a whole one"
-            )
+            what = "holds a single array, not named ones" if _is_npy(path) else "is no .npz file, or not a whole one"
             return mistaken(f"{shown} {what}", "write it with numpy.savez(path, inputs=..., targets=...)")
         headers = _headers(path)
     except (OSError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile, NotImplementedError):

@@ -113,6 +113,10 @@ def _one_by_one(augmentation: Augmentation, x_B: Tensor, seed: int, step: int) -
         else:
             seed_everything(number, x_B.device)
             changed.append(augmentation.apply(x_1))
+        if not isinstance(changed[-1], Tensor):
+            turned = f"turned a sample {tuple(x_1.shape)} into {described(changed[-1])}"
+            message = f"augmentation {augmentation.kind} {turned}"
+            raise TrainingError("augmentation-failed", f"{message}; expected a Tensor of the same shape and type")
     return torch.cat(changed)
 
 

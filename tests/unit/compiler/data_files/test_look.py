@@ -293,3 +293,39 @@ def test_a_missing_label_among_texts_is_warned_of(tmp_path: Path, name: str) -> 
     np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=np.array(["a", name] * 2))
     [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
     assert warning.code == "label-missing"
+
+
+def test_what_programs_leave_behind_is_no_class(tmp_path: Path) -> None:
+    images(tmp_path / "i", ["a", "b", "__MACOSX", "@eaDir"])
+    assert look({"kind": "image_folder", "path": "i"}, str(tmp_path), MOST_BYTES) == Seen((), 4, ("a", "b"))
+    assert build("sources", {"kind": "image_folder", "path": tmp_path / "i"}).class_names == ("a", "b")
+
+
+def test_images_in_folders_within_a_class_are_told(tmp_path: Path) -> None:
+    images(tmp_path / "i", ["a", "b", "a/more"])
+    [problem] = look({"kind": "image_folder", "path": "i"}, str(tmp_path)).problems
+    [warning] = build("sources", {"kind": "image_folder", "path": tmp_path / "i"}).warnings
+    assert (problem.code, problem.severity) == (warning.code, "warning")
+    assert "i/a/more holds images, which are not taken" in problem.message
+    images(tmp_path / "j", ["a/more", "b/more"])
+    [problem] = look({"kind": "image_folder", "path": "j"}, str(tmp_path)).problems
+    assert "j/a holds no image" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "t.txt is empty"),
+        (b"aaaa", "all characters of t.txt are 'a'"),
+        ("text".encode("utf-16"), "t.txt is UTF-16"),
+        ("\u00e9t\u00e9".encode("latin-1"), "t.txt is no UTF-8: a byte is 0xe9"),
+        ("\u00e9".encode() * HEAD_BYTES, None),
+        (("a" + "\u00e9" * HEAD_BYTES).encode(), None),
+        ("\ufeffab".encode(), None),
+    ],
+)
+def test_a_text_is_looked_at_as_far_as_it_is_read(tmp_path: Path, content: bytes, part: str | None) -> None:
+    (tmp_path / "t.txt").write_bytes(content)
+    problems = look({"kind": "text_file", "path": "t.txt"}, str(tmp_path)).problems
+    assert [part in problem.message for problem in problems if part] == ([] if part is None else [True])
+    assert part is not None or not problems
