@@ -11,11 +11,11 @@ _FILES = (
     ".env*", "*.env", ".netrc", "_netrc", ".git-credentials", ".gitconfig", ".pypirc", ".npmrc", ".yarnrc*", ".pgpass",
     ".my.cnf", ".mylogin.cnf", ".htpasswd", ".dockercfg", ".dockerconfigjson", ".s3cfg", ".boto", ".vault-token",
     ".databrickscfg", ".condarc", ".cdsapirc", ".kaggle", ".terraformrc", "pip.conf", "pip.ini", "kaggle.json",
-    "*_history", "auth_token", "token", "token.json", "token.txt", ".token", "*.token", "*.pem", "*.key", "*.p8", "*.p12", "*.pfx",
+    "*_history", "auth_token", "token", "token.json", ".token", "*.token", "*.pem", "*.key", "*.p8", "*.p12", "*.pfx",
     "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.gpg", "*.ovpn", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     "kubeconfig*", "*.kubeconfig", "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json", "client_secret*.json",
     "service?account*.json", "serviceaccount*.json", "application_default_credentials*", "access_tokens.db",
-    "credentials.db", ".renviron",
+    "credentials.db", ".renviron", "token.txt",
 )  # fmt: skip
 _WORDS = {"credential", "credentials", "secret", "secrets", "password", "passwords", "passwd"}
 _SUFFIXES = {"json", "yaml", "yml", "toml", "ini", "cfg", "conf", "txt", "csv", "xml", "properties"}
