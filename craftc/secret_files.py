@@ -15,7 +15,7 @@ _FILES = (
     "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.gpg", "*.ovpn", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     "kubeconfig*", "*.kubeconfig", "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json", "client_secret*.json",
     "service?account*.json", "serviceaccount*.json", "application_default_credentials*", "access_tokens.db",
-    "credentials.db",
+    "credentials.db", ".renviron", "token.txt",
 )  # fmt: skip
 _WORDS = {"credential", "credentials", "secret", "secrets", "password", "passwords", "passwd"}
 _SUFFIXES = {"json", "yaml", "yml", "toml", "ini", "cfg", "conf", "txt", "csv", "xml", "properties"}

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from craftc.compiler.data_files import encodings
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.diagnostic import format_path
 
@@ -58,6 +59,4 @@ def type_name(value: object) -> str:
 
 def not_utf8(path: Path, error: UnicodeDecodeError, where: str = "") -> DataError:
     """The error, with the command that converts the file. `where` the byte is, if that is known."""
-    message = f"{path} is no UTF-8: {where or 'a byte'} is {error.object[error.start]:#04x}"
-    hint = f"convert it: iconv -f ISO-8859-1 -t UTF-8 {path.name}, if that is what it is"
-    return DataError("data-unreadable", message, hint, "data.source.path")
+    return DataError("data-unreadable", *encodings.not_utf8(error, str(path), path.name, where), "data.source.path")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from craftc.compiler.reading.problem import all_of
+from craftc.compiler.reading.problem import classes_of
 from craftc.schemas.conclusion import Conclusion, Failure, Finding, PointFailure
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def notes(conclusion: Conclusion) -> list[str]:
             by_note.setdefault(note, []).append(row.name)
     lines = [f"{listed(names)}: {note}." for note, names in by_note.items()]
     is_plain = conclusion.classes == tuple(map(str, range(len(conclusion.classes))))
-    return lines if is_plain else [f"Classes, from number 0: {all_of(conclusion.classes)}.", *lines]
+    return lines if is_plain else [f"Classes, from number 0: {classes_of(conclusion.classes)}.", *lines]
 
 
 def told(findings: Sequence[Finding]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
-from craftc.compiler.reading.problem import Problem, all_of
+from craftc.compiler.reading.problem import Problem, classes_of
 from craftc.compiler.variants.blame import blame
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
@@ -47,7 +47,7 @@ class DataView:
             sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
             parts.append(f"{'about ' if self.is_stratified else ''}{sizes}")
         if self.class_names is not None:
-            parts.append(f"{len(self.class_names):,} classes, from number 0: {all_of(self.class_names)}")
+            parts.append(f"{len(self.class_names):,} classes, from number 0: {classes_of(self.class_names)}")
         return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
 from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
@@ -28,7 +29,10 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         return NOTHING
     if path.is_dir():
         return mistaken(f"{shown} is a folder, and csv reads a file", "name the file in it")
-    rows, is_whole = _rows(path, most_bytes)
+    try:
+        rows, is_whole = _rows(path, most_bytes)
+    except UnicodeDecodeError as error:
+        return mistaken(*not_utf8(error, shown, path.name))
     if rows is None:
         return NOTHING
     if not rows:
@@ -134,7 +138,10 @@ def _unnamed(names: Sequence[str]) -> str | None:
 
 
 def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
-    """The whole rows, blank lines left out, and whether they are all; None for what is no table to be looked at."""
+    """The whole rows, blank lines left out, and whether they are all; None for what is no table to be looked at.
+
+    Raises UnicodeDecodeError.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
@@ -147,7 +154,7 @@ def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
     try:
         text = content.decode("utf-8-sig")
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if len(row) > 1 or "".join(row).strip()]
-    except (UnicodeDecodeError, csv.Error):
+    except csv.Error:
         return None, False
     return rows, is_whole
 

@@ -16,6 +16,8 @@ _SUFFIXES = (
     ".msp .palm .pbm .pcd .pcx .pdf .pfm .pgm .png .pnm .ppm .ps .psd .pxr .qoi .ras .rgb .rgba .sgi .tga .tif "
     ".tiff .vda .vst .webp .wmf .xbm .xpm"
 )
+_ARTEFACTS = frozenset(["__MACOSX", "@eaDir", "__pycache__", "lost+found", "$RECYCLE.BIN"])
+"""Folders that programs leave behind, and no classes."""
 SUFFIXES = frozenset(_SUFFIXES.split())
 """Of files that Pillow opens; a plan counts them without it."""
 
@@ -23,7 +25,22 @@ SUFFIXES = frozenset(_SUFFIXES.split())
 def class_folders(root: Path) -> tuple[str, ...]:
     """The names of the classes, in their order. Raises OSError."""
     with os.scandir(root) as entries:
-        return in_order(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return in_order(entry.name for entry in entries if _is_class(entry))
+
+
+def _is_class(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir() and not entry.name.startswith(".") and entry.name not in _ARTEFACTS
+
+
+def nested_images(root: Path, shown: str, names: Sequence[str]) -> Problem | None:
+    """Images in folders within those of the classes, which are not taken."""
+    for name in names:
+        for inner in _visible(root / name):
+            if inner.is_dir() and any(map(_is_image, _visible(Path(inner.path)))):
+                message = f"{shown}/{name}/{inner.name} holds images, which are not taken: they are not right in {name}"
+                hint = f"move them to {shown}/{name}, or to a folder of a class of their own"
+                return Problem("image-reduced", ("data", "source", "path"), message, hint, severity="warning")
+    return None
 
 
 def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
@@ -36,7 +53,8 @@ def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
         names = class_folders(root)
         if problem := splits_for_classes(root, shown, names):
             return Seen((problem,))
-        empty = next((name for name in names if not any(_visible(root / name))), "")
+        empty = next((name for name in names if not any(map(_is_image, _visible(root / name)))), "")
+        nested = nested_images(root, shown, names)
         counts = [_num_images(root / name) for name in names] if most_bytes > HEAD_BYTES else []
     except OSError:
         return NOTHING
@@ -44,7 +62,7 @@ def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
         return mistaken(f"{shown} holds no folder with images", "make one folder per class")
     if empty:
         return mistaken(f"{shown}/{empty} holds no image", "remove the folder or fill it")
-    return Seen((), sum(counts) if counts else None, names)
+    return Seen((nested,) if nested else (), sum(counts) if counts else None, names)
 
 
 def splits_for_classes(root: Path, shown: str, names: Sequence[str]) -> Problem | None:
@@ -68,7 +86,11 @@ def _holds_folders(folder: Path) -> bool:
 
 
 def _num_images(folder: Path) -> int:
-    return sum(os.path.splitext(entry.name)[1].lower() in SUFFIXES for entry in _visible(folder))
+    return sum(map(_is_image, _visible(folder)))
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return os.path.splitext(entry.name)[1].lower() in SUFFIXES
 
 
 def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -9,11 +9,13 @@ from craftc.compiler.reading.problem import Problem, all_of, one_of, show
 from craftc.schemas.diagnostic import Path
 
 TARGET: Path = ("data", "source", "target")
-MISSING = frozenset(
-    ["na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "missing", "?", "-", "--", "."]
-)
+_WORDS = ["na", "n/a", "n.a.", "n.a", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "missing"]
+_MARKS = ["?", "-", "--", "."]
+_OF_SPREADSHEETS = ["#n/a", "#na", "#value!", "#div/0!", "#ref!", "#name?", "#num!", "#null!"]
+_OF_WINDOWS = ["1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"]
+MISSING = frozenset(_WORDS + _MARKS + _OF_SPREADSHEETS + _OF_WINDOWS)
 """Texts that programs write in the place of a missing value, in small letters."""
-_TRUTH = frozenset(["true", "false", "yes", "no", "t", "f", "y", "n", "1", "0", "1.0", "0.0"])
+_TRUTH = frozenset(["true", "false", "yes", "no", "t", "f", "y", "n", "on", "off", "1", "0", "1.0", "0.0"])
 _MOST_SHOWN = 5
 _HANDFUL = 8
 
@@ -76,10 +78,24 @@ def spelled_alike(names: Sequence[str], place: Path = TARGET) -> Iterator[Proble
         yield Problem("labels-alike", place, message, "write one spelling, if one is meant", severity="warning")
 
 
+def odd_names(names: Sequence[str], place: Path) -> Iterator[Problem]:
+    """What to warn of where class names are texts of a program, in which no cell can be mended."""
+    yield from spelled_alike(names, place)
+    if missing := [name for name in names if not name.strip() or name.strip().casefold() in MISSING]:
+        reads = "read as missing values" if len(missing) > 1 else "reads as a missing value"
+        message = f"{all_of(map(show, missing))} {reads} and {'are classes' if len(missing) > 1 else 'is a class'}"
+        hint = "leave the samples out whose class nobody knows, unless one is meant"
+        yield Problem("label-missing", place, message, hint, severity="warning")
+
+
 def _plain(name: str) -> str | float:
-    """The number that it is, or its letters without case, blanks and forms."""
+    """The number that it is, or its letters without case, blanks, forms and characters that cannot be seen."""
     number = _number(name)
-    return number if number is not None else " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    if number is not None:
+        return number
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    seen = "".join(char for char in folded if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf"))
+    return " ".join(seen.split())
 
 
 def _fractions(counts: Counter[str], column: str) -> Iterator[Problem]:

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen
+from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, single_class
 
-KINDS = ("csv", "arrays", "image_folder")
+KINDS = ("csv", "arrays", "image_folder", "text_file")
 
 
 def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
@@ -18,13 +19,17 @@ def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -
     written = source.get("path")
     if source.get("kind") not in KINDS or not isinstance(written, str) or not written:
         return NOTHING
+    if source["kind"] == "csv" and not isinstance(source.get("target"), str):
+        return NOTHING  # a column that is not named, or is no text, is told by itself
     path = Path(os.path.abspath(os.path.join(folder, written)))
     try:
         stat = path.stat()
     except (OSError, ValueError):
         return NOTHING
     key = json.dumps(source, sort_keys=True, default=str)
-    return _recall(path, written, (stat.st_size, stat.st_mtime_ns, stat.st_ino), key, most_bytes)
+    seen = _recall(path, written, (stat.st_size, stat.st_mtime_ns, stat.st_ino), key, most_bytes)
+    single = None if any(problem.severity == "error" for problem in seen.problems) else single_class(seen)
+    return seen if single is None else replace(seen, problems=(*seen.problems, single))
 
 
 @lru_cache(maxsize=64)
@@ -40,6 +45,10 @@ def _recall(path: Path, shown: str, stamp: tuple[int, ...], source_json: str, mo
         from craftc.compiler.data_files.npz_file import look_at_arrays
 
         return look_at_arrays(path, shown, source, most_bytes)
+    if source["kind"] == "text_file":
+        from craftc.compiler.data_files.text_file import look_at_text
+
+        return look_at_text(path, shown, most_bytes)
     from craftc.compiler.data_files.image_files import look_at_images
 
     return look_at_images(path, shown, most_bytes)

@@ -14,6 +14,8 @@ from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Severity
 
+_TYPE_NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex", "O": "object", "U": "text"}
+_TYPE_NAMES |= {"S": "bytes", "V": "record", "M": "datetime", "m": "timedelta"}
 _MAGIC = b"\x93NUMPY"
 _HEADER_BYTES = 4096
 _WHOLE_TYPES = {"b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q"}
@@ -30,6 +32,17 @@ class ArrayHeader(NamedTuple):
     dtype: str | None
     shape: tuple[int, ...]
 
+    @property
+    def kind(self) -> str:
+        """As numpy has it: one letter, `V` of structured ones."""
+        return self.dtype[1] if self.dtype else "V"
+
+    @property
+    def type_name(self) -> str:
+        """`type float64`, `type object`."""
+        name, size = _TYPE_NAMES.get(self.kind, self.kind), (self.dtype or "")[2:]
+        return f"type {name}{8 * int(size) if self.kind in 'iufc' and size.isdigit() else ''}"
+
 
 def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes: int) -> Seen:
     """What the headers show, and the labels where more is to be read; messages call the file `shown`."""
@@ -38,6 +51,9 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
     if path.is_dir():
         return mistaken(f"{shown} is a folder, and arrays reads an .npz file", "name the file in it")
     try:
+        if not zipfile.is_zipfile(path):
+            what = "holds a single array, not named ones" if _is_npy(path) else "is no .npz file, or not a whole one"
+            return mistaken(f"{shown} {what}", "write it with numpy.savez(path, inputs=..., targets=...)")
         headers = _headers(path)
     except (OSError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile, NotImplementedError):
         return NOTHING  # the source tells what is wrong with the file
@@ -48,7 +64,7 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
         hint = did_you_mean(key, headers) or f"it has {all_of(headers) or 'none'}; name one of them"
         return mistaken(f'{shown} has no array "{key}"', hint, name)
     inputs, targets = headers[keys["inputs"]], headers[keys["targets"]]
-    problem = channels_last(inputs.shape, keys["inputs"])
+    problem = _unfit(inputs, targets, keys, shown) or channels_last(inputs.shape, keys["inputs"])
     if (problem is None or problem.severity == "warning") and inputs.shape[:1] != targets.shape[:1]:
         message = f'"{keys["inputs"]}" has shape {inputs.shape} and "{keys["targets"]}" {targets.shape}'
         problem = Problem("data-mismatch", ("data", "source", "targets"), message, "store one target for each sample")
@@ -57,6 +73,32 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
         return Seen(problems)
     labels = _labels(path, keys["targets"], targets, most_bytes) if most_bytes > HEAD_BYTES else None
     return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels))
+
+
+def _is_npy(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def _unfit(inputs: ArrayHeader, targets: ArrayHeader, keys: Mapping[str, str], shown: str) -> Problem | None:
+    """Types and shapes of which no samples can be made."""
+    found, hint, argument = "", "", "inputs"
+    if inputs.kind not in "buif":
+        found, hint = inputs.type_name, "store integers or floats"
+    elif not 2 <= len(inputs.shape) <= 4:
+        found, hint = f"shape {inputs.shape}", "store a table (N, F) or images (N, H, W) or (N, C, H, W)"
+    elif targets.kind not in "buiU" or len(targets.shape) != 1:
+        argument, found = "targets", f"{targets.type_name} and shape {targets.shape}"
+        hint = "store one whole number or text per sample"
+        if len(targets.shape) == 2:
+            hint += ": targets.argmax(1) of one-hot ones" if targets.shape[1] > 1 else ": targets[:, 0]"
+        elif targets.kind in "fSO":
+            hint += f": targets.astype({'int' if targets.kind == 'f' else 'str'})"
+    if not found:
+        return None
+    message = f'"{keys[argument]}" in {shown} is of {found}'
+    code = "data-mismatch" if argument == "targets" or found.startswith("shape") else "data-unreadable"
+    return Problem(code, ("data", "source", argument), message, hint)
 
 
 def channels_last(shape: tuple[int, ...], name: str = "inputs") -> Problem | None:

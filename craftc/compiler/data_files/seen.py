@@ -22,6 +22,15 @@ class Seen:
 NOTHING = Seen()
 
 
+def single_class(seen: Seen) -> Problem | None:
+    """Samples that are all of one class, where all of them were seen."""
+    if seen.class_names is None or len(seen.class_names) != 1:
+        return None
+    samples = "all samples" if seen.num_samples is None else f"all {seen.num_samples:,} samples"
+    message = f"{samples} are of one class, {seen.class_names[0]}"
+    return Problem("single-class", ("data", "source"), message, "there is nothing to tell apart; check the labels")
+
+
 def mistaken(message: str, hint: str, argument: str = "path") -> Seen:
     """A file that is not what the source reads."""
     return Seen((Problem("data-unreadable", ("data", "source", argument), message, hint),))

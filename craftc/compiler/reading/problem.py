@@ -111,6 +111,11 @@ def all_of(names: Iterable[str], by: str = ", ") -> str:
     return by.join(listed[:MAX_NAMES]) + more
 
 
+def classes_of(names: Iterable[str]) -> str:
+    """Names of classes, which may hold any character: one with a comma, or a blank at an end, stands in quotes."""
+    return all_of(show(name) if not name or "," in name or name != name.strip() else show(name)[1:-1] for name in names)
+
+
 def one_of(names: Iterable[str]) -> str:
     """Names for a message: `a, b or c`; of very many the first."""
     *most, last = list(names) or ["nothing"]

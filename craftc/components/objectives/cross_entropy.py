@@ -70,6 +70,8 @@ class CrossEntropy(nn.Module):
         logits_NC, targets_N = logits_BC.flatten(0, -2), targets_B.flatten()
         if are_many(logits_BC):
             return self._of_many(logits_NC, targets_N)
+        # A model may compute in bits of its own, half as many or twice; the weights have those of the training.
+        logits_NC = logits_NC.to(self.weights_C.dtype)
         loss_sum = F.cross_entropy(
             logits_NC, targets_N, weight=self.weights_C, label_smoothing=self._rounded, reduction="sum"
         )

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.labels import spelled_alike
-from craftc.compiler.data_files.npz_file import channels_last
+from craftc.compiler.data_files.labels import odd_names
+from craftc.compiler.data_files.npz_file import look_at_arrays
+from craftc.compiler.data_files.seen import HEAD_BYTES
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, raised
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
@@ -26,27 +27,13 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
     Raises:
         DataError: No such file or key, numbers that are none, or shapes that do not fit.
     """
+    keys = {"inputs": inputs, "targets": targets}
+    raised(look_at_arrays(Path(path), str(path), keys, HEAD_BYTES).problems)
     values, labels = _read(Path(path), (inputs, targets))
-    if values.dtype.kind not in "buif":
-        raise DataError(
-            "data-unreadable",
-            f'"{inputs}" in {path} is of type {values.dtype}',
-            "store integers or floats",
-            "data.source.inputs",
-        )
-    if labels.dtype.kind not in "buiU" or labels.ndim != 1:
-        raise DataError(
-            "data-mismatch",
-            f'"{targets}" in {path} is of type {labels.dtype} and shape {labels.shape}',
-            "store one whole number or text per sample",
-            "data.source.targets",
-        )
     warnings = rounded_wholes(values, f'"{inputs}" in {path}', "data.source.inputs")
-    if (last := channels_last(values.shape, inputs)) and last.severity == "error":
-        raised([last])
     numbers, class_names = number_classes(labels)
     if labels.dtype.kind == "U":
-        warnings += raised(spelled_alike(class_names, ("data", "source", "targets")))
+        warnings += raised(odd_names(class_names, ("data", "source", "targets")))
     return Samples(as_floats(values), numbers, class_names, warnings=warnings)
 
 

@@ -90,7 +90,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _numbers(columns: pd.DataFrame, path: Path) -> tuple[NDArray[np.float64], tuple[DataWarning, ...]]:
     numbers: NDArray[np.float64] = np.stack(
-        [pd.to_numeric(columns[name], errors="coerce").to_numpy(dtype=np.float64) for name in columns], axis=1
+        [pd.to_numeric(columns[name].str.strip(), errors="coerce").to_numpy(dtype=np.float64) for name in columns],
+        axis=1,
     )
     _check_cells(np.isfinite(numbers), columns, path, "not a finite number")
     warnings: tuple[DataWarning, ...] = ()

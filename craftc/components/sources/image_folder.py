@@ -10,7 +10,7 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from PIL import Image
 
-from craftc.compiler.data_files.image_files import class_folders, splits_for_classes
+from craftc.compiler.data_files.image_files import class_folders, nested_images, splits_for_classes
 from craftc.compiler.data_files.labels import spelled_alike
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
@@ -51,7 +51,8 @@ def image_folder(*, path: Path, size: PositiveInt | HeightAndWidth = 32, color: 
         raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class", _PATH)
     pictures = [_read(file, height, width, color) for file, _ in files]
     targets = np.array([label for _, label in files], dtype=np.int64)
-    alike = raised(spelled_alike(names, ("data", "source", "path")))
+    nested = nested_images(root, str(root), names)
+    alike = raised([*spelled_alike(names, ("data", "source", "path")), *([nested] if nested else [])])
     warnings = alike + _noted([file for file, _ in files], pictures)
     return Samples(np.stack([picture.values for picture in pictures]), targets, names, warnings=warnings)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.labels import spelled_alike
+from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
@@ -74,8 +74,8 @@ def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
         if not isinstance(item, tuple | list) or len(item) != 2:
             message = f"item {index} of its dataset is {type_name(item)}, not a pair (input, target)"
             raise DataError("source-failed", message, FORMS)
-        inputs.append(np.asarray(item[0]))
-        targets.append(np.asarray(item[1]))
+        inputs.append(np.asarray(_unbound(item[0])))
+        targets.append(np.asarray(_unbound(item[1])))
     shapes = sorted({array.shape for array in inputs})
     if len(shapes) > 1:
         message = f"its inputs have different shapes, {shapes[0]} and {shapes[1]} among them"
@@ -83,15 +83,23 @@ def _items(dataset: Any) -> tuple[list[Any], list[Any]]:
     return inputs, targets
 
 
+def _unbound(values: Any) -> Any:
+    """A tensor on the CPU, without gradient, and in bits that NumPy has; anything else as it is."""
+    if not hasattr(values, "detach"):
+        return values
+    plain = values.detach().cpu()
+    return plain.float() if str(plain.dtype) == "torch.bfloat16" else plain
+
+
 def _numbers(inputs: Any) -> tuple[Inputs, tuple[DataWarning, ...]]:
-    values = np.asarray(inputs)
+    values = np.asarray(_unbound(inputs))
     if values.dtype.kind not in "buif":
         raise DataError("source-failed", f"its inputs are of type {values.dtype}", "return integers or floats")
     return as_floats(values), rounded_wholes(values, "its inputs", "data.source")
 
 
 def _labels(targets: Any) -> NDArray[np.generic]:
-    labels = np.asarray(targets)
+    labels = np.asarray(_unbound(targets))
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
         labels = labels.astype(str)
     if labels.dtype.kind not in "buiU" or labels.ndim != 1:
@@ -109,11 +117,15 @@ def _samples(
     if names is None:
         numbers, class_names = number_classes(labels)
         if labels.dtype.kind == "U":
-            warnings += raised(spelled_alike(class_names, ("data", "source")))
+            warnings += raised(odd_names(class_names, ("data", "source")))
         return Samples(inputs, numbers, class_names, warnings=warnings)
     if isinstance(names, Set):
         message = "its class names are a set, whose order differs from process to process"
         raise DataError("source-failed", message, "return a list of them, or sorted(names)")
+    if isinstance(names, Mapping | str):
+        what = "text" if isinstance(names, str) else "mapping, of which the order says nothing of the numbers"
+        message = f"its class names are a {what}"
+        raise DataError("source-failed", message, "return a list of them, in the order of their numbers")
     class_names = tuple(str(name) for name in names)
     if labels.dtype.kind != "U":
         return Samples(inputs, labels.astype(np.int64), class_names, warnings=warnings)

@@ -14,6 +14,9 @@ _FEW_VALUES = 256
 _CHANCE = 2**25
 """Of n random numbers, about n**2 over this fall together in 32 bits: float32 has 2**23 steps to a factor of 2."""
 _PLACE = "data.normalize"
+_TINY = 1e-30
+"""Values that differ by less are not told apart by any normalizer."""
+_TINY_HINT = "use other units: multiply it by a power of ten"
 _HINT = "normalize: per_feature scales each column in 64 bits first; or subtract what all values have in common"
 
 
@@ -47,7 +50,7 @@ def lost_resolution(raw: NDArray[Any], inputs: NDArray[np.float32], columns: Seq
             f"{what} varies from {low:.15g} to {high:.15g}, but is {constant:g} everywhere for the model, "
             f"which is given 32 bits{_others(len(lost) - 1)}"
         )
-        raise DataError("feature-constant", message, _HINT, _PLACE)
+        raise DataError("feature-constant", message, _TINY_HINT if high - low < _TINY else _HINT, _PLACE)
     return tuple(_rounded(before[:_MOST_ROWS], after[:_MOST_ROWS], columns, is_table=raw.ndim == 2))
 
 

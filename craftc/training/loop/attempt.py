@@ -104,7 +104,8 @@ def _try(training: Training) -> TrialWarning | None:
     except TrainingError as error:
         if error.code != "nan-loss":
             raise
-        return TrialWarning(code=error.code, message=error.message)
+        # An augmentation that makes other values of its inputs is the likelier cause.
+        return _left_range(training) or TrialWarning(code=error.code, message=error.message)
     return _left_range(training)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from craftc.training.assemble import Parts
 from craftc.training.foundation import foreach
+from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.sync_batch_norm import each_has_all
 
@@ -49,6 +50,9 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
 
 
 def _backward(parts: Parts, loss: Tensor) -> None:
+    if not loss.requires_grad:
+        message = "the loss has no gradient: nothing in the model is trained, or the model or the objective cuts it off"
+        raise TrainingError("objective-failed", f"{message}, as detach, no_grad, argmax and numpy do")
     # As optimizer.zero_grad, which takes 10 us to find the same.
     for parameter in parts.parameters:
         parameter.grad = None

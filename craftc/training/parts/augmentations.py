@@ -95,6 +95,8 @@ def leaves_range(augmentations: Augmentations, source_B: Tensor, model_B: Tensor
         for augmentation in group if x_B.is_floating_point() else ():
             low, high = float(x_B.min()), float(x_B.max())
             changed = Augmentations((augmentation,), None, (), are_keyed=False)(x_B.clone(), seed=0, step=0)
+            if not changed.isfinite().all():
+                return f"augmentation {augmentation.kind} turns values from {low:g} to {high:g} into NaN or infinity"
             least, most = float(changed.min()), float(changed.max())
             if max(low - least, most - high) > MOST_LEFT * (high - low):
                 turned = f"values from {low:g} to {high:g} into values from {least:g} to {most:g}"
@@ -113,6 +115,10 @@ def _one_by_one(augmentation: Augmentation, x_B: Tensor, seed: int, step: int) -
         else:
             seed_everything(number, x_B.device)
             changed.append(augmentation.apply(x_1))
+        if not isinstance(changed[-1], Tensor):
+            turned = f"turned a sample {tuple(x_1.shape)} into {described(changed[-1])}"
+            message = f"augmentation {augmentation.kind} {turned}"
+            raise TrainingError("augmentation-failed", f"{message}; expected a Tensor of the same shape and type")
     return torch.cat(changed)
 
 

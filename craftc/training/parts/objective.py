@@ -56,15 +56,19 @@ def sum_and_weight(objective: nn.Module, logits: Tensor, targets: Tensor) -> tup
     loss = objective(*predictions(logits, targets))
     if not isinstance(loss, Tensor):
         loss_sum, weight_sum = loss
-        return loss_sum, weight_sum
+        return loss_sum, weight_sum if isinstance(weight_sum, Tensor) else loss_sum.new_full((), weight_sum)
     num_predictions = loss.new_full((), targets.numel())
     is_sum = getattr(objective, "reduction", "mean") == "sum"
     return (loss.reshape(()) if is_sum else loss.reshape(()) * num_predictions), num_predictions
 
 
 def _check_loss(loss: Any, name: str) -> None:
-    parts = loss if isinstance(loss, tuple) and len(loss) == 2 else (loss,)
-    if all(isinstance(part, Tensor) and part.numel() == 1 and part.is_floating_point() for part in parts):
+    first, *rest = loss if isinstance(loss, tuple) and len(loss) == 2 else (loss,)
+    is_loss = isinstance(first, Tensor) and first.numel() == 1 and first.is_floating_point()
+    if is_loss and all(isinstance(w, int | float) or (isinstance(w, Tensor) and w.numel() == 1) for w in rest):
         return
+    if isinstance(first, Tensor) and not first.is_floating_point():
+        what = f"a loss of {first.dtype}, which has no gradient"
+        raise TrainingError("objective-failed", f"{name} returned {what}; expected floating-point numbers; {GUIDE}")
     message = f"{name} returned {described(loss)}; expected the batch's mean loss, or (loss_sum, weight_sum)"
     raise TrainingError("objective-failed", f"{message}; {GUIDE}")

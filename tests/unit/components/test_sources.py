@@ -128,7 +128,7 @@ def test_arrays_that_are_no_use(tmp_path: Path) -> None:
     assert failure("arrays", path=tmp_path / "text.npz").code == "data-unreadable"
     assert failure("arrays", path=tmp_path / "single.npy").code == "data-unreadable"
     assert 'no array "y"' in failure("arrays", path=file, targets="y").message
-    assert "4 inputs" in failure("arrays", path=file).message
+    assert '"inputs" has shape (4, 2) and "targets" (3,)' in failure("arrays", path=file).message
     assert failure("arrays", path=file, inputs="words").code == "data-unreadable"
     assert "float64" in failure("arrays", path=file, targets="halves").message
     assert failure("arrays", path=file, inputs="deep").code == "data-mismatch"

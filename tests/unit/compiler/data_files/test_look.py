@@ -1,5 +1,6 @@
 """Files as linting and planning look at them, beside what the sources themselves make of them."""
 
+import gzip
 import os
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ def test_a_table_that_the_source_refuses_is_refused_before(
         "a,y\n1,0\n2,1\n",
         "\ufeffa,y\r\n1,0\r\n2,1\r\n",
         'a,y\n"1","0"\n\n 2 , 1 \n',
+        "a,y\n\u00a01,0\n2\u00a0,1\n",
         "y,a\n0,1e-3\n1,-2\n",
         'a,y\n1,"two\nlines"\n2,1\n',
         "a,y,\n1,0,5\n2,1,6\n",
@@ -119,9 +121,9 @@ def test_the_labels_of_an_archive_are_those_of_the_source(tmp_path: Path, labels
     ("arrays", "arguments", "part"),
     [
         ({"x": np.zeros((4, 2)), "targets": np.zeros(4)}, {}, 'no array "inputs"'),
-        ({"inputs": np.zeros((4, 8, 8, 3)), "targets": np.zeros(4)}, {}, "channels look to be the last axis"),
-        ({"inputs": np.zeros((4, 8, 8, 1)), "targets": np.zeros(4)}, {}, "inputs[..., 0] of grey images"),
-        ({"inputs": np.zeros((4, 8)), "targets": np.zeros(3)}, {}, "(4, 8)"),
+        ({"inputs": np.zeros((4, 8, 8, 3)), "targets": np.zeros(4, int)}, {}, "channels look to be the last axis"),
+        ({"inputs": np.zeros((4, 8, 8, 1)), "targets": np.zeros(4, int)}, {}, "inputs[..., 0] of grey images"),
+        ({"inputs": np.zeros((4, 8)), "targets": np.zeros(3, int)}, {}, "(4, 8)"),
     ],
 )
 def test_headers_of_an_archive(tmp_path: Path, arrays: dict[str, Any], arguments: Any, part: str) -> None:
@@ -201,3 +203,129 @@ def test_looking_needs_no_numpy(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True, env=dict(os.environ)
     )
     assert found.stdout == "('0', '1') False\n"
+
+
+ENCODED = [
+    ("a,y\n1,x\n2,z\n".encode("utf-16"), "d.csv is UTF-16, not UTF-8", "iconv -f UTF-16 -t UTF-8 d.csv"),
+    (gzip.compress(b"a,y\n1,x\n2,z\n"), "d.csv is packed (gzip)", ".csv.gz"),
+    ("gr\u00f6\u00dfe,y\n1,x\n".encode("latin-1"), "d.csv is no UTF-8: a byte is 0xf6", "iconv -f ISO-8859-1"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", "d.csv is an Excel workbook, not a text", "export it as CSV"),
+    (np.arange(999.0).tobytes(), "d.csv is no UTF-8", "no text at all"),
+]
+
+
+@pytest.mark.parametrize(("content", "message", "hint"), ENCODED)
+def test_a_file_that_is_no_utf8_is_told_by_lint_and_by_the_source(
+    tmp_path: Path, content: bytes, message: str, hint: str
+) -> None:
+    file = tmp_path / "d.csv"
+    file.write_bytes(content)
+    [problem] = look({"kind": "csv", "path": "d.csv", "target": "y"}, str(tmp_path)).problems
+    with pytest.raises(DataError) as raised:
+        build("sources", {"kind": "csv", "path": file, "target": "y"})
+    for told in (problem, raised.value):
+        assert told.code == "data-unreadable"
+        assert message in told.message.replace(f"{tmp_path}/", "")
+        assert hint in str(told.hint)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"target": None}, {"target": 2}])
+def test_a_table_without_the_name_of_its_target_is_not_looked_at(tmp_path: Path, arguments: dict[str, Any]) -> None:
+    (tmp_path / "d.csv").write_text("a,y\n1,0\n")
+    assert look({"kind": "csv", "path": "d.csv", **arguments}, str(tmp_path)) == NOTHING
+
+
+def test_samples_of_one_class_are_told(tmp_path: Path) -> None:
+    images(tmp_path / "i", ["only"])
+    np.savez(tmp_path / "a.npz", inputs=np.zeros((4, 2)), targets=np.ones(4, dtype=int))
+    (tmp_path / "t.csv").write_text("a,y\n1,x\n2,x\n")
+    table = {"kind": "csv", "path": "t.csv", "target": "y"}
+    for source in (table, {"kind": "image_folder", "path": "i"}, {"kind": "arrays", "path": "a.npz"}):
+        [problem] = look(source, str(tmp_path), MOST_BYTES).problems
+        assert problem.code == "single-class"
+
+
+Y = np.arange(6) % 2
+UNFIT = [
+    (np.zeros(6), Y, "is of shape (6,)", "a table (N, F)"),
+    (np.zeros((6, 1, 2, 2, 2)), Y, "is of shape (6, 1, 2, 2, 2)", "(N, C, H, W)"),
+    (np.zeros((6, 2), "c16"), Y, "is of type complex128", "integers or floats"),
+    (np.zeros((6, 2), "M8[s]"), Y, "is of type datetime", "integers or floats"),
+    (np.zeros((6, 2), object), Y, "is of type object", "integers or floats"),
+    (np.zeros((6, 2)).astype(str), Y, "is of type text", "integers or floats"),
+    (np.zeros(6, [("a", "f8"), ("b", "f8")]), Y, "is of type record", "integers or floats"),
+    (np.zeros((6, 2)), Y.astype("f4"), '"targets" in d.npz is of type float32', "targets.astype(int)"),
+    (np.zeros((6, 2)), Y.astype("S1"), "is of type bytes", "targets.astype(str)"),
+    (np.zeros((6, 2)), Y.astype(object), "is of type object", "targets.astype(str)"),
+    (np.zeros((6, 2)), np.eye(2)[Y], "shape (6, 2)", "targets.argmax(1)"),
+    (np.zeros((6, 2)), Y[:, None], "shape (6, 1)", "targets[:, 0]"),
+]
+
+
+@pytest.mark.parametrize(("inputs", "targets", "message", "hint"), UNFIT)
+def test_arrays_that_are_no_samples_are_told_by_lint_and_by_the_source(
+    tmp_path: Path, inputs: Any, targets: Any, message: str, hint: str
+) -> None:
+    np.savez(tmp_path / "d.npz", inputs=inputs, targets=targets)
+    [problem] = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems
+    with pytest.raises(DataError) as raised:
+        build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"})
+    assert (problem.code, problem.hint) == (raised.value.code, raised.value.hint)
+    assert message in problem.message
+    assert message in raised.value.message.replace(f"{tmp_path}/", "")
+    assert hint in str(problem.hint)
+
+
+def test_half_an_archive_and_a_single_array_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((9, 2)), targets=np.zeros(9, int))
+    content = (tmp_path / "d.npz").read_bytes()
+    (tmp_path / "d.npz").write_bytes(content[: len(content) // 2])
+    np.save(tmp_path / "d.npy", np.zeros(3))
+    for name, part in (("d.npz", "not a whole one"), ("d.npy", "holds a single array")):
+        [problem] = look({"kind": "arrays", "path": name}, str(tmp_path)).problems
+        assert part in problem.message
+        with pytest.raises(DataError, match=part):
+            build("sources", {"kind": "arrays", "path": tmp_path / name})
+
+
+@pytest.mark.parametrize("name", ["NA", "", " ", "nan"])
+def test_a_missing_label_among_texts_is_warned_of(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=np.array(["a", name] * 2))
+    [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
+    assert warning.code == "label-missing"
+
+
+def test_what_programs_leave_behind_is_no_class(tmp_path: Path) -> None:
+    images(tmp_path / "i", ["a", "b", "__MACOSX", "@eaDir"])
+    assert look({"kind": "image_folder", "path": "i"}, str(tmp_path), MOST_BYTES) == Seen((), 4, ("a", "b"))
+    assert build("sources", {"kind": "image_folder", "path": tmp_path / "i"}).class_names == ("a", "b")
+
+
+def test_images_in_folders_within_a_class_are_told(tmp_path: Path) -> None:
+    images(tmp_path / "i", ["a", "b", "a/more"])
+    [problem] = look({"kind": "image_folder", "path": "i"}, str(tmp_path)).problems
+    [warning] = build("sources", {"kind": "image_folder", "path": tmp_path / "i"}).warnings
+    assert (problem.code, problem.severity) == (warning.code, "warning")
+    assert "i/a/more holds images, which are not taken" in problem.message
+    images(tmp_path / "j", ["a/more", "b/more"])
+    [problem] = look({"kind": "image_folder", "path": "j"}, str(tmp_path)).problems
+    assert "j/a holds no image" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "t.txt is empty"),
+        (b"aaaa", "all characters of t.txt are 'a'"),
+        ("text".encode("utf-16"), "t.txt is UTF-16"),
+        ("\u00e9t\u00e9".encode("latin-1"), "t.txt is no UTF-8: a byte is 0xe9"),
+        ("\u00e9".encode() * HEAD_BYTES, None),
+        (("a" + "\u00e9" * HEAD_BYTES).encode(), None),
+        ("\ufeffab".encode(), None),
+    ],
+)
+def test_a_text_is_looked_at_as_far_as_it_is_read(tmp_path: Path, content: bytes, part: str | None) -> None:
+    (tmp_path / "t.txt").write_bytes(content)
+    problems = look({"kind": "text_file", "path": "t.txt"}, str(tmp_path)).problems
+    assert [part in problem.message for problem in problems if part] == ([] if part is None else [True])
+    assert part is not None or not problems

@@ -110,6 +110,18 @@ def test_a_model_that_is_another_in_training_mode_is_named(
     assert "a tuple of Tensor (64, 10) and Tensor (64, 10)" in raised.value.message
 
 
+def test_a_loss_that_an_augmentation_makes_no_number_is_told_as_its_own(
+    make_trial: MakeTrial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zero_divider.py").write_text("class Divides:\n    def __call__(self, x):\n        return x / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    warning = attempt(make_trial({"data.augment": [{"kind": "zero_divider:Divides"}]}), device="cpu")
+    assert warning is not None
+    assert warning.code == "augmentation-range"
+    assert "zero_divider:Divides turns values" in warning.message
+    assert "into NaN or infinity" in warning.message
+
+
 def test_a_loss_that_is_no_number_is_a_warning(make_trial: MakeTrial) -> None:
     trial = make_trial({"training.optimizer.lr": 1e30, "regularization.clip_grad_norm": "none"})
     trial.config["training"]["schedule"] = [{"kind": "constant"}]

@@ -16,6 +16,10 @@ MODULE = '''
 import random
 import torch
 
+class Divides:
+    def __call__(self, x):
+        return x / 0
+
 class Clamps:
     """As transforms of images do: what is not between 0 and 1 is lost."""
     def __call__(self, x):
@@ -176,6 +180,7 @@ def test_what_is_prepared_is_the_same_with_and_without(normalize: str) -> None:
         ({"kind": "gaussian_noise", "std": 0.5, "p": 1.0}, "turns values from 0 to 1 into"),
         ({"kind": "gaussian_noise", "std": 0.05, "p": 1.0}, None),
         ({"kind": "own_augment:Clamps"}, None),
+        ({"kind": "own_augment:Divides"}, "turns values from 0 to 1 into NaN or infinity"),
         ({"kind": "line_dropout", "p": 0.5, "when": "after_normalize"}, None),
     ],
 )

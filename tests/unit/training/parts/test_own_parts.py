@@ -128,6 +128,29 @@ MODULE = '''
     def crop():
         return lambda x: x[:, 1:]
 
+    def nothing():
+        return lambda x: None
+
+    class Detached(nn.Module):
+        def forward(self, logits, targets):
+            return nn.functional.cross_entropy(logits.detach(), targets)
+
+    class Mistakes(nn.Module):
+        def forward(self, logits, targets):
+            return (logits.argmax(-1) != targets).sum()
+
+    class SumAndNumber(nn.Module):
+        def forward(self, logits, targets):
+            return nn.functional.cross_entropy(logits, targets, reduction="sum"), len(targets)
+
+    class Bits(nn.Linear):
+        def __init__(self, *, bits):
+            super().__init__(64, 10)
+            self.dtype = getattr(torch, f"float{bits}")
+
+        def forward(self, x):
+            return super().forward(x.flatten(1)).to(self.dtype)
+
     class Halve:
         def fit(self, x):
             self.scale = np.abs(x).max()
@@ -165,6 +188,7 @@ PLAIN = {"objective.class_weights": "none", "training.schedule": [{"kind": "cons
         {"kind": "torch.nn:CrossEntropyLoss"},
         {"kind": "torch.nn:CrossEntropyLoss", "reduction": "sum"},
         {"kind": "own_parts:SumAndWeight"},
+        {"kind": "own_parts:SumAndNumber"},
     ],
 )
 def test_every_form_of_an_objective_trains_as_the_built_in(make_trial, run_trial, tmp_path, objective):
@@ -174,6 +198,14 @@ def test_every_form_of_an_objective_trains_as_the_built_in(make_trial, run_trial
     )
     assert losses(own) == pytest.approx(losses(built_in), rel=1e-5)
     assert result.identities["loss"].startswith(objective["kind"])
+
+
+@pytest.mark.parametrize(("bits", "tolerance"), [(16, 1e-2), (64, 1e-6)])
+def test_a_model_may_give_logits_of_other_bits(make_trial, run_trial, tmp_path, bits, tolerance):
+    model = {"kind": "own_parts:Bits"}
+    plain, _ = run_trial(make_trial(PLAIN | {"model": model | {"bits": 32}}), tmp_path / "32")
+    other, _ = run_trial(make_trial(PLAIN | {"model": model | {"bits": bits}}), tmp_path / "other")
+    assert losses(other) == pytest.approx(losses(plain), rel=tolerance)
 
 
 def test_all_parts_may_be_the_users_own(make_trial, run_trial, tmp_path):
@@ -240,6 +272,11 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
          "has epochs = -1; expected a whole number"),
         ({"training.schedule": [{"kind": "torch.optim.lr_scheduler:StepLR", "step_size": 2}]},
          "schedule-not-buildable", "StepLR steers an optimizer of its own accord"),
+        ({"data.augment": [{"kind": "own_parts:nothing"}]}, "augmentation-failed",
+         r"own_parts:nothing turned a sample \(1, 8, 8\) into None; expected a Tensor"),
+        ({"objective": {"kind": "own_parts:Detached", "metrics": []}}, "objective-failed", "the loss has no gradient"),
+        ({"objective": {"kind": "own_parts:Mistakes", "metrics": []}}, "objective-failed",
+         "returned a loss of torch.int64, which has no gradient"),
         ({"data.augment": [{"kind": "own_parts:crop"}]}, "augmentation-failed",
          r"turned inputs \(2, 8, 8\) of torch.float32 into a Tensor of shape \(2, 7, 8\); expected the same shape"),
         ({"data.augment": [{"kind": "torch.nn:Linear", "in_features": 3, "out_features": 3}]}, "augmentation-failed",
