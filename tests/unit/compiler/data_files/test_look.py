@@ -207,7 +207,7 @@ def test_looking_needs_no_numpy(tmp_path: Path) -> None:
 
 ENCODED = [
     ("a,y\n1,x\n2,z\n".encode("utf-16"), "d.csv is UTF-16, not UTF-8", "iconv -f UTF-16 -t UTF-8 d.csv"),
-    (gzip.compress(b"a,y\n1,x\n2,z\n"), "d.csv is packed (gzip)", ".csv.gz", mtime=0),
+    (gzip.compress(b"a,y\n1,x\n2,z\n", mtime=0), "d.csv is packed (gzip)", ".csv.gz"),
     ("gr\u00f6\u00dfe,y\n1,x\n".encode("latin-1"), "d.csv is no UTF-8: a byte is 0xf6", "iconv -f ISO-8859-1"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1", "d.csv is an Excel workbook, not a text", "export it as CSV"),
     (np.arange(999.0).tobytes(), "d.csv is no UTF-8", "no text at all"),
