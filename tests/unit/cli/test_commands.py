@@ -146,6 +146,7 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "jobs",
         "search",
         "estimate",
+        "data",
     }
     assert (found["format_version"], found["name"], found["folded"], found["search"]) == ("1.0", "example", 1, None)
     base, other = found["trials"]

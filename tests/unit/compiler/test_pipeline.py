@@ -167,8 +167,9 @@ def csv_spec(path: str) -> dict[str, Any]:
 
 def test_the_content_of_a_file_counts_and_its_place_does_not(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    (tmp_path / "a.csv").write_text("x,y\n1,0\n")
-    (tmp_path / "sub" / "b.csv").write_text("x,y\n1,0\n")
+    table = "x,y\n" + "".join(f"{number},{number % 2}\n" for number in range(20))
+    (tmp_path / "a.csv").write_text(table)
+    (tmp_path / "sub" / "b.csv").write_text(table)
     same = ids(csv_spec("a.csv"), tmp_path)
     assert (
         ids(csv_spec("sub/b.csv"), tmp_path)
@@ -176,7 +177,7 @@ def test_the_content_of_a_file_counts_and_its_place_does_not(tmp_path: Path) -> 
         == ids(csv_spec(str(tmp_path / "a.csv")))
         == same
     )
-    (tmp_path / "a.csv").write_text("x,y\n2,0\n")
+    (tmp_path / "a.csv").write_text(table.replace("0,0", "2,0", 1))
     assert ids(csv_spec("a.csv"), tmp_path) != same
 
 

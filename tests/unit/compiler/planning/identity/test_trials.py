@@ -39,7 +39,7 @@ def test_trials_share_the_sections_in_which_they_do_not_differ() -> None:
 
 def test_a_file_is_read_once_for_all_variants(tmp_path: Path) -> None:
     data = tmp_path / "x.csv"
-    data.write_text("a,target\n1,0\n2,1\n")
+    data.write_text("a,target\n" + "".join(f"{number},{number % 2}\n" for number in range(20)))
     spec = SPEC | {
         "data": {"source": {"kind": "csv", "path": "x.csv", "target": "target"}},
         "ablation": {"grid": {"training.epochs": [1, 2, 3]}, "seeds": 2},

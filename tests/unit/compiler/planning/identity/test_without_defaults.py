@@ -108,7 +108,7 @@ def test_a_section_of_another_version_makes_another_trial(
 
 
 def test_a_key_of_another_version_makes_another_trial_of_those_that_give_it(changed_section: ChangedSection) -> None:
-    augment = Field((), semantics_version=2)
+    augment = Field((), semantics_version=Data.fields["augment"].semantics_version + 1)
     augment.annotate(Data.fields["augment"].annotation)
     augment.metadata = Data.fields["augment"].metadata
     precision = Field("float32", semantics_version=2)
