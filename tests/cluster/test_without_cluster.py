@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SPEC = """\
@@ -65,7 +66,7 @@ def test_a_project_that_is_too_large_names_its_largest_files(craftc, tmp_path):
 
 def test_data_that_would_stay_behind_is_named(craftc, tmp_path):
     write_spec(tmp_path, source="{kind: arrays, path: data.npz}")
-    (tmp_path / "data.npz").write_bytes(b"")
+    np.savez(tmp_path / "data.npz", inputs=np.arange(80.0).reshape(40, 2), targets=np.arange(40) % 2)
     (tmp_path / ".gitignore").write_text("*.npz\n")
     done = craftc(tmp_path, "submit", "here.yaml", "--address", "http://127.0.0.1:1")
     assert done.returncode == 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, single_class
@@ -26,6 +27,8 @@ def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -
         stat = path.stat()
     except (OSError, ValueError):
         return NOTHING
+    if not S_ISREG(stat.st_mode) and not S_ISDIR(stat.st_mode):
+        return NOTHING  # a device or a pipe might never end
     key = json.dumps(source, sort_keys=True, default=str)
     seen = _recall(path, written, (stat.st_size, stat.st_mtime_ns, stat.st_ino), key, most_bytes)
     single = None if any(problem.severity == "error" for problem in seen.problems) else single_class(seen)

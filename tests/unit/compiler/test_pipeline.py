@@ -199,7 +199,7 @@ def test_data_that_cannot_be_read_is_told_at_the_setting_that_names_it(
     told: Callable[[str], list[tuple[str, str]]], tmp_path: Path
 ) -> None:
     present = tmp_path / "a.csv"
-    present.write_text("x,y\n1,0\n")
+    present.write_text("x,y\n" + "".join(f"{number},{number % 2}\n" for number in range(20)))
     os.mkfifo(tmp_path / "pipe")
     source = f"data: {{source: {{kind: csv, path: {present}, target: y}}}}"
     text = f"{source}\nablation: {{grid: {{data.source.path: [nowhere.csv, {tmp_path}/pipe]}}}}"

@@ -329,3 +329,10 @@ def test_a_text_is_looked_at_as_far_as_it_is_read(tmp_path: Path, content: bytes
     problems = look({"kind": "text_file", "path": "t.txt"}, str(tmp_path)).problems
     assert [part in problem.message for problem in problems if part] == ([] if part is None else [True])
     assert part is not None or not problems
+
+
+@pytest.mark.parametrize("kind", ["csv", "arrays", "text_file", "image_folder"])
+def test_what_might_never_end_is_not_looked_at(tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert look({"kind": kind, "path": "pipe", "target": "y"}, str(tmp_path)) == NOTHING
+    assert look({"kind": kind, "path": "/dev/zero", "target": "y"}, str(tmp_path)) == NOTHING
