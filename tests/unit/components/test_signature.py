@@ -47,7 +47,7 @@ def types(entry: ComponentEntry) -> dict[str, dict[str, Any]]:
         ("None", {"type": "null"}),
         ("Any", {}),
         ("object", {}),
-        ("Path", {"type": "string", "format": "path"}),
+        ("Path", {"type": "string", "format": "path", "minLength": 1}),
         ("Literal['a', 1, -2, None]", {"enum": ["a", 1, -2, None]}),
         ("Optional[int]", {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
         ("int | str | int", {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
