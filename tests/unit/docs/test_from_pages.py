@@ -24,7 +24,7 @@ FOREIGN = [block for block in BLOCKS if block not in SPECS]
 @pytest.mark.parametrize(("page", "block"), SPECS)
 def test_a_spec_is_clean(page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("customers.csv").write_text("age,income,bought\n1,2,no\n3,4,yes\n", encoding="utf-8")
+    Path("customers.csv").write_text("age,income,bought\n" + "1,2,no\n3,4,yes\n" * 20, encoding="utf-8")
     assert analyse(block, "x.yaml", built_in_catalogue()).diagnostics == ()
 
 
