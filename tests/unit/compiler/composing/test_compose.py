@@ -189,7 +189,7 @@ def test_search_spaces_in_a_list_and_from_a_base(write: Write) -> None:
     write("shared/search_spaces/a.yaml", "training.epochs: {int: [1, 4]}\nmodel.dropout: {uniform: [0, 0.5]}\n")
     write("shared/b.yaml", "training.epochs: {choice: [1, 2]}\n")
     write("shared/base.yaml", BASE.split("ablation:")[0] + "search: {use: [a, ./b.yaml]}\n")
-    search = "search: {space: {model.dropout: none}, optimize: {metric: valid/loss}, trials: 3}"
+    search = "search: {space: {model.dropout: none}, optimize: {metric: valid/loss}, trials: 2}"
     analysis = read(write("specs/s.yaml", f"craftc: 1\nname: own\nextends: ../shared/base.yaml\n{search}\n"))
     assert analysis.diagnostics == ()
     assert analysis.spec is not None
