@@ -7,8 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+
+from craftc.fence import fence, require
+
+
+@fence("torch.dispatch_mode", instead="the memory of a step is not counted on a CPU")
+def dispatch_mode() -> "type[Any]":
+    """The class of what sees every operation of torch."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen: list[Any] = []
+
+    class Probe(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(func)
+            return func(*args, **(kwargs or {}))
+
+    with Probe():  # type: ignore[no-untyped-call]
+        torch.zeros(1).add(1)
+    require(len(seen) >= 2, "a mode that sees no operation")
+    return TorchDispatchMode
 
 
 @dataclass
@@ -28,18 +46,24 @@ def peak_bytes(device: torch.device) -> Iterator[Peak]:
         before = torch.cuda.memory_allocated(device)
         yield peak
         peak.num_bytes = torch.cuda.max_memory_allocated(device) - before
-    elif device.type == "cpu":
-        with _Counter() as counter:
+    elif device.type == "cpu" and (mode := dispatch_mode()) is not None:
+        live = _Live()
+        with _counter(mode, live):
             yield peak
-        peak.num_bytes = counter.most
+        peak.num_bytes = live.most
     else:
         yield peak
 
 
 def _storages(values: Any) -> Iterator[torch.UntypedStorage]:
-    for leaf in tree_leaves(values):
-        if isinstance(leaf, torch.Tensor) and leaf.device.type == "cpu" and leaf.layout == torch.strided:
-            yield leaf.untyped_storage()
+    """Of the tensors in lists and mappings of arguments."""
+    if isinstance(values, torch.Tensor):
+        if values.device.type == "cpu" and values.layout == torch.strided:
+            yield values.untyped_storage()
+        return
+    inner = values.values() if isinstance(values, dict) else values if isinstance(values, list | tuple) else ()
+    for value in inner:
+        yield from _storages(value)
 
 
 @dataclass
@@ -49,34 +73,34 @@ class _Live:
     sizes: dict[int, int] = field(default_factory=dict)
     watched: dict[int, weakref.ref[Any]] = field(default_factory=dict)
     total: int = 0
+    most: int = 0
 
-
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation; `most` is the most bytes so far."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._live = _Live()
-        self.most = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        given = {id(storage) for storage in _storages((args, kwargs))}
-        for storage in _storages(made):
-            if id(storage) not in given:
-                self._take(storage)
-        return made
-
-    def _take(self, storage: torch.UntypedStorage) -> None:
-        live, name = self._live, id(storage)
-        if name in live.watched:
+    def take(self, storage: torch.UntypedStorage) -> None:
+        """Count it until it is freed."""
+        name = id(storage)
+        if name in self.watched:
             return
-        live.sizes[name] = storage.nbytes()
-        live.total += storage.nbytes()
-        self.most = max(self.most, live.total)
+        self.sizes[name] = storage.nbytes()
+        self.total += storage.nbytes()
+        self.most = max(self.most, self.total)
 
         def forget(_: object) -> None:
-            live.watched.pop(name, None)
-            live.total -= live.sizes.pop(name, 0)
+            self.watched.pop(name, None)
+            self.total -= self.sizes.pop(name, 0)
 
-        live.watched[name] = weakref.ref(storage, forget)
+        self.watched[name] = weakref.ref(storage, forget)
+
+
+def _counter(mode: type[Any], live: _Live) -> Any:
+    """Sees every operation, and has what it makes counted."""
+
+    class Counter(mode):  # type: ignore[misc]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = func(*args, **(kwargs or {}))
+            given = {id(storage) for storage in _storages((args, kwargs))}
+            for storage in _storages(made):
+                if id(storage) not in given:
+                    live.take(storage)
+            return made
+
+    return Counter()
