@@ -34,7 +34,7 @@ from craftc.training.state.progress import metric_names
 MAX_SHOWN = 12
 """Running trials that are shown line by line."""
 MAX_TOLD = 3
-"""Running trials of which a heartbeat line tells."""
+"""Running trials that a heartbeat line lists."""
 HEARTBEAT_S = 60.0
 """Of silence, after which a log gets a line: an hour of training is then at most sixty of them."""
 
@@ -269,8 +269,8 @@ class PlainProgress:
         metric = tally.watched(latest.record.metrics) if latest is not None else ""
         beat = read_pulse(self._store.folder(trial_id)) if self._store is not None else None
         within = f", step {beat.step}/{beat.steps} of epoch {beat.epoch}" if beat and beat.epoch > epoch else ""
-        told = f"epoch {epoch}/{tally.num_epochs(trial_id)}{within}"
-        return f"{tally.name(trial_id)}: {told}{f', {metric}' if metric else ''}"
+        done = f"epoch {epoch}/{tally.num_epochs(trial_id)}{within}"
+        return f"{tally.name(trial_id)}: {done}{f', {metric}' if metric else ''}"
 
 
 class LiveProgress:

@@ -141,9 +141,9 @@ def _check_data(compiled: CompiledFile, runs_dir: Path) -> None:
     found = data_diagnostics(compiled, compiled.plan, Store(runs_dir / "store").prepared)
     if any(diagnostic.severity == "error" for diagnostic in found):
         fail(found, compiled.texts)
-    # What the files showed already when the spec was read is told.
-    told = {(each.code, each.range) for each in compiled.analysis.diagnostics}
-    show_diagnostics([each for each in found if (each.code, each.range) not in told], compiled.texts, sys.stderr)
+    # What the files showed when the spec was read has been reported.
+    reported = {(each.code, each.range) for each in compiled.analysis.diagnostics}
+    show_diagnostics([each for each in found if (each.code, each.range) not in reported], compiled.texts, sys.stderr)
 
 
 def _execute(

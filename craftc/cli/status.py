@@ -19,7 +19,7 @@ FORMAT_VERSION = "1.0"
 
 
 class Format(StrEnum):
-    """How states are told."""
+    """How states are written."""
 
     TEXT = "text"
     JSON = "json"
@@ -32,7 +32,7 @@ class Format(StrEnum):
     required=False,
     help="A run's folder, NAME/RUN, NAME, or a submission; all without it.",
 )
-@option("--format", type=OneOf(Format), default="text", help="How it is told.")
+@option("--format", type=OneOf(Format), default="text", help="How it is written.")
 @runs_dir
 def status(run: str | None, format: Format, runs_dir: Path) -> None:
     """Tell of runs and submissions whether they run, and how many of their trials are finished.

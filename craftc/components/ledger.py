@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.language.catalogue import built_in_catalogue
-from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.component_fields import groups_of_trials
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.planning.identity.without_defaults import (
     default_argument,
@@ -72,7 +72,7 @@ def _sections(name: str, section: type[Section], catalogue: Catalogue) -> Iterat
 
 
 def _components(catalogue: Catalogue) -> Iterator[Entry]:
-    groups = {place.group for place in component_fields() if place.path[0] in SECTIONS}
+    groups = groups_of_trials()
     for entry in catalogue.entries:
         if entry.group in groups:
             known = [parameter for parameter in entry.parameters if has_plain_default(parameter)]
@@ -83,20 +83,20 @@ def _components(catalogue: Catalogue) -> Iterator[Entry]:
 def contradictions(before: Iterable[Entry], now: Iterable[Entry]) -> list[str]:
     """In a sentence each: what changed and is not counted."""
     found = {entry.of: entry for entry in now}
-    told: list[str] = []
+    sentences: list[str] = []
     known = {entry.of: entry for entry in before}
     for entry in known.values():
         if entry.of in found:
-            told += _uncounted(entry, found[entry.of])
+            sentences += _uncounted(entry, found[entry.of])
     for entry in found.values():
         old = known.get(entry.of)
         for name, default in entry.defaults.items():
             if (old is None or name not in old.defaults) and has_versions(default):
-                told.append(
+                sentences.append(
                     f"{entry.of}: the default of {name}, which is new, names what has a version above 1, so that every "
                     "trial would become another; let the default be none"
                 )
-    return told
+    return sentences
 
 
 def _uncounted(before: Entry, now: Entry) -> Iterator[str]:

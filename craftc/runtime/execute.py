@@ -48,7 +48,7 @@ def execute(
     """Run the plan's jobs to their end. An end of a trial is in results.jsonl before anyone is told of it.
 
     Each trial of `to_try` is tried first. Where one cannot be trained, the run ends when all have been tried; `warn` is
-    told once of what is otherwise to be said of some.
+    called once for each warning about them.
 
     A plan with a search needs `search`. Afterwards search.json is in the run folder, also of what was interrupted.
 

@@ -102,9 +102,9 @@ def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> lis
         check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
-    told = [DataProblem(w.code, parse_path(w.place), w.message, w.hint or None, "warning") for w in data.warnings]
+    warned = [DataProblem(w.code, parse_path(w.place), w.message, w.hint or None, "warning") for w in data.warnings]
     missing = _missing_classes(data, config["data"]["splits"]["stratify"])
-    return [*told, *_beyond_linting(config, data, catalogue), *missing]
+    return [*warned, *_beyond_linting(config, data, catalogue), *missing]
 
 
 def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catalogue) -> Iterator[DataProblem]:

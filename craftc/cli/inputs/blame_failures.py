@@ -67,7 +67,7 @@ def _diagnostic(compiled: CompiledFile, trials: Sequence[str], problem: Problem)
 
 
 def _variant(trial: Trial, compiled: CompiledFile) -> Variant:
-    """The variant of a trial with the fewest settings: what has several names is told by the simplest."""
+    """The variant of a trial with the fewest settings: of several names the simplest."""
     names = (trial.variant, *trial.aliases)
     named = (each.variant for each in compiled.analysis.variants if each.name in names)
     return min(named, key=lambda variant: len(variant.settings), default=Variant(trial.variant, ()))

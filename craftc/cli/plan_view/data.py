@@ -58,7 +58,7 @@ def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[
     views: dict[str, DataView] = {}
     found: dict[str, Diagnostic] = {}
     seen: set[int] = set()
-    told = {(each.code, each.range) for each in analysis.diagnostics}
+    reported = {(each.code, each.range) for each in analysis.diagnostics}
     for variant in analysis.variants:
         data = variant.spec.data
         if id(data) in seen:
@@ -68,7 +68,7 @@ def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[
         views.setdefault(str(view), view)
         for problem in problems:
             placed = blame(problem, variant.variant, analysis.base.tree).place(analysis.document)
-            if (placed.code, placed.range) not in told:
+            if (placed.code, placed.range) not in reported:
                 found.setdefault(placed.message, placed)
     return list(views.values()), list(found.values())
 

@@ -60,7 +60,7 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
             unchecked.append(name)
     notes = [_unchecked(place, entry, unchecked)] if unchecked else []
     if place.group == NESTED and AS in place.value:
-        return problems + notes  # whoever calls the class gives what is missing
+        return problems + notes  # the code that calls the class gives what is missing
     return problems + _missing(place, entry, catalogue, problems, unchecked) + notes
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.value_type import checker, options
 from craftc.compiler.reading.flow_text import is_plain_text, scalars_in
-from craftc.compiler.reading.parse import NUMBER, parse
+from craftc.compiler.reading.parse import parse
+from craftc.compiler.reading.plain_scalar import NUMBER
 from craftc.compiler.reading.problem import MAX_SHOWN
 from craftc.compiler.reading.tree_edit import TreeEdit, flatten, rewrite, wrap
 from craftc.compiler.reading.tree_edit import replace as put
@@ -159,7 +160,7 @@ def _as_pair(path: Path, value: str, expected: dict[str, Any]) -> Suggestion | N
 
 def _as_number(path: Path, written: str, part: dict[str, Any]) -> Suggestion:
     """A number that is written as only text can be; of a whole one, a comma can only part thousands."""
-    from craftc.compiler.reading.decimal_comma import meant_number
+    from craftc.compiler.reading.meant_number import meant_number
 
     if (meant := meant_number(written)) is None:
         return Suggestion()

@@ -13,7 +13,7 @@ from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.odd_characters import look_alikes
-from craftc.compiler.reading.parse import NUMBER
+from craftc.compiler.reading.plain_scalar import NUMBER
 from craftc.compiler.reading.problem import MAX_SHOWN, MAX_TOLD, Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.reading.tree_edit import TreeEdit, rename, respell, wrap

@@ -47,7 +47,7 @@ def _recognize(root: Node) -> ForeignFile | None:
 
 
 def _by_inner_keys(root: Node) -> ForeignFile | None:
-    """What only a key or text somewhere in the file tells."""
+    """What is recognized by a key or text anywhere in the file."""
     assert isinstance(root.value, dict)
     for key, (_, value) in root.value.items():
         if key == "class_path" or _holds(value, "class_path"):

@@ -47,7 +47,7 @@ class IncludedFiles:
     def outside(self, filename: str, place: Path, *more_roots: str) -> Problem | None:
         """Why a file may not be read: it is outside of the project, or a link in the project leads there.
 
-        Nothing is told of such a file, not even whether it is there: the spec may be a stranger's.
+        The message says nothing about such a file, not even whether it exists: the spec may be a stranger's.
         """
         real = os.path.realpath(filename)
         if any(is_within(real, root) for root in (*self.roots, *map(os.path.realpath, more_roots))):

@@ -21,7 +21,7 @@ def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -
     if source.get("kind") not in KINDS or not isinstance(written, str) or not written:
         return NOTHING
     if source["kind"] == "csv" and not isinstance(source.get("target"), str):
-        return NOTHING  # a column that is not named, or is no text, is told by itself
+        return NOTHING  # another rule reports a target that is missing or no text
     path = Path(os.path.abspath(os.path.join(folder, written)))
     try:
         stat = path.stat()

@@ -56,7 +56,7 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
             return mistaken(f"{shown} {what}", "write it with numpy.savez(path, inputs=..., targets=...)")
         headers = _headers(path)
     except (OSError, ValueError, SyntaxError, struct.error, zipfile.BadZipFile, NotImplementedError):
-        return NOTHING  # the source tells what is wrong with the file
+        return NOTHING  # the source reports what is wrong with the file
     keys = {name: arguments.get(name, name) for name in ("inputs", "targets")}
     missing = [(name, key) for name, key in keys.items() if key not in headers]
     if missing:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from craftc.compiler.language.value_type import group_of
-from craftc.schemas.catalogue import NESTED, Catalogue, is_nested
+from craftc.schemas.catalogue import NESTED, Catalogue, Group, is_nested
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section, SectionField, is_section
-from craftc.schemas.spec import Component, ComponentGroup, Spec
+from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
 
 
 class ComponentField(NamedTuple):
@@ -49,6 +49,13 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
         for inner in field.sections:
             yield from _walk(inner, path)
+
+
+@lru_cache(maxsize=1)
+def groups_of_trials() -> tuple[Group, ...]:
+    """The groups whose components are part of a trial."""
+    found = (field.group for field in component_fields() if field.path[0] in SECTIONS)
+    return tuple(dict.fromkeys(cast("Group", group) for group in found))
 
 
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:

@@ -63,7 +63,7 @@ def field_docs(schema: Mapping[str, Any], catalogue: Catalogue, text: str) -> Fi
         example=written_at(path, value) if path else "",
         header=header,
         rows=rows,
-        notes=f"craftc schema {quote(format_path(component.path))} --kind KIND tells its arguments."
+        notes=f"craftc schema {quote(format_path(component.path))} --kind KIND lists its arguments."
         if component
         else "",
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from craftc.compiler.language.component_fields import groups_of_trials
 from craftc.compiler.language.value_type import group_of, options
 from craftc.compiler.own_code.annotation import Scope, expression, read_literal
 from craftc.compiler.own_code.constructor import bases_of, is_declaration, member_place
@@ -190,18 +191,6 @@ def _version(value: Any, _: Sequence[Parameter]) -> int:
     return value
 
 
-_TRAINS: tuple[Group, ...] = (
-    "sources",
-    "normalizers",
-    "augmentations",
-    "models",
-    "objectives",
-    "metrics",
-    "optimizers",
-    "schedules",
-)
-
-
 def _bounds(value: Any, _: Sequence[Parameter]) -> tuple[float, float]:
     numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
     if not numbers or not value[0] < value[1]:
@@ -226,7 +215,7 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "frozen_parts": (("models",), _frozen),
     "patience_argument": (("schedules",), _argument),
     "min_lr_argument": (("schedules",), _argument),
-    "semantics_version": (_TRAINS, _version),
+    "semantics_version": (groups_of_trials(), _version),
     "bounds": (("metrics",), _bounds),
     "trivial": (("metrics", "objectives"), _trivial),
 }

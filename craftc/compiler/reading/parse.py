@@ -1,14 +1,12 @@
 """Parses YAML text into a tree of values with their places, or reports why it cannot be read.
 
 The tree is built from the parser's events and not by a loader: a loader resolves tags, accepts any of them, and
-forgets where scalars ended. Scalars follow the core schema of YAML 1.2.2, section 10.3.2.
+forgets where scalars ended.
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from yaml.error import YAMLError
@@ -23,10 +21,19 @@ from yaml.events import (
 )
 
 from craftc.compiler.reading.document import Document, Node, Scalar, SourceFile, Span, range_of
+from craftc.compiler.reading.loose_commas import (
+    are_bare,
+    braces_for_brackets,
+    is_decimal_comma,
+    is_listed,
+    join_decimals,
+    join_list,
+)
+from craftc.compiler.reading.plain_scalar import plain_scalar
 from craftc.compiler.reading.problem import MAX_TOLD, show
 from craftc.compiler.reading.syntax_error import directive_error, split_lines, syntax_error
 from craftc.compiler.reading.yaml_events import is_for_libyaml, yaml_events
-from craftc.schemas.diagnostic import Diagnostic, Edit, Fix, Position
+from craftc.schemas.diagnostic import Diagnostic, Position
 
 MAX_BYTES = 1 << 20
 MAX_SLOW = 1 << 18
@@ -37,14 +44,6 @@ MAX_DIRECTIVES = 16
 """All are refused; of very many only the first is reported, since libyaml compares each with those before it."""
 MAX_EXPANDED_NODES = 200_000
 
-_NULL = re.compile(r"null|Null|NULL|~|")
-_TRUE = re.compile(r"true|True|TRUE")
-_FALSE = re.compile(r"false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_ZERO = re.compile(r"[-+]?[.0]*[1-9]")
-NUMBER = re.compile(f"(?:{_INT.pattern})|(?:{_FLOAT.pattern})")
-_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """What JSON writes for one character beyond U+FFFF: two escapes, which YAML reads one by one."""
 _NO_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -53,9 +52,6 @@ _NO_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]
 _PROPERTY = re.compile(r"([&!][^\s,\[\]{}]*)[ \t]*")
 _INDENT = re.compile(r"[ \t]*")
 
-
-# What a plain scalar begins with that is not text.
-_NO_TEXT_BEGINS = frozenset("-+.0123456789~nNtTfF")
 Place = tuple[int, int]
 """Line and column, from 1."""
 
@@ -100,7 +96,7 @@ def parse(text: str, filename: str) -> tuple[Document | None, list[Diagnostic]]:
     except (YAMLError, ValueError, OverflowError) as error:  # the last two of escapes beyond Unicode
         found = syntax_error(error, text, filename, builder.open_bracket)
         # What was misread there already has led to it.
-        if all(told.range.start.line != found.range.start.line for told in builder.diagnostics):
+        if all(other.range.start.line != found.range.start.line for other in builder.diagnostics):
             builder.diagnostics.append(found)
         return None, builder.diagnostics
     if builder.root is None:
@@ -250,7 +246,12 @@ class _Builder:
             raise self._refuse("document-too-large", f"aliases nest more than {MAX_DEPTH} levels deep", event)
         value: Any = opened.items
         if opened.is_mapping:
-            value = self._list_in_braces(opened, _place(event.end_mark)) or self._mapping(opened.items)
+            keys, values = opened.items[::2], opened.items[1::2]
+            if opened.is_flow and are_bare(self.lines, keys, values):
+                self._tell(braces_for_brackets(self.filename, (*opened.start, *_place(event.end_mark))))
+                value = keys
+            else:
+                value = self._mapping(opened.items)
         # A block ends with the last of its items; the parser's mark is that of whatever comes next.
         self._last_end = end = _place(event.end_mark) if opened.is_flow else self._last_end
         span = (*opened.start, *end)
@@ -268,7 +269,7 @@ class _Builder:
         if event.value == "-" and plain and self._open and self._open[-1].is_flow:
             message = "not YAML: a dash alone is no value in brackets"
             self._report("yaml-syntax", message, span, "put it in quotes, or remove it")
-        # A tag is told of, and the value read as without it, so that nothing else is said of it.
+        # A tag is one error. The value is read as if it had none, so that no second error follows.
         tagged = event.tag is not None and not event.style and not event.tag.endswith((":str", "!"))
         value = self._resolve(event.value, span) if plain or tagged else event.value
         if isinstance(value, str) and not value.isascii() and _SURROGATES.search(value):
@@ -307,31 +308,10 @@ class _Builder:
         return line + 1, column + 1, *self._last_end
 
     def _resolve(self, text: str, span: Span) -> Scalar:
-        if text and text[0] not in _NO_TEXT_BEGINS:
-            return text
-        if _NULL.fullmatch(text):
-            return None
-        if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
-            return bool(_TRUE.fullmatch(text))
-        if _INT.fullmatch(text):
-            # int() refuses digits by the thousand; 25 characters are beyond 64 bits already.
-            number = 2**63 if len(text) > 25 else int(text, 10 if text.lstrip("+-").isdigit() else 0)
-            if -(2**63) <= number < 2**63:
-                return number
-            self._report("number-out-of-range", f"{text[:30]} does not fit 64 bits", span)
-            return 0
-        if _FLOAT.fullmatch(text):
-            if math.isfinite(decimal := float(text)):
-                if decimal or not _NOT_ZERO.match(text):
-                    return decimal
-                self._report("number-out-of-range", f"{text[:30]} is nearer to 0 than the smallest number", span)
-                return 5e-324
-            self._report("number-out-of-range", f"{text[:30]} is beyond the largest number", span)
-            return 0.0
-        if _NON_FINITE.fullmatch(text):
-            self._report("number-out-of-range", f"{text} is not a finite number", span)
-            return 0.0
-        return text
+        value, wrong = plain_scalar(text)
+        if wrong is not None:
+            self._report("number-out-of-range", wrong, span)
+        return value
 
     def _alias(self, event: Any) -> None:
         self._check_anchor(event)
@@ -353,89 +333,33 @@ class _Builder:
         else:
             self.root = node
 
-    def _is_decimal_comma(self, before: Node, key: Node, value: Node) -> bool:
-        """Whether a key is what stands behind the comma of a number such as 0,001."""
-        first, second = (isinstance(node.value, int | float) for node in (before, key))
-        line, column, last, _ = key.span
-        is_glued = before.span[2:] == (line, column - 1) and line == last and before.span[0] == line
-        if not (first and second and is_glued and value.value is None and value.span == key.span):
-            return False
-        return self.lines[line - 1][column - 1].isdigit() and self.lines[line - 1][column - 2 : column - 1] == ","
-
-    def _tell_decimal_comma(self, before: Node, key: Node) -> None:
-        """Report it, and read on with the number that is meant, so that nothing else is said of its parts."""
-        from craftc.compiler.reading.decimal_comma import decimal_comma
-
-        line, start, end = before.span[0], before.span[1], key.span[3]
-        written = self.lines[line - 1][start - 1 : end - 1]
-        span = (line, start, line, end)
-        mend = decimal_comma(written)
-        fix = Fix(f"write {mend.sure}", (Edit(range_of(self.filename, span), mend.sure),)) if mend.sure else None
-        message = f"a comma parts the values of a mapping, so {written} is no number"
-        where = range_of(self.filename, span)
-        self._tell(Diagnostic(code="key-not-text", message=message, hint=mend.hint, range=where, fix=fix))
-        before.value, before.span = mend.value, span
-
-    def _list_in_braces(self, opened: "_Open", end: tuple[int, int]) -> list[Node] | None:
-        """The items of `{8, 8}`, reported as a list; None of a mapping."""
-        keys, values = opened.items[::2], opened.items[1::2]
-        if not (opened.is_flow and keys and all(map(self._is_bare, keys, values))):
-            return None
-        (line, column), (last, behind) = opened.start, end
-        message = "a mapping in braces has keys with values, and these are values alone"
-        braces = ((line, column, line, column + 1), "["), ((last, behind - 1, last, behind), "]")
-        edits = tuple(Edit(range_of(self.filename, span), text) for span, text in braces)
-        where = range_of(self.filename, (line, column, last, behind))
-        fix, hint = Fix("write brackets", edits), "a list stands in brackets"
-        self._tell(Diagnostic(code="key-not-text", message=message, hint=hint, range=where, fix=fix))
-        return keys
-
-    def _is_bare(self, key: Node, value: Node) -> bool:
-        """Whether a key is a number that stands without a colon."""
-        behind = self.lines[key.span[2] - 1][key.span[3] - 1 :].lstrip()[:1]
-        is_number = isinstance(key.value, int | float) and not isinstance(key.value, bool)
-        return is_number and value.value is None and value.span == key.span and behind != ":"
-
-    def _is_listed(self, before: Node, key: Node, value: Node) -> bool:
-        """Whether a number without a key follows a value that is one in its line, as in `lr: 0.1, 0.01`."""
-        is_number = isinstance(before.value, int | float) and not isinstance(before.value, bool)
-        is_there = is_number and key.span[0] == before.span[2] and self._is_bare(key, value)
-        return is_there and not self._is_decimal_comma(before, key, value)
-
-    def _tell_listed(self, before: Node, listed: list[Node]) -> None:
-        """Report it, and read on with the list that is meant, so that nothing else is said of its parts."""
-        span = (*before.span[:2], *listed[-1].span[2:])
-        written = self.lines[span[0] - 1][span[1] - 1 : span[3] - 1]
-        message = f"a comma parts the keys of a mapping, so {written} is no list"
-        hint = f"a list stands in brackets: [{written}]"
-        self._tell(Diagnostic(code="key-not-text", message=message, hint=hint, range=range_of(self.filename, span)))
-        first = Node(before.value, before.span, before.filename)
-        before.value, before.span = [first, *listed], span
+    def _pairs(self, items: list[Node]) -> list[tuple[Node, Node]]:
+        """Keys and values; numbers that only commas part from a value are one list with it."""
+        found: list[tuple[Node, Node, list[Node]]] = []
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if found and is_listed(self.lines, found[-1][1], key, value):
+                found[-1][2].append(key)
+            else:
+                found.append((key, value, []))
+        for _, value, more in found:
+            if more:
+                self._tell(join_list(self.lines, value, more))
+        return [(key, value) for key, value, _ in found]
 
     def _mapping(self, items: list[Node]) -> dict[str, tuple[Node, Node]]:
         entries: dict[str, tuple[Node, Node]] = {}
         merged: list[Node] = []
         merge_key: Node | None = None
-        last: Node | None = None
-        pairs = list(zip(items[::2], items[1::2], strict=True))
-        skipped = 0
-        for index, (key, value) in enumerate(pairs):
-            if skipped:
-                skipped -= 1
-                continue
-            before, last = last, value
-            if index + 1 < len(pairs) and self._is_listed(value, *pairs[index + 1]):
-                listed = list(takewhile(lambda pair: self._is_listed(value, *pair), pairs[index + 1 :]))  # noqa: B023
-                self._tell_listed(value, [key for key, _ in listed])
-                skipped = len(listed)
+        before: Node | None = None
+        for key, value in self._pairs(items):
             if key.value == "<<":
                 if merge_key is not None:
                     message = f'the key "<<" stands twice in one mapping, first in line {merge_key.span[0]}'
                     self._report("duplicate-key", message, key.span, "write one: <<: [*FIRST, *SECOND]")
                 merge_key = key
                 merged += value.value if isinstance(value.value, list) else [value]
-            elif before is not None and self._is_decimal_comma(before, key, value):
-                self._tell_decimal_comma(before, key)
+            elif before is not None and is_decimal_comma(self.lines, before, key, value):
+                self._tell(join_decimals(self.lines, before, key))
             elif not isinstance(key.value, str):
                 shown = "a list or mapping" if isinstance(key.value, list | dict) else show(key.value)
                 self._report("key-not-text", f"a key must be text, not {shown}", key.span, "put it in quotes")
@@ -445,6 +369,7 @@ class _Builder:
                 self._report("duplicate-key", message, key.span, "keep one of the two")
             else:
                 entries[key.value] = (key, value)
+            before = value
         for base in merged:
             if not isinstance(base.value, dict):
                 self._report("yaml-merge", "<< takes a mapping or a list of mappings", base.span)

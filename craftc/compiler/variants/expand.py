@@ -65,8 +65,8 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     unknown = islice(unknown_exclude_paths(base), MAX_TOLD + 1)
     problems = [*designed.problems, *found.problems, *failed, *unknown]
     if all(problem.severity == "note" for problem in problems):
-        told = any(problem.code == "requirement-unmet" for problem in base_problems)
-        problems += () if told else _without_effect(ablation, resolved, filters)
+        is_unmet = any(problem.code == "requirement-unmet" for problem in base_problems)
+        problems += () if is_unmet else _without_effect(ablation, resolved, filters)
     return Expansion(tuple(resolved), problems)
 
 

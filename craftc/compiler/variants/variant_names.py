@@ -38,8 +38,10 @@ def value_names(values: Sequence[Any], as_written: Any = None) -> list[str]:
         _with_arguments(value) if kind is not None and counts[kind] > 1 else _name(value)
         for value, kind in zip(values, kinds, strict=True)
     ]
-    told = Counter(names)
-    return [_cut(choice_label(value) if told[name] > 1 else name) for value, name in zip(values, names, strict=True)]
+    repeated = Counter(names)
+    return [
+        _cut(choice_label(value) if repeated[name] > 1 else name) for value, name in zip(values, names, strict=True)
+    ]
 
 
 def number_name(value: float) -> str:

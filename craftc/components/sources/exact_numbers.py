@@ -1,4 +1,4 @@
-"""Numbers of any type as float32 or float64, whichever holds them; what even float64 rounds is told."""
+"""Numbers of any type as float32 or float64, whichever holds them; what even float64 rounds is a warning."""
 
 import math
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ _DEEP_FORMATS = ("PNG", "PPM")
 
 
 class UnknownScaleError(Exception):
-    """The numbers of a picture say nothing of what is white. The message tells its mode and their range."""
+    """The numbers of a picture say nothing of what is white. The message has its mode and their range."""
 
 
 def upright(image: Image.Image) -> Image.Image:

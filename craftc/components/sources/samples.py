@@ -23,7 +23,7 @@ class Samples:
         targets: int64, (N,), from 0 to the number of classes minus 1.
         class_names: Name of each class, in the order of the targets' numbers; each name once.
         columns: Of a table, the names of its columns; nothing where they have none.
-        warnings: What the user is to be told of them.
+        warnings: What the user should know of them.
 
     Raises:
         DataError: Shapes, types or numbers that do not fit together.

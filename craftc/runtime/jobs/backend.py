@@ -47,7 +47,7 @@ class Backend(Protocol):
     ) -> Generator[Event, None, None]:
         """Run `plan.jobs` and yield what happens. What an event tells is in the store before it is yielded.
 
-        Each trial of `to_try` is tried before any is trained, and told of as TrialTried; nothing is trained where one
+        Each trial of `to_try` is tried before any is trained, and reported as TrialTried; nothing is trained where one
         of them fails.
 
         A plan with a search needs `search`; what it proposes is told as TrialProposed and run like any other job.

@@ -59,7 +59,7 @@ class OptunaStudies:
         if number is None:
             attributes["kind"] = "start"
             known = {path: self._space[path].label(value) for path, value in params.items()}
-            params = {path: label for path, label in known.items() if label is not None}
+            params = {path: label for path, label in attributes.items() if label is not None}
             used = {path: distribution(self._space[path]) for path in params}
             optuna_study = self._studies[study]
             number = len(optuna_study.get_trials(deepcopy=False))
@@ -81,8 +81,13 @@ class OptunaStudies:
     def tell(self, study: str, number: int, end: PointEnd) -> None:
         """See Studies.tell."""
         trial = self._trial(study, number)
-        told = {"state": end.state, "reason": end.reason, "epochs_trained": end.trained, "epochs_saved": end.saved}
-        for key, value in told.items():
+        attributes = {
+            "state": end.state,
+            "reason": end.reason,
+            "epochs_trained": end.trained,
+            "epochs_saved": end.saved,
+        }
+        for key, value in attributes.items():
             if value:
                 trial.set_user_attr(key, value)
         with warnings.catch_warnings():

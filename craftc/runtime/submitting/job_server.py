@@ -60,13 +60,13 @@ class JobServer:
         """
         packed = pack(request.project / request.spec, request.runs_dir)
         _check_all_travels(request, packed)
-        told = notes(packed)
+        warnings = notes(packed)
         submission = submission_id(request.name, packed, str(request.runs_dir))
         with _plain_errors(self.address):
             attempts = self._attempts(submission)
             if attempts and attempts[-1].status not in (JobStatus.FAILED, JobStatus.STOPPED):
                 job, state = str(attempts[-1].submission_id), STATES[attempts[-1].status]
-                return Submitted(job, submission, len(attempts), is_new=False, state=state, notes=told)
+                return Submitted(job, submission, len(attempts), is_new=False, state=state, notes=warnings)
             attempt = len(attempts) + 1
             job = _job_name(submission, attempt)
             with tempfile.TemporaryDirectory(prefix="craftc-") as folder:
@@ -78,7 +78,7 @@ class JobServer:
                 )
         num_files = f"{len(packed.files):,} file{'' if len(packed.files) == 1 else 's'}"
         size = f"{num_files}, {packed.num_bytes / 2**10:.1f} KiB{f', attempt {attempt}' if attempt > 1 else ''}"
-        return Submitted(job, submission, attempt, summary=f"submitted {packed.spec} with {size}", notes=told)
+        return Submitted(job, submission, attempt, summary=f"submitted {packed.spec} with {size}", notes=warnings)
 
     def dry_run(self, request: RunRequest) -> Submitted:
         """List the files that `submit` would send, and those that would stay; the list is the `job`."""

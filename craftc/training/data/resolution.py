@@ -15,7 +15,7 @@ _CHANCE = 2**25
 """Of n random numbers, about n**2 over this fall together in 32 bits: float32 has 2**23 steps to a factor of 2."""
 _PLACE = "data.normalize"
 _TINY = 1e-30
-"""Values that differ by less are not told apart by any normalizer."""
+"""No normalizer can distinguish values that differ by less."""
 _TINY_HINT = "use other units: multiply it by a power of ten"
 _HINT = "normalize: per_feature scales each column in 64 bits first; or subtract what all values have in common"
 
