@@ -59,7 +59,7 @@ class OptunaStudies:
         if number is None:
             attributes["kind"] = "start"
             known = {path: self._space[path].label(value) for path, value in params.items()}
-            params = {path: label for path, label in attributes.items() if label is not None}
+            params = {path: label for path, label in known.items() if label is not None}
             used = {path: distribution(self._space[path]) for path in params}
             optuna_study = self._studies[study]
             number = len(optuna_study.get_trials(deepcopy=False))
