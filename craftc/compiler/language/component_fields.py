@@ -42,13 +42,18 @@ def component_fields() -> tuple[ComponentField, ...]:
 def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
     for name, field in section.fields.items():
         path = (*prefix, name)
-        group = next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
+        group = group_of_field(field)
         if group is not None:
             many = not is_section(field.annotation)
             [component] = (inner for inner in field.sections if issubclass(inner, Component))
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
         for inner in field.sections:
             yield from _walk(inner, path)
+
+
+def group_of_field(field: SectionField) -> str | None:
+    """The group of the components that a key holds; None of any other key."""
+    return next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
 
 
 @lru_cache(maxsize=1)

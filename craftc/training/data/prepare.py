@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.planning.identity.stage_fingerprints import augments_source
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.own_line import told
@@ -93,11 +94,6 @@ class NormalizeBatch:
 
         normalized = np.ascontiguousarray(self.normalizer(x_B.cpu().numpy()), dtype=np.float32)
         return laid_out_batch(torch.from_numpy(normalized).to(x_B.device), self.layout)
-
-
-def augments_source(data_config: Mapping[str, Any]) -> bool:
-    """Whether an augmentation works on samples as the source gives them."""
-    return any(augmentation.get("when") != "after_normalize" for augmentation in data_config.get("augment", ()))
 
 
 def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:

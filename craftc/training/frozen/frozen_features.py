@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from craftc.compiler.planning.identity.stage_fingerprints import augments_source
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import LINEAR
@@ -24,7 +25,6 @@ from craftc.training.data.prepare import (
     Augmented,
     PreparedData,
     Split,
-    augments_source,
     facts_of,
     file_stamps,
     infer_facts,

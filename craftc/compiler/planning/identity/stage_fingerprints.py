@@ -25,7 +25,7 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     counted, schedule = content.counted, content.config["training"]["schedule"]
     # What is prepared, and how it is normalized; with augmentations of what the source gives, that is kept as well.
     data = _without(counted["data"], {"augment"})
-    prepared = data | ({"keeps": "source"} if _augments_source(content.config["data"]) else {})
+    prepared = data | ({"keeps": "source"} if augments_source(content.config["data"]) else {})
     metrics = _steering(content, catalogue, schedule)
     steps = {
         "data": counted["data"],
@@ -42,8 +42,9 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     )
 
 
-def _augments_source(data: dict[str, Any]) -> bool:
-    return any(augmentation["when"] == "before_normalize" for augmentation in data["augment"])
+def augments_source(data: Mapping[str, Any]) -> bool:
+    """Whether an augmentation works on samples as the source gives them, so that these are prepared, too."""
+    return any(augmentation.get("when") != "after_normalize" for augmentation in data.get("augment", ()))
 
 
 def _without(section: dict[str, Any], left_out: set[str]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ docs/decisions/0040-identity-without-defaults.md.
 from collections.abc import Mapping
 from typing import Any
 
+from craftc.compiler.language.component_fields import group_of_field
 from craftc.compiler.language.value_type import group_of
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.schemas.catalogue import NESTED, Catalogue, ComponentEntry, Parameter, is_nested
 from craftc.schemas.section import Section, SectionField, plain_value
-from craftc.schemas.spec import Component, ComponentGroup, Spec
+from craftc.schemas.spec import Component, Spec
 
 VERSION = "@"
 """Stands for the version of the mapping that it is in, and before a key for the version of that key. No key of the
@@ -70,11 +71,6 @@ def without_versions(counted: Any) -> Any:
     if isinstance(counted, Mapping):
         return {key: without_versions(item) for key, item in counted.items() if not key.startswith(VERSION)}
     return [without_versions(item) for item in counted] if isinstance(counted, list) else counted
-
-
-def group_of_field(field: SectionField) -> str | None:
-    """The group of the components that a key holds; None of any other key."""
-    return next((mark.name for mark in field.metadata if isinstance(mark, ComponentGroup)), None)
 
 
 def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
