@@ -96,30 +96,37 @@ def test_closing_waits_until_the_trials_are_free(make_trial, make_plan, tmp_path
             assert holder.wait(5) == 0
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Another user's cluster of one CPU on this machine, whose address stands in RAY_ADDRESS."""
+@contextlib.contextmanager
+def another_cluster(**variables):
+    """The address of another user's cluster of one CPU on this machine, started with `variables` beside ours."""
     folder = tempfile.mkdtemp(prefix="other-", dir="/tmp")
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
     ray = Path(sys.executable).with_name("ray")
-    address = f"127.0.0.1:{port}"
     command = [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1", f"--temp-dir={folder}"]
     options = ["--include-dashboard=false", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"TMPDIR": folder},
+        env=os.environ | {"TMPDIR": folder} | variables,
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", address)
+    try:
         wait_for(port)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Another cluster, whose address stands in RAY_ADDRESS."""
+    with another_cluster() as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", address)
         yield address
-    process.terminate()
-    process.wait(20)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for(port):
@@ -131,8 +138,51 @@ def wait_for(port):
     raise TimeoutError(f"no cluster at port {port}")
 
 
+@pytest.fixture
+def with_token(tmp_path):
+    """Runs Python in a process of its own, of a user in whose home there is a token."""
+    (tmp_path / "home" / ".ray").mkdir(parents=True)
+    (tmp_path / "home" / ".ray" / "auth_token").write_text("a" * 32)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
+
+    def run(*lines, **variables):
+        env_of_run = env | {"HOME": str(tmp_path / "home")} | variables
+        command = [sys.executable, "-c", "\n".join(lines)]
+        return subprocess.run(command, env=env_of_run, capture_output=True, text=True, check=False)
+
+    return run
+
+
 def num_finished(events):
     return sum(isinstance(event, TrialFinished) for event in events)
+
+
+def test_asking_for_the_token_after_ray_is_imported_does_no_harm(with_token, home):
+    done = with_token(
+        "import ray; from contextlib import nullcontext",
+        "import craftc.runtime.submitting.job_server",
+        "from craftc.runtime.on_ray.cluster import private_ray",
+        "with private_ray(nullcontext): print(len(ray.nodes()))",
+    )
+    assert done.stdout == "1\n", done.stderr
+
+
+@pytest.mark.parametrize("named", ["address", "auto"])
+def test_a_token_is_not_shown_to_a_cluster_that_asks_for_none(named, with_token, tmp_path):
+    with another_cluster(RAY_AUTH_MODE="disabled") as address:
+        done = with_token(
+            "import sys; from pathlib import Path",
+            "from craftc.runtime.on_ray.auth_token import use_auth_token",
+            "from craftc.runtime.on_ray.cluster import joined_ray",
+            f"address = {address if named == 'address' else 'auto'!r}",
+            "use_auth_token(address)",
+            f"with joined_ray(address, shared=Path({str(tmp_path)!r})):",
+            "    import ray",
+            "    actor = ray.remote(type('Actor', (), {'answer': lambda self: 42})).remote()",
+            "    print(ray.get(actor.answer.remote(), timeout=60))",
+            **({"RAY_ADDRESS": address} if named == "auto" else {}),
+        )
+    assert done.stdout.splitlines()[-1:] == ["42"], done.stderr
 
 
 def test_a_private_ray_beside_another_cluster(cluster, make_trial, make_plan, tmp_path, home):

@@ -327,8 +327,8 @@ training: {{epochs: 1, batch_size: 8, optimizer: sgd}}
     ("labels", "target", "features", "weights", "place", "code"),
     [
         ("ab", "lable", "[x]", "none", "7:13", "data-unreadable"),
-        ("ab", "label", "[x, z]", "none", "8:15", "data-unreadable"),
-        ("ab", "label", "[x, label]", "none", "8:15", "data-mismatch"),
+        ("ab", "label", "[x, z]", "none", "8:19", "data-unreadable"),
+        ("ab", "label", "[x, label]", "none", "8:19", "data-mismatch"),
         ("ab", "label", "[word]", "none", "6:11", "data-unreadable"),
         ("aa", "label", "[x]", "none", "4:3", "single-class"),
         ("ab", "label", "[x]", "[1, 2, 3]", "10:49", "data-mismatch"),

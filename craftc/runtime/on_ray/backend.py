@@ -50,7 +50,7 @@ class RayBackend:
         if not plan.jobs and plan.search is None:
             return
         if self._address is not None:
-            use_auth_token()
+            use_auth_token(self._address)
         with ray_environment(), ExitStack() as behind_ray, ExitStack() as stack:
             # Lazily: Ray and Tune take 2 s to import, and a plan without jobs has no use for them.
             from craftc.runtime.on_ray.cluster import check_placement, num_slots

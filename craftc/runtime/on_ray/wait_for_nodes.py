@@ -11,7 +11,7 @@ JOIN_TIMEOUT_S = 300.0
 
 def main(address: str, num_nodes: int, timeout_s: float = JOIN_TIMEOUT_S) -> int:
     """0 once all have joined; 1 with a sentence on standard error when some have not in time."""
-    use_auth_token()
+    use_auth_token(address)
     import ray
 
     ray.init(address=address, logging_level=logging.ERROR)
