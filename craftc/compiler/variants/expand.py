@@ -16,6 +16,7 @@ from craftc.compiler.variants.ablation_size import too_large
 from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.variants.designs import design
 from craftc.compiler.variants.filters import VariantFilters, unknown_exclude_paths
+from craftc.compiler.variants.idle_variants import idle_variants
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, resolve_variant, without_ablation
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path
@@ -67,6 +68,8 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     if all(problem.severity == "note" for problem in problems):
         is_unmet = any(problem.code == "requirement-unmet" for problem in base_problems)
         problems += () if is_unmet else _without_effect(ablation, resolved, filters)
+        if all(problem.severity != "error" for problem in base_problems):
+            problems += islice(idle_variants(base, start, resolved, base_problems), MAX_TOLD + 1)
     return Expansion(tuple(resolved), problems)
 
 
