@@ -215,6 +215,7 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "frozen_parts": (("models",), _frozen),
     "patience_argument": (("schedules",), _argument),
     "min_lr_argument": (("schedules",), _argument),
+    "low_lr_argument": (("schedules",), _argument),
     "semantics_version": (groups_of_trials(), _version),
     "bounds": (("metrics",), _bounds),
     "trivial": (("metrics", "objectives"), _trivial),
