@@ -24,6 +24,7 @@ def declares(
     patience_argument: str | None = None,
     min_lr_argument: str | None = None,
     low_lr_argument: str | None = None,
+    empty_means: Mapping[str, str] | None = None,
     bounds: tuple[float, float] | None = None,
     trivial: Literal["class_frequencies"] | None = None,
 ) -> Callable[[C], C]:
@@ -45,6 +46,7 @@ def declares(
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
         low_lr_argument: Of a schedule's phase, the argument with a rate below the optimizer's: that at which a warm-up
             starts, or at which a decay ends.
+        empty_means: By the name of an argument whose list needs an item, what to write where somebody means none.
         bounds: Of a metric, its least and its greatest value. Intervals of one from 0 to 1 stay within.
         trivial: Of a metric or an objective, the predictor that a model has to beat: `class_frequencies` gives every
             sample the logarithms of the class frequencies in train as its logits. Not stated: there is none.
@@ -60,6 +62,7 @@ def declares(
         "patience_argument": patience_argument,
         "min_lr_argument": min_lr_argument,
         "low_lr_argument": low_lr_argument,
+        "empty_means": empty_means,
         "bounds": bounds,
         "trivial": trivial,
     }

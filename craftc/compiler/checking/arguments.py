@@ -167,9 +167,7 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     for inner, found in islice(by_place(violations).items(), MAX_TOLD + 1):
         problem = _violation((*path, *inner), found, inner_type(parameter.type, inner))
         if not inner and (found[0].value == [] or is_off(found[0].value)):
-            from craftc.compiler.language.foreign_words import EMPTY_LIST
-
-            problem = replace(problem, hint=EMPTY_LIST.get((entry.kind, name), problem.hint))
+            problem = replace(problem, hint=entry.empty_means.get(name, problem.hint))
         problems.append(replace(problem, related=entry.definition(name)))
     return problems
 

@@ -25,6 +25,7 @@ DECLARED = (
     "patience_argument",
     "min_lr_argument",
     "low_lr_argument",
+    "empty_means",
 )
 
 

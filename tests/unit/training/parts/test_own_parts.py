@@ -113,6 +113,10 @@ MODULE = '''
                 raise ValueError("too few")
             return self.num
 
+    class Text(WantsMany):
+        def compute(self):
+            return "0.5"
+
     class NoneOfFew(WantsMany):
         def compute(self):
             return None if self.num < 3 else self.num
@@ -320,6 +324,8 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
          r"metric PearsonCorrCoef on logits \(2, 10\) and targets \(2,\): "),
         ({"objective.metrics": [{"kind": "torchmetrics.classification:BinaryAccuracy"}]}, "metric-failed",
          r"metric BinaryAccuracy on logits \(2, 10\) and targets \(2,\): .* docs/how_to/own_code.md"),
+        ({"objective.metrics": [{"kind": "own_parts:Text"}]}, "metric-failed",
+         "metric Text computed the text '0.5'; expected one number"),
         ({"training.optimizer": {"kind": "torch.optim:LBFGS"}}, "optimizer-not-buildable", "its step needs a closure"),
         ({"training.optimizer": {"kind": "own_parts:NotAnOptimizer"}}, "optimizer-not-buildable",
          "gave a NotAnOptimizer; expected a torch.optim.Optimizer"),
