@@ -17,6 +17,7 @@ from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, 
 from craftc.compiler.variants.designs import design
 from craftc.compiler.variants.filters import VariantFilters, unknown_exclude_paths
 from craftc.compiler.variants.idle_variants import idle_variants
+from craftc.compiler.variants.listed_twice import without_repeat
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, resolve_variant, without_ablation
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path
@@ -87,7 +88,7 @@ class VariantProblems:
 
     def __init__(self, base: Checked, base_problems: Iterable[Problem]) -> None:
         base_problems = list(base_problems)
-        self._tree = base.tree
+        self._tree, self._written = base.tree, base.written
         self._known = {(problem.code, problem.path, problem.message) for problem in base_problems}
         self._lacking = lacking(base_problems)
         self._reported: dict[tuple[str, Path, str], Problem] = {}
@@ -113,5 +114,5 @@ class VariantProblems:
             if inherited and not is_changed(problem, variant, self._tree):
                 continue
             if not follows(problem, variant, self._tree, self._lacking):
-                placed = blame(problem, variant, self._tree)
+                placed = without_repeat(blame(problem, variant, self._tree), self._written)
                 self._reported.setdefault((placed.code, told_at(placed), problem.message), placed)
