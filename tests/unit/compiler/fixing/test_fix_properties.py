@@ -263,5 +263,5 @@ def test_no_text_becomes_worse(seed: int) -> None:
         change = sum(d.severity == "error" for d in result.diagnostics) - sum(d.severity == "error" for d in before)
         num_better, num_worse = num_better + (change < 0), num_worse + (change > 0)
     assert num_fixed > 10
-    # A mended key can uncover what was wrong below it, in one text 50 mistakes; in most texts less is wrong than before.
+    # A mended key can uncover what was wrong below it, in one text 50 mistakes; in most texts less is wrong.
     assert num_better > 2 * num_worse
