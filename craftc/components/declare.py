@@ -23,6 +23,8 @@ def declares(
     frozen_parts: Mapping[str, str] | None = None,
     patience_argument: str | None = None,
     min_lr_argument: str | None = None,
+    low_lr_argument: str | None = None,
+    empty_means: Mapping[str, str] | None = None,
     bounds: tuple[float, float] | None = None,
     trivial: Literal["class_frequencies"] | None = None,
 ) -> Callable[[C], C]:
@@ -42,6 +44,9 @@ def declares(
             `weights` of that, and its `head`.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+        low_lr_argument: Of a schedule's phase, the argument with a rate below the optimizer's: that at which a warm-up
+            starts, or at which a decay ends.
+        empty_means: By the name of an argument whose list needs an item, what to write where somebody means none.
         bounds: Of a metric, its least and its greatest value. Intervals of one from 0 to 1 stay within.
         trivial: Of a metric or an objective, the predictor that a model has to beat: `class_frequencies` gives every
             sample the logarithms of the class frequencies in train as its logits. Not stated: there is none.
@@ -56,6 +61,8 @@ def declares(
         "frozen_parts": frozen_parts,
         "patience_argument": patience_argument,
         "min_lr_argument": min_lr_argument,
+        "low_lr_argument": low_lr_argument,
+        "empty_means": empty_means,
         "bounds": bounds,
         "trivial": trivial,
     }

@@ -93,16 +93,15 @@ def _trivial(search: SearchConclusion, conclusion: Conclusion, decimals: int) ->
 
 
 def _counts(search: SearchConclusion) -> str:
+    again = f" ({search.num_repeated} of them repeat an earlier one, for which nothing is trained)"
     counts = [
-        (search.num_finished, "finished"),
+        (search.num_finished, f"finished{again if search.num_repeated else ''}"),
         (search.num_pruned, "pruned"),
         (search.num_failed, "failed"),
         (search.num_unfinished, "left unfinished"),
     ]
     ends = ", ".join(f"{number} {word}" for number, word in counts if number) or "none ended"
     text = f"of {counted(search.num_points, 'point')} {ends}"
-    if search.num_repeated:
-        text += f" ({search.num_repeated} of them repeat an earlier one, for which nothing is trained)"
     if search.num_infeasible:
         text += f", and {search.num_infeasible} more were refused before training"
     return text

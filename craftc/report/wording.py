@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from craftc.compiler.reading.problem import classes_of
+from craftc.compiler.variants.variant_names import short_names
+from craftc.report.search_cells import value_text
 from craftc.schemas.conclusion import Conclusion, Failure, Finding, PointFailure
 
 if TYPE_CHECKING:
@@ -72,8 +74,12 @@ def failure_line(failure: Failure) -> str:
     return f"{' = '.join(failure.variants)}, seed {failure.seed}{epoch}: {failure.message} [{failure.code}]"
 
 
+MOST_SETTINGS = 5
+"""Of points that have no value for one reason."""
+
+
 def point_failure_lines(conclusion: Conclusion) -> list[str]:
-    """Why points of the searches have no value, those of one reason in one line: `points 3, 5 failed: ...`."""
+    """Why points of the searches have no value, and at which values; those of one reason in one line."""
     lines = []
     for search in conclusion.searches:
         name = f"{search.variant}: " if len(conclusion.searches) > 1 else ""
@@ -83,8 +89,22 @@ def point_failure_lines(conclusion: Conclusion) -> list[str]:
         for (state, reason), failures in by_reason.items():
             numbers = listed([str(failure.number) for failure in failures])
             points = f"point {numbers}" if len(failures) == 1 else f"points {numbers}"
-            lines.append(f"{name}{points} {'failed' if state == 'failed' else 'refused before training'}: {reason}")
+            ended = "failed" if state == "failed" else "refused before training"
+            lines.append(f"{name}{points} {ended}: {reason}{_at(failures)}")
     return lines
+
+
+def _at(failures: Sequence[PointFailure]) -> str:
+    """The values of points, each setting once: `; at width=16 and width=32`."""
+    names = short_names({path for failure in failures for path in failure.params})
+    settings = [
+        ", ".join(f"{names[path]}={value_text(value)}" for path, value in failure.params.items())
+        for failure in failures
+    ]
+    different = [setting for setting in dict.fromkeys(settings) if setting]
+    shown = different[:MOST_SETTINGS]
+    more = [f"{len(different) - len(shown)} more"] if len(different) > len(shown) else []
+    return f"; at {' and '.join([*shown, *more])}" if different else ""
 
 
 def listed(names: Sequence[str]) -> str:

@@ -145,6 +145,8 @@ class ComponentEntry(NamedTuple):
         frozen_parts: Of a model of which the head alone is trained, its arguments.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
+        low_lr_argument: Of a schedule's phase, the argument with a rate below the optimizer's, where it starts or ends.
+        empty_means: What to write in the place of an empty list, by the name of an argument that takes none.
         bounds: Of a metric, its least and its greatest value.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
@@ -168,6 +170,8 @@ class ComponentEntry(NamedTuple):
     frozen_parts: FrozenParts | None = None
     patience_argument: str | None = None
     min_lr_argument: str | None = None
+    low_lr_argument: str | None = None
+    empty_means: Mapping[str, str] = {}
     bounds: tuple[float, float] | None = None
     trivial: str | None = None
     ignored: tuple[str, ...] = ()

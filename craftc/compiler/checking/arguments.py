@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from craftc.compiler.checking.component_itself import component_itself
 from craftc.compiler.checking.suggestion import is_off
 from craftc.compiler.checking.unknown_key import unknown_key
 from craftc.compiler.checking.value_problems import (
@@ -102,6 +103,9 @@ def _missing(
 ) -> list[Problem]:
     """Fill in the defaults of what is not written; what must be written and is not."""
     missing: list[Problem] = []
+    needed = [each for each in entry.parameters if each.required and each.name not in {*place.value, ANY_OTHER}]
+    if (itself := component_itself(place.path, place.group, entry, needed)) is not None:
+        return [itself]
     for parameter in entry.parameters:
         if parameter.name in place.value or parameter.name == ANY_OTHER:
             continue
@@ -163,9 +167,7 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     for inner, found in islice(by_place(violations).items(), MAX_TOLD + 1):
         problem = _violation((*path, *inner), found, inner_type(parameter.type, inner))
         if not inner and (found[0].value == [] or is_off(found[0].value)):
-            from craftc.compiler.language.foreign_words import EMPTY_LIST
-
-            problem = replace(problem, hint=EMPTY_LIST.get((entry.kind, name), problem.hint))
+            problem = replace(problem, hint=entry.empty_means.get(name, problem.hint))
         problems.append(replace(problem, related=entry.definition(name)))
     return problems
 

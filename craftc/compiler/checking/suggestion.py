@@ -45,6 +45,8 @@ def suggest(path: Path, value: Any, expected: dict[str, Any]) -> Suggestion:
         names = [item for item in value.values() if isinstance(item, str)]
         text = names[0] if len(names) == 1 and len(value) == 1 else ""
         return Suggestion(f"write {path[-1]}: {text or 'FILE'}", put(path, text) if is_plain_text(text) else None)
+    if path == ("data", "splits") and (splits := _as_splits(value)) is not None:
+        return splits
     if path == ("ablation", "features") and isinstance(value, list) and all(isinstance(name, str) for name in value):
         return Suggestion("give each feature the settings that switch it off: {NAME: {PATH: VALUE}}")
     if isinstance(value, str) and (foreign := _as_reference(value)) is not None:
@@ -86,9 +88,39 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
             return Suggestion(hint, wrap(path, "[", "]"))
         case "object" if isinstance(value, list) and len(value) == 1 and fits(value[0], part):
             return Suggestion("a mapping stands without brackets and dashes", take_out(path))
+        case "object" if isinstance(value, str) and len(part.get("required", ())) == 1 and _fits_only(value, part):
+            name = part["required"][0]
+            text = yaml_value({name: value})
+            hint = f"write {text}" if len(text) <= MAX_SHOWN else f"write {{{name}: ...}}"
+            return Suggestion(hint, wrap(path, f"{{{name}: ", "}"))
         case "object" if not isinstance(value, list | dict) and part.get("required") and "properties" in part:
             return Suggestion(f"write {{{', '.join(f'{name}: ...' for name in part['required'])}}}")
     return Suggestion()
+
+
+def _fits_only(value: str, part: dict[str, Any]) -> bool:
+    """Whether a text is a value of the one key that a mapping needs: a metric with its split, or a component's name."""
+    inner = part.get("properties", {}).get(part["required"][0], {})
+    if "$ref" in inner:
+        return re.fullmatch(r"[a-z]\w*", value) is not None
+    return re.fullmatch(r"\w+/\w+", value) is not None and fits(value, inner)
+
+
+def _as_splits(value: Any) -> Suggestion | None:
+    """Fractions that are written without the names of their splits: 80/10/10, [0.8, 0.2], 0.8."""
+    texts = re.findall(r"\d*\.?\d+", value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    try:
+        numbers = [float(text) for text in texts if not isinstance(text, bool)]
+    except (TypeError, ValueError):
+        return None
+    if len(numbers) == 1 and 0 < numbers[0] < 1:
+        numbers += [(1 - numbers[0]) / 2] * 2
+    names = {2: ("train", "test"), 3: ("train", "valid", "test")}.get(len(numbers))
+    total = sum(numbers)
+    if names is None or min(numbers) <= 0 or len(numbers) < len(texts):
+        return None
+    text = ", ".join(f"{name}: {round(number / total, 6):g}" for name, number in zip(names, numbers, strict=True))
+    return Suggestion(f"write {{{text}}}")
 
 
 def _as_list(path: Path, written: str, part: dict[str, Any]) -> Suggestion | None:

@@ -26,6 +26,10 @@ def unknown_key(path: Path, value: Any, known: Iterable[str], otherwise: str, ca
     name = str(path[-1])
     parent = format_path(path[:-1])
     message = f"unknown key {show(name)}" + (f' in "{parent}"' if parent else "")
+    if (needed := _only_component(path, value, catalogue)) is not None:
+        called = str(needed[-1])
+        mend = rename(path, called)
+        return Problem("unknown-key", path, message, f"write {called}: {value}", True, reads=(needed,), fix=mend)
     near = nearest(name.partition(":")[0], known)
     fix = _mended_key(path, name, known, catalogue) if near is not None else None
     if fix is None and ":" not in name:
@@ -38,6 +42,17 @@ def unknown_key(path: Path, value: Any, known: Iterable[str], otherwise: str, ca
         return Problem("unknown-key", path, message, otherwise, at_key=True)
     hint = did_you_mean(name, [near]) if ":" not in name else f'a space follows the colon: "{near}: ..."'
     return Problem("unknown-key", path, message, hint, True, reads=((*path[:-1], near),), fix=fix)
+
+
+def _only_component(path: Path, value: Any, catalogue: Catalogue) -> Path | None:
+    """The one component that a section needs, where its kind stands under what other tools call `kind`."""
+    from craftc.compiler.language.foreign_words import KIND_WORDS
+
+    if path[-1] not in ("kind", *KIND_WORDS) or not isinstance(value, str):
+        return None
+    required = fragment_at(path[:-1]).get("required", [])
+    fields = [field for field in component_fields() if field.path[:-1] == path[:-1] and field.path[-1] in required]
+    return fields[0].path if len(fields) == 1 and value in catalogue.kinds(fields[0].group) else None
 
 
 def foreign_key(path: Path, value: Any, known: list[str], message: str, catalogue: Catalogue) -> Problem | None:

@@ -5,7 +5,7 @@ components, by their catalogue entries. What is mistaken is then mended, by drop
 the rules between fields can still be checked; `tainted` names what was mended.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from craftc.compiler.checking.arguments import check_component
 from craftc.compiler.checking.repair import repair_all
 from craftc.compiler.checking.value_problems import empty_value, section_problems
 from craftc.compiler.language.component_fields import component_places
-from craftc.compiler.language.spec_places import component_field
+from craftc.compiler.language.spec_places import component_field, required_paths
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, set_path
 from craftc.schemas.catalogue import Catalogue
@@ -90,6 +90,13 @@ def empty_places(tree: dict[str, Any], prefix: Path = ()) -> Iterable[Path]:
 
 
 def _without_meant(problems: list[Problem]) -> list[Problem]:
-    """Without the missing keys that stand there under a name just beside their own."""
+    """Without the missing keys that stand there under a name just beside their own, and the missing sections whose
+    required keys all stand elsewhere."""
     meant = {path for problem in problems if problem.code == "unknown-key" for path in problem.reads}
-    return [problem for problem in problems if problem.code != "missing-key" or problem.path not in meant]
+    return [problem for problem in problems if problem.code != "missing-key" or not _is_meant(problem.path, meant)]
+
+
+def _is_meant(missing: Path, meant: Set[Path]) -> bool:
+    if missing in meant or not any(path[: len(missing)] == missing for path in meant):
+        return missing in meant
+    return {path for path in required_paths() if path[:-1] == missing} <= meant

@@ -5,10 +5,18 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.delimited import (
+    first_row_is_sample,
+    other_separator,
+    separated_by,
+    separator_of,
+    with_header,
+)
 from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
 from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
@@ -30,7 +38,7 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
     if path.is_dir():
         return mistaken(f"{shown} is a folder, and csv reads a file", "name the file in it")
     try:
-        rows, is_whole = _rows(path, most_bytes)
+        rows, is_whole = _rows(path, most_bytes, arguments)
     except UnicodeDecodeError as error:
         return mistaken(*not_utf8(error, shown, path.name))
     if rows is None:
@@ -40,7 +48,8 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         return mistaken(f"{shown} is empty", hint) if is_whole else NOTHING
     header, *body = rows
     names = [name.strip() for name in header]
-    problems = header_problems(names, arguments, shown)
+    problems, warnings = shape_problems(names, body, arguments, shown)
+    problems = problems or header_problems(names, arguments, shown)
     if problems or arguments["target"] not in names:
         return Seen(tuple(problems))
     if not body:
@@ -48,8 +57,21 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         problem = Problem("data-mismatch", ("data", "source", "path"), message, "name another file")
         return Seen((problem,)) if is_whole else NOTHING
     if bad := _cell_problem(names, body, arguments, shown):
-        return Seen((bad, *_labelled(names, body, arguments, False).problems))
-    return _labelled(names, body, arguments, is_whole)
+        return Seen((*warnings, bad, *_labelled(names, body, arguments, False).problems))
+    seen = _labelled(names, body, arguments, is_whole)
+    return replace(seen, problems=(*warnings, *seen.problems))
+
+
+def shape_problems(
+    names: Sequence[str], body: Sequence[Sequence[str]], arguments: Mapping[str, Any], shown: str
+) -> tuple[list[Problem], list[Problem]]:
+    """What speaks for another separator or for no header: errors, and warnings."""
+    if separator := other_separator(names, body, arguments, shown):
+        return [separator], []
+    sample = first_row_is_sample(names, body, arguments, shown)
+    if sample is None:
+        return [], []
+    return ([sample], []) if sample.severity == "error" else ([], [sample])
 
 
 def _labelled(
@@ -75,7 +97,7 @@ def _cell_problem(
     for number, row in enumerate(body, start=1):
         if len(row) > len(names):
             message = f"{shown}, row {number} below the header, has {len(row)} cells, and the header {len(names)}"
-            return _problem(message, "every row needs as many cells, parted by commas, as the header has")
+            return _problem(message, f"every row needs as many cells as the header has; {separated_by(arguments)}")
         for index in used:
             text = row[index].strip() if index < len(row) else ""
             wrong = "no label" if names[index] == target else "not a finite number"
@@ -110,7 +132,13 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
     found = []
     for name, argument in asked:
         if not name or name not in names:
-            found.append(_problem(f'{path} has no column "{name}"', _columns(name, names, Path(path)), *argument))
+            found.append(
+                _problem(
+                    f'{path} has no column "{name}"',
+                    _columns(name, names, Path(path), separated_by(arguments)),
+                    *argument,
+                )
+            )
     if not found and names == [target]:
         found.append(
             Problem(
@@ -120,12 +148,12 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
     return found
 
 
-def _columns(asked: str, names: Sequence[str], path: Path) -> str:
+def _columns(asked: str, names: Sequence[str], path: Path, separated: str) -> str:
     """What columns a file has. One of a single column, or that may hold secrets, may be no table, and is not shown."""
     found = [name for name in names if name]
     if len(found) < 2 or may_be_secret(path.name, is_folder=False):
-        return f"it has {len(found)} {'column' if len(found) == 1 else 'columns'}; columns are parted by commas"
-    return did_you_mean(asked, found) or f"it has {masked(all_of(found))}; columns are parted by commas"
+        return f"it has {len(found)} {'column' if len(found) == 1 else 'columns'}; {separated}"
+    return did_you_mean(asked, found) or f"it has {masked(all_of(found))}; {separated}"
 
 
 def _unnamed(names: Sequence[str]) -> str | None:
@@ -137,8 +165,8 @@ def _unnamed(names: Sequence[str]) -> str | None:
     return None
 
 
-def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
-    """The whole rows, blank lines left out, and whether they are all; None for what is no table to be looked at.
+def _rows(path: Path, most_bytes: int, arguments: Mapping[str, Any]) -> tuple[list[list[str]] | None, bool]:
+    """The header and the whole rows, blank lines left out, and whether they are all; None for what is no table.
 
     Raises UnicodeDecodeError.
     """
@@ -153,10 +181,14 @@ def _rows(path: Path, most_bytes: int) -> tuple[list[list[str]] | None, bool]:
         content = content[: content.rfind(b"\n") + 1]
     try:
         text = content.decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if len(row) > 1 or "".join(row).strip()]
+        rows = [
+            row
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(arguments))
+            if len(row) > 1 or "".join(row).strip()
+        ]
     except csv.Error:
         return None, False
-    return rows, is_whole
+    return with_header(rows, arguments), is_whole
 
 
 def _problem(message: str, hint: str, *place: str | int) -> Problem:

@@ -159,10 +159,6 @@ KIND_WORDS = (
 """What other tools call `kind`, the likeliest first."""
 ARGUMENTS_WORDS = ("init_args", "dict_kwargs", "params", "kwargs", "args", "arguments", "config", "options")
 """Under which other tools put the arguments of a component."""
-EMPTY_LIST: dict[tuple[str, str], str] = {
-    ("mlp", "hidden"): "without hidden layers it is the model linear: {kind: linear}",
-}
-"""What is meant by a list without items where one is needed, by a component's kind and its argument."""
 KINDS: dict[str, str] = {
     "reducelronplateau": "reduce_on_plateau",
     "plateau": "reduce_on_plateau",

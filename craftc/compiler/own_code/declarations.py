@@ -160,6 +160,12 @@ def _words(value: Any, _: Sequence[Parameter]) -> str:
     return value
 
 
+def _words_of(value: Any, parameters: Sequence[Parameter]) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise DeclarationError("expected names of arguments with a text for each")
+    return {_argument(name, parameters): text for name, text in value.items()}
+
+
 def _argument(value: Any, parameters: Sequence[Parameter]) -> str:
     known = [parameter.name for parameter in parameters]
     if not isinstance(value, str) or value not in known:
@@ -215,7 +221,9 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "frozen_parts": (("models",), _frozen),
     "patience_argument": (("schedules",), _argument),
     "min_lr_argument": (("schedules",), _argument),
+    "low_lr_argument": (("schedules",), _argument),
     "semantics_version": (groups_of_trials(), _version),
+    "empty_means": (groups_of_trials(), _words_of),
     "bounds": (("metrics",), _bounds),
     "trivial": (("metrics", "objectives"), _trivial),
 }

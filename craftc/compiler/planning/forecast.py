@@ -64,8 +64,8 @@ def forecast(plan: Plan, past: Sequence[PastTrial], done: Mapping[str, int], mac
     total = sum(known, NOTHING) * resources.workers
     lengths = [sum((each for each in job if each is not None), NOTHING) for job in jobs]
     return Forecast(
-        trial_hours=_span(total, has_spread) if known else None,
-        hours_left=_span(_elapsed(lengths, concurrent), has_spread) if known and concurrent else None,
+        trial_hours=_span(total, has_spread) if bases else None,
+        hours_left=_span(_elapsed(lengths, concurrent), has_spread) if bases and concurrent else None,
         concurrent=concurrent,
         based_on=bases,
         num_unknown=num_unknown,

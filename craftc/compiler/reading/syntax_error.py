@@ -56,6 +56,8 @@ def syntax_error(error: Exception, text: str, filename: str, opened: Position | 
     context, problem = str(error.context or ""), str(error.problem or "")
     if "directive" in context + problem or "YAML document" in problem:
         return directive_error(lines, filename)
+    if (reference := _reference(found, lines, filename)) is not None:
+        return reference
     if opened is not None and (_is_end(found, lines) or _is_outside(found, opened, lines)):
         bracket = lines[opened.line - 1][opened.column - 1]
         hint = f"close it with {_CLOSING[bracket]}"
@@ -129,6 +131,33 @@ def _assigned(number: int, lines: Sequence[str], filename: str) -> Diagnostic | 
     hint = f"write {assigned['key']}: {assigned['value'].split(' #')[0].strip()}"
     found = _diagnostic("a colon, and no =, stands behind a key", start, filename, hint, end=end)
     return found._replace(fix=Fix("put a colon behind the key", (Edit(sign, ": "),)))
+
+
+def _reference(found: Position, lines: Sequence[str], filename: str) -> Diagnostic | None:
+    """A text with ${...} within brackets or braces, where { begins a mapping unless the text is in quotes."""
+    line = lines[found.line - 1]
+    if line[found.column - 2 : found.column] != "${":
+        return None
+    start = max(
+        (
+            line.rfind(sign, 0, found.column - 1) + len(sign)
+            for sign in (": ", ", ", "[", "{")
+            if line.rfind(sign, 0, found.column - 1) >= 0
+        ),
+        default=0,
+    )
+    end = re.compile(r"(?:\$\{[^{}]*\}|[^,\[\]{}])*").match(line, start)
+    text = line[start : end.end() if end else found.column].strip()
+    if '"' in text or "}" not in text:
+        return None
+    start += len(line[start:]) - len(line[start:].lstrip())
+    where = Range(
+        filename=filename,
+        start=Position(line=found.line, column=start + 1),
+        end=Position(line=found.line, column=start + len(text) + 1),
+    )
+    message = "within braces or brackets a text with ${...} stands in quotes"
+    return _diagnostic(message, where.start, filename, f'write "{text}"', end=where.end)
 
 
 def _odd_indent(odd: re.Match[str], number: int, filename: str) -> Diagnostic:

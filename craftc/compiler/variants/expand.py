@@ -16,6 +16,8 @@ from craftc.compiler.variants.ablation_size import too_large
 from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.variants.designs import design
 from craftc.compiler.variants.filters import VariantFilters, unknown_exclude_paths
+from craftc.compiler.variants.idle_variants import idle_variants
+from craftc.compiler.variants.listed_twice import without_repeat
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, resolve_variant, without_ablation
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path
@@ -67,6 +69,8 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     if all(problem.severity == "note" for problem in problems):
         is_unmet = any(problem.code == "requirement-unmet" for problem in base_problems)
         problems += () if is_unmet else _without_effect(ablation, resolved, filters)
+        if all(problem.severity != "error" for problem in base_problems):
+            problems += islice(idle_variants(base, start, resolved, base_problems), MAX_TOLD + 1)
     return Expansion(tuple(resolved), problems)
 
 
@@ -84,7 +88,7 @@ class VariantProblems:
 
     def __init__(self, base: Checked, base_problems: Iterable[Problem]) -> None:
         base_problems = list(base_problems)
-        self._tree = base.tree
+        self._tree, self._written = base.tree, base.written
         self._known = {(problem.code, problem.path, problem.message) for problem in base_problems}
         self._lacking = lacking(base_problems)
         self._reported: dict[tuple[str, Path, str], Problem] = {}
@@ -110,5 +114,5 @@ class VariantProblems:
             if inherited and not is_changed(problem, variant, self._tree):
                 continue
             if not follows(problem, variant, self._tree, self._lacking):
-                placed = blame(problem, variant, self._tree)
+                placed = without_repeat(blame(problem, variant, self._tree), self._written)
                 self._reported.setdefault((placed.code, told_at(placed), problem.message), placed)

@@ -13,6 +13,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import touch
 from craftc.compiler.variants.ablation_size import MAX_VALUES, num_values
 from craftc.compiler.variants.blame import blame, follows, lacking, told_at
+from craftc.compiler.variants.listed_twice import without_repeat
 from craftc.compiler.variants.resolve_variant import resolve_variant, without_ablation
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, parse_path
@@ -74,7 +75,9 @@ def check_ranges(
                 return list(told.values())
             others = [target for target in searched if target != found.target]
             for problem in _probe_range(base, variant, found, others, errors):
-                told.setdefault((problem.code, told_at(problem), problem.message), problem)
+                told.setdefault(
+                    (problem.code, told_at(problem), problem.message), without_repeat(problem, base.written)
+                )
     return list(told.values())
 
 

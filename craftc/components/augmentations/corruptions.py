@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from craftc.components.bounds import NonNegativeFloat, Probability
+from craftc.components.bounds import BelowOne, NonNegativeFloat, Probability
 from craftc.components.numbers import Numbers
 
 
@@ -32,12 +32,12 @@ class LineDropout:
     """Sets lines to zero, in all channels of an image at once; for a table, single features.
 
     Args:
-        p: Probability that a line is set to zero.
+        p: Probability that a line is set to zero; of 1 nothing would be left.
     """
 
     takes = ("images", "table")
 
-    def __init__(self, *, p: Probability = 0.1) -> None:
+    def __init__(self, *, p: BelowOne = 0.1) -> None:
         self.p = p
 
     def __call__(self, x: Tensor, numbers: Numbers) -> Tensor:

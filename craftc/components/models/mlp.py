@@ -1,7 +1,7 @@
 """A network of fully connected layers, for inputs of any shape."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import MinLen
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ class MLP(nn.Module):
     """
 
     takes = ("images", "table")
+    empty_means: ClassVar = {"hidden": "without hidden layers it is the model linear: {kind: linear}"}
 
     def __init__(
         self,

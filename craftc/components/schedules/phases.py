@@ -14,6 +14,8 @@ class LinearWarmup:
         start_lr: Learning rate of the first step.
     """
 
+    low_lr_argument = "start_lr"
+
     def __init__(self, *, epochs: NonNegativeInt, start_lr: NonNegativeFloat = 0.0) -> None:
         self.epochs: int | Literal["none"] = epochs
         self.start_lr = start_lr
@@ -30,6 +32,8 @@ class Cosine:
         epochs: Length of the phase; none: all that remain.
         end_lr: Learning rate that the phase ends at.
     """
+
+    low_lr_argument = "end_lr"
 
     def __init__(self, *, epochs: EpochsOrRest = "none", end_lr: NonNegativeFloat = 0.0) -> None:
         self.epochs = epochs

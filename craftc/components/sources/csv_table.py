@@ -1,19 +1,24 @@
 """Reads samples from a CSV file."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.csv_file import header_problems
+from craftc.compiler.data_files.csv_file import header_problems, shape_problems
+from craftc.compiler.data_files.delimited import Separator, separator_of, unreadable_hint, with_header
 from craftc.compiler.data_files.labels import label_problems
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
+
+_FIRST_ROWS = 40
+"""By which it is seen whether the row before them is one of them."""
 
 
 @declares(gives=("table",))
@@ -23,34 +28,41 @@ def csv(
     target: str,
     features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none",
     keep_labels: bool = False,
+    separator: Separator = "comma",
+    header: bool = True,
 ) -> Samples:
-    """A table with a header line: one column of class labels, the others numbers, which keep 64 bits.
+    """A table with a header line, or without: one column of class labels, the others numbers, which keep 64 bits.
 
     Classes are numbered in the order of their labels: whole numbers by value, then as text; others as text.
 
     Args:
-        path: The CSV file, UTF-8, comma separated.
+        path: The CSV file, UTF-8.
         target: Column of the class labels: whole numbers or text.
         features: Columns of the inputs, in this order; none: all but the target's, each of which needs a name.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
+        separator: What separates columns.
+        header: Whether the first row names the columns; of false they are called column_1, column_2 and so on.
 
     Raises:
         DataError: No such file or column, a column without a name among the inputs, two of one name, or a feature that
             is no finite number: row and column are named.
     """
-    table = _read(Path(path))
+    asked = {"target": target, "features": features, "separator": separator, "header": header}
+    table = _read(Path(path), asked)
     names = [name for name in table.columns if name != target] if features == "none" else list(features)
-    raised(header_problems(list(table.columns), {"target": target, "features": features}, path))
+    first = table.head(_FIRST_ROWS).to_numpy().tolist()
+    errors, warnings = shape_problems(list(table.columns), first, asked, str(path))
+    raised([*errors, *header_problems(list(table.columns), asked, path)])
     _check_features(names, target)
     if not len(table):
         raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
-    inputs, warnings = _numbers(table[names], path)
+    inputs, rounded = _numbers(table[names], path)
     labels = table[target].str.strip()
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
-    warnings += raised(label_problems(list(labels), target, keep=keep_labels))
+    told = (*raised(warnings), *rounded, *raised(label_problems(list(labels), target, keep=keep_labels)))
     targets, class_names = number_classes(list(labels))
-    return Samples(inputs, targets, class_names, tuple(names), warnings)
+    return Samples(inputs, targets, class_names, tuple(names), told)
 
 
 def _check_features(names: list[str], target: str) -> None:
@@ -65,10 +77,12 @@ def _check_features(names: list[str], target: str) -> None:
         )
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, asked: Mapping[str, Any]) -> pd.DataFrame:
     """Every cell as text; empty where a row ends before it."""
     try:
-        table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8").fillna("")
+        table = pd.read_csv(
+            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8", sep=separator_of(asked)
+        ).fillna("")
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
     except pd.errors.EmptyDataError as error:
@@ -80,12 +94,12 @@ def _read(path: Path) -> pd.DataFrame:
     except ValueError as error:
         # pandas ends some of its messages with the bytes it stopped at.
         reason = " ".join(str(error).split())
-        hint = "every row needs as many cells, parted by commas, as the header has"
-        raise DataError(
-            "data-unreadable", f"{path} cannot be read as CSV: {reason}", hint, "data.source.path"
-        ) from error
-    header = [name.strip() for name in table.iloc[0]]
-    return table.iloc[1:].reset_index(drop=True).set_axis(header, axis=1)
+        message = f"{path} cannot be read as CSV: {reason}"
+        raise DataError("data-unreadable", message, unreadable_hint(asked), "data.source.path") from error
+    first = table.iloc[0].tolist()
+    names = [name.strip() for name in with_header([first], asked)[0]]
+    body = table.iloc[1:] if asked["header"] else table
+    return body.reset_index(drop=True).set_axis(names, axis=1)
 
 
 def _numbers(columns: pd.DataFrame, path: Path) -> tuple[NDArray[np.float64], tuple[DataWarning, ...]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.npz_file import channels_last
 from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.sources.constant_columns import constant_columns
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
 
@@ -41,6 +42,8 @@ class Samples:
         problem = self._problem()
         if problem:
             raise DataError("data-mismatch", f"the samples do not fit together: {problem}", "check the data source")
+        constant = [each for each in constant_columns(self.inputs, self.columns) if each not in self.warnings]
+        object.__setattr__(self, "warnings", (*self.warnings, *constant))
 
     def _problem(self) -> str | None:
         inputs, targets, names = self.inputs, self.targets, self.class_names

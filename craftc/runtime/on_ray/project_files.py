@@ -56,8 +56,8 @@ def pack(spec: Path, runs_dir: Path, *, max_bytes: int = MAX_BYTES) -> Packed:
 
     Left out are `runs_dir`, a `runs` folder at the root, what ALWAYS_LEFT_OUT names anywhere, what a .gitignore or
     .craftcignore does, and what may hold secrets by its name, unless a line of a .craftcignore takes in that very name.
-    A link is sent as the file that it leads to, where that is sent too. Raises BackendError where they are more than
-    `max_bytes` together.
+    A link is sent as the file that it leads to, where that is sent too. A hard link is the file itself, wherever that
+    has its other names, and is sent by this one. Raises BackendError where they are more than `max_bytes` together.
     """
     root = project_root(spec)
     own = spec.resolve().relative_to(root).as_posix()

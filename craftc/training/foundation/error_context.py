@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 from craftc.components.errors import DataError, type_name
 from craftc.training.foundation.errors import TrainingError
@@ -17,10 +17,11 @@ GUIDE = "docs/how_to/own_code.md says what craftc expects"
 
 @contextmanager
 def errors_of(part: str, *, code: str, hint: str = "") -> Iterator[None]:
-    """Raises TrainingError `code` for whatever is raised within, but for craftc's own errors."""
+    """Raises TrainingError `code` for whatever is raised within, but for craftc's own errors, and for a memory that is
+    full, which is no part's fault."""
     try:
         yield
-    except (TrainingError, DataError):
+    except (TrainingError, DataError, MemoryError, OutOfMemoryError):
         raise
     except Exception as error:
         said = shorten(str(error), MAX_CHARACTERS, placeholder=" ...")

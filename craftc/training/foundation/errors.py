@@ -7,7 +7,8 @@ class TrainingError(Exception):
     """A trial that cannot be trained to its end.
 
     Codes: `nan-loss`, `model-output-shape`, `metric-not-recorded`, `checkpoint-corrupt`, and `<part>-not-buildable` of
-    `model`, `objective`, `metrics`, `optimizer`, `schedule`, `augmentations`.
+    `model`, `objective`, `metrics`, `optimizer`, `schedule`, `augmentations`; of what raises later, `objective-failed`,
+    `metric-failed`, `optimizer-failed`, `schedule-failed`, `augmentation-failed`; `nothing-to-train`.
     `epoch` counts from 1 and is None before the first.
     """
 

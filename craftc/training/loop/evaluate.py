@@ -14,10 +14,11 @@ from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.data.device_split import DeviceSplit, evaluation_batches
 from craftc.training.foundation.determinism import deterministic
-from craftc.training.foundation.error_context import errors_of
+from craftc.training.foundation.error_context import GUIDE, errors_of
 from craftc.training.foundation.errors import require_finite
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.metrics import computed
+from craftc.training.parts.objective import CODE as OBJECTIVE_FAILED
 from craftc.training.parts.objective import predictions, sum_and_weight
 
 Predictor = Callable[[Tensor], Tensor]
@@ -73,7 +74,8 @@ def evaluate(
     with torch.no_grad():
         for x_B, y_B in islice(evaluation_batches(split, batch_size), num_batches):
             logits = parts.workers.whole(parts.precision.logits(model, parts.workers.part(x_B)), len(x_B))
-            sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
+            with errors_of(f"objective on logits {tuple(logits.shape)}", code=OBJECTIVE_FAILED, hint=GUIDE):
+                sums.append(torch.stack(sum_and_weight(parts.objective, logits, y_B)))
             logits_MC, y_M = predictions(logits, y_B)
             for name, metric in metrics.items():
                 with errors_of(f"metric {name}", code="metric-failed"):

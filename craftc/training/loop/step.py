@@ -11,8 +11,11 @@ from torch import Tensor
 
 from craftc.training.assemble import Parts
 from craftc.training.foundation import foreach
+from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_torch, step_key
+from craftc.training.loop.blame import blame_objective
+from craftc.training.parts.optimizer import FAILED as OPTIMIZER_FAILED
 from craftc.training.parts.sync_batch_norm import each_has_all
 
 
@@ -35,15 +38,25 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
     first_sample = workers.first_sample(num_samples)
     parts.dropout_bits.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
-    with each_has_all() if workers.size > 1 and not workers.splits(num_samples) else nullcontext():
-        loss_P, weight_P = parts.loss(x_P, y_P)
+    try:
+        with each_has_all() if workers.size > 1 and not workers.splits(num_samples) else nullcontext():
+            loss_P, weight_P = parts.loss(x_P, y_P)
+    except Exception:
+        blame_objective(parts, x_P, y_P)
+        raise
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if workers.size > 1:
         loss_sum, weight_sum = workers.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()
         # Gradients are averaged over workers: of equal batches, or of parts whose sums are to be added up.
         weight_P = weight_sum / workers.size if workers.splits(num_samples) else weight_sum
     parts.dropout_bits.turn()
-    _backward(parts, loss_P / weight_P)
+    try:
+        _backward(parts, loss_P / weight_P)
+    except TrainingError:
+        raise
+    except Exception:
+        blame_objective(parts, x_P, y_P)
+        raise
     parts.dropout_bits.end()
     _update(parts)
     return loss_sum, weight_sum, lrs[0]
@@ -67,11 +80,16 @@ def _update(parts: Parts) -> None:
         if scaler is not None:
             scaler.unscale_(parts.optimizer)
         clip(parts.parameters, parts.clip_grad_norm)
-    if scaler is None:
-        parts.optimizer.step()
-    else:
-        scaler.step(parts.optimizer)
-        scaler.update()
+    try:
+        if scaler is None:
+            parts.optimizer.step()
+        else:
+            scaler.step(parts.optimizer)
+            scaler.update()
+    except Exception:
+        # Only then: a context around each step takes longer than to find what raised.
+        with errors_of(f"optimizer {type(parts.optimizer).__name__}, step", code=OPTIMIZER_FAILED):
+            raise
     if parts.average is not None:
         parts.average.take()
 

@@ -17,6 +17,9 @@ from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.objective import predictions
 
+MOST_SHOWN = 60
+"""Characters of a text that a metric returned."""
+
 
 @runtime_checkable
 class Metric(Protocol):
@@ -136,6 +139,10 @@ def _knows_frequencies(measure: object) -> bool:
 
 
 def _number(name: str, value: Any) -> float:
+    if isinstance(value, str | bytes):
+        # Python would read a number in it.
+        message = f"metric {name} computed the text {value[:MOST_SHOWN]!r}; expected one number"
+        raise TrainingError("metric-failed", message)
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):

@@ -15,6 +15,8 @@ from craftc.training.data.prepare import PreparedData, infer_facts
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 
+CODE = "objective-failed"
+
 
 def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device) -> nn.Module:
     """The objective on the device. One of the user's own is tried on the logits of the first samples of train.
@@ -34,8 +36,12 @@ def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tens
         targets = torch.from_numpy(data.splits["train"].targets[: len(logits)]).to(device)
         logits_MC, targets_M = predictions(logits, targets)
         on = f"{name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
-        with errors_of(on, code="objective-failed", hint=GUIDE):
-            _check_loss(objective(logits_MC, targets_M), name)
+        leaf = logits.detach().clone().requires_grad_()
+        with errors_of(on, code=CODE, hint=GUIDE):
+            loss = differentiate(objective, leaf, targets)
+            _check_loss(loss, name)
+        with errors_of(f"{on}, backward", code=CODE, hint=GUIDE):
+            try_backward(loss, leaf)
     return objective
 
 
@@ -62,6 +68,21 @@ def sum_and_weight(objective: nn.Module, logits: Tensor, targets: Tensor) -> tup
     return (loss.reshape(()) if is_sum else loss.reshape(()) * num_predictions), num_predictions
 
 
+def differentiate(objective: nn.Module, leaf: Tensor, targets: Tensor) -> Any:
+    """The loss that an objective makes of the logits in a leaf of autograd. Raises what it raises."""
+    with torch.enable_grad():
+        # The logits of a model are no leaf, on which nothing may work in place.
+        return objective(*predictions(leaf.clone(), targets))
+
+
+def try_backward(loss: Any, leaf: Tensor) -> None:
+    """Raise what the backward of an objective raises; a loss without a gradient is reported by the step. Leaves the
+    gradients of parameters as they are."""
+    loss = loss[0] if isinstance(loss, tuple) else loss
+    if loss.requires_grad:
+        torch.autograd.grad(loss.sum(), leaf, allow_unused=True)
+
+
 def _check_loss(loss: Any, name: str) -> None:
     first, *rest = loss if isinstance(loss, tuple) and len(loss) == 2 else (loss,)
     is_loss = isinstance(first, Tensor) and first.numel() == 1 and first.is_floating_point()
@@ -69,6 +90,6 @@ def _check_loss(loss: Any, name: str) -> None:
         return
     if isinstance(first, Tensor) and not first.is_floating_point():
         what = f"a loss of {first.dtype}, which has no gradient"
-        raise TrainingError("objective-failed", f"{name} returned {what}; expected floating-point numbers; {GUIDE}")
+        raise TrainingError(CODE, f"{name} returned {what}; expected floating-point numbers; {GUIDE}")
     message = f"{name} returned {described(loss)}; expected the batch's mean loss, or (loss_sum, weight_sum)"
-    raise TrainingError("objective-failed", f"{message}; {GUIDE}")
+    raise TrainingError(CODE, f"{message}; {GUIDE}")

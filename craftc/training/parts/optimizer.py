@@ -13,13 +13,16 @@ from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.postponed_compiler import postpone_compiler
 
 CODE = "optimizer-not-buildable"
+FAILED = "optimizer-failed"
 MOST_NAMED = 5
 """Parameters that a message names."""
 
 
 def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim.Optimizer:
-    """Raises TrainingError `optimizer-not-buildable`."""
+    """Raises TrainingError `optimizer-not-buildable`, and `nothing-to-train` of a model that has nothing to train."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trainable:
+        raise _nothing_to_train(model)
     postpone_compiler()
     name = f"optimizer {setting['kind']}"
     try:
@@ -37,6 +40,18 @@ def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim
     if any("lr" not in group for group in optimizer.param_groups):
         raise TrainingError(CODE, f'{name} has no "lr" in its param_groups, which the schedule sets')
     return optimizer
+
+
+def _nothing_to_train(model: nn.Module) -> TrainingError:
+    num_frozen = sum(1 for _ in model.parameters())
+    name = type(model).__name__
+    if num_frozen:
+        message = f"none of the {num_frozen} parameters of the model {name} is trained: each has requires_grad = False"
+        hint = "leave it True for those of a head, or write kind: frozen_backbone, which adds one"
+    else:
+        message = f"the model {name} has no parameters, so there is nothing to train"
+        hint = "layers that are kept in a list or dict are not found; use torch.nn.ModuleList or ModuleDict"
+    return TrainingError("nothing-to-train", f"{message}; {hint}")
 
 
 def _takes_only_matrices(setting: Mapping[str, Any], model: nn.Module, trainable: Sequence[nn.Parameter]) -> str | None:
@@ -60,4 +75,5 @@ def set_training(optimizer: torch.optim.Optimizer, is_training: bool) -> None:
     wanted now. Its `train()` and `eval()` put them into the model; other optimizers have neither."""
     switch = getattr(optimizer, "train" if is_training else "eval", None)
     if callable(switch):
-        switch()
+        with errors_of(f"optimizer {type(optimizer).__name__}, {'train' if is_training else 'eval'}", code=FAILED):
+            switch()

@@ -11,6 +11,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from craftc.components.build import build, load_component
 from craftc.schemas.result import Metrics
 from craftc.training.foundation.best import watched_value
+from craftc.training.foundation.error_context import errors_of
+from craftc.training.foundation.errors import TrainingError
+
+FAILED = "schedule-failed"
 
 
 class Phase(Protocol):
@@ -54,18 +58,30 @@ class Schedule:
         self._last = max((i for i, length in enumerate(self._lengths) if length), default=0)
 
     def lr(self, base_lr: float, step: int) -> float:
-        """The learning rate of `step`, which counts from 0 over the whole training."""
+        """The learning rate of `step`, which counts from 0 over the whole training. Raises TrainingError
+        `schedule-failed`."""
         index = self._index(step // self._steps_per_epoch)
         num_steps = self._lengths[index] * self._steps_per_epoch
         step_in_phase = min(step - self._starts[index] * self._steps_per_epoch, num_steps - 1)
-        return self._phases[index].lr(base_lr, step_in_phase, num_steps, self._steps_per_epoch)
+        phase = self._phases[index]
+        try:
+            rate = phase.lr(base_lr, step_in_phase, num_steps, self._steps_per_epoch)
+        except Exception:
+            # Only then: a context around each call takes longer than the call.
+            with errors_of(f"schedule phase {type(phase).__name__}, lr of step {step}", code=FAILED):
+                raise
+        if not _is_finite(rate):
+            message = f"schedule phase {type(phase).__name__} gave {rate!r} for step {step}"
+            raise TrainingError(FAILED, f"{message}; expected a finite number")
+        return rate
 
     def observe(self, epoch: int, metrics: Metrics, measured: Collection[str]) -> None:
         """Tell the phase of `epoch` (counts from 1) what that epoch recorded, where the phase wants to know."""
         phase = self._phases[self._index(epoch - 1)]
         if isinstance(phase, ObservingPhase):
             value = watched_value(metrics, phase.metric, measured, "training.schedule", epoch)
-            phase.observe(math.nan if value is None else value)
+            with errors_of(f"schedule phase {type(phase).__name__}, observe", code=FAILED):
+                phase.observe(math.nan if value is None else value)
 
     def state_dict(self) -> list[dict[str, Any] | None]:
         """One entry per phase; None for those without state."""
@@ -80,6 +96,13 @@ class Schedule:
     def _index(self, epoch: int) -> int:
         """The phase of `epoch`, which counts from 0."""
         return min(bisect_right(self._starts, epoch) - 1, self._last)
+
+
+def _is_finite(rate: object) -> bool:
+    try:
+        return math.isfinite(rate)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        return False
 
 
 def build_schedule(settings: Sequence[Mapping[str, Any]], *, num_epochs: int, steps_per_epoch: int) -> Schedule:

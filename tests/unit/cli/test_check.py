@@ -150,3 +150,70 @@ def test_numbers_have_three_digits_and_a_unit() -> None:
     assert [scaled(number, 1000, units) for number in (7, 999, 1000, 2368, 123_456, 999_999, 5e9)] == [
         "7", "999", "1 k", "2.37 k", "123 k", "1 M", "5000 M",
     ]  # fmt: skip
+
+
+PARTS = """
+class NoStep(torch.optim.SGD):
+    def step(self, closure=None):
+        raise ValueError("no step")
+
+class NoRate:
+    epochs = "none"
+
+    def lr(self, base_lr, step, num_steps, steps_per_epoch):
+        raise ValueError("no rate")
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x ** 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise ValueError("no gradient")
+
+class NoBackward(nn.CrossEntropyLoss):
+    def forward(self, logits, targets):
+        return Square.apply(super().forward(logits, targets))
+
+class Frozen(Net):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes)
+        self.requires_grad_(False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "said"),
+    [
+        (("training", "optimizer"), "{kind: checked_nets:NoStep, lr: 0.1}",
+         "error[optimizer-failed]: optimizer NoStep, step: ValueError: no step"),
+        (("training", "optimizer"), "{kind: torch.optim:SparseAdam, lr: 0.1}",
+         "error[optimizer-failed]: optimizer SparseAdam, step: RuntimeError: SparseAdam does not support dense"),
+        (("training", "schedule"), "[{kind: checked_nets:NoRate}]",
+         "error[schedule-failed]: schedule phase NoRate, lr of step 0: ValueError: no rate"),
+        (("objective",), "{kind: checked_nets:NoBackward}", "error[objective-failed]: objective "
+         "checked_nets:NoBackward on logits (2, 10) and targets (2,), backward: ValueError: no gradient"),
+        (("model",), "{kind: checked_nets:Frozen}",
+         "error[nothing-to-train]: none of the 4 parameters of the model Frozen is trained"),
+    ],
+)  # fmt: skip
+def test_what_a_part_raises_is_placed_at_the_part(here: Path, path: tuple[str, ...], part: str, said: str) -> None:
+    Path("checked_nets.py").write_text(NETS + PARTS)
+    spec = {
+        ("model",): "{kind: linear}",
+        ("objective",): "cross_entropy",
+        ("training", "optimizer"): "{kind: sgd, lr: 0.1}",
+        ("training", "schedule"): "[constant]",
+        path: part,
+    }
+    lines = ["craftc: 1", "name: parts", "data: {source: digits}", f"model: {spec[('model',)]}"]
+    lines += [f"objective: {spec[('objective',)]}", "training:", "  epochs: 1", "  batch_size: 256"]
+    lines += [f"  {key[1]}: {value}" for key, value in spec.items() if len(key) > 1]
+    Path("spec.yaml").write_text("\n".join(lines) + "\n")
+    result = runner.invoke(app, ["check", "spec.yaml"])
+    line = next(number for number, text in enumerate(lines, 1) if text.strip().startswith(f"{path[-1]}:"))
+    errors = [text for text in result.stderr.splitlines() if "error[" in text]
+    assert (result.exit_code, len(errors)) == (1, 1)
+    assert errors[0].startswith(f"spec.yaml:{line}:")
+    assert said in errors[0]

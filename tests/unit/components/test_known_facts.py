@@ -16,7 +16,17 @@ from craftc.training.data.prepare import infer_facts, prepare
 CATALOGUE = built_in_catalogue()
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
 ARGUMENTS = {"gaussian_noise": {"std": 0.1}}
-DECLARED = ("gives", "facts", "seed_unused_at", "takes", "pools_columns", "patience_argument", "min_lr_argument")
+DECLARED = (
+    "gives",
+    "facts",
+    "seed_unused_at",
+    "takes",
+    "pools_columns",
+    "patience_argument",
+    "min_lr_argument",
+    "low_lr_argument",
+    "empty_means",
+)
 
 
 def entry(group: str, kind: str) -> ComponentEntry:

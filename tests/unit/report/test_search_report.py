@@ -113,6 +113,20 @@ def test_what_failed_is_not_saved_and_its_reason_is_told():
         assert "point 4 refused before training: d_model is not divisible" in text
 
 
+def test_the_values_of_points_that_failed_are_told_each_once():
+    case = Case({"base": [START, ("failed", []), ("failed", []), ("failed", [])]})
+    (study,) = case.search.studies
+    params = {1: {"model.width": 16}, 2: {"model.width": 16}, 3: {"model.width": 32, "training.optimizer.lr": 0.5}}
+    points = tuple(
+        point.model_copy(update={"params": params.get(point.number, {}), "reason": "no such width"})
+        for point in study.points
+    )
+    case.search = case.search.model_copy(update={"studies": (study.model_copy(update={"points": points}),)})
+    told = "points 1, 2, 3 failed: no such width; at width=16 and width=32, lr=0.5"
+    assert told in render_text(case.conclude(), 100)
+    assert told in render_markdown(case.conclude())
+
+
 def test_a_point_that_repeats_another_is_counted_as_such():
     case = Case({"base": [START, BETTER, BETTER]})
     (study,) = case.search.studies

@@ -6,7 +6,7 @@ from typing import Any
 from craftc.compiler.checking.rules.data_kinds import SOURCE, SOURCE_KIND, gives_text
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem, show
-from craftc.compiler.reading.tree import touch, written_at
+from craftc.compiler.reading.tree import look_up, touch, written_at
 from craftc.schemas.diagnostic import Path, parse_path
 
 EPOCHS: Path = ("training", "epochs")
@@ -52,10 +52,12 @@ def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
         epochs: Any = rest if length == "none" else length
         lr, min_lr = training.optimizer.args.get("lr"), phase.args.get(floor or "")
         has_number = isinstance(patience, int) and isinstance(epochs, int)
-        default = entry.parameter(waits) if waits else None
-        if has_number and 0 < epochs <= patience and not (default and default.default == patience):
-            message = f"a {waits} of {patience} never runs out in a phase of {epochs} epochs"
-            yield _idle((*SCHEDULE, index, str(waits)), message, EPOCHS, SCHEDULE)
+        if has_number and 0 < epochs <= patience:
+            message = f"a {waits} of {patience} never runs out in a phase of {epochs} epochs, so the rate never falls"
+            hint = f"write {waits}: {epochs - 2} or less" if epochs > 2 else "give the phase more epochs"
+            place: Path = (*SCHEDULE, index)
+            place = (*place, str(waits)) if waits in look_up(checked.written, place) else place
+            yield _idle(place, message, EPOCHS, SCHEDULE, hint=hint)
         elif isinstance(lr, int | float) and isinstance(min_lr, int | float) and min_lr >= lr:
             message = f"the rate cannot fall: {floor} {min_lr:g} is not below the optimizer's lr, {lr:g}"
             yield _idle((*SCHEDULE, index, str(floor)), message, ("training", "optimizer", "lr"))
@@ -102,6 +104,14 @@ def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
         if isinstance(given, int) and given >= epochs:
             message = f"{search.pruner.kind} stops nothing: {what} is {given} epochs, and a training is {epochs}"
             yield _idle((*place, name), message, EPOCHS)
+    begins = search.sampler.args.get("startup_trials")
+    if (
+        isinstance(begins, int)
+        and begins >= search.trials
+        and "startup_trials" in written_at(checked.written, ("search", "sampler"))
+    ):
+        message = f"{search.sampler.kind} proposes at random for {begins} points, and there are {search.trials}"
+        yield _idle(("search", "sampler", "startup_trials"), message, ("search", "trials"))
     startup = search.pruner.args.get("startup_trials")
     if isinstance(startup, int) and startup > search.trials:
         waits = f"it waits for {startup} points, and the last has {search.trials} before it"

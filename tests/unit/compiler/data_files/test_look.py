@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from craftc.compiler.data_files.delimited import SEPARATORS
 from craftc.compiler.data_files.image_files import SUFFIXES
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import HEAD_BYTES, MOST_BYTES, NOTHING, Seen
@@ -37,7 +38,22 @@ BAD_TABLES: list[tuple[str, dict[str, Any], str]] = [
     ("a,y\n1,0\n2\n", {}, 'column "y": no label, as it is empty or its row ends before it'),
     ("a,y\n1,0\n\n,1\n", {}, 'row 2 below the header, column "a": not a finite number, as it is empty'),
     ("a,y\n1,0\n2,NA\n", {}, '"NA" reads as a missing value'),
-    ("a;y\n1;0\n", {}, 'no column "y"'),
+    ("a;y\n1;0\n", {}, "d.csv separates its columns by semicolons, and is read by commas"),
+    ("a\ty\n1\t0\n", {}, "d.csv separates its columns by tabs, and is read by commas"),
+    ("a|y\n1|0\n", {}, "d.csv separates its columns by |, and is read by commas"),
+    ("a,y\n1,0\n", {"separator": "tab"}, "d.csv separates its columns by commas, and is read by tabs"),
+    ("1;0\n2;1\n", {"header": False}, "d.csv separates its columns by semicolons, and is read by commas"),
+    ("1;0\n2;1\n", {"header": False, "separator": "semicolon"}, 'no column "y"'),
+    (
+        "5.1,3.5,a\n4.9,3,a\n4.7,3.2,b\n4.6,3.1,b\n",
+        {},
+        "the first row of d.csv is taken for the names of its columns, and looks like a sample",
+    ),
+    (
+        "0,0,1\n4,9,0\n1,4,1\n1,3,0\n",
+        {"target": "1"},
+        "the first row of d.csv is taken for the names of its columns, and looks like a sample",
+    ),
 ]
 
 
@@ -70,6 +86,46 @@ def test_a_table_that_the_source_takes_is_taken(tmp_path: Path, text: str) -> No
     seen = csv(tmp_path, text, **arguments)
     samples = build("sources", {"kind": "csv", "path": tmp_path / "d.csv", "target": "y", **arguments})
     assert (seen.problems, seen.num_samples, seen.class_names) == ((), 2, samples.class_names)
+
+
+@pytest.mark.parametrize("name", ["comma", "semicolon", "tab", "pipe"])
+def test_each_separator_reads_the_same_table(tmp_path: Path, name: str) -> None:
+    rows = [["a", "b", "y"], ["1", "2.5", "x"], ["3", "4", "z"]]
+    text = "".join(SEPARATORS[name].join(row) + "\n" for row in rows)
+    assert csv(tmp_path, text, separator=name) == Seen((), 2, ("x", "z"))
+    samples = build("sources", {"kind": "csv", "path": tmp_path / "d.csv", "target": "y", "separator": name})
+    assert samples.inputs.tolist() == [[1, 2.5], [3, 4]]
+    assert samples.columns == ("a", "b")
+
+
+IRIS = "5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,3.4,virginica\n5.9,3.0,virginica\n"
+
+
+def test_a_first_row_that_looks_like_a_sample_is_told_and_kept_with_the_mend(tmp_path: Path) -> None:
+    [warning] = csv(tmp_path, IRIS, target="setosa").problems
+    assert (warning.code, warning.severity) == ("header-missing", "warning")
+    assert warning.hint == "write header: false beside path; then target is column_3"
+    source = {"kind": "csv", "path": tmp_path / "d.csv"}
+    [told] = [each for each in build("sources", {**source, "target": "setosa"}).warnings if "first row" in each.message]
+    assert (told.code, told.hint) == (warning.code, warning.hint)
+    assert csv(tmp_path, IRIS, target="column_3", header=False) == Seen((), 4, ("setosa", "virginica"))
+    samples = build("sources", {**source, "target": "column_3", "header": False})
+    assert samples.inputs.tolist() == [[5.1, 3.5], [4.9, 3.0], [6.2, 3.4], [5.9, 3.0]]
+    assert samples.columns == ("column_1", "column_2")
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("0,1,y\n5,1,a\n4,2,a\n3,4,b\n", "y"),
+        ("0,1,2\n5,1,0\n4,2,0\n3,4,1\n", "2"),
+        ("400,410.5,y\n5,1,0\n4,2,0\n3,4,1\n", "y"),
+        ("a,b,y\n1,2,a\n2,4,b\n3,3,y\n", "y"),
+        ("7,8,a\n1,2,a\n2,4,b\n", "a"),
+    ],
+)
+def test_a_header_of_numbers_is_one(tmp_path: Path, text: str, target: str) -> None:
+    assert [problem.code for problem in csv(tmp_path, text, target=target).problems] == []
 
 
 def test_linting_reads_the_beginning_and_planning_all(tmp_path: Path) -> None:
@@ -134,13 +190,13 @@ def test_headers_of_an_archive(tmp_path: Path, arrays: dict[str, Any], arguments
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 28, 28), (512, 4, 4), (16, 3, 3), (64, 1, 1), (4, 8, 4)])
 def test_images_whose_channels_come_first_are_taken(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, *shape)), targets=np.zeros(4, int))
+    np.savez(tmp_path / "d.npz", inputs=np.random.default_rng(0).random((4, *shape)), targets=np.zeros(4, int))
     assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems == ()
     assert build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings == ()
 
 
 def test_what_may_be_no_picture_is_told_and_taken(tmp_path: Path) -> None:
-    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 16, 100, 1)), targets=np.zeros(4, int))
+    np.savez(tmp_path / "d.npz", inputs=np.random.default_rng(0).random((4, 16, 100, 1)), targets=np.zeros(4, int))
     [problem] = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)).problems
     [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
     assert (problem.severity, problem.code) == ("warning", warning.code)
@@ -290,7 +346,7 @@ def test_half_an_archive_and_a_single_array_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["NA", "", " ", "nan"])
 def test_a_missing_label_among_texts_is_warned_of(tmp_path: Path, name: str) -> None:
-    np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=np.array(["a", name] * 2))
+    np.savez(tmp_path / "d.npz", inputs=np.arange(8).reshape(4, 2), targets=np.array(["a", name] * 2))
     [warning] = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).warnings
     assert warning.code == "label-missing"
 

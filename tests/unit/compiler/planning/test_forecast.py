@@ -175,6 +175,13 @@ def test_a_trial_read_off_another_costs_nothing() -> None:
     assert forecast(made, [past(1, 10)], {}, TWO_CPUS).trial_hours == span(10)
 
 
+def test_a_trial_read_off_one_of_which_nothing_is_known_tells_nothing() -> None:
+    made = plan(config(), config())
+    read_off = made.trials[1].model_copy(update={"shares": made.trials[0].id})
+    found = forecast(made.model_copy(update={"trials": (made.trials[0], read_off)}), [], {}, TWO_CPUS)
+    assert (found.trial_hours, found.hours_left, found.num_unknown) == (None, None, 1)
+
+
 def test_workers_and_what_fits_beside_each_other() -> None:
     made = plan(*[config()] * 4, resources=JobResources(workers=2, cpu=2))
     found = forecast(made, [past(1, 10)], {}, Machine(cpus=9))

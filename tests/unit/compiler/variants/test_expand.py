@@ -97,7 +97,7 @@ def test_names_are_short_and_unique(compiled: Compile) -> None:
     long = "x" * 100
     text = f"""data:
   source: digits
-  augment: [{{kind: horizontal_flip, p: 0.1}}, {{kind: gaussian_noise, std: 0.1, p: 0.1}}]
+  augment: [{{kind: horizontal_flip, p: 0.3}}, {{kind: gaussian_noise, std: 0.1, p: 0.1}}]
 description: {long}
 ablation:
   grid:

@@ -36,6 +36,13 @@ def test_what_looks_like_a_secret_is_found_with_its_line(tmp_path: Path) -> None
     assert [name for name, _, _ in secrets_in(tmp_path, list(LINES), max_bytes=size)] == [smallest]
 
 
+def test_a_secret_behind_a_hard_link_is_found_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text(LINES["github.txt"])
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "notes.txt").hardlink_to(tmp_path / "outside")
+    assert [name for name, _, _ in secrets_in(tmp_path / "project", ["notes.txt"])] == ["notes.txt"]
+
+
 def test_the_listing_and_the_notes(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "spec.yaml").touch()

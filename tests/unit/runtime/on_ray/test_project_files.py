@@ -71,6 +71,17 @@ def test_a_link_travels_as_the_file_that_it_leads_to(tmp_path: Path) -> None:
     assert (tmp_path / "staged/model.py").read_text() == "print()"
 
 
+def test_a_hard_link_is_the_file_and_held_to_the_rules_by_its_name_here(tmp_path: Path) -> None:
+    write(tmp_path / "project", "pyproject.toml", "spec.yaml", text="print()")
+    (tmp_path / "outside").write_text("elsewhere")
+    for name in ("data.txt", ".env"):
+        (tmp_path / "project" / name).hardlink_to(tmp_path / "outside")
+    packed = pack(tmp_path / "project/spec.yaml", tmp_path / "runs")
+    assert packed.files == ("data.txt", "pyproject.toml", "spec.yaml")
+    assert packed.that_are("secret") == [".env"]
+    assert packed.that_are("link") == []
+
+
 def test_no_link_leads_out_of_the_project_or_to_what_stays(tmp_path: Path) -> None:
     write(tmp_path, "project/pyproject.toml", "project/spec.yaml", "project/.env", "project/data/x.csv")
     write(tmp_path, "elsewhere/model.py", text="print()")

@@ -100,9 +100,9 @@ def test_a_column_that_varies_and_would_be_constant_is_refused(tmp_path: Path, c
         assert load(table(tmp_path, **others, when=column), "per_feature").warnings == ()
 
 
-def test_a_column_that_is_constant_in_the_file_is_no_mistake(tmp_path: Path) -> None:
+def test_a_column_that_is_constant_in_the_file_is_told_and_no_mistake(tmp_path: Path) -> None:
     data = load(table(tmp_path, a=SIGNAL, b=np.full(NUM, 1e9)), "per_feature")
-    assert data.warnings == ()
+    assert [warning.code for warning in data.warnings] == ["column-constant"]
     assert not data.splits["train"].inputs[:, 1].any()
 
 

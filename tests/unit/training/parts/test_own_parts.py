@@ -16,6 +16,63 @@ MODULE = '''
     import torch
     from torch import nn
 
+    class NoStep(torch.optim.SGD):
+        def step(self, closure=None):
+            return 1 / 0
+
+    class NoTrain(torch.optim.SGD):
+        def train(self):
+            return 1 / 0
+
+    class NoRate:
+        epochs = "none"
+
+        def lr(self, base_lr, step, num_steps, steps_per_epoch):
+            return 1 / 0
+
+    class NoneAsRate(NoRate):
+        def lr(self, base_lr, step, num_steps, steps_per_epoch):
+            return None
+
+    class NanAsRate(NoRate):
+        def lr(self, base_lr, step, num_steps, steps_per_epoch):
+            return float("nan")
+
+    class AllFrozen(nn.Linear):
+        def __init__(self):
+            super().__init__(64, 10)
+            self.requires_grad_(False)
+
+        def forward(self, x):
+            return super().forward(x.flatten(1))
+
+    class NoParameters(nn.Module):
+        def forward(self, x):
+            return x.flatten(1)[:, :10]
+
+    class Identity(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, least):
+            ctx.least = least
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad / len(grad) if len(grad) < ctx.least else 1 / 0, None
+
+    class NoBackward(nn.CrossEntropyLoss):
+        least = 0
+
+        def forward(self, logits, targets):
+            return super().forward(Identity.apply(logits, self.least), targets)
+
+    class NoBackwardOfMany(NoBackward):
+        least = 3
+
+    class FailsOnMany(nn.CrossEntropyLoss):
+        def forward(self, logits, targets):
+            return super().forward(logits, targets) if len(logits) < 3 else 1 / 0
+
     class TwoInputs(nn.Module):
         def forward(self, x, mask):
             return x
@@ -55,6 +112,10 @@ MODULE = '''
             if self.num < 3:
                 raise ValueError("too few")
             return self.num
+
+    class Text(WantsMany):
+        def compute(self):
+            return "0.5"
 
     class NoneOfFew(WantsMany):
         def compute(self):
@@ -263,6 +324,8 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
          r"metric PearsonCorrCoef on logits \(2, 10\) and targets \(2,\): "),
         ({"objective.metrics": [{"kind": "torchmetrics.classification:BinaryAccuracy"}]}, "metric-failed",
          r"metric BinaryAccuracy on logits \(2, 10\) and targets \(2,\): .* docs/how_to/own_code.md"),
+        ({"objective.metrics": [{"kind": "own_parts:Text"}]}, "metric-failed",
+         "metric Text computed the text '0.5'; expected one number"),
         ({"training.optimizer": {"kind": "torch.optim:LBFGS"}}, "optimizer-not-buildable", "its step needs a closure"),
         ({"training.optimizer": {"kind": "own_parts:NotAnOptimizer"}}, "optimizer-not-buildable",
          "gave a NotAnOptimizer; expected a torch.optim.Optimizer"),
@@ -272,6 +335,28 @@ NAMES = ("loss", "Share", "MulticlassF1Score")
          "has epochs = -1; expected a whole number"),
         ({"training.schedule": [{"kind": "torch.optim.lr_scheduler:StepLR", "step_size": 2}]},
          "schedule-not-buildable", "StepLR steers an optimizer of its own accord"),
+        ({"training.optimizer": {"kind": "torch.optim:SparseAdam"}}, "optimizer-failed",
+         "optimizer SparseAdam, step: RuntimeError: SparseAdam does not support dense gradients"),
+        ({"training.optimizer": {"kind": "own_parts:NoStep"}}, "optimizer-failed",
+         "optimizer NoStep, step: ZeroDivisionError: division by zero"),
+        ({"training.optimizer": {"kind": "own_parts:NoTrain"}}, "optimizer-failed",
+         "optimizer NoTrain, train: ZeroDivisionError"),
+        ({"training.schedule": [{"kind": "own_parts:NoRate"}]}, "schedule-failed",
+         "schedule phase NoRate, lr of step 0: ZeroDivisionError"),
+        ({"training.schedule": [{"kind": "own_parts:NoneAsRate"}]}, "schedule-failed",
+         "schedule phase NoneAsRate gave None for step 0; expected a finite number"),
+        ({"training.schedule": [{"kind": "own_parts:NanAsRate"}]}, "schedule-failed",
+         "schedule phase NanAsRate gave nan for step 0; expected a finite number"),
+        ({"model": {"kind": "own_parts:AllFrozen"}}, "nothing-to-train",
+         "none of the 2 parameters of the model AllFrozen is trained: .* frozen_backbone"),
+        ({"model": {"kind": "own_parts:NoParameters"}}, "nothing-to-train",
+         "the model NoParameters has no parameters, so there is nothing to train; .*torch.nn.ModuleList"),
+        ({"objective": {"kind": "own_parts:NoBackward", "metrics": []}}, "objective-failed",
+         r"own_parts:NoBackward on logits \(2, 10\) and targets \(2,\), backward: ZeroDivisionError"),
+        ({"objective": {"kind": "own_parts:FailsOnMany", "metrics": []}}, "objective-failed",
+         r"objective on logits \(\d+, 10\): ZeroDivisionError"),
+        ({"objective": {"kind": "own_parts:NoBackwardOfMany", "metrics": []}}, "objective-failed",
+         r"objective on logits \(\d+, 10\), backward: ZeroDivisionError"),
         ({"data.augment": [{"kind": "own_parts:nothing"}]}, "augmentation-failed",
          r"own_parts:nothing turned a sample \(1, 8, 8\) into None; expected a Tensor"),
         ({"objective": {"kind": "own_parts:Detached", "metrics": []}}, "objective-failed", "the loss has no gradient"),

@@ -6,6 +6,7 @@ import pytest
 
 Told = Callable[[str], list[tuple[str, str]]]
 TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
+PLATEAU = "schedule: [{kind: reduce_on_plateau, patience: 2, "
 
 
 @pytest.mark.parametrize(
@@ -31,17 +32,20 @@ TRAINING = "training: {epochs: 5, batch_size: 32, optimizer: adamw, "
             "objective: {kind: cross_entropy, metrics: [auroc]}\nablation: {grid: {objective: [cross_entropy]}}",
             [("unknown-metric", "cross_entropy")],
         ),
-        (TRAINING + "schedule: [{kind: reduce_on_plateau, metric: dev/loss}]}", [("unknown-metric", "dev/loss")]),
+        (
+            TRAINING + PLATEAU + "metric: dev/loss}]}",
+            [("unknown-metric", "dev/loss")],
+        ),
         (
             "data: {source: digits, splits: {train: 0.5, test: 0.5}}\n" + TRAINING + "schedule: [reduce_on_plateau]}",
-            [("unknown-metric", "reduce_on_plateau")],
+            [("no-effect", "reduce_on_plateau"), ("unknown-metric", "reduce_on_plateau")],
         ),
         ("evaluation: {select: {metric: test/loss}}", [("held-out-used", "test/loss")]),
         ("report: {metric: train/objective}", [("unknown-metric", "train/objective")]),
         (TRAINING + "early_stopping: {metric: test/loss, patience: 2}}", [("held-out-used", "test/loss")]),
         (TRAINING + "early_stopping: {metric: valid/loss, mode: max, patience: 2}}", [("wrong-mode", "max")]),
         (
-            TRAINING + "schedule: [{kind: reduce_on_plateau, metric: valid/accuracy, mode: min}]}",
+            TRAINING + "schedule: [{kind: reduce_on_plateau, patience: 2, metric: valid/accuracy, mode: min}]}",
             [("wrong-mode", "min")],
         ),
         ("objective: {kind: cross_entropy, metrics: [auroc, accuracy, auroc]}", [("duplicate-metric", "auroc")]),
@@ -90,7 +94,7 @@ def test_what_breaks_a_rule(told: Told, text: str, expected: list[tuple[str, str
         "training: {epochs: 5, batch_size: 32, optimizer: {kind: sgd, nesterov: true, momentum: 0.9}}",
         TRAINING + "early_stopping: {metric: valid/accuracy, mode: max, patience: 4}}",
         TRAINING + "schedule: [{kind: linear_warmup, epochs: 2}, {kind: cosine, epochs: 3}]}",
-        TRAINING + "schedule: [{kind: linear_warmup, epochs: 0}, {kind: reduce_on_plateau, metric: train/objective}]}",
+        TRAINING + PLATEAU.replace("[", "[{kind: linear_warmup, epochs: 0}, ") + "metric: train/objective}]}",
         "resources: {gpus: 0.5}",
         "resources: {gpus: 4}",
         "data: {source: digits, splits: {train: 0.5, test: 0.5}}",

@@ -1,0 +1,49 @@
+"""Numbers that make no sense beside each other, and the mends that their warnings name."""
+
+import pytest
+
+TRAINING = "training: {epochs: 8, batch_size: 32, optimizer: {kind: sgd, lr: 0.1}, "
+METRICS = "objective: {kind: cross_entropy, metrics: [accuracy]}\n"
+SEARCH = "search: {space: {model.dropout: {uniform: [0, 0.5]}}, optimize: {metric: valid/loss}, trials: 6, "
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "at", "said"),
+    [
+        (TRAINING + "schedule: [{kind: linear_warmup, epochs: 1, start_lr: 0.2}, cosine]}", "values-disagree", "0.2",
+         "start_lr 0.2 of linear_warmup is above the optimizer's lr, 0.1: the rate goes the other way; write start_lr"),
+        (TRAINING + "schedule: [{kind: cosine, end_lr: 0.5}]}", "values-disagree", "0.5",
+         "end_lr 0.5 of cosine is above the optimizer's lr, 0.1"),
+        (TRAINING + "schedule: [{kind: cosine, end_lr: 0.1}]}", "no-effect", "0.1",
+         "end_lr of cosine is the optimizer's lr, 0.1: the rate stays where it is"),
+        (TRAINING + "schedule: [reduce_on_plateau]}", "no-effect", "reduce_on_plateau",
+         "a patience of 10 never runs out in a phase of 8 epochs, so the rate never falls; write patience: 6 or less"),
+        (METRICS + TRAINING + "early_stopping: {metric: valid/accuracy, patience: 2, min_delta: 1}}", "values-disagree",
+         "1", "no epoch can improve on the first by more than 1 in valid/accuracy, which lies between 0 and 1"),
+        (SEARCH + "sampler: {kind: tpe, startup_trials: 6}}", "no-effect", "6",
+         "tpe proposes at random for 6 points, and there are 6"),
+    ],
+)  # fmt: skip
+def test_they_are_warned_of(compiled, told, messages, text: str, code: str, at: str, said: str) -> None:
+    assert told(text) == [(code, at)]
+    assert compiled(text).diagnostics[0].severity == "warning"
+    assert said in messages(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TRAINING + "schedule: [{kind: linear_warmup, epochs: 1, start_lr: 0.01}, {kind: cosine, end_lr: 0.01}]}",
+        TRAINING + "schedule: [{kind: reduce_on_plateau, patience: 6}]}",
+        METRICS + TRAINING + "early_stopping: {metric: valid/accuracy, patience: 2, min_delta: 0.001}}",
+        TRAINING + "early_stopping: {metric: valid/loss, patience: 2, min_delta: 1}}",
+        SEARCH + "sampler: {kind: tpe, startup_trials: 3}}",
+        SEARCH + "sampler: tpe}",
+    ],
+)
+def test_others_are_not(told, text: str) -> None:
+    assert told(text) == []
+
+
+def test_all_lines_cannot_be_dropped(told) -> None:
+    assert told("data: {source: digits, augment: [{kind: line_dropout, p: 1}]}") == [("out-of-bounds", "1")]
