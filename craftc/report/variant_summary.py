@@ -8,18 +8,19 @@ from craftc.report.statistics import estimate
 from craftc.schemas.conclusion import MetricIdentity, SeedValue, VariantSummary
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import Result, TrialFailed
+from craftc.schemas.split_roles import FIT, role_of
 
 
 def gap_splits(plan: Plan, results: Mapping[str, Result]) -> tuple[str, str] | None:
-    """`train`, and `valid` or else the first split that is neither train nor test; None where there is none."""
+    """The split that is fitted on, and `valid` or else the first that selects; None where there is none."""
     baseline = [t.id for t in plan.trials if plan.baseline in (t.variant, *t.aliases)]
     for trial_id in (*baseline, *(t.id for t in plan.trials)):
         if trial_id in results:
-            splits = results[trial_id].split_sizes
-            others = [split for split in splits if split not in ("train", "test")]
-            if "train" not in splits or not others:
+            sizes, said = results[trial_id].split_sizes, plan.trial(trial_id).config.get("data", {}).get("splits", {})
+            others = [split for split in sizes if role_of(split, said.get(split)) == "select"]
+            if FIT not in sizes or not others:
                 return None
-            return "train", "valid" if "valid" in others else others[0]
+            return FIT, "valid" if "valid" in others else others[0]
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.look import look_at_data
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
 from craftc.compiler.reading.problem import Problem, classes_of
@@ -75,13 +75,14 @@ def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[
 
 def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequence[Problem]]:
     source = data.source
-    seen = look({"kind": source.kind, **source.args}, folder, MOST_BYTES)
+    seen = look_at_data(data, folder, MOST_BYTES)
     declared = declared_samples(catalogue.find("sources", source.kind), source.args)
     num_samples = declared if seen.num_samples is None else seen.num_samples
     sizes, problems = None, list(seen.problems)
     if num_samples is not None:
-        sizes = split_sizes(num_samples, data.splits.fractions)
-        problems += empty_splits(num_samples, data.splits.fractions)
+        shares = data.splits.shares
+        sizes = split_sizes(num_samples, shares) or None
+        problems += empty_splits(num_samples, shares)
     path = source.args.get("path")
     written = path if isinstance(path, str) else None
     view = DataView(source.kind, written, num_samples, sizes, data.splits.stratify, seen.class_names)

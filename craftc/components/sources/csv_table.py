@@ -13,11 +13,13 @@ from craftc.compiler.data_files.labels import label_problems
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
-from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, number_classes
 
 
 @declares(gives=("table",))
 def csv(
+    asked: Asked = ASKED_NOTHING,
+    /,
     *,
     path: Path,
     target: str,
@@ -31,7 +33,8 @@ def csv(
     Args:
         path: The CSV file, UTF-8, comma separated.
         target: Column of the class labels: whole numbers or text.
-        features: Columns of the inputs, in this order; none: all but the target's, each of which needs a name.
+        features: Columns of the inputs, in this order; none: all but the target's and those that data.splits names, each
+            of which needs a name.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
 
@@ -40,8 +43,10 @@ def csv(
             is no finite number: row and column are named.
     """
     table = _read(Path(path))
-    names = [name for name in table.columns if name != target] if features == "none" else list(features)
-    raised(header_problems(list(table.columns), {"target": target, "features": features}, path))
+    aside = (target, *asked.columns)
+    names = [name for name in table.columns if name not in aside] if features == "none" else list(features)
+    arguments = {"target": target, "features": features, "split_columns": asked.columns}
+    raised(header_problems(list(table.columns), arguments, path))
     _check_features(names, target)
     if not len(table):
         raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
@@ -50,7 +55,8 @@ def csv(
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
     warnings += raised(label_problems(list(labels), target, keep=keep_labels))
     targets, class_names = number_classes(list(labels))
-    return Samples(inputs, targets, class_names, tuple(names), warnings)
+    by_sample = {name: table[name].str.strip().to_numpy(dtype=str) for name in asked.columns}
+    return Samples(inputs, targets, class_names, tuple(names), warnings, by_sample)
 
 
 def _check_features(names: list[str], target: str) -> None:

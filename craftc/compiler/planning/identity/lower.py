@@ -17,6 +17,10 @@ from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.split_roles import SETTINGS, role_of, setting
+
+
+SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in SECTIONS}
     training = config["training"]
     settle(config["data"]["source"])
+    config["data"]["splits"] = _plain_splits(config["data"]["splits"])
     for key, target in REGULARIZED.items():
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:
@@ -51,6 +56,20 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
         files[place] = _located(look_up(config, place), folder, trained)
         set_path(config, place, files[place])
     return Lowered(config, files)
+
+
+def _plain_splits(splits: dict[str, Any]) -> dict[str, Any]:
+    """The splits in their shortest form, so that one that says what is so anyway is the same trial."""
+    found = {}
+    for name, value in splits.items():
+        if name not in SETTINGS and isinstance(value, dict):
+            said = {key: item for key, item in value.items() if item is not None}
+            if said.get("for") == role_of(name, None):
+                del said["for"]
+            value = said["share"] if said.keys() == {"share"} else said
+        if name in SETTINGS or value is not None:
+            found[name] = value
+    return found
 
 
 def _located(written: str, folder: Path, trained: Trained) -> str:
@@ -72,8 +91,9 @@ def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str], catalo
 
 
 def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPath]:
-    """The places of all arguments that are files or folders."""
-    return [
+    """The places of all files and folders: those of arguments, and that of the splits."""
+    of_splits = [SPLIT_FILE] if setting(config["data"]["splits"], "file") is not None else []
+    return of_splits + [
         (*place.path, parameter.name)
         for place in all_component_places(config, catalogue)
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
