@@ -75,7 +75,7 @@ class Tally:
     def name(self, trial_id: str) -> str:
         """A trial as people know it."""
         trial = self.trials[trial_id]
-        return f"{trial.variant} seed {trial.seed}"
+        return f"{trial.variant} seed {trial.seed}{'' if trial.fold is None else f' fold {trial.fold}'}"
 
     def watched(self, metrics: dict[str, float]) -> str:
         """What is searched for, or the headline where it is measured at every epoch, else the same metric on a split

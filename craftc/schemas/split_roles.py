@@ -43,7 +43,7 @@ def is_unclear(name: str) -> bool:
 def setting(splits: Mapping[str, Any], key: str) -> Any:
     """What a key of `data.splits` is set to; None where it is switched off, or is not there."""
     value = splits.get(key)
-    return None if value == "none" or value is False else value
+    return None if value in ("none", False) and type(value) is not int else value
 
 
 def split_names(splits: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from craftc.components.group_splits import group_indices
 from craftc.components.splits import Indices, check_disjoint, split_indices
 from craftc.schemas.split_roles import (
     FIT,
+    SETTINGS,
     by_reading,
     held_out_by_folds,
     role_of,
@@ -105,7 +106,8 @@ _SHARE_STREAM = 3
 
 
 def _fractions(options: Mapping[str, Any]) -> dict[str, float]:
-    shares = {name: share_of(options.get(name)) for name in split_names(options)}
+    # In the order of the section: samples are drawn in that order.
+    shares = {name: share_of(value) for name, value in options.items() if name not in SETTINGS}
     return {name: share for name, share in shares.items() if share is not None}
 
 

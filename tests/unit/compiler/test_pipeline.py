@@ -93,7 +93,7 @@ def test_what_can_change_a_result_changes_the_fingerprint(path: str, value: Any)
         ("name", "other"),
         ("description", "x"),
         ("resources", {"cpus": 4, "gpus": 1, "max_concurrent": 2}),
-        ("report", {"metric": "valid/loss", "trackers": [{"kind": "wandb", "project": "p"}]}),
+        ("report", {"metric": "test/loss", "trackers": [{"kind": "wandb", "project": "p"}]}),
         ("seed", 0),
         ("training.optimizer.lr", 1e-1),
         ("data.normalize", {"kind": "per_line"}),
@@ -234,7 +234,12 @@ training:
         ("data: {source: digits, splits: {train: 0.5, valid: 0.5}}", ("valid", "accuracy", "max")),
         ("data: {source: digits, splits: {train: 0.5, dev: 0.5}}", ("dev", "accuracy", "max")),
         ("objective: {kind: cross_entropy, metrics: []}", ("test", "loss", "min")),
-        ("report: {metric: valid/loss}", ("valid", "loss", "min")),
+        ("report: {metric: test/loss}", ("test", "loss", "min")),
+        (
+            "data: {source: digits, splits: {train: 0.5, test: 0.2, hold: {share: 0.3, for: final}}}",
+            ("test", "accuracy", "max"),
+        ),
+        ("data: {source: digits, splits: {train: 0.5, hold: {share: 0.5, for: final}}}", ("hold", "accuracy", "max")),
     ],
 )
 def test_the_headline(compiled: Compile, text: str, expected: tuple[str, str, str]) -> None:

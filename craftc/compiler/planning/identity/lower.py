@@ -1,8 +1,8 @@
 """Lower a variant to the configuration that its trials train with: nothing is left to infer but facts of the data."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,18 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
         files[place] = _located(look_up(config, place), folder, trained)
         set_path(config, place, files[place])
     return Lowered(config, files)
+
+
+def folds(lowered: Lowered) -> Iterator[tuple[int | None, Lowered]]:
+    """The configuration for each fold that is to be held out, with its number; without folds, the one that there is."""
+    data = lowered.config["data"]
+    num, fold = (setting(data["splits"], key) for key in ("folds", "fold"))
+    if num is None or fold is not None:
+        yield fold, lowered
+        return
+    for held_out in range(num):
+        of_fold = {**data, "splits": {**data["splits"], "fold": held_out}}
+        yield held_out, replace(lowered, config={**lowered.config, "data": of_fold})
 
 
 def _plain_splits(splits: dict[str, Any]) -> dict[str, Any]:
