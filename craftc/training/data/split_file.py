@@ -41,6 +41,15 @@ def read_split_file(path: str, num_samples: int, ids: NDArray[Any] | None) -> ND
     return np.array(names)
 
 
+def noted_digests(path: str) -> dict[str, str]:
+    """Split to the digest of its samples' inputs, where a run wrote the file."""
+    if path.lower().endswith(".csv"):
+        return {}
+    document = _document(path)
+    splits = document.get("splits", {}) if FORMAT in document else {}
+    return {name: split["sha256_of_inputs"] for name, split in splits.items() if "sha256_of_inputs" in split}
+
+
 def _position(sample: int | str, positions: Mapping[str, int], num_samples: int, shown: str) -> int:
     if isinstance(sample, str) and sample in positions:
         return positions[sample]

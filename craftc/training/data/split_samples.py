@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
-from craftc.training.data.split_file import split_document
+from craftc.training.data.split_file import noted_digests, split_document
 
 UNKNOWN = "<unknown>"
 """The name of the token that stands for all rare ones."""
@@ -58,9 +59,12 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
     _check_classes_in_train(class_counts, loaded.class_names)
     ids = loaded.by_sample.get(ID_COLUMN)
     digests = sample_digests(loaded.inputs)
+    about = {"method": assigned.method, **_about(options)}
+    document = split_document(indices, loaded.targets, loaded.class_names, digests, ids, about)
     warnings = check_copies(
         digests, loaded.inputs, indices, ids, allowed=options.get("allow_duplicates", False)
-    ) + _left_out(assigned)
+    )
+    warnings += _left_out(assigned) + _of_other_data(document, options)
     return SplitSamples(
         {name: loaded.inputs[chosen] for name, chosen in indices.items()},
         {name: np.ascontiguousarray(loaded.targets[chosen], dtype=np.int64) for name, chosen in indices.items()},
@@ -68,9 +72,7 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
         class_counts,
         loaded.columns,
         loaded.warnings + warnings,
-        split_document(
-            indices, loaded.targets, loaded.class_names, digests, ids, {"method": assigned.method, **_about(options)}
-        ),
+        document,
     )
 
 
@@ -88,6 +90,19 @@ def _left_out(assigned: Assignment) -> tuple[DataWarning, ...]:
     are = "sample is" if assigned.num_left_out == 1 else "samples are"
     message = f"{assigned.num_left_out:,} {are} in no split"
     return (DataWarning("samples-left-out", message, "", f"data.splits.{assigned.method}"),)
+
+
+def _of_other_data(document: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[DataWarning, ...]:
+    """Where the file that gives the splits was written of other inputs."""
+    path = setting(options, "file")
+    noted = {} if path is None else noted_digests(path)
+    splits = document["splits"]
+    changed = [n for n, sha in noted.items() if n in splits and splits[n]["sha256_of_inputs"] != sha]
+    if not changed or options.get("train_share", 1.0) < 1:
+        return ()
+    message = f"the samples of {', '.join(changed)} have other inputs than those that {Path(path).name} was written of"
+    hint = "their numbers or ids are the same; check that they mean the same samples"
+    return (DataWarning("split-of-other-data", message, hint, "data.splits.file"),)
 
 
 def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:

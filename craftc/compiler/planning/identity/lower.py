@@ -97,7 +97,7 @@ def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str], catalo
     """Write beside a backbone's weights the digest of their file, by which a later load verifies it."""
     for place, digest in digests.items():
         holder = look_up(config, place[:-1])
-        parts = catalogue.frozen_parts(holder["kind"])
+        parts = catalogue.frozen_parts(str(holder.get("kind")))
         if parts is not None and place[-1] == parts.weights:
             holder[DIGEST] = digest
 

@@ -260,8 +260,9 @@ def test_no_text_becomes_worse(seed: int) -> None:
         assert fixed(after, name).texts[name] == after
         own = [d for d in result.diagnostics if d.fix and d.fix.edits[0].range.filename == name]
         assert own == [], (text, after)
-        num_errors -= sum(d.severity == "error" for d in before)
-        num_errors += sum(d.severity == "error" for d in result.diagnostics)
+        # One mistake of a long list is told of each of its items.
+        num_errors -= len({d.code for d in before if d.severity == "error"})
+        num_errors += len({d.code for d in result.diagnostics if d.severity == "error"})
     assert num_fixed > 10
     # A mended key can uncover what was wrong below it, but all in all less is wrong than before.
     assert num_errors < 0
