@@ -28,7 +28,7 @@ def group_indices(
     """Share out groups, each to one split, so that sizes, and stratified the classes, are near their fractions.
 
     The largest groups first, those of one size in random order, each to the split where it leaves the least sum of
-    squared deviations of counts from their fair shares, each by that share, as StratifiedGroupKFold of scikit-learn does
+    squared deviations of counts from their fair shares, each by that share, as scikit-learn's StratifiedGroupKFold does
     for folds of equal size; then single groups move on as long as that sum falls.
 
     Args:

@@ -30,7 +30,8 @@ small is no spread: a t-test would call three differences of 0.2, each rounded, 
 def estimate(values: Sequence[float], *, is_share: bool = False, overlap: float = 0.0) -> Estimate:
     """Mean and interval of one variant's values, at least one; no interval where there is no spread.
 
-    `overlap`: see `_student_t`. Of a share, whose values lie between 0 and 1, an interval that would reach beyond them is that of the logit.
+    Of a share, whose values lie between 0 and 1, an interval that would reach beyond them is that of the logit.
+    `overlap` is that of folds, see `_student_t`.
     """
     scale = max(abs(value) for value in values)
     mean, half_width, _ = _student_t(values, scale, overlap)
@@ -86,9 +87,7 @@ def _or_one(p_value: float | None) -> float:
     return 1.0 if p_value is None else p_value
 
 
-def _student_t(
-    values: Sequence[float], scale: float, overlap: float = 0.0
-) -> tuple[float, float | None, float | None]:
+def _student_t(values: Sequence[float], scale: float, overlap: float = 0.0) -> tuple[float, float | None, float | None]:
     """Mean, half-width of the interval, p-value of the mean being zero; of one value and of equal ones the mean alone.
     `scale` sets what counts as rounding.
 

@@ -82,7 +82,9 @@ def _seed_value(
     trial: Trial, headline: Headline, result: Result | None, has_failed: bool, gap: tuple[str, str] | None
 ) -> SeedValue:
     if result is None:
-        return SeedValue(seed=trial.seed, fold=trial.fold, trial=trial.id, status="failed" if has_failed else "unfinished")
+        return SeedValue(
+            seed=trial.seed, fold=trial.fold, trial=trial.id, status="failed" if has_failed else "unfinished"
+        )
     ends = [result.best.get(f"{split}/{headline.metric}") for split in gap] if gap else [None, None]
     return SeedValue(
         seed=trial.seed,

@@ -29,7 +29,9 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
         form = "[95% Student-t interval]" if style == "brackets" else "± half their 95% Student-t interval"
         covers = "covers the choice of seeds, not that of test samples"
         if has_folds:
-            covers = "covers the choice of samples too, widened as folds share what they are trained on (Nadeau, Bengio)"
+            covers = (
+                "covers the choice of samples too, widened as folds share what they are trained on (Nadeau, Bengio)"
+            )
         lines.append(f"Means over {'folds' if has_folds else 'seeds'} {form}, which {covers}.")
     if any(row.value and row.value.form == "logit" for row in rows):
         lines.append("Where a share's interval would reach beyond 0 or 1, it is Student-t's of the logit: [low, high].")

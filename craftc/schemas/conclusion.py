@@ -58,8 +58,8 @@ class Estimate(Frozen):
 
 
 class Difference(Frozen):
-    """The variant minus the baseline, seed by seed, over the `seeds` that both have; with `folds`, fold by fold, each the
-    mean over its seeds.
+    """The variant minus the baseline, seed by seed, over the `seeds` that both have; with `folds`, fold by fold, of
+    which each is the mean over its seeds.
 
     `p_value` is that of the two-sided paired t-test, in [0, 1]. Both it and `interval` are None for one pair, and where
     every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run.

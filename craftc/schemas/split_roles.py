@@ -21,12 +21,19 @@ ROLE_OF_NAME: Mapping[str, Role] = {
     HELD_OUT: "final",
 }
 SETTINGS = frozenset(
-    "stratify seed group order column file folders from_source folds fold train_share allow_duplicates".split()
-)
+    {
+        "stratify", "seed", "group", "order", "column", "file", "folders", "from_source", "folds", "fold", "train_share",
+        "allow_duplicates",
+    }
+)  # fmt: skip
 """The keys of `data.splits` that are no splits."""
 USUAL = (FIT, "valid", HELD_OUT)
 """The splits of a spec that names none, where something else than fractions says which samples they have."""
-_HELD_OUT_WORDS = frozenset("test tests testing tst holdout heldout unseen final calib calibrate calibration".split())
+_HELD_OUT_WORDS = frozenset(
+    {
+        "test", "tests", "testing", "tst", "holdout", "heldout", "unseen", "final", "calib", "calibrate", "calibration",
+    }
+)  # fmt: skip
 
 
 def role_of(name: str, value: Any) -> Role:

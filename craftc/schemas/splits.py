@@ -28,7 +28,7 @@ class SplitPart(Section):
 
 
 class Splits(Section, open_to=Fraction | SplitPart):
-    """Named parts of the data, each with a role: train is fitted on, valid selects, test is measured once at the end."""
+    """Named parts of the data, each with a role: train is fitted on, valid selects, test is read once at the end."""
 
     train: Fraction | SplitPart = Field(
         description="Fraction of the samples to fit on.",
@@ -43,11 +43,13 @@ class Splits(Section, open_to=Fraction | SplitPart):
         description="Seed of the split; the same for all replicates, so that they share their test samples.",
     )
     group: Annotated[_Name | None, SwitchedOffByNone()] = Field(
-        None, description="Column of what belongs together, such as a patient: no value of it is on two sides.",
+        None,
+        description="Column of what belongs together, such as a patient: no value of it is on two sides.",
         examples=["patient"],
     )
     order: Annotated[_Name | None, SwitchedOffByNone()] = Field(
-        None, description="Column to sort by, such as a date: train has the earliest samples, test the latest.",
+        None,
+        description="Column to sort by, such as a date: train has the earliest samples, test the latest.",
         examples=["date"],
     )
     column: Annotated[_Name | None, SwitchedOffByNone()] = Field(
@@ -78,8 +80,8 @@ class Splits(Section, open_to=Fraction | SplitPart):
     )
     train_share: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,
-        description="Share of train that is used, of each class alike; the samples of a smaller share are among those of "
-        "a larger one.",
+        description="Share of train that is used, of each class alike; the samples of a smaller share are among those "
+        "of a larger one.",
     )
     allow_duplicates: bool = Field(
         False, description="Whether copies of one sample may be in train and in another split."
@@ -97,8 +99,8 @@ class Splits(Section, open_to=Fraction | SplitPart):
 
     @property
     def fractions(self) -> dict[str, float]:
-        """Split name to fraction, of those that have one, in the order of `names`. With folds they are fractions of what
-        is not held out, of which train has what the others leave."""
+        """Split name to fraction, of those that have one, in the order of `names`. With folds they are fractions of
+        what is not held out, of which train has what the others leave."""
         parts = self._parts
         found = {name: share_of(parts.get(name)) for name in split_names(parts)}
         given = {name: share for name, share in found.items() if share is not None}

@@ -19,7 +19,7 @@ def look_at_data(data: Data, folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
     """What can be seen of the files of a `data` section, the columns and folders of its splits with them."""
     splits = data.splits
     columns = [name for name in (splits.group, splits.order, splits.column) if name is not None]
-    aside = {"split_columns": columns} if columns else {}
+    aside: dict[str, Any] = {"split_columns": columns} if columns else {}
     aside |= {"split_folders": splits.folders} if splits.folders else {}
     return look({"kind": data.source.kind, **data.source.args, **aside}, folder, most_bytes)
 

@@ -16,9 +16,7 @@ from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, num
 
 
 @declares(gives=("images", "table"))
-def arrays(
-    asked: Asked = ASKED_NOTHING, /, *, path: Path, inputs: str = "inputs", targets: str = "targets"
-) -> Samples:
+def arrays(asked: Asked = ASKED_NOTHING, /, *, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
     """Two arrays of an .npz file: tables (N, F), grey images (N, H, W) or images with channels (N, C, H, W).
 
     Args:

@@ -33,8 +33,8 @@ def csv(
     Args:
         path: The CSV file, UTF-8, comma separated.
         target: Column of the class labels: whole numbers or text.
-        features: Columns of the inputs, in this order; none: all but the target's and those that data.splits names, each
-            of which needs a name.
+        features: Columns of the inputs, in this order; none: all but the target's and those that data.splits names.
+            Each needs a name.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
 

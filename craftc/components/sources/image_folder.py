@@ -48,7 +48,9 @@ def image_folder(
         raise DataError("data-unreadable", f"{root} is not a folder", "check the path", _PATH)
     for inner in asked.folders.values():
         if not (root / inner).is_dir():
-            raise DataError("data-unreadable", f"{root / inner} is not a folder", "check its name", "data.splits.folders")
+            raise DataError(
+                "data-unreadable", f"{root / inner} is not a folder", "check its name", "data.splits.folders"
+            )
     roots = {split: root / inner for split, inner in asked.folders.items()} or {"": root}
     names = in_order({name for inner in roots.values() for name in class_folders(inner)})
     if not asked.folders and (mistake := splits_for_classes(root, str(root), names)):

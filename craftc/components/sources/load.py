@@ -68,7 +68,9 @@ def as_samples(returned: Any) -> Samples | Tokens:
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
-        hint = "write data.splits: {from_source: true} where it holds the splits" if isinstance(returned, dict) else FORMS
+        hint = (
+            "write data.splits: {from_source: true} where it holds the splits" if isinstance(returned, dict) else FORMS
+        )
         raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", hint)
     values, warnings = _numbers(inputs)
     samples = _samples(values, _labels(targets), names, warnings)
@@ -82,7 +84,9 @@ def united(returned: Mapping[Any, Any]) -> Samples:
     if not parts or len(whole) < len(parts):
         raise DataError("source-failed", "its mapping of splits does not hold samples alone", FORMS)
     if len(shapes := {part.inputs.shape[1:] for part in whole.values()}) > 1:
-        raise DataError("source-failed", f"its splits have samples of different shapes, {sorted(shapes)}", "give one shape")
+        raise DataError(
+            "source-failed", f"its splits have samples of different shapes, {sorted(shapes)}", "give one shape"
+        )
     class_names = in_order({name for part in whole.values() for name in part.class_names})
     if len({part.class_names for part in whole.values()}) == 1:
         class_names = next(iter(whole.values())).class_names

@@ -16,10 +16,10 @@ from craftc.training.batched_trials.compatibility import NothingToSeeError, unli
 from craftc.training.batched_trials.evaluate import Evaluator
 from craftc.training.batched_trials.speed import is_worthwhile, measured, room_for, sizes, why_not
 from craftc.training.batched_trials.trial_batch import Batch
+from craftc.training.data.by_role import watched
 from craftc.training.data.device_split import num_batches
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
-from craftc.training.data.by_role import watched
 from craftc.training.loop.training import Failed, Told, Training, save_trainings
 from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.state.member import Member

@@ -75,7 +75,9 @@ def assign_splits(targets: NDArray[np.int64], by_sample: Columns, options: Mappi
     in_order = {name: found[name] for name in by_reading(options)}
     num_left_out = len(targets) - sum(map(len, in_order.values()))
     if (share := options.get("train_share", 1.0)) < 1:
-        in_order[FIT] = share_of_train(in_order[FIT], targets, share, stratify=options["stratify"], seed=options["seed"])
+        in_order[FIT] = share_of_train(
+            in_order[FIT], targets, share, stratify=options["stratify"], seed=options["seed"]
+        )
     return Assignment(in_order, method, num_left_out)
 
 
@@ -88,9 +90,7 @@ def column(by_sample: Columns, name: str, key: str) -> NDArray[Any]:
     return by_sample[name]
 
 
-def share_of_train(
-    indices: Indices, targets: NDArray[np.int64], share: float, *, stratify: bool, seed: int
-) -> Indices:
+def share_of_train(indices: Indices, targets: NDArray[np.int64], share: float, *, stratify: bool, seed: int) -> Indices:
     """A share of samples, of each class alike and one at least; those of a smaller share are among them."""
     strata = targets[indices] if stratify else np.zeros(len(indices), dtype=np.int64)
     kept = []
@@ -121,9 +121,7 @@ def _drawn(
     return group_indices(values, targets, fractions, stratify=stratify, seed=seed)
 
 
-def _in_order(
-    values: NDArray[Any], fractions: Mapping[str, float], options: Mapping[str, Any]
-) -> dict[str, Indices]:
+def _in_order(values: NDArray[Any], fractions: Mapping[str, float], options: Mapping[str, Any]) -> dict[str, Indices]:
     """Stretches of the samples in the order of a column: train the earliest, what is final the latest. Samples of one
     value are on one side."""
     keys = sortable(values)
@@ -147,7 +145,7 @@ def _between_values(ranked: NDArray[Any], end: int) -> int:
 
 
 def sortable(values: NDArray[Any]) -> NDArray[Any]:
-    """A column as numbers, where all of it is numbers; otherwise as text, in which dates like 2026-11-30 are in order."""
+    """A column as numbers, where all of it is numbers; otherwise as text, where dates like 2026-11-30 are in order."""
     if values.dtype.kind in "biufM":
         return values
     texts = values.astype(str)
@@ -175,7 +173,9 @@ def _fold(targets: NDArray[np.int64], by_sample: Columns, options: Mapping[str, 
 def _given(num: int, by_sample: Columns, options: Mapping[str, Any]) -> tuple[str, dict[str, Indices]] | None:
     """What says of each sample which split it is in, and what that is; None where nothing does."""
     if (name := setting(options, "column")) is not None:
-        return "column", _by_values(column(by_sample, name, "column").astype(str), f'column "{name}"', options, "column")
+        return "column", _by_values(
+            column(by_sample, name, "column").astype(str), f'column "{name}"', options, "column"
+        )
     for key in ("folders", "from_source"):
         if setting(options, key):
             return key, _by_values(column(by_sample, SPLIT_COLUMN, key).astype(str), "the source", options, key)

@@ -48,8 +48,8 @@ def check_copies(
     *,
     allowed: bool,
 ) -> tuple[DataWarning, ...]:
-    """Raise DataError `split-leak` where copies of samples of train are in other splits, unless they are `allowed`; warn
-    of near ones, which only look alike."""
+    """Raise DataError `split-leak` where copies of samples of train are in other splits, unless they are `allowed`;
+    warn of near ones, which only look alike."""
     if allowed:
         return ()
     exact = copies(digests, indices)
@@ -64,7 +64,9 @@ def check_copies(
     if near is None or not near.pairs:
         return ()
     message = f"{_counted(near)} nearly the same as images of {FIT}: {_shown(near, names)}"
-    hint = "look at them: crops and frames of one picture belong on one side, by a group; allow_duplicates: true is quiet"
+    hint = (
+        "look at them: crops and frames of one picture belong on one side, by a group; allow_duplicates: true is quiet"
+    )
     return (DataWarning("near-duplicates", message, hint, "data.splits"),)
 
 

@@ -147,8 +147,8 @@ def packed(data: PreparedData) -> Content:
     for index, split in enumerate(data.splits.values()):
         arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
     about = {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
-    about["document"] = data.document
-    return arrays, about | {"warnings": [asdict(warning) for warning in data.warnings]}
+    warnings = [asdict(warning) for warning in data.warnings]
+    return arrays, about | {"document": data.document, "warnings": warnings}
 
 
 def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
@@ -158,9 +158,7 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     }
     warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
     names, facts = tuple(about["class_names"]), dict(about["facts"])
-    return PreparedData(
-        splits, names, arrays["class_counts"], facts, warnings=warnings, document=about.get("document")
-    )
+    return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings, document=about.get("document"))
 
 
 def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:

@@ -1,7 +1,7 @@
 """Reads and makes files that name each sample's split.
 
-A file is one of three: JSON as a run writes it (`splits.json`), JSON of split to a list of samples, or CSV with a header
-and two columns, the sample and its split. A sample is its number, from 0, or its id as text.
+A file is one of three: JSON as a run writes it (`splits.json`), JSON of split to a list of samples, or CSV with a
+header and two columns, the sample and its split. A sample is its number, from 0, or its id as text.
 """
 
 import csv

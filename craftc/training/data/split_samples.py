@@ -25,7 +25,7 @@ UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True)
 class SplitSamples:
-    """Split to its samples, train first and what is final last: `inputs` (N, *shape), `targets` (N,) or (N, T), the class of
+    """Split to its samples, train first and what is final last: `inputs` (N, *shape), `targets` (N,) or (N, T), class of
     each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
     `warnings` are those of the source. `document` is what was drawn, as JSON; None of text."""
 
@@ -61,9 +61,7 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
     digests = sample_digests(loaded.inputs)
     about = {"method": assigned.method, **_about(options)}
     document = split_document(indices, loaded.targets, loaded.class_names, digests, ids, about)
-    warnings = check_copies(
-        digests, loaded.inputs, indices, ids, allowed=options.get("allow_duplicates", False)
-    )
+    warnings = check_copies(digests, loaded.inputs, indices, ids, allowed=options.get("allow_duplicates", False))
     warnings += _left_out(assigned) + _of_other_data(document, options)
     return SplitSamples(
         {name: loaded.inputs[chosen] for name, chosen in indices.items()},
@@ -178,7 +176,10 @@ def _check_not_empty(assigned: Assignment, options: Mapping[str, Any], num_sampl
         if name not in fractions:
             message = f"split {name} is empty: {assigned.method} gives it none of {num_samples:,} samples"
             raise DataError("empty-split", message, "add samples", f"data.splits.{assigned.method}")
-        message, hint = too_small_a_share(name, fractions[name], num_samples), f"raise data.splits.{name}, or add samples"
+        message, hint = (
+            too_small_a_share(name, fractions[name], num_samples),
+            f"raise data.splits.{name}, or add samples",
+        )
         if assigned.method == "fractions" and options["stratify"] and split_sizes(num_samples, fractions)[name] > 0:
             message += ", but stratify shares out each class by itself, and train needs one of each first"
             hint = "add samples to the small classes, leave those out, or write stratify: false"

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import craftc
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
-from craftc.training.data.device_split import DeviceSplit
 from craftc.training.data.by_role import final, of_role
+from craftc.training.data.device_split import DeviceSplit
 from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.state.checkpoint import load_best
@@ -23,8 +23,8 @@ trials of a job mostly have the same, and of a short trial it is a tenth."""
 
 
 class Examiner:
-    """Measures the weights of an epoch on what is final once, for whichever trials ask; `keeps` the weights of the parts as
-    they are, for trials that go on."""
+    """Measures the weights of an epoch on what is final once, for whichever trials ask; `keeps` the weights of the parts
+    as they are, for trials that go on."""
 
     def __init__(
         self,
@@ -147,8 +147,4 @@ def _not_finite(best: Metrics, last: Metrics, member: Member) -> dict[str, int]:
     progress = member.progress
     measured = [last] if progress.is_best else [best, last]
     missing = [name for metrics in measured for name in not_finite(metrics, member.names)]
-    return {
-        name: missing.count(name)
-        for name in missing
-        if of_role(name.partition("/")[0], member.trial) == "final"
-    }
+    return {name: missing.count(name) for name in missing if of_role(name.partition("/")[0], member.trial) == "final"}

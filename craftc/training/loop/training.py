@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics, Result
 from craftc.training.assemble import Parts
-from craftc.training.data.device_split import DeviceSplit, num_batches
 from craftc.training.data.by_role import watched
+from craftc.training.data.device_split import DeviceSplit, num_batches
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
 from craftc.training.loop.conclude import Examiner
@@ -88,7 +88,9 @@ class Training:
         trained = train_epoch(
             self.parts, self.train, epoch=epoch, first_step=first_step, batch_size=self.batch_size, pulse=pulse
         )
-        measured = evaluate_splits(self.parts, self.splits, watched(self.splits, self.trial), epoch=epoch, batch_size=self.batch_size)
+        measured = evaluate_splits(
+            self.parts, self.splits, watched(self.splits, self.trial), epoch=epoch, batch_size=self.batch_size
+        )
         return self.record(trained | measured, time.perf_counter() - start)
 
     def record(self, metrics: Metrics, seconds: float) -> EpochRecord:

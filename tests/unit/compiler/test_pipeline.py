@@ -297,3 +297,32 @@ def test_a_finished_trial_is_reused(compiled: Compile) -> None:
     again = compile_spec(text, "x.yaml", built_in_catalogue(), {first.trials[0].id}.__contains__).plan
     assert again is not None
     assert [(t.status, t.job) for t in again.trials] == [("reused", None), ("new", 0)]
+
+
+def test_folds_are_crossed_with_seeds(compiled: Compile) -> None:
+    text = "data: {source: digits, splits: {train: 0.8, valid: 0.2, folds: 3}}\nablation: {seeds: 2}"
+    plan = compiled(text).plan
+    assert plan is not None
+    assert [(trial.fold, trial.seed) for trial in plan.trials] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert len({trial.id for trial in plan.trials}) == 6
+    assert len({trial.stages.prepare for trial in plan.trials if trial.stages}) == 3
+    # Trials of one fold alone may be one batch: each fold is other data.
+    assert [trial.group for trial in plan.trials] == [0, 0, 1, 1, 2, 2]
+    one = compiled(text.replace("folds: 3", "folds: 3, fold: 1")).plan
+    assert one is not None
+    assert [trial.id for trial in one.trials] == [trial.id for trial in plan.trials[2:4]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{train: 0.6, valid: 0.4}", "{train: {share: 0.6, for: fit}, valid: {share: 0.4}}"),
+        ("{train: 0.6, valid: 0.4}", "{train: 0.6, valid: {share: 0.4, for: select}, allow_duplicates: false}"),
+        ("{train: 0.6, extra: 0.2, test: 0.2}", "{train: 0.6, extra: 0.2, test: {share: 0.2, for: final}}"),
+    ],
+)
+def test_a_role_that_is_so_anyway_is_the_same_trial(compiled: Compile, one: str, other: str) -> None:
+    plans = [compiled(f"data: {{source: digits, splits: {splits}}}").plan for splits in (one, other)]
+    assert plans[0] is not None
+    assert plans[1] is not None
+    assert [trial.id for trial in plans[0].trials] == [trial.id for trial in plans[1].trials]

@@ -166,13 +166,14 @@ def headline_not_final(checked: Checked) -> Iterator[Problem]:
     split, _, measure = metric.partition("/")
     final = headline_split(spec.data.splits)
     roles = spec.data.splits.roles
-    if roles.get(split) in ("fit", "select") and roles[final] == "final":
-        if metric in recorded(spec, checked.catalogue, held_out=False) and metric not in OF_TRAINING:
-            use = "is fitted on" if roles[split] == "fit" else "is for choosing by"
-            message = f'"{metric}" would flatter what is concluded: split {split} {use}, and {final} is there for that'
-            hint = f"write {final}/{measure}, or leave the split {final} out"
-            path = ("report", "metric")
-            yield Problem("headline-not-final", path, message, hint, reads=(path, SPLITS))
+    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in OF_TRAINING:
+        return
+    if metric in recorded(spec, checked.catalogue, held_out=False):
+        use = "is fitted on" if roles[split] == "fit" else "is for choosing by"
+        message = f'"{metric}" would flatter what is concluded: split {split} {use}, and {final} is there for that'
+        hint = f"write {final}/{measure}, or leave the split {final} out"
+        path = ("report", "metric")
+        yield Problem("headline-not-final", path, message, hint, reads=(path, SPLITS))
 
 
 def wrong_mode(checked: Checked) -> Iterator[Problem]:

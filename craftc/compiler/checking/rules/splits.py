@@ -26,7 +26,9 @@ def split_role(checked: Checked) -> Iterator[Problem]:
             message = f"one split is fitted on, {FIT}; {name} cannot be for fit too"
             yield Problem("split-role", path, message, f"call it {FIT}, or give it another role", True)
         elif is_unclear(name) and not splits.says_role(name):
-            message = f"split {name} reads like one that chooses nothing, and would be for select, by which epochs are chosen"
+            message = (
+                f"split {name} reads like one that chooses nothing, and would be for select, by which epochs are chosen"
+            )
             said = checked.spec.data.splits.fractions.get(name)
             share = "" if said is None else f"share: {said:g}, "
             hint = f"say what it is for: {name}: {{{share}for: final}}, or for: calibrate, or for: select"
@@ -45,7 +47,9 @@ def split_method(checked: Checked) -> Iterator[Problem]:
         message = "order and group each say which samples a split has: what is of one group need not be of one time"
         yield Problem("split-method", (*SPLITS, "order"), message, "keep one of them", True)
     if splits.fold is not None and splits.folds is None:
-        yield Problem("split-method", (*SPLITS, "fold"), "there are no folds of which one could be held out", None, True)
+        yield Problem(
+            "split-method", (*SPLITS, "fold"), "there are no folds of which one could be held out", None, True
+        )
     elif splits.fold is not None and splits.folds is not None and splits.fold >= splits.folds:
         message = f"fold {splits.fold} is not one of {splits.folds}; they count from 0"
         yield Problem("split-method", (*SPLITS, "fold"), message)
@@ -72,7 +76,9 @@ def _shares(checked: Checked) -> Iterator[Problem]:
             message = f"folds hold out split {name}, each a part of equal size, so that it has no fraction"
             yield Problem("split-method", path, message, "leave it out; fractions are of what is not held out", True)
         elif not splits.given_by and name not in shares:
-            yield Problem("missing-key", (*path, "share"), f'"data.splits.{name}" needs "share"', "a fraction of all samples")
+            yield Problem(
+                "missing-key", (*path, "share"), f'"data.splits.{name}" needs "share"', "a fraction of all samples"
+            )
         if isinstance(part, SplitPart) and part.value is not None and not (splits.column or splits.file):
             message = "value is what a column or a file calls the split, and neither is named"
             yield Problem("split-method", (*path, "value"), message, "remove it", True)
@@ -84,7 +90,9 @@ def folders_of_images(checked: Checked) -> Iterator[Problem]:
     if data.splits.folders is not None and data.source.kind != _OF_FOLDERS:
         message = f"folders are those of {_OF_FOLDERS}, and the source is {data.source.kind}"
         hint = "use column, file, or from_source"
-        yield Problem("split-method", (*SPLITS, "folders"), message, hint, True, reads=((*SPLITS, "folders"), SOURCE_KIND))
+        yield Problem(
+            "split-method", (*SPLITS, "folders"), message, hint, True, reads=((*SPLITS, "folders"), SOURCE_KIND)
+        )
 
 
 def fractions_of_text(checked: Checked) -> Iterator[Problem]:
@@ -95,7 +103,9 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
     for key in (*(k for k in GIVEN_BY if k != "from_source"), "group", "order", "folds"):
         if getattr(data.splits, key):
             message = f"{key} is said of samples, and {data.source.kind} gives a text, whose splits are stretches of it"
-            yield Problem("split-method", (*SPLITS, key), message, "give fractions", True, reads=((*SPLITS, key), SOURCE_KIND))
+            yield Problem(
+                "split-method", (*SPLITS, key), message, "give fractions", True, reads=((*SPLITS, key), SOURCE_KIND)
+            )
 
 
 def unread_split(checked: Checked) -> Iterator[Problem]:

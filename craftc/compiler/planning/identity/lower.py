@@ -19,7 +19,6 @@ from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
 
-
 SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
 

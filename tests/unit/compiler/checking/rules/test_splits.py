@@ -42,7 +42,10 @@ def told(splits: str, more: str = "") -> list[tuple[str, str]]:
         ("{train: 0.6, valid: {share: 0.4, for: choosing}}", [("unknown-choice", "data.splits.valid.for")]),
         ("{column: part}", []),
         ("{column: part, val: {for: select}}", []),
-        ("{train: 0.6, valid: 0.4, column: part}", [("split-method", "data.splits.train"), ("split-method", "data.splits.valid")]),
+        (
+            "{train: 0.6, valid: 0.4, column: part}",
+            [("split-method", "data.splits.train"), ("split-method", "data.splits.valid")],
+        ),
         ("{column: part, file: s.json}", [("split-method", "data.splits.file")]),
         ("{train: 0.6, valid: 0.4, group: a, order: b}", [("split-method", "data.splits.order")]),
         ("{train: 0.6, valid: 0.4, fold: 2}", [("split-method", "data.splits.fold")]),
