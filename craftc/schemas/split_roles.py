@@ -22,8 +22,8 @@ ROLE_OF_NAME: Mapping[str, Role] = {
 }
 SETTINGS = frozenset(
     {
-        "stratify", "seed", "group", "order", "column", "file", "folders", "from_source", "folds", "fold", "train_share",
-        "allow_duplicates",
+        "stratify", "seed", "group", "order", "column", "file", "folders", "from_source", "folds", "fold",
+        "train_share", "allow_duplicates",
     }
 )  # fmt: skip
 """The keys of `data.splits` that are no splits."""

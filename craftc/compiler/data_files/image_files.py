@@ -92,7 +92,8 @@ def splits_for_classes(root: Path, shown: str, names: Sequence[str]) -> Problem 
     first = next((name for name in within if name.lower().startswith("train")), within[0])
     message = f"{shown} holds folders of splits ({all_of(names)}), and image_folder takes each folder for a class"
     folders = ", ".join(f"{_split_of(name)}: {name}" for name in within)
-    hint = f"write data.splits: {{folders: {{{folders}}}}}, or let path be {shown}/{first} to share out those of {first} alone"
+    hint = f"write data.splits: {{folders: {{{folders}}}}}, or let path be {shown}/{first} to share out those of "
+    hint += f"{first} alone"
     return Problem("data-mismatch", ("data", "source", "path"), message, hint)
 
 

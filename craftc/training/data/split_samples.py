@@ -15,6 +15,7 @@ from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.samples import Samples
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
+from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
 from craftc.training.data.split_file import noted_digests, split_document
@@ -25,8 +26,8 @@ UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True)
 class SplitSamples:
-    """Split to its samples, train first and what is final last: `inputs` (N, *shape), `targets` (N,) or (N, T), class of
-    each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
+    """Split to its samples, train first and what is final last: `inputs` (N, *shape), `targets` (N,) or (N, T), class
+    of each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
     `warnings` are those of the source. `document` is what was drawn, as JSON; None of text."""
 
     inputs: dict[str, NDArray[Any]]
@@ -108,6 +109,12 @@ def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:
 
     Each stretch is cut into windows that share no target. The targets of a window are its tokens' successors.
     """
+    for key in (*GIVEN_BY, "group", "order", "folds"):
+        if setting(options, key):
+            message = (
+                f"data.splits.{key} is said of samples, and the source gives a text, whose splits are stretches of it"
+            )
+            raise DataError("split-unusable", message, "give fractions", f"data.splits.{key}")
     length = tokens.context_length
     fractions = {name: float(share) for name in by_reading(options) if (share := share_of(options.get(name)))}
     stretches = _stretches(tokens, fractions)

@@ -23,8 +23,8 @@ trials of a job mostly have the same, and of a short trial it is a tenth."""
 
 
 class Examiner:
-    """Measures the weights of an epoch on what is final once, for whichever trials ask; `keeps` the weights of the parts
-    as they are, for trials that go on."""
+    """Measures the weights of an epoch on what is final once, for whichever trials ask; `keeps` the weights of the
+    parts as they are, for trials that go on."""
 
     def __init__(
         self,

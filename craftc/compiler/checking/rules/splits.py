@@ -100,7 +100,7 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
     data = checked.spec.data
     if not gives_text(data.source.kind, checked.catalogue):
         return
-    for key in (*(k for k in GIVEN_BY if k != "from_source"), "group", "order", "folds"):
+    for key in (*GIVEN_BY, "group", "order", "folds"):
         if getattr(data.splits, key):
             message = f"{key} is said of samples, and {data.source.kind} gives a text, whose splits are stretches of it"
             yield Problem(
