@@ -26,6 +26,7 @@ from craftc.schemas.result import (
     TrialPruned,
     TrialStarted,
 )
+from craftc.schemas.split_roles import roles
 from craftc.secret_text import masked
 from craftc.training.foundation.best import not_finite
 from craftc.training.foundation.pulse import read_pulse
@@ -53,6 +54,7 @@ class Tally:
         self.num_pruned = 0
         self.num_trials = len(self.trials) + num_searched(plan)
         self._not_finite: set[str] = set()
+        self._roles = roles(plan.trials[0].config.get("data", {}).get("splits", {})) if plan.trials else {}
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
         self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
@@ -73,13 +75,14 @@ class Tally:
     def name(self, trial_id: str) -> str:
         """A trial as people know it."""
         trial = self.trials[trial_id]
-        return f"{trial.variant} seed {trial.seed}"
+        return f"{trial.variant} seed {trial.seed}{'' if trial.fold is None else f' fold {trial.fold}'}"
 
     def watched(self, metrics: dict[str, float]) -> str:
-        """What is searched for, or the headline where it is measured at every epoch, else the same metric on the valid
-        split, else a loss."""
+        """What is searched for, or the headline where it is measured at every epoch, else the same metric on a split
+        that selects, else a loss."""
         headline = self.plan.headline
-        names = (headline.name, f"valid/{headline.metric}", "train/loss", "train/objective")
+        selecting = [name for name, role in self._roles.items() if role == "select"]
+        names = (headline.name, *(f"{name}/{headline.metric}" for name in selecting), "train/loss", "train/objective")
         for name in names if self.search.metric is None else (self.search.metric, *names):
             if name in metrics:
                 return f"{name} {metrics[name]:.4f}"

@@ -160,6 +160,10 @@ def _execute(
 
     store = Store(runs_dir / "store")
     folder = _new_run(compiled, runs_dir, store)
+    if compiled.plan.jobs:
+        from craftc.runtime.store.drawn_splits import write_drawn_splits
+
+        write_drawn_splits(compiled.plan, folder.path, store.prepared)
 
     def say(text: str) -> None:
         click.echo(text, err=True)

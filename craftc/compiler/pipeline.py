@@ -13,7 +13,7 @@ from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.planning.identity.fingerprint import FileDigest, hash_file
-from craftc.compiler.planning.identity.lower import path_arguments
+from craftc.compiler.planning.identity.lower import folds, path_arguments
 from craftc.compiler.planning.identity.trials import TrialCompiler
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
 from craftc.compiler.planning.passes.batch import batch
@@ -116,7 +116,8 @@ def _plan(
         for problem in contradictions(trained, variant.checked):
             unreadable.setdefault(problem.message, blame(problem, variant.variant, written).place(document))
         if not unreadable:
-            trials += compiler.trials(variant, lowered, seeds(spec))
+            for fold, of_fold in folds(lowered):
+                trials += compiler.trials(variant, of_fold, seeds(spec), fold)
     if unreadable:
         return None, list(unreadable.values())
     baseline = FULL if spec.ablation.features else BASE

@@ -1,11 +1,12 @@
 """Computes the paired differences of variants to the baseline, or says why there is none."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from craftc.report.folds import by_fold, fold_overlap
 from craftc.report.statistics import holm, paired_difference
 from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
-from craftc.schemas.plan import Plan, VariantTrials
+from craftc.schemas.plan import Plan, Trial, VariantTrials
 
 
 def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -> list[VariantSummary]:
@@ -29,7 +30,7 @@ def comparisons(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, Di
     any spread counts, though it cannot be tested: how many hypotheses there are does not depend on how they come out.
     """
     tested = [(row, row.difference) for row in rows if row.difference is not None and row.same_as is None]
-    return [(row, difference) for row, difference in tested if len(difference.seeds) > 1]
+    return [(row, difference) for row, difference in tested if difference.num_pairs > 1]
 
 
 def _trial_ids(row: VariantSummary) -> tuple[str, ...]:
@@ -68,17 +69,45 @@ def _incomparable(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> 
 
 def _changed_data(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials) -> list[str]:
     """What of the data decides which samples are measured, and is not the same for both."""
-    here, there = (trials[name][0].config.get("data", {}) for name in (row.name, baseline.name))
+    here, there = (measured_data(trials[name][0]) for name in (row.name, baseline.name))
     return [f"data.{key}" for key in ("source", "splits") if here.get(key) != there.get(key)]
 
 
+def measured_data(trial: Trial) -> dict[str, Any]:
+    """What of a trial's data decides which samples are measured."""
+    data = trial.config.get("data", {})
+    free = ("fold", "train_share")
+    return {**data, "splits": {key: value for key, value in data.get("splits", {}).items() if key not in free}}
+
+
 def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:
-    values, references = ({s.seed: s.value for s in side.seeds if s.value is not None} for side in (row, baseline))
-    difference = difference_of(values, references, mode, are_shares=row.is_share and baseline.is_share)
+    values, references = (
+        {(s.fold, s.seed): s.value for s in side.seeds if s.value is not None} for side in (row, baseline)
+    )
+    difference = difference_by_place(values, references, mode, are_shares=row.is_share and baseline.is_share)
     ahead = {"better": row, "worse": baseline}.get(difference.verdict) if difference else None
     if difference is None or ahead is None or not ahead.num_failed:
         return difference
     return difference.model_copy(update={"verdict": "survivors"})
+
+
+def difference_by_place(
+    values: Mapping[tuple[int | None, int], float],
+    references: Mapping[tuple[int | None, int], float],
+    mode: Literal["min", "max"],
+    *,
+    are_shares: bool = False,
+) -> Difference | None:
+    """The first values minus the second, by fold and seed: without folds seed by seed, otherwise fold by fold, each the
+    mean over the seeds that both have there."""
+    if all(fold is None for fold, _ in values):
+        by_seed, others = ({seed: value for (_, seed), value in side.items()} for side in (values, references))
+        return difference_of(by_seed, others, mode, are_shares=are_shares)
+    common = [place for place in values if place in references]
+    means = [by_fold({place: side[place] for place in common}) for side in (values, references)]
+    found = difference_of(means[0], means[1], mode, are_shares=are_shares, overlap=fold_overlap(len(means[0])))
+    seeds = tuple(dict.fromkeys(seed for _, seed in common))
+    return None if found is None else found.model_copy(update={"seeds": seeds, "folds": found.seeds})
 
 
 def difference_of(
@@ -87,13 +116,15 @@ def difference_of(
     mode: Literal["min", "max"],
     *,
     are_shares: bool = False,
+    overlap: float = 0.0,
 ) -> Difference | None:
-    """The first values minus the second, over the seeds that both have; None where they have none in common."""
+    """The first values minus the second, over the seeds that both have; None where they have none in common. `overlap`
+    is that of folds."""
     pairs = [(seed, value, references[seed]) for seed, value in by_seed.items() if seed in references]
     if not pairs:
         return None
     seeds, values, others = zip(*pairs, strict=True)
-    mean, interval, p_value = paired_difference(values, others, are_shares=are_shares)
+    mean, interval, p_value = paired_difference(values, others, are_shares=are_shares, overlap=overlap)
     verdict: Verdict = "untested"
     if interval is not None:
         is_clear = interval.low > 0 or interval.high < 0

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from craftc.report.compare import difference_of
+from craftc.report.compare import difference_by_place, measured_data
 from craftc.report.read_search import SearchResults
 from craftc.report.statistics import holm
 from craftc.schemas.comparison import ConclusionChange, RowChange, SearchChange
@@ -80,11 +80,11 @@ def _row(
     reason = _incomparable(one, other, a.conclusion.mode == b.conclusion.mode)
     if reason is not None:
         return row.model_copy(update={"comparable": False, "notes": (reason,)})
-    values_a, values_b = ({s.seed: s for s in side.seeds} for side in (one, other))
+    values_a, values_b = ({(s.fold, s.seed): s for s in side.seeds} for side in (one, other))
     shared = values_a.keys() & values_b.keys()
-    retrained = {seed for seed in shared if values_a[seed].trial != values_b[seed].trial}
+    retrained = [place for place in values_a if place in shared and values_a[place].trial != values_b[place].trial]
     measured_a, measured_b = (
-        {seed: value for seed in sorted(retrained) if (value := side[seed].value) is not None}
+        {place: value for place in retrained if (value := side[place].value) is not None}
         for side in (values_a, values_b)
     )
     return row.model_copy(
@@ -92,7 +92,7 @@ def _row(
             "a": one.value,
             "b": other.value,
             "same_trials": bool(shared) and not retrained,
-            "difference": difference_of(
+            "difference": difference_by_place(
                 measured_b, measured_a, b.conclusion.mode, are_shares=one.is_share and other.is_share
             ),
             "notes": _notes(one, other, trials, has_common_seeds=bool(shared)),
@@ -118,7 +118,7 @@ def _notes(
     a: VariantSummary, b: VariantSummary, trials: tuple[VariantTrials, VariantTrials], *, has_common_seeds: bool
 ) -> tuple[str, ...]:
     notes = [] if has_common_seeds else ["no seed in common"]
-    configs = [side[name][0].config.get("data", {}) for side, name in zip(trials, (a.name, b.name), strict=True)]
+    configs = [measured_data(side[name][0]) for side, name in zip(trials, (a.name, b.name), strict=True)]
     changed = [f"data.{key}" for key in ("source", "splits") if configs[0].get(key) != configs[1].get(key)]
     if changed:
         notes.append(f"measured on other samples: {' and '.join(changed)} differ{'s' if len(changed) == 1 else ''}")
@@ -133,7 +133,7 @@ def _with_holm(rows: Sequence[RowChange], trials: Sequence[TrialIds]) -> tuple[l
     tested = {
         ids: row.difference.p_value
         for row, ids in zip(rows, trials, strict=True)
-        if row.difference is not None and len(row.difference.seeds) > 1
+        if row.difference is not None and row.difference.num_pairs > 1
     }
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     out = []

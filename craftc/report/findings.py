@@ -69,6 +69,9 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
             verb = "falls"
             size = Interval(low=-size.high, high=-size.low)
         remark = f"{len(difference.seeds)} paired seeds"
+        if difference.folds:
+            each = "" if len(difference.seeds) == 1 else f", each the mean of {len(difference.seeds)} seeds"
+            remark = f"{len(difference.folds)} paired folds{each}"
         if row.num_finished < row.num_planned:
             remark += f" of {row.num_planned}"
         if conclusion.mode == "min":

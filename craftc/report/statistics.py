@@ -27,13 +27,14 @@ small is no spread: a t-test would call three differences of 0.2, each rounded, 
 """
 
 
-def estimate(values: Sequence[float], *, is_share: bool = False) -> Estimate:
+def estimate(values: Sequence[float], *, is_share: bool = False, overlap: float = 0.0) -> Estimate:
     """Mean and interval of one variant's values, at least one; no interval where there is no spread.
 
     Of a share, whose values lie between 0 and 1, an interval that would reach beyond them is that of the logit.
+    `overlap` is that of folds, see `_student_t`.
     """
     scale = max(abs(value) for value in values)
-    mean, half_width, _ = _student_t(values, scale)
+    mean, half_width, _ = _student_t(values, scale, overlap)
     interval = _around(mean, half_width)
     if interval is None or not is_share or min(values) < 0 or max(values) > 1 or _lies_in(interval, 0.0, 1.0):
         return Estimate(mean=mean, interval=interval, num_seeds=len(values))
@@ -42,7 +43,7 @@ def estimate(values: Sequence[float], *, is_share: bool = False) -> Estimate:
 
 
 def paired_difference(
-    values: Sequence[float], baseline: Sequence[float], *, are_shares: bool = False
+    values: Sequence[float], baseline: Sequence[float], *, are_shares: bool = False, overlap: float = 0.0
 ) -> tuple[float, Interval | None, float | None]:
     """Mean of `values - baseline` pair by pair, its interval, and the p-value of the two-sided paired t-test.
 
@@ -51,7 +52,7 @@ def paired_difference(
     has beyond is cut off, which takes nothing from how often it holds the true one.
     """
     scale = max(abs(value) for value in (*values, *baseline))
-    mean, half_width, p_value = _student_t([a - b for a, b in zip(values, baseline, strict=True)], scale)
+    mean, half_width, p_value = _student_t([a - b for a, b in zip(values, baseline, strict=True)], scale, overlap)
     interval = _around(mean, half_width)
     if interval is not None and are_shares and max(map(abs, (*values, *baseline))) <= 1:
         interval = Interval(low=max(interval.low, -1.0), high=min(interval.high, 1.0))
@@ -86,9 +87,13 @@ def _or_one(p_value: float | None) -> float:
     return 1.0 if p_value is None else p_value
 
 
-def _student_t(values: Sequence[float], scale: float) -> tuple[float, float | None, float | None]:
+def _student_t(values: Sequence[float], scale: float, overlap: float = 0.0) -> tuple[float, float | None, float | None]:
     """Mean, half-width of the interval, p-value of the mean being zero; of one value and of equal ones the mean alone.
-    `scale` sets what counts as rounding."""
+    `scale` sets what counts as rounding.
+
+    `overlap` is that of folds, whose values are not independent as they have most of their training samples in common:
+    samples held out over samples trained on, by which the variance of the mean rises (Nadeau and Bengio 2003).
+    """
     num = len(values)
     unit = scale or 1.0  # so that squares neither overflow nor vanish
     scaled = [value / unit for value in values]
@@ -99,7 +104,8 @@ def _student_t(values: Sequence[float], scale: float) -> tuple[float, float | No
         return mean * unit, None, None
     if max(scaled) - min(scaled) < ROUNDING:
         return mean * unit, None, None
-    standard_error = math.sqrt(math.fsum((value - mean) ** 2 for value in scaled) / (num - 1) / num)
+    variance = math.fsum((value - mean) ** 2 for value in scaled) / (num - 1)
+    standard_error = math.sqrt(variance / num if overlap == 0 else variance * (1 / num + overlap))
     half_width = float(special.stdtrit(num - 1, 1 - ALPHA / 2)) * standard_error
     p_value = min(1.0, 2 * float(special.stdtr(num - 1, -abs(mean) / standard_error)))
     return mean * unit, half_width * unit, p_value

@@ -1,13 +1,14 @@
 """Writes the findings about how trials came to their values: what chose their epochs, and what was not finite."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from craftc.compiler.language.recorded_metrics import HELD_OUT
 from craftc.report.numbers import counted
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Finding
 from craftc.schemas.plan import Plan, Trial, VariantTrials
 from craftc.schemas.result import Result
+from craftc.schemas.split_roles import role_of
 
 
 def find_selection(plan: Plan, trials: VariantTrials, results: Mapping[str, Result]) -> list[Finding]:
@@ -49,8 +50,9 @@ def find_not_finite(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
         for name, count in result.not_finite.items():
             epochs.setdefault(name, []).append(count)
     alike: dict[tuple[bool, int, int], list[str]] = {}
+    splits = plan.trials[0].config.get("data", {}).get("splits", {}) if plan.trials else {}
     for name, counts in epochs.items():
-        alike.setdefault((name.startswith(f"{HELD_OUT}/"), sum(counts), len(counts)), []).append(name)
+        alike.setdefault((_is_final(name, splits), sum(counts), len(counts)), []).append(name)
     findings = []
     for (is_held_out, num_epochs, num_trials), names in alike.items():
         were = "was not a finite number" if len(names) == 1 else "were not finite numbers"
@@ -58,6 +60,11 @@ def find_not_finite(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
         text += "." if is_held_out else "; such an epoch counts as no improvement."
         findings.append(Finding(kind="not-finite", text=text))
     return [*findings, *_without_choice(plan, results)]
+
+
+def _is_final(metric: str, splits: Mapping[str, Any]) -> bool:
+    split = metric.partition("/")[0]
+    return role_of(split, splits.get(split)) == "final"
 
 
 def _without_choice(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:

@@ -3,23 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+from craftc.report.folds import by_fold, fold_overlap
 from craftc.report.numbers import counted
 from craftc.report.statistics import estimate
-from craftc.schemas.conclusion import MetricIdentity, SeedValue, VariantSummary
+from craftc.schemas.conclusion import Estimate, MetricIdentity, SeedValue, VariantSummary
 from craftc.schemas.plan import Headline, Plan, Trial
 from craftc.schemas.result import Result, TrialFailed
+from craftc.schemas.split_roles import FIT, role_of
 
 
 def gap_splits(plan: Plan, results: Mapping[str, Result]) -> tuple[str, str] | None:
-    """`train`, and `valid` or else the first split that is neither train nor test; None where there is none."""
+    """The split that is fitted on, and `valid` or else the first that selects; None where there is none."""
     baseline = [t.id for t in plan.trials if plan.baseline in (t.variant, *t.aliases)]
     for trial_id in (*baseline, *(t.id for t in plan.trials)):
         if trial_id in results:
-            splits = results[trial_id].split_sizes
-            others = [split for split in splits if split not in ("train", "test")]
-            if "train" not in splits or not others:
+            sizes, said = results[trial_id].split_sizes, plan.trial(trial_id).config.get("data", {}).get("splits", {})
+            others = [split for split in sizes if role_of(split, said.get(split)) == "select"]
+            if FIT not in sizes or not others:
                 return None
-            return "train", "valid" if "valid" in others else others[0]
+            return FIT, "valid" if "valid" in others else others[0]
     return None
 
 
@@ -58,7 +60,7 @@ def summarise(
         num_planned=len(seeds),
         num_finished=num_finished,
         seeds=tuple(seeds),
-        value=estimate(values, is_share=is_share) if is_one_metric else None,
+        value=_estimated(seeds, values, is_share=is_share) if is_one_metric else None,
         at_last=_mean(seed.at_last for seed in seeds) if is_one_metric else None,
         gap=_mean(seed.gap for seed in seeds) if is_one_metric else None,
         best_epoch=_mean(seed.best_epoch for seed in seeds),
@@ -67,14 +69,26 @@ def summarise(
     )
 
 
+def _estimated(seeds: Sequence[SeedValue], values: Sequence[float], *, is_share: bool) -> Estimate:
+    """Over the seeds, or over the folds, of which each is the mean of its seeds."""
+    if all(seed.fold is None for seed in seeds):
+        return estimate(values, is_share=is_share)
+    means = by_fold({(seed.fold, seed.seed): seed.value for seed in seeds if seed.value is not None})
+    found = estimate(list(means.values()), is_share=is_share, overlap=fold_overlap(len(means)))
+    return found.model_copy(update={"num_seeds": len(values)})
+
+
 def _seed_value(
     trial: Trial, headline: Headline, result: Result | None, has_failed: bool, gap: tuple[str, str] | None
 ) -> SeedValue:
     if result is None:
-        return SeedValue(seed=trial.seed, trial=trial.id, status="failed" if has_failed else "unfinished")
+        return SeedValue(
+            seed=trial.seed, fold=trial.fold, trial=trial.id, status="failed" if has_failed else "unfinished"
+        )
     ends = [result.best.get(f"{split}/{headline.metric}") for split in gap] if gap else [None, None]
     return SeedValue(
         seed=trial.seed,
+        fold=trial.fold,
         trial=trial.id,
         status="finished",
         averaging=result.identities.get(headline.metric),

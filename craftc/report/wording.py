@@ -25,14 +25,21 @@ def title(conclusion: Conclusion) -> str:
 def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
     """How to read the table; only what the table has."""
     rows = conclusion.variants
+    has_folds = any(seed.fold is not None for row in rows for seed in row.seeds)
     lines = []
     if any(row.value and row.value.interval for row in rows):
         form = "[95% Student-t interval]" if style == "brackets" else "± half their 95% Student-t interval"
-        lines.append(f"Means over seeds {form}, which covers the choice of seeds, not that of test samples.")
+        covers = "covers the choice of seeds, not that of test samples"
+        if has_folds:
+            covers = (
+                "covers the choice of samples too, widened as folds share what they are trained on (Nadeau, Bengio)"
+            )
+        lines.append(f"Means over {'folds' if has_folds else 'seeds'} {form}, which {covers}.")
     if any(row.value and row.value.form == "logit" for row in rows):
         lines.append("Where a share's interval would reach beyond 0 or 1, it is Student-t's of the logit: [low, high].")
     if any(row.difference for row in rows):
-        lines.append(f"Differences to {conclusion.baseline} are taken seed by seed, over the seeds that both have.")
+        by = "fold by fold, each the mean over" if has_folds else "seed by seed, over"
+        lines.append(f"Differences to {conclusion.baseline} are taken {by} the seeds that both have.")
     if any(row.difference and row.difference.verdict in ("better", "worse") for row in rows):
         holm = f"; ** also after Holm's correction for {conclusion.num_comparisons} comparisons"
         lines.append(f"* the interval excludes zero{holm if conclusion.num_comparisons > 1 else ''}.")

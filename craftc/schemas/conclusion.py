@@ -58,7 +58,8 @@ class Estimate(Frozen):
 
 
 class Difference(Frozen):
-    """The variant minus the baseline, seed by seed, over the `seeds` that both have.
+    """The variant minus the baseline, seed by seed, over the `seeds` that both have; with `folds`, fold by fold, of
+    which each is the mean over its seeds.
 
     `p_value` is that of the two-sided paired t-test, in [0, 1]. Both it and `interval` are None for one pair, and where
     every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run.
@@ -67,9 +68,15 @@ class Difference(Frozen):
     mean: float
     interval: Interval | None
     seeds: List[int]
+    folds: List[int] = ()
     p_value: float | None
     p_value_holm: float | None
     verdict: Verdict
+
+    @property
+    def num_pairs(self) -> int:
+        """The differences that it is the mean of."""
+        return len(self.folds) or len(self.seeds)
 
 
 class SeedValue(Frozen):
@@ -77,6 +84,7 @@ class SeedValue(Frozen):
     the headline with the last epoch's weights; each None where it was not measured."""
 
     seed: int
+    fold: int | None = None
     trial: str
     status: Literal["finished", "failed", "unfinished"]
     averaging: str | None = None

@@ -41,13 +41,14 @@ class Trial(Frozen):
     `config` holds the sections data, model, objective, regularization, training and evaluation as plain JSON values,
     every default filled in, file paths absolute. `aliases` are the other variants that came out the same. `shares` is
     the trial in whose training this one is trained along, in the same job. Trials of one `group` could be trained as
-    one batch; None where no other could be trained with it.
+    one batch; None where no other could be trained with it. `fold`, from 0, is held out of the splits; None without.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
     variant: str
     aliases: List[str] = ()
     seed: int = Field(ge=0)
+    fold: int | None = Field(None, ge=0)
     overrides: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any]
     status: Literal["new", "reused"] = "new"
@@ -55,6 +56,11 @@ class Trial(Frozen):
     stages: Stages | None = None
     shares: str | None = None
     group: int | None = None
+
+    @property
+    def replicate(self) -> str:
+        """What it is called among the trials of its variant: `seed0`, `seed0_fold2`."""
+        return f"seed{self.seed}{'' if self.fold is None else f'_fold{self.fold}'}"
 
     @property
     def epochs(self) -> int:
@@ -172,8 +178,8 @@ VariantTrials = dict[str, tuple[Trial, ...]]
 
 def variant_trials(plan: Plan) -> VariantTrials:
     """Every variant's trials, in the order of the plan; a variant that was folded into another follows it."""
-    by_variant: dict[str, dict[int, Trial]] = {}
+    by_variant: dict[str, dict[tuple[int, int | None], Trial]] = {}
     for trial in plan.trials:
         for name in (trial.variant, *trial.aliases):
-            by_variant.setdefault(name, {}).setdefault(trial.seed, trial)
+            by_variant.setdefault(name, {}).setdefault((trial.seed, trial.fold), trial)
     return {name: tuple(trials.values()) for name, trials in by_variant.items()}

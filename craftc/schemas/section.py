@@ -58,7 +58,7 @@ class SectionField:
     __slots__ = (
         "annotation", "bounds", "default", "description", "examples", "factory", "is_emptied", "is_off_by_default",
         "is_switch",
-        "metadata", "sections", "semantics_version",
+        "metadata", "required_unless", "sections", "semantics_version",
     )  # fmt: skip
 
     def __init__(
@@ -70,7 +70,9 @@ class SectionField:
         bounds: Mapping[str, Any] | None = None,
         semantics_version: int = 1,
         is_off_by_default: bool = True,
+        required_unless: Sequence[str] = (),
     ) -> None:
+        self.required_unless = required_unless
         self.default, self.factory, self.description, self.examples = default, factory, description, examples
         self.is_off_by_default = is_off_by_default
         self.semantics_version = semantics_version
@@ -107,11 +109,15 @@ def Field(  # noqa: N802 (it declares a key as pydantic's does)
     examples: Sequence[Any] = (),
     semantics_version: int = 1,
     is_off_by_default: bool = True,
+    required_unless: Sequence[str] = (),
     **bounds: Any,
 ) -> Any:
     """Declare a key. `bounds` are `ge`, `gt`, `le`, `lt` of numbers; `min_length` and `max_length` of texts, lists and
-    mappings; `pattern` of texts, from the first character to the last. In `Annotated`, bounds alone."""
-    return SectionField(default, default_factory, description, examples, bounds, semantics_version, is_off_by_default)
+    mappings; `pattern` of texts, from the first character to the last. In `Annotated`, bounds alone. A key without a
+    default may be left out, and is None, where one of the keys `required_unless` is given."""
+    return SectionField(
+        default, default_factory, description, examples, bounds, semantics_version, is_off_by_default, required_unless
+    )
 
 
 class Section:
@@ -129,7 +135,8 @@ class Section:
     def __init_subclass__(cls, open_to: Any = None, semantics_version: int = 1) -> None:
         super().__init_subclass__()
         cls.semantics_version = semantics_version
-        cls.fields = {**cls.fields, **{name: _declared(cls, name) for name in cls.__annotations__}}
+        # A key that Python reserves ends with an underscore there, as in PEP 8.
+        cls.fields = {**cls.fields, **{name.rstrip("_"): _declared(cls, name) for name in cls.__annotations__}}
         if open_to is not None:
             cls.open_to = open_to
 
@@ -264,8 +271,10 @@ def _fit_section(section: Any) -> Fit:
         for name, field, inner in declared:
             if name in value:
                 content[name] = inner(value[name], (*path, name), violations)
-            elif field.is_required:
+            elif field.is_required and not any(other in value for other in field.required_unless):
                 violations.append(Violation((*path, name), "missing", value))
+            elif field.is_required:
+                content[name] = None
             else:
                 content[name] = field.make_default()
         extra: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import EmptiedByNone, Field, Section, SwitchedOffByNone
+from craftc.schemas.splits import Fraction, Splits
 
 T = TypeVar("T")
 
@@ -27,10 +28,7 @@ class FromEnvironment:
 OrNone = Annotated[T | None, SwitchedOffByNone()]
 OrEmpty = Annotated[T, EmptiedByNone()]
 List = tuple[T, ...]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 FileName = Annotated[str, Field(min_length=1)]
-MAX_SEED = 2**32 - 1
-"""Of the random numbers that share out samples, whose streams no version of numpy changes."""
 OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
@@ -54,31 +52,13 @@ class Augmentation(Component):
     )
 
 
-class Splits(Section, open_to=Fraction):
-    """Named parts of the data by fraction. Any names will do; `train` is fitted on, `test` is read once at the end."""
-
-    train: Fraction = Field(description="Fraction of the samples to fit on.", examples=[0.6])
-    stratify: bool = Field(True, description="Keep the class frequencies equal in every split.")
-    seed: int = Field(
-        0,
-        ge=0,
-        le=MAX_SEED,
-        description="Seed of the split; the same for all replicates, so that they share their test samples.",
-    )
-
-    @property
-    def fractions(self) -> dict[str, float]:
-        """Split name to fraction, `train` first, then in the order written."""
-        return {"train": self.train, **self.extra}
-
-
 class Data(Section):
     """Where samples come from and what is done to them before a model sees them."""
 
     source: Annotated[Component, ComponentGroup("sources")] = Field(description="Where the samples come from.")
     splits: Splits = Field(
         default_factory=lambda: Splits(train=0.6, valid=0.2, test=0.2),
-        description="Named parts of the data by fraction; together 1.",
+        description="Named parts of the data, by fraction or as they are given.",
     )
     normalize: Annotated[Component, ComponentGroup("normalizers")] = Field(
         default_factory=lambda: Component(kind="none"),

@@ -10,6 +10,7 @@ from craftc.runtime.store.last_run import LastTrial
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.plan import Plan
+from craftc.schemas.split_roles import setting
 
 MOST_COMPARED = 1_000
 """Trials whose settings are compared with those before; of more, only that they changed is told."""
@@ -17,15 +18,21 @@ MOST_NAMED = 2
 
 
 def replacements(plan: Plan, orphaned: Sequence[LastTrial]) -> dict[str, str]:
-    """What changed, by the trial that was orphaned and by the one that is there in its place: that of its variant and
-    seed. A trial whose variant or seed is not in the plan any more was not replaced."""
-    now = {(name, trial.seed): trial for trial in plan.trials for name in (trial.variant, *trial.aliases)}
-    pairs = [(before, now[place]) for before in orphaned if (place := (before.variant, before.seed)) in now]
+    """What changed, by the trial that was orphaned and by the one that is there in its place: that of its variant, seed
+    and fold. A trial whose variant or seed is not in the plan any more was not replaced."""
+    now = {(name, trial.seed, trial.fold): trial for trial in plan.trials for name in (trial.variant, *trial.aliases)}
+    places = [(before, (before.variant, before.seed, _fold(before.config))) for before in orphaned]
+    pairs = [(before, now[place]) for before, place in places if place in now]
     found: dict[str, str] = {}
     for before, trial in pairs:
         cause = _cause(_filled(before.config), trial.config) if len(pairs) <= MOST_COMPARED else "it changed"
         found[before.id] = found[trial.id] = cause
     return found
+
+
+def _fold(config: Mapping[str, Any]) -> int | None:
+    splits = config.get("data", {}).get("splits", {})
+    return setting(splits, "fold") if setting(splits, "folds") is not None else None
 
 
 def _filled(config: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.look import look_at_data
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
 from craftc.compiler.reading.problem import Problem, classes_of
@@ -12,9 +12,14 @@ from craftc.compiler.variants.blame import blame
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.spec import Data
+from craftc.schemas.split_roles import ROLE_OF_NAME, Role
+from craftc.schemas.splits import Splits
 
 if TYPE_CHECKING:
     from craftc.compiler.analyse import Analysis
+
+
+BY_FRACTIONS = "fractions"
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class DataView:
     sizes: dict[str, int] | None
     is_stratified: bool
     class_names: tuple[str, ...] | None
+    roles: dict[str, Role]
+    split_by: str
 
     def as_json(self) -> dict[str, Any]:
         """For `craftc plan --format json`."""
@@ -35,7 +42,12 @@ class DataView:
             {"source": self.source, "path": self.path, "num_samples": self.num_samples}
             | sizes
             | {"classes": None if self.class_names is None else list(self.class_names)}
+            | {"roles": self.roles, "split_by": self.split_by}
         )
+
+    def _role(self, name: str) -> str:
+        """The role of a split whose name does not say it."""
+        return "" if name in ROLE_OF_NAME else f" ({self.roles[name]})"
 
     @property
     def line(self) -> str | None:
@@ -44,8 +56,11 @@ class DataView:
         if self.num_samples is not None:
             parts.append(f"{self.num_samples:,} samples")
         if self.sizes is not None:
-            sizes = ", ".join(f"{name} {size:,}" for name, size in self.sizes.items())
+            sizes = ", ".join(f"{name} {size:,}{self._role(name)}" for name, size in self.sizes.items())
             parts.append(f"{'about ' if self.is_stratified else ''}{sizes}")
+        if self.split_by != BY_FRACTIONS:
+            names = "" if self.sizes else f" {', '.join(f'{name}{self._role(name)}' for name in self.roles)}"
+            parts.append(f"splits{names} by {self.split_by}")
         if self.class_names is not None:
             parts.append(f"{len(self.class_names):,} classes, from number 0: {classes_of(self.class_names)}")
         return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
@@ -75,17 +90,34 @@ def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[
 
 def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequence[Problem]]:
     source = data.source
-    seen = look({"kind": source.kind, **source.args}, folder, MOST_BYTES)
+    seen = look_at_data(data, folder, MOST_BYTES)
     declared = declared_samples(catalogue.find("sources", source.kind), source.args)
     num_samples = declared if seen.num_samples is None else seen.num_samples
     sizes, problems = None, list(seen.problems)
     if num_samples is not None:
-        sizes = split_sizes(num_samples, data.splits.fractions)
-        problems += empty_splits(num_samples, data.splits.fractions)
+        shares = data.splits.shares
+        sizes = (seen.split_sizes if data.splits.given_by else split_sizes(num_samples, shares)) or None
+        problems += empty_splits(num_samples, shares)
     path = source.args.get("path")
     written = path if isinstance(path, str) else None
-    view = DataView(source.kind, written, num_samples, sizes, data.splits.stratify, seen.class_names)
-    return view, problems
+    is_about = data.splits.stratify and not data.splits.given_by
+    roles, by = data.splits.roles, _split_by(data.splits)
+    return DataView(source.kind, written, num_samples, sizes, is_about, seen.class_names, roles, by), problems
+
+
+def _split_by(splits: Splits) -> str:
+    """What says which samples a split has."""
+    if splits.given_by:
+        way = splits.given_by[0]
+        named = {"column": splits.column, "file": splits.file, "folders": ""}.get(way, "")
+        return "the source" if way == "from_source" else f"{way} {named}".rstrip()
+    if splits.order is not None:
+        return f"order of {splits.order}"
+    groups = "" if splits.group is None else f"groups of {splits.group}"
+    if splits.folds is not None:
+        fold = "in turn" if splits.fold is None else f"here fold {splits.fold}"
+        return f"{splits.folds} folds{f' of {groups}' if groups else ''}, of which {splits.held_out} is one, {fold}"
+    return groups or BY_FRACTIONS
 
 
 def data_lines(views: Sequence[DataView]) -> list[str]:

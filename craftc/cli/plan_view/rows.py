@@ -120,9 +120,11 @@ def _values(rows: Sequence[Row]) -> str:
 
 
 def seeds_text(row: Row) -> str:
-    """`0, 1, 2`; how many trials where a row stands for several variants or for many seeds."""
+    """`0, 1, 2`; each in several folds; how many trials where a row stands for several variants or for many seeds."""
     if len(row.names) > 1:
         return f"{len(row.seeds):,} trials"
+    if len(unique := list(dict.fromkeys(row.seeds))) < len(row.seeds):
+        return f"{', '.join(map(str, unique[:MOST_SEEDS]))}, in {len(row.seeds) // len(unique)} folds"
     if len(row.seeds) <= MOST_SEEDS:
         return ", ".join(map(str, row.seeds))
     return f"{row.seeds[0]}, {row.seeds[1]} ... {row.seeds[-1]} ({len(row.seeds)})"

@@ -127,6 +127,8 @@ class _Walk:
     def _mark(self, target: Path, owner: _Owner | None, value: str) -> Mark | None:
         if target in name_fields():
             return "name"
+        if target == ("data", "splits", "file") and value != "none":
+            return "path"
         owner = owner or self._set_owner(target)
         argument = target[len(owner.path) :] if owner is not None else ()
         if owner is None or len(argument) != 1 or argument[0] in owner.reserved:

@@ -93,7 +93,12 @@ def _cell_problem(
 ) -> Problem | None:
     """The first cell that is no number where one is needed, or no label; a row that is longer than the header."""
     target, features = arguments["target"], arguments.get("features", "none")
-    used = [index for index, name in enumerate(names) if name == target or features == "none" or name in features]
+    aside = arguments.get("split_columns", ())
+    used = [
+        index
+        for index, name in enumerate(names)
+        if name == target or (name not in aside if features == "none" else name in features)
+    ]
     for number, row in enumerate(body, start=1):
         if len(row) > len(names):
             message = f"{shown}, row {number} below the header, has {len(row)} cells, and the header {len(names)}"
@@ -129,7 +134,13 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
         return [_problem(f"{path}: {unnamed}", hint)]
     asked: list[tuple[str, SpecPath]] = [(target, ("target",))]
     asked += [(name, ("features", index)) for index, name in enumerate([] if features == "none" else features)]
+    aside = tuple(arguments.get("split_columns", ()))
     found = []
+    for name in aside:
+        if name not in names:
+            message = f'{path} has no column "{name}", which data.splits names'
+            hint = _columns(name, names, Path(path), separated_by(arguments))
+            found.append(Problem("data-unreadable", ("data", "splits"), message, hint))
     for name, argument in asked:
         if not name or name not in names:
             found.append(
@@ -139,7 +150,7 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
                     *argument,
                 )
             )
-    if not found and names == [target]:
+    if not found and set(names) <= {target, *aside}:
         found.append(
             Problem(
                 "data-mismatch", ("data", "source", "path"), f"{path} has no column beside the target", "name another"

@@ -1,7 +1,7 @@
 """The folder of an `image_folder` source: its classes, and how many files each has."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from craftc.compiler.data_files.class_order import in_order
@@ -43,12 +43,15 @@ def nested_images(root: Path, shown: str, names: Sequence[str]) -> Problem | Non
     return None
 
 
-def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
-    """The classes, and where more than a beginning is to be read the number of images. Messages call it `shown`."""
+def look_at_images(root: Path, shown: str, most_bytes: int, folders: Mapping[str, str] | None = None) -> Seen:
+    """The classes, and where more than a beginning is to be read the number of images, of each split too where it has a
+    folder of its own. Messages call it `shown`."""
     if not root.exists():
         return NOTHING
     if not root.is_dir():
         return mistaken(f"{shown} is not a folder", "name the folder that holds one folder for each class")
+    if folders:
+        return _of_splits(root, shown, most_bytes, folders)
     try:
         names = class_folders(root)
         if problem := splits_for_classes(root, shown, names):
@@ -65,6 +68,20 @@ def look_at_images(root: Path, shown: str, most_bytes: int) -> Seen:
     return Seen((nested,) if nested else (), sum(counts) if counts else None, names)
 
 
+def _of_splits(root: Path, shown: str, most_bytes: int, folders: Mapping[str, str]) -> Seen:
+    found: dict[str, Seen] = {}
+    for split, folder in folders.items():
+        if not (root / folder).is_dir():
+            message, place = f"{shown}/{folder} is not a folder", ("data", "splits", "folders", split)
+            return Seen((Problem("data-unreadable", place, message, f"name the folder of split {split}"),))
+        found[split] = look_at_images(root / folder, f"{shown}/{folder}", most_bytes)
+    problems = tuple(problem for seen in found.values() for problem in seen.problems)
+    names = in_order({name for seen in found.values() for name in seen.class_names or ()})
+    sizes = {split: seen.num_samples for split, seen in found.items() if seen.num_samples is not None}
+    whole = sum(sizes.values()) if len(sizes) == len(folders) else None
+    return Seen(problems, whole, names or None, sizes if whole is not None else None)
+
+
 def splits_for_classes(root: Path, shown: str, names: Sequence[str]) -> Problem | None:
     """Folders named train and test that hold folders themselves: craftc would take the splits for the classes."""
     if not names or not all(name.lower() in SPLITS for name in names):
@@ -74,11 +91,16 @@ def splits_for_classes(root: Path, shown: str, names: Sequence[str]) -> Problem 
         return None
     first = next((name for name in within if name.lower().startswith("train")), within[0])
     message = f"{shown} holds folders of splits ({all_of(names)}), and image_folder takes each folder for a class"
-    hint = (
-        f"craftc shares out the images itself, by data.splits: put all images of a class into one folder, or let path "
-        f"be {shown}/{first} to use those of {first} alone"
-    )
+    folders = ", ".join(f"{_split_of(name)}: {name}" for name in within)
+    hint = f"write data.splits: {{folders: {{{folders}}}}}, or let path be {shown}/{first} to share out those of "
+    hint += f"{first} alone"
     return Problem("data-mismatch", ("data", "source", "path"), message, hint)
+
+
+def _split_of(folder: str) -> str:
+    """The split that a folder is likely of."""
+    name = folder.lower()
+    return {"training": "train", "testing": "test"}.get(name, name)
 
 
 def _holds_folders(folder: Path) -> bool:

@@ -10,8 +10,18 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, single_class
+from craftc.schemas.spec import Data
 
 KINDS = ("csv", "arrays", "image_folder", "text_file")
+
+
+def look_at_data(data: Data, folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
+    """What can be seen of the files of a `data` section, the columns and folders of its splits with them."""
+    splits = data.splits
+    columns = [name for name in (splits.group, splits.order, splits.column) if name is not None]
+    aside: dict[str, Any] = {"split_columns": columns} if columns else {}
+    aside |= {"split_folders": splits.folders} if splits.folders else {}
+    return look({"kind": data.source.kind, **data.source.args, **aside}, folder, most_bytes)
 
 
 def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
@@ -54,4 +64,4 @@ def _recall(path: Path, shown: str, stamp: tuple[int, ...], source_json: str, mo
         return look_at_text(path, shown, most_bytes)
     from craftc.compiler.data_files.image_files import look_at_images
 
-    return look_at_images(path, shown, most_bytes)
+    return look_at_images(path, shown, most_bytes, source.get("split_folders"))

@@ -12,11 +12,13 @@ MOST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Seen:
-    """`num_samples` and `class_names`, in their order, are None where only a part was read."""
+    """`num_samples` and `class_names`, in their order, are None where only a part was read; `split_sizes` where the
+    files do not say which split a sample is in."""
 
     problems: tuple[Problem, ...] = ()
     num_samples: int | None = None
     class_names: tuple[str, ...] | None = None
+    split_sizes: dict[str, int] | None = None
 
 
 NOTHING = Seen()

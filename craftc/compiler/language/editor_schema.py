@@ -62,7 +62,8 @@ def base_schema(catalogue: Catalogue) -> dict[str, Any]:
             if name not in lists:
                 _forget_required(definition["anyOf"][-1])
         elif "properties" in definition:
-            definition.pop("required", None)
+            for key in ("required", "if", "then"):
+                definition.pop(key, None)
     return {**schema, "title": "craftc base, version 1", "description": "What specs that extend it have in common."}
 
 
@@ -167,7 +168,7 @@ def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, 
     section = next((option for option in options if "properties" in option), {})
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}
     inner = {name: needed for name, needed in inner.items() if needed}
-    required = {"required": section["required"]} if section.get("required") else {}
+    required = {key: section[key] for key in ("required", "if", "then") if section.get(key)}
     return {**required, **({"properties": {k: {**v, "doNotSuggest": True} for k, v in inner.items()}} if inner else {})}
 
 

@@ -4,11 +4,12 @@ from typing import Literal
 
 from craftc.schemas.catalogue import Catalogue, short_name
 from craftc.schemas.spec import Select, Spec
+from craftc.schemas.split_roles import HELD_OUT, ROLE_OF_NAME
+from craftc.schemas.splits import Splits
 
 Mode = Literal["min", "max"]
-HELD_OUT = "test"
-"""The split that is evaluated once, at the end, so that nothing can be chosen by it."""
-_BY_LOSS = Select(metric="valid/loss", mode="infer")
+READ_BY_TRAINING = ("fit", "select")
+"""The roles of the splits that are measured after every epoch."""
 
 
 def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
@@ -23,7 +24,8 @@ def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
 
 def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
     """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch only."""
-    splits = [split for split in spec.data.splits.fractions if held_out or split != HELD_OUT]
+    wanted = (*READ_BY_TRAINING, "final") if held_out else READ_BY_TRAINING
+    splits = [split for split, role in spec.data.splits.roles.items() if role in wanted]
     metrics = list(metric_modes(spec, catalogue))
     names = [f"{split}/{metric}" for split in splits for metric in metrics]
     return [*names, "train/objective"]
@@ -40,14 +42,34 @@ def selection(spec: Spec) -> Select | None:
     """The metric that picks the best epoch; None for the last epoch."""
     if "select" in spec.evaluation.given:
         return spec.evaluation.select
-    return _BY_LOSS if "valid" in spec.data.splits.fractions else None
+    by = selecting_split(spec.data.splits)
+    return None if by is None else Select(metric=f"{by}/loss", mode="infer")
+
+
+def selecting_split(splits: Splits) -> str | None:
+    """The split whose loss picks the best epoch where nothing else is said: `valid`, or the first that is said to be
+    for it. What fractions call otherwise, `val` too, picks none, as before there were roles."""
+    selecting = [name for name, role in splits.roles.items() if role == "select"]
+    if "valid" in selecting:
+        return "valid"
+    is_given = splits.given_by or splits.folds
+    return next((n for n in selecting if splits.says_role(n) or (is_given and n in ROLE_OF_NAME)), None)
+
+
+def headline_split(splits: Splits) -> str:
+    """The split that the conclusion is drawn from."""
+    final = [name for name, role in splits.roles.items() if role == "final"]
+    if final:
+        return HELD_OUT if HELD_OUT in final else final[0]
+    read = [name for name, role in splits.roles.items() if role in READ_BY_TRAINING]
+    return selecting_split(splits) or read[-1]
 
 
 def headline_name(spec: Spec) -> str:
-    """The metric of the conclusion: the one that the report names, or the first metric on the last split."""
+    """The metric of the conclusion: the one that the report names, or the first metric on the split that is final, or
+    else on the one that selects, or on the last."""
     if spec.report.metric is not None:
         return spec.report.metric
-    splits = list(spec.data.splits.fractions)
-    split = next((name for name in (HELD_OUT, "valid") if name in splits), splits[-1])
+    split = headline_split(spec.data.splits)
     metric = short_name(spec.objective.metrics[0].kind) if spec.objective.metrics else "loss"
     return f"{split}/{metric}"

@@ -26,7 +26,7 @@ def _walk(whole: dict[str, Any], schema: Any) -> None:
         for name, item in schema.items():
             if name != "if":  # a condition is never offered
                 _walk(whole, item)
-        required, properties = schema.get("required"), schema.get("properties")
+        required, properties = schema.get("required", schema.get("then", {}).get("required")), schema.get("properties")
         if isinstance(required, list) and isinstance(properties, dict) and set(required) <= set(properties):
             first = [key for key in properties if key in required]
             schema["properties"] = {key: properties[key] for key in (*first, *properties)}

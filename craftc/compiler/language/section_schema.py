@@ -21,14 +21,24 @@ def section_schema(section: type[Section]) -> dict[str, Any]:
 
 def _section(section: type[Section], definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:
     others = False if section.open_to is None else _fragment(section.open_to, {}, definitions) or True
-    required = [name for name, field in section.fields.items() if field.is_required]
+    required = [name for name, field in section.fields.items() if field.is_required and not field.required_unless]
     return {
         "additionalProperties": others,
         "description": inspect.cleandoc(section.__doc__ or ""),
+        **_needed_unless(section),
         "properties": {name: _property(field, definitions) for name, field in section.fields.items()},
         **({"required": required} if required else {}),
         "type": "object",
     }
+
+
+def _needed_unless(section: type[Section]) -> dict[str, Any]:
+    """The condition of the key that others stand in for; a section has one at most."""
+    for name, field in section.fields.items():
+        if field.required_unless:
+            given = [{"required": [other]} for other in field.required_unless]
+            return {"if": {"not": {"anyOf": given}}, "then": {"required": [name]}}
+    return {}
 
 
 def _property(field: SectionField, definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:

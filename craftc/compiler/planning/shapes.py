@@ -12,7 +12,7 @@ from craftc.schemas.plan import Plan, Trial
 MAX_SHAPES = 200
 """Shapes that a run tries before it trains; a plan of more differs in sizes, not in what is written."""
 _FREE_IN_TRAINING = ("epochs", "early_stopping")
-_FREE_IN_SPLITS = ("seed",)
+_FREE_IN_SPLITS = ("seed", "fold")
 
 
 def shape_key(trial: Trial) -> str:

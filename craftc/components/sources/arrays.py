@@ -12,11 +12,11 @@ from craftc.compiler.data_files.seen import HEAD_BYTES
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, raised
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
-from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, number_classes
 
 
 @declares(gives=("images", "table"))
-def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
+def arrays(asked: Asked = ASKED_NOTHING, /, *, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
     """Two arrays of an .npz file: tables (N, F), grey images (N, H, W) or images with channels (N, C, H, W).
 
     Args:
@@ -29,15 +29,19 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
     """
     keys = {"inputs": inputs, "targets": targets}
     raised(look_at_arrays(Path(path), str(path), keys, HEAD_BYTES).problems)
-    values, labels = _read(Path(path), (inputs, targets))
+    values, labels, *aside = _read(Path(path), (inputs, targets, *asked.columns))
     warnings = rounded_wholes(values, f'"{inputs}" in {path}', "data.source.inputs")
     numbers, class_names = number_classes(labels)
     if labels.dtype.kind == "U":
         warnings += raised(odd_names(class_names, ("data", "source", "targets")))
-    return Samples(as_floats(values), numbers, class_names, warnings=warnings)
+    by_sample = dict(zip(asked.columns, aside, strict=True))
+    return Samples(as_floats(values), numbers, class_names, warnings=warnings, by_sample=by_sample)
 
 
-def _read(path: Path, keys: tuple[str, str]) -> list[NDArray[np.generic]]:
+_PLACES = ("data.source.inputs", "data.source.targets")
+
+
+def _read(path: Path, keys: tuple[str, ...]) -> list[NDArray[np.generic]]:
     if path.is_file() and not zipfile.is_zipfile(path):
         hint = "write it with numpy.savez(path, inputs=..., targets=...)"
         raise DataError("data-unreadable", f"{path} is no .npz file", hint, "data.source.path")
@@ -46,14 +50,15 @@ def _read(path: Path, keys: tuple[str, str]) -> list[NDArray[np.generic]]:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("it holds a single array, not named ones")
         with archive:
-            missing = [(key, name) for key, name in zip(keys, ("inputs", "targets"), strict=True) if key not in archive]
+            missing = [(key, place) for key, place in zip(keys, _PLACES, strict=False) if key not in archive]
+            missing += [(key, "data.splits") for key in keys[2:] if key not in archive]
             if missing:
-                key, argument = missing[0]
+                key, place = missing[0]
                 raise DataError(
                     "data-unreadable",
                     f'{path} has no array "{key}"',
                     f"it has {', '.join(archive.files) or 'none'}; name one of them",
-                    f"data.source.{argument}",
+                    place,
                 )
             return [archive[key] for key in keys]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

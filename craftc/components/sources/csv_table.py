@@ -15,7 +15,7 @@ from craftc.compiler.data_files.labels import label_problems
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
-from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, number_classes
 
 _FIRST_ROWS = 40
 """By which it is seen whether the row before them is one of them."""
@@ -23,6 +23,8 @@ _FIRST_ROWS = 40
 
 @declares(gives=("table",))
 def csv(
+    asked: Asked = ASKED_NOTHING,
+    /,
     *,
     path: Path,
     target: str,
@@ -38,7 +40,8 @@ def csv(
     Args:
         path: The CSV file, UTF-8.
         target: Column of the class labels: whole numbers or text.
-        features: Columns of the inputs, in this order; none: all but the target's, each of which needs a name.
+        features: Columns of the inputs, in this order; none: all but the target's and those that data.splits names.
+            Each needs a name.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
         separator: What separates columns.
@@ -48,12 +51,19 @@ def csv(
         DataError: No such file or column, a column without a name among the inputs, two of one name, or a feature that
             is no finite number: row and column are named.
     """
-    asked = {"target": target, "features": features, "separator": separator, "header": header}
-    table = _read(Path(path), asked)
-    names = [name for name in table.columns if name != target] if features == "none" else list(features)
+    arguments = {
+        "target": target,
+        "features": features,
+        "separator": separator,
+        "header": header,
+        "split_columns": asked.columns,
+    }
+    table = _read(Path(path), arguments)
+    aside = (target, *asked.columns)
+    names = [name for name in table.columns if name not in aside] if features == "none" else list(features)
     first = table.head(_FIRST_ROWS).to_numpy().tolist()
-    errors, warnings = shape_problems(list(table.columns), first, asked, str(path))
-    raised([*errors, *header_problems(list(table.columns), asked, path)])
+    errors, warnings = shape_problems(list(table.columns), first, arguments, str(path))
+    raised([*errors, *header_problems(list(table.columns), arguments, path)])
     _check_features(names, target)
     if not len(table):
         raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
@@ -62,7 +72,8 @@ def csv(
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
     told = (*raised(warnings), *rounded, *raised(label_problems(list(labels), target, keep=keep_labels)))
     targets, class_names = number_classes(list(labels))
-    return Samples(inputs, targets, class_names, tuple(names), told)
+    by_sample = {name: table[name].str.strip().to_numpy(dtype=str) for name in asked.columns}
+    return Samples(inputs, targets, class_names, tuple(names), told, by_sample)
 
 
 def _check_features(names: list[str], target: str) -> None:
@@ -77,11 +88,11 @@ def _check_features(names: list[str], target: str) -> None:
         )
 
 
-def _read(path: Path, asked: Mapping[str, Any]) -> pd.DataFrame:
+def _read(path: Path, arguments: Mapping[str, Any]) -> pd.DataFrame:
     """Every cell as text; empty where a row ends before it."""
     try:
         table = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8", sep=separator_of(asked)
+            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8", sep=separator_of(arguments)
         ).fillna("")
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
@@ -95,10 +106,10 @@ def _read(path: Path, asked: Mapping[str, Any]) -> pd.DataFrame:
         # pandas ends some of its messages with the bytes it stopped at.
         reason = " ".join(str(error).split())
         message = f"{path} cannot be read as CSV: {reason}"
-        raise DataError("data-unreadable", message, unreadable_hint(asked), "data.source.path") from error
+        raise DataError("data-unreadable", message, unreadable_hint(arguments), "data.source.path") from error
     first = table.iloc[0].tolist()
-    names = [name.strip() for name in with_header([first], asked)[0]]
-    body = table.iloc[1:] if asked["header"] else table
+    names = [name.strip() for name in with_header([first], arguments)[0]]
+    body = table.iloc[1:] if arguments["header"] else table
     return body.reset_index(drop=True).set_axis(names, axis=1)
 
 

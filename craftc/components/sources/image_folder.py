@@ -10,20 +10,23 @@ from annotated_types import Len
 from numpy.typing import NDArray
 from PIL import Image
 
+from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.image_files import class_folders, nested_images, splits_for_classes
 from craftc.compiler.data_files.labels import spelled_alike
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.image_channels import Color, UnknownScaleError, channels, has_transparency, upright
-from craftc.components.sources.samples import Samples
+from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples
 
 HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
 _PATH = "data.source.path"
 
 
 @declares(gives=("images",))
-def image_folder(*, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Color = "grey") -> Samples:
+def image_folder(
+    asked: Asked = ASKED_NOTHING, /, *, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Color = "grey"
+) -> Samples:
     """Images from one folder per class; the folder's name is the class's. Scaled to 0..1.
 
     Classes are numbered in the order of their names: whole numbers by value, others as text. Files are taken in the
@@ -43,18 +46,46 @@ def image_folder(*, path: Path, size: PositiveInt | HeightAndWidth = 32, color: 
     height, width = (size, size) if isinstance(size, int) else size
     if not root.is_dir():
         raise DataError("data-unreadable", f"{root} is not a folder", "check the path", _PATH)
-    names = class_folders(root)
-    if mistake := splits_for_classes(root, str(root), names):
+    for inner in asked.folders.values():
+        if not (root / inner).is_dir():
+            raise DataError(
+                "data-unreadable", f"{root / inner} is not a folder", "check its name", "data.splits.folders"
+            )
+    roots = {split: root / inner for split, inner in asked.folders.items()} or {"": root}
+    names = in_order({name for inner in roots.values() for name in class_folders(inner)})
+    if not asked.folders and (mistake := splits_for_classes(root, str(root), names)):
         raised([mistake])
-    files = [(file, label) for label, name in enumerate(names) for file in _image_files(root / name)]
+    found = [
+        (file, label, split)
+        for split, inner in roots.items()
+        for label, name in enumerate(names)
+        if (inner / name).is_dir()
+        for file in _image_files(inner / name)
+    ]
+    files = [(file, label) for file, label, _ in found]
     if not files:
         raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class", _PATH)
     pictures = [_read(file, height, width, color) for file, _ in files]
     targets = np.array([label for _, label in files], dtype=np.int64)
-    nested = nested_images(root, str(root), names)
-    alike = raised([*spelled_alike(names, ("data", "source", "path")), *([nested] if nested else [])])
+    nested = [
+        problem
+        for inner in roots.values()
+        if (problem := nested_images(inner, str(inner), [name for name in names if (inner / name).is_dir()]))
+    ]
+    alike = raised([*spelled_alike(names, ("data", "source", "path")), *nested])
     warnings = alike + _noted([file for file, _ in files], pictures)
-    return Samples(np.stack([picture.values for picture in pictures]), targets, names, warnings=warnings)
+    by_sample = _by_sample(root, found)
+    values = np.stack([picture.values for picture in pictures])
+    return Samples(values, targets, names, warnings=warnings, by_sample=by_sample)
+
+
+def _by_sample(root: Path, found: Sequence[tuple[Path, int, str]]) -> dict[str, NDArray[np.str_]]:
+    """`id` and `file`: its path within the folder; `folder`: that which it is in; `split`, where folders say it."""
+    names = [file.relative_to(root).as_posix() for file, _, _ in found]
+    columns = {"id": names, "file": names, "folder": [name.rpartition("/")[0] for name in names]}
+    if any(split for _, _, split in found):
+        columns["split"] = [split for _, _, split in found]
+    return {name: np.array(values) for name, values in columns.items()}
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -1,32 +1,38 @@
 """Calls the data source that a spec names, and accepts each form of samples that it may return."""
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
-from craftc.components.sources.samples import Inputs, Samples, number_classes
+from craftc.components.sources.samples import ASKED_NOTHING, Asked, Inputs, Samples, number_classes
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
 FORMS = (
-    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), "
-    "or the Tokens of a text"
+    "return (inputs, targets), (inputs, targets, class_names), (inputs, targets, class_names, columns), a dataset of "
+    "pairs (input, target), or the Tokens of a text"
 )
 
 
-def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
-    """Call the source, and take what it returns for samples, or for a text. Raises DataError."""
+def load_samples(
+    setting: Mapping[str, Any], asked: Asked = ASKED_NOTHING, *, gives_splits: bool = False
+) -> Samples | Tokens:
+    """Call the source, and take what it returns for samples, or for a text; where it `gives_splits`, for a mapping of
+    those. Raises DataError."""
     if not is_own(setting["kind"]):
-        return _built_in(setting)
+        return _built_in(setting, asked)
     try:
-        return as_samples(build("sources", setting))
+        returned = build("sources", setting, asked)
+        return united(returned) if gives_splits and isinstance(returned, Mapping) else as_samples(returned)
     except DataError as error:
         raise DataError(error.code, f"{setting['kind']}: {error.message}", error.hint, error.place) from error
     except Exception as error:
@@ -34,9 +40,9 @@ def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
 
 
-def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens:
+def _built_in(setting: Mapping[str, Any], asked: Asked) -> Samples | Tokens:
     try:
-        samples: Samples | Tokens = build("sources", setting)
+        samples: Samples | Tokens = build("sources", setting, asked)
     except DataError:
         raise
     except Exception as error:
@@ -54,16 +60,56 @@ def as_samples(returned: Any) -> Samples | Tokens:
     if isinstance(returned, Samples | Tokens):
         return returned
     names: Any = None
-    if isinstance(returned, tuple) and len(returned) in (2, 3):
+    columns: Any = getattr(returned, "by_sample", None)
+    if isinstance(returned, tuple) and len(returned) in (2, 3, 4):
         inputs, targets, *rest = returned
-        names = rest[0] if rest else None
+        names, columns = (*rest, None, None)[:2]
     elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, dict | str):
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
-        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
+        hint = (
+            "write data.splits: {from_source: true} where it holds the splits" if isinstance(returned, dict) else FORMS
+        )
+        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", hint)
     values, warnings = _numbers(inputs)
-    return _samples(values, _labels(targets), names, warnings)
+    samples = _samples(values, _labels(targets), names, warnings)
+    return samples if columns is None else replace(samples, by_sample=_columns(columns))
+
+
+def united(returned: Mapping[Any, Any]) -> Samples:
+    """The samples of all splits, with a column `split` that says which each is in. Raises DataError."""
+    parts = {str(name): as_samples(part) for name, part in returned.items()}
+    whole = {name: part for name, part in parts.items() if isinstance(part, Samples)}
+    if not parts or len(whole) < len(parts):
+        raise DataError("source-failed", "its mapping of splits does not hold samples alone", FORMS)
+    if len(shapes := {part.inputs.shape[1:] for part in whole.values()}) > 1:
+        raise DataError(
+            "source-failed", f"its splits have samples of different shapes, {sorted(shapes)}", "give one shape"
+        )
+    class_names = in_order({name for part in whole.values() for name in part.class_names})
+    if len({part.class_names for part in whole.values()}) == 1:
+        class_names = next(iter(whole.values())).class_names
+    places = {name: place for place, name in enumerate(class_names)}
+    numbers = [np.array([places[name] for name in part.class_names])[part.targets] for part in whole.values()]
+    common = set.intersection(*(set(part.by_sample) for part in whole.values()))
+    by_sample = {name: np.concatenate([part.by_sample[name] for part in whole.values()]) for name in sorted(common)}
+    by_sample["split"] = np.repeat(list(whole), [len(part.targets) for part in whole.values()])
+    return Samples(
+        np.concatenate([part.inputs for part in whole.values()]),
+        np.concatenate(numbers).astype(np.int64),
+        class_names,
+        next(iter(whole.values())).columns,
+        tuple(warning for part in whole.values() for warning in part.warnings),
+        by_sample,
+    )
+
+
+def _columns(columns: Any) -> dict[str, NDArray[Any]]:
+    if not isinstance(columns, Mapping):
+        message = f"its columns are {type_name(columns)}, not a mapping of name to values"
+        raise DataError("source-failed", message, "return a dict of arrays, one value per sample")
+    return {str(name): np.asarray(_unbound(values)) for name, values in columns.items()}
 
 
 def _items(dataset: Any) -> tuple[list[Any], list[Any]]:

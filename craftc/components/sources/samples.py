@@ -1,7 +1,8 @@
 """Defines labelled samples, which every source but one of text returns, and checks them once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,18 @@ Inputs = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What `data.splits` wants of a source beside inputs and targets: `columns` by which samples are told apart, and
+    split to the folder that holds its images."""
+
+    columns: tuple[str, ...] = ()
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+
+ASKED_NOTHING = Asked()
+
+
+@dataclass(frozen=True)
 class Samples:
     """Labelled samples.
 
@@ -25,6 +38,8 @@ class Samples:
         class_names: Name of each class, in the order of the targets' numbers; each name once.
         columns: Of a table, the names of its columns; nothing where they have none.
         warnings: What the user should know of them.
+        by_sample: Columns that are no inputs, (N,) each: what groups, orders or assigns samples; `id` names them, and
+            `split` says which split each is in.
 
     Raises:
         DataError: Shapes, types or numbers that do not fit together.
@@ -35,6 +50,7 @@ class Samples:
     class_names: tuple[str, ...]
     columns: tuple[str, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
+    by_sample: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if last := channels_last(self.inputs.shape):
@@ -59,6 +75,9 @@ class Samples:
             return f"targets from {targets.min()} to {targets.max()} for {len(names)} classes"
         if len(set(names)) < len(names):
             return f"two classes have the name {next(name for name in names if names.count(name) > 1)}"
+        for name, values in self.by_sample.items():
+            if values.shape != (len(inputs),):
+                return f'{len(inputs)} inputs, but a column "{name}" of shape {values.shape}'
         if not np.isfinite(inputs).all():
             return f"sample {int(np.argwhere(~np.isfinite(inputs))[0, 0])} (from 0) holds NaN or infinity"
         return None

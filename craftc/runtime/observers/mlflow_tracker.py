@@ -155,7 +155,7 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         tags = {TRIAL: trial.id, STATUS: "running", "craftc.variant": trial.variant, "craftc.seed": str(trial.seed)}
-        name = f"{trial.variant}/seed{trial.seed}"
+        name = f"{trial.variant}/{trial.replicate}"
         run = self._client.create_run(self._experiment_id, run_name=name, tags={**tags, "craftc.run": self._run_name})
         values = {**flatten(trial.config), **self._run.factors.values_of(trial), "seed": trial.seed}
         params = [Param(_name(key), _text(value)) for key, value in values.items()]

@@ -114,4 +114,4 @@ class TensorboardWriter:
 def folder_of(trial: Trial) -> Path:
     """Where the trial stands below the run's folder, which is its name in TensorBoard."""
     name = re.sub(r"[^\w.,=+#-]", "_", trial.variant).lstrip(".")
-    return Path(name if name == trial.variant else f"{name}-{trial.id[:6]}") / f"seed{trial.seed}"
+    return Path(name if name == trial.variant else f"{name}-{trial.id[:6]}") / trial.replicate

@@ -8,9 +8,9 @@ import re
 from math import prod
 from typing import Any
 
-from craftc.compiler.language.recorded_metrics import HELD_OUT
 from craftc.runtime.observers.factors import Choices, Factors, Interval
 from craftc.schemas.plan import Plan
+from craftc.schemas.split_roles import roles
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 """W&B's schema has sweep parameters match `^[A-Za-z_][A-Za-z0-9_.-]*$`."""
@@ -32,14 +32,16 @@ def sweep_config(factors: Factors, plan: Plan, run_name: str) -> dict[str, Any]:
 def goal(plan: Plan) -> tuple[str, str]:
     """The metric that a sweep's page ranks by, and its better direction: what is searched for, or else the headline.
 
-    Never one of test, by which nothing is to be chosen: the same metric of another split then, or what selects epochs.
+    Never one of a final split, by which nothing is to be chosen: the same metric of a split that selects then, or what
+    selects epochs.
     """
     if plan.search is not None:
         return plan.search.metric, plan.search.mode
     headline, config = plan.headline, plan.trials[0].config
-    if headline.split != HELD_OUT:
+    given = roles(config["data"]["splits"])
+    if given.get(headline.split) != "final":
         return headline.name, headline.mode
-    if "valid" in config["data"]["splits"]:
+    if "valid" in given:
         return f"valid/{headline.metric}", headline.mode
     select = config["evaluation"]["select"]
     return ("train/loss", "min") if select == "none" else (select["metric"], select["mode"])

@@ -218,7 +218,7 @@ class WandbTracker:
         known = self._file.record.runs.get(trial.id)
         identity = wandb_client.RunIdentity(
             id=known.id if known is not None and not known.ended else secrets.token_hex(4),
-            name=f"{trial.variant}/seed{trial.seed}",
+            name=f"{trial.variant}/{trial.replicate}",
             group=self._group,
             job_type=trial.variant,
             tags=tags,

@@ -16,10 +16,11 @@ from craftc.training.batched_trials.compatibility import NothingToSeeError, unli
 from craftc.training.batched_trials.evaluate import Evaluator
 from craftc.training.batched_trials.speed import is_worthwhile, measured, room_for, sizes, why_not
 from craftc.training.batched_trials.trial_batch import Batch
+from craftc.training.data.by_role import watched
 from craftc.training.data.device_split import num_batches
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
-from craftc.training.loop.training import Failed, Told, Training, save_trainings, seen
+from craftc.training.loop.training import Failed, Told, Training, save_trainings
 from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start, find_starts
@@ -235,7 +236,7 @@ class _Run:
             train, epochs=epochs, first_steps=first_steps, batch_size=batch_size, pulses=pulses
         )
         splits = trainings[0].splits
-        measured = self._evaluator.measure(self._batch, splits, seen(splits), epochs, batch_size)
+        measured = self._evaluator.measure(self._batch, splits, watched(splits, trainings[0].trial), epochs, batch_size)
         seconds = (time.perf_counter() - start) / len(trainings)
         taken: list[tuple[Training, list[EpochRecord]]] = []
         for training, of_steps, of_splits in zip(trainings, trained, measured, strict=True):

@@ -15,7 +15,11 @@ from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.own_line import told
 from craftc.components.sources.load import load_samples
+from craftc.components.sources.samples import Asked, Samples
+from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import DATA_FACTS, is_own
+from craftc.schemas.split_roles import setting
+from craftc.training.data.assign_splits import asked_columns
 from craftc.training.data.layout import laid_out, laid_out_batch
 from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.resolution import check_finite, lost_resolution
@@ -49,7 +53,7 @@ class PreparedData:
 
     `class_names` are in the order of the targets' numbers; `class_counts` (C,) are those of train, none of them zero;
     `facts` is what `infer` can take. `augmented` is None where nothing is done to a batch before the model gets it, or
-    only behind the normalization. `warnings` are for the user.
+    only behind the normalization. `warnings` are for the user. `document` is what was drawn into the splits.
     """
 
     splits: dict[str, Split]
@@ -58,6 +62,7 @@ class PreparedData:
     facts: dict[str, int]
     augmented: "Augmented | None" = None
     warnings: tuple[DataWarning, ...] = ()
+    document: Mapping[str, Any] | None = None
 
     @property
     def train(self) -> Split:
@@ -104,7 +109,7 @@ def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> Prepa
     With a `shelf`, data that takes long is made once for all processes that see it. Raises DataError.
     """
     settings = {name: value for name, value in data_config.items() if name != "augment"}
-    stamps = file_stamps(settings["source"])
+    stamps = file_stamps({**settings["source"], "data.splits.file": settings["splits"].get("file")})
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
     return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf, augments_source(data_config))
 
@@ -142,7 +147,8 @@ def packed(data: PreparedData) -> Content:
     for index, split in enumerate(data.splits.values()):
         arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
     about = {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
-    return arrays, about | {"warnings": [asdict(warning) for warning in data.warnings]}
+    warnings = [asdict(warning) for warning in data.warnings]
+    return arrays, about | {"document": data.document, "warnings": warnings}
 
 
 def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
@@ -152,12 +158,12 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     }
     warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
     names, facts = tuple(about["class_names"]), dict(about["facts"])
-    return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings)
+    return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings, document=about.get("document"))
 
 
 def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:
     """The data, and train as its source gives it; None of text, whose tokens are left as they are."""
-    shared = split_samples(load_samples(settings["source"]), settings["splits"])
+    shared = split_samples(_load(settings), settings["splits"])
     layout = settings.get("layout", "source")
     warnings, source = shared.warnings, None
     if shared.inputs["train"].dtype == np.int64:
@@ -172,7 +178,14 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | Non
         source = laid_out(shared.inputs["train"], layout) if layout == "channels" else shared.inputs["train"]
     splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
     facts = facts_of(splits["train"], len(shared.class_names))
-    return PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings), source
+    found = PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings)
+    return replace(found, document=shared.document), source
+
+
+def _load(settings: Mapping[str, Any]) -> Samples | Tokens:
+    splits = settings["splits"]
+    asked = Asked(asked_columns(splits), setting(splits, "folders") or {})
+    return load_samples(settings["source"], asked, gives_splits=bool(setting(splits, "from_source")))
 
 
 def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:

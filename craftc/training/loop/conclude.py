@@ -1,4 +1,4 @@
-"""Makes the Results of trials whose training is over; only this module measures test."""
+"""Makes the Results of trials whose training is over; only this module measures the splits that are final."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import craftc
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
+from craftc.training.data.by_role import final, of_role
 from craftc.training.data.device_split import DeviceSplit
-from craftc.training.data.split_samples import TEST
 from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.state.checkpoint import load_best
@@ -23,8 +23,8 @@ trials of a job mostly have the same, and of a short trial it is a tenth."""
 
 
 class Examiner:
-    """Measures the weights of an epoch on test once, for whichever trials ask; `keeps` the weights of the parts as
-    they are, for trials that go on."""
+    """Measures the weights of an epoch on what is final once, for whichever trials ask; `keeps` the weights of the
+    parts as they are, for trials that go on."""
 
     def __init__(
         self,
@@ -75,18 +75,18 @@ class Examiner:
     def _with_test(
         self, member: Member, metrics: Metrics, epoch: int, weights: Callable[[], Mapping[str, Any]] | None = None
     ) -> Metrics:
-        """The metrics of an epoch with those of test; `weights` are its own where the parts have others."""
+        """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
-            self._tested[epoch] = self._test(epoch, weights)
+            self._tested[epoch] = self._test(member, epoch, weights)
         held = {name: value for name, value in metrics.items() if name not in TRAINED}
         return member.own(held | self._tested[epoch])
 
-    def _test(self, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
+    def _test(self, member: Member, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
         model = self._parts.evaluated
         kept = copy.deepcopy(model.state_dict()) if self._keeps else None
         if weights is not None:
             model.load_state_dict(weights())
-        tested = [name for name in self._splits if name == TEST]
+        tested = final(self._splits, member.trial)
         try:
             return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, batch_size=self._batch_size)
         finally:
@@ -143,8 +143,8 @@ class Examiner:
 
 
 def _not_finite(best: Metrics, last: Metrics, member: Member) -> dict[str, int]:
-    """How often, of the best and the last epoch, each metric of test came to no finite number."""
+    """How often, of the best and the last epoch, each metric of what is final came to no finite number."""
     progress = member.progress
     measured = [last] if progress.is_best else [best, last]
     missing = [name for metrics in measured for name in not_finite(metrics, member.names)]
-    return {name: missing.count(name) for name in missing if name.startswith(f"{TEST}/")}
+    return {name: missing.count(name) for name in missing if of_role(name.partition("/")[0], member.trial) == "final"}

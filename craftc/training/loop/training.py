@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics, Result
 from craftc.training.assemble import Parts
+from craftc.training.data.by_role import watched
 from craftc.training.data.device_split import DeviceSplit, num_batches
-from craftc.training.data.split_samples import TEST
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
 from craftc.training.loop.conclude import Examiner
@@ -81,14 +81,16 @@ class Training:
         return (Begun(member.trial.id, member.progress.epoch) for member in self.members)
 
     def train_epoch(self) -> EpochRecord:
-        """Train the next epoch, then measure every split but test. Raises TrainingError `nan-loss`."""
+        """Train the next epoch, then measure the splits that training may read. Raises TrainingError `nan-loss`."""
         start = time.perf_counter()
         epoch, first_step = self.epoch, self.first_step
         pulse = Pulse(self.members[0].folder if self.parts.workers.is_first else None)
         trained = train_epoch(
             self.parts, self.train, epoch=epoch, first_step=first_step, batch_size=self.batch_size, pulse=pulse
         )
-        measured = evaluate_splits(self.parts, self.splits, seen(self.splits), epoch=epoch, batch_size=self.batch_size)
+        measured = evaluate_splits(
+            self.parts, self.splits, watched(self.splits, self.trial), epoch=epoch, batch_size=self.batch_size
+        )
         return self.record(trained | measured, time.perf_counter() - start)
 
     def record(self, metrics: Metrics, seconds: float) -> EpochRecord:
@@ -136,11 +138,6 @@ class Training:
         except Exception as error:
             # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.
             return Failed(member.trial.id, error)
-
-
-def seen(splits: dict[str, DeviceSplit]) -> list[str]:
-    """The splits that are looked at after each epoch."""
-    return [name for name in splits if name != TEST]
 
 
 def _after(member: Member, own: EpochRecord) -> Member | Failed:

@@ -14,6 +14,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.compiling.compile_finding import folder_beside
+from craftc.training.data.by_role import measured
 from craftc.training.data.device_split import DeviceSplit, num_batches, to_device
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.precision import kept_type
@@ -132,7 +133,9 @@ def lay_ground(
     if on.type == "cuda":
         _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
+    splits = to_device(
+        measured(data.splits, trial), on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names)
+    )
     train = splits["train"]
     if data.augmented is not None:
         # What is normalized later keeps the bits of its source, where the device has them.

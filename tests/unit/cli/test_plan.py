@@ -270,6 +270,8 @@ def test_a_plan_names_samples_splits_and_classes_in_their_order(here: Path) -> N
         "splits": {"train": 24, "valid": 8, "test": 8},
         "stratified": True,
         "classes": ["01", "1", "9", "10"],
+        "roles": {"train": "fit", "valid": "select", "test": "final"},
+        "split_by": "fractions",
     }
 
 

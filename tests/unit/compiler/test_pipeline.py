@@ -93,7 +93,7 @@ def test_what_can_change_a_result_changes_the_fingerprint(path: str, value: Any)
         ("name", "other"),
         ("description", "x"),
         ("resources", {"cpus": 4, "gpus": 1, "max_concurrent": 2}),
-        ("report", {"metric": "valid/loss", "trackers": [{"kind": "wandb", "project": "p"}]}),
+        ("report", {"metric": "test/loss", "trackers": [{"kind": "wandb", "project": "p"}]}),
         ("seed", 0),
         ("training.optimizer.lr", 1e-1),
         ("data.normalize", {"kind": "per_line"}),
@@ -234,7 +234,12 @@ training:
         ("data: {source: digits, splits: {train: 0.5, valid: 0.5}}", ("valid", "accuracy", "max")),
         ("data: {source: digits, splits: {train: 0.5, dev: 0.5}}", ("dev", "accuracy", "max")),
         ("objective: {kind: cross_entropy, metrics: []}", ("test", "loss", "min")),
-        ("report: {metric: valid/loss}", ("valid", "loss", "min")),
+        ("report: {metric: test/loss}", ("test", "loss", "min")),
+        (
+            "data: {source: digits, splits: {train: 0.5, test: 0.2, hold: {share: 0.3, for: final}}}",
+            ("test", "accuracy", "max"),
+        ),
+        ("data: {source: digits, splits: {train: 0.5, hold: {share: 0.5, for: final}}}", ("hold", "accuracy", "max")),
     ],
 )
 def test_the_headline(compiled: Compile, text: str, expected: tuple[str, str, str]) -> None:
@@ -292,3 +297,32 @@ def test_a_finished_trial_is_reused(compiled: Compile) -> None:
     again = compile_spec(text, "x.yaml", built_in_catalogue(), {first.trials[0].id}.__contains__).plan
     assert again is not None
     assert [(t.status, t.job) for t in again.trials] == [("reused", None), ("new", 0)]
+
+
+def test_folds_are_crossed_with_seeds(compiled: Compile) -> None:
+    text = "data: {source: digits, splits: {train: 0.8, valid: 0.2, folds: 3}}\nablation: {seeds: 2}"
+    plan = compiled(text).plan
+    assert plan is not None
+    assert [(trial.fold, trial.seed) for trial in plan.trials] == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+    assert len({trial.id for trial in plan.trials}) == 6
+    assert len({trial.stages.prepare for trial in plan.trials if trial.stages}) == 3
+    # Trials of one fold alone may be one batch: each fold is other data.
+    assert [trial.group for trial in plan.trials] == [0, 0, 1, 1, 2, 2]
+    one = compiled(text.replace("folds: 3", "folds: 3, fold: 1")).plan
+    assert one is not None
+    assert [trial.id for trial in one.trials] == [trial.id for trial in plan.trials[2:4]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("{train: 0.6, valid: 0.4}", "{train: {share: 0.6, for: fit}, valid: {share: 0.4}}"),
+        ("{train: 0.6, valid: 0.4}", "{train: 0.6, valid: {share: 0.4, for: select}, allow_duplicates: false}"),
+        ("{train: 0.6, extra: 0.2, test: 0.2}", "{train: 0.6, extra: 0.2, test: {share: 0.2, for: final}}"),
+    ],
+)
+def test_a_role_that_is_so_anyway_is_the_same_trial(compiled: Compile, one: str, other: str) -> None:
+    plans = [compiled(f"data: {{source: digits, splits: {splits}}}").plan for splits in (one, other)]
+    assert plans[0] is not None
+    assert plans[1] is not None
+    assert [trial.id for trial in plans[0].trials] == [trial.id for trial in plans[1].trials]

@@ -12,11 +12,13 @@ from craftc.compiler.checking.rules.report import REPORT_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES
+from craftc.compiler.checking.rules.splits import SPLIT_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
+    + SPLIT_RULES
     + METRIC_RULES
     + EFFECT_RULES
     + VALUE_RULES

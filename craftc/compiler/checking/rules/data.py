@@ -16,6 +16,7 @@ from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.schemas.catalogue import NUM_SAMPLES
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.split_roles import FIT
 
 NORMALIZE: Path = ("data", "normalize")
 
@@ -115,7 +116,10 @@ def batch_too_large(checked: Checked) -> Iterator[Problem]:
     if num_samples is None:
         return
     # An imbalance only leaves samples out, and how many is told before anything runs.
-    num_train = round(num_samples * data.splits.train)
+    share = data.splits.shares.get(FIT)
+    if share is None:
+        return
+    num_train = round(num_samples * share * data.splits.train_share)
     if batch_size > num_train:
         size = f"the train split, about {num_train:,} samples"
         message = f"a batch of {show(batch_size)} is more than {size}: an epoch is one step"

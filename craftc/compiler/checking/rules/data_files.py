@@ -5,16 +5,16 @@ from dataclasses import replace
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE
 from craftc.compiler.checking.rules.rule import Checked, Rule
-from craftc.compiler.data_files.look import look
+from craftc.compiler.data_files.look import look_at_data
 from craftc.compiler.data_files.seen import NOTHING, Seen
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree_edit import rename
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.split_roles import USUAL
 
 _SPLITS: Path = ("data", "splits")
-_KNOWN_SPLITS = ("train", "valid", "test")
 
 
 def feature_columns(checked: Checked) -> Iterator[Problem]:
@@ -24,9 +24,15 @@ def feature_columns(checked: Checked) -> Iterator[Problem]:
     if source.kind != "csv" or not isinstance(features, list | tuple):
         return
     place: Path = (*SOURCE, "features")
+    splits = checked.spec.data.splits
     for index, name in enumerate(features):
         if name in features[:index]:
             yield Problem("duplicate-feature", (*place, index), f'"{name}" is twice among the features', "remove one")
+        if name == splits.column:
+            message = f'"{name}" is one of the features, and data.splits.column tells samples apart by it'
+            hint = "leave it out of the features: a model can learn from it which side a sample is on"
+            reads = (place, ("data", "splits"))
+            yield Problem("split-leak", (*place, index), message, hint, severity="warning", reads=reads)
         if name == target:
             message = f'"{name}" is the target and one of the features'
             hint = "leave it out: a model that is shown the answer learns nothing"
@@ -39,15 +45,16 @@ def files_seen(checked: Checked) -> Iterator[Problem]:
 
 
 def _seen(checked: Checked) -> Seen:
-    source = checked.spec.data.source
-    return NOTHING if checked.folder is None else look({"kind": source.kind, **source.args}, checked.folder)
+    return NOTHING if checked.folder is None else look_at_data(checked.spec.data, checked.folder)
 
 
 def split_typo(checked: Checked) -> Iterator[Problem]:
     """A split whose name is a slip of valid or test is nowhere taken for it."""
-    names = checked.spec.data.splits.fractions
+    names = checked.spec.data.splits.names
     for name in names:
-        meant = surely_meant(name, [known for known in _KNOWN_SPLITS if known not in names])
+        if checked.spec.data.splits.says_role(name):
+            continue
+        meant = surely_meant(name, [known for known in USUAL if known not in names])
         if meant is not None and name != meant:
             message = f'split "{name}" is a split of its own, and none is called "{meant}"'
             # Metrics that stand on it would have to be renamed with it.
@@ -62,17 +69,18 @@ def split_too_small(checked: Checked) -> Iterator[Problem]:
     entry, seen = checked.catalogue.find("sources", source.kind), _seen(checked)
     facts = entry.facts if entry else {}
     num_samples = declared_samples(entry, source.args) or seen.num_samples
-    is_whole = abs(sum(splits.fractions.values()) - 1) <= 1e-6
+    shares = splits.shares
+    is_whole = abs(sum(shares.values()) - 1) <= 1e-6
     if num_samples is None or not is_whole or any(problem.severity == "error" for problem in seen.problems):
         return
     num_classes = facts.get("num_classes") if seen.class_names is None else len(seen.class_names)
-    if min(splits.fractions.values()) * num_samples > (num_classes or 0) + 1:
+    if min(shares.values()) * num_samples > (num_classes or 0) + 1:
         return
     reads = (_SPLITS, (*SOURCE, "kind"))
-    yield from (replace(problem, reads=reads) for problem in empty_splits(num_samples, splits.fractions))
-    for name, size in split_sizes(num_samples, splits.fractions).items():
+    yield from (replace(problem, reads=reads) for problem in empty_splits(num_samples, shares))
+    for name, size in split_sizes(num_samples, shares).items():
         if num_classes is not None and 0 < size < num_classes:
-            share = f"{splits.fractions[name]:g} of {num_samples:,} samples is about {size:,}"
+            share = f"{shares[name]:g} of {num_samples:,} samples is about {size:,}"
             message = f"split {name} cannot have a sample of each of the {num_classes:,} classes: {share}"
             hint = f"raise data.splits.{name}"
             path: Path = (*_SPLITS, name)

@@ -22,9 +22,10 @@ DEVICES = frozenset(
 
 def splits_sum(checked: Checked) -> Iterator[Problem]:
     """The fractions of the splits are the whole."""
-    fractions = checked.spec.data.splits.fractions
+    splits = checked.spec.data.splits
+    fractions = splits.fractions
     total = sum(fractions.values())
-    if abs(total - 1) > 1e-6:
+    if not splits.given_by and set(splits.shares) == set(splits.names) and abs(total - 1) > 1e-6:
         message = f"the splits {all_of(fractions, ' + ')} are {total:g} of the data; expected 1"
         yield Problem("splits-sum", ("data", "splits"), message)
 
@@ -42,7 +43,7 @@ def experiment_name(checked: Checked) -> Iterator[Problem]:
 
 def split_name(checked: Checked) -> Iterator[Problem]:
     """A split's name can stand before the slash of a metric and between the dots of a path."""
-    for name in checked.spec.data.splits.fractions:
+    for name in checked.spec.data.splits.names:
         if not name or set(name) & set("/.") or name.isdigit():
             message = f'{show(name)} cannot name a split: it stands in metrics as "<split>/<metric>" and in paths'
             hint = "use letters, digits and _ and begin with a letter"

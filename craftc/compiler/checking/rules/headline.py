@@ -8,6 +8,7 @@ from craftc.compiler.language.recorded_metrics import headline_name, metric_mode
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import Touching
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.split_roles import FIT
 
 METRICS: Path = ("objective", "metrics")
 SPLITS: Path = ("data", "splits")
@@ -35,10 +36,10 @@ def headline_recorded(headline: str, known: Sequence[str], checked: Checked) -> 
     if headline in names:
         return
     split, _, metric = headline.partition("/")
-    lost_split = split not in checked.spec.data.splits.fractions
+    lost_split = split not in checked.spec.data.splits.names
     mend = f"give it the split {split}" if lost_split else f"name {metric} in its metrics"
     # As near to what was meant as can be: on the same split, or one that was not trained on; not the loss.
-    far = {split: 0, "train": 2}
+    far = {split: 0, FIT: 2}
     both = [(far.get(name.partition("/")[0], 1), name.endswith("/loss"), name) for name in known if name in names]
     if both:
         mend += f", or write report.metric: {min(both)[2]}, which both record"

@@ -1,18 +1,21 @@
 """Rules of the metrics that a spec names: one function and one code each, which yields what breaks its rule."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
-from craftc.compiler.language.recorded_metrics import HELD_OUT, metric_modes, recorded, selection
+from craftc.compiler.language.recorded_metrics import headline_split, metric_modes, recorded, selection
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.compiler.reading.tree_edit import respell
 from craftc.schemas.catalogue import is_own, short_name
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Spec
+from craftc.schemas.split_roles import Role
+from craftc.schemas.splits import Splits
 
+SPLITS: Path = ("data", "splits")
 RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
 
@@ -53,13 +56,15 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     every_epoch = dict.fromkeys(recorded(checked.spec, checked.catalogue, held_out=True))
     # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
     of_weights = {name: None for name in every_epoch if name != "train/objective"}
-    steering = [name for name in every_epoch if not name.startswith(f"{HELD_OUT}/")]
-    named_metrics = _named_metrics(checked.spec)
+    steering = recorded(checked.spec, checked.catalogue, held_out=False)
+    # What a split that is calibrated on would come to is another mistake.
+    named_metrics = [n for n in _named_metrics(checked.spec) if _role(n, checked.spec) != "calibrate"]
     unknown = [named for named in named_metrics if named.metric not in (every_epoch if named.steers else of_weights)]
     by_split = {True: _by_split(steering), False: _by_split(of_weights)} if unknown else {}
     for named in unknown:
         foreign = _foreign_metric(named.metric, by_split[named.steers])
-        near = foreign or _nearest_metric(named.metric, by_split[named.steers], steers=named.steers)
+        usual = usual_splits(checked.spec.data.splits, steers=named.steers)
+        near = foreign or _nearest_metric(named.metric, by_split[named.steers], usual)
         recorded_names = steering if named.steers else of_weights
         hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(recorded_names)}"
         message = f"nothing records {show(named.metric)}"
@@ -99,14 +104,19 @@ def _foreign_metric(metric: str, by_split: Mapping[str, list[str]]) -> str | Non
     return f"{split}/{meant}" if meant in measures else None
 
 
-def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], *, steers: bool) -> str | None:
+def usual_splits(splits: Splits, *, steers: bool) -> list[str]:
+    """The splits that something is chosen by, or concluded from; the likelier first."""
+    selecting = [name for name, role in splits.roles.items() if role == "select"]
+    return selecting if steers else list(dict.fromkeys((headline_split(splits), *selecting)))
+
+
+def _nearest_metric(metric: str, by_split: Mapping[str, list[str]], usual: Sequence[str]) -> str | None:
     """The recorded metric that was likely meant: the nearest split and the nearest metric, each by itself.
 
     Without a split, that of the split by which something of its kind is chosen, or concluded.
     """
     split, slash, measure = metric.partition("/")
     if not slash:
-        usual = ["valid"] if steers else [HELD_OUT, "valid"]
         splits = sorted(by_split, key=lambda of: usual.index(of) if of in usual else len(usual))
         near_by_split = ((of, nearest(split, by_split[of])) for of in splits)
         return next((f"{of}/{near}" for of, near in near_by_split if near is not None), None)
@@ -125,14 +135,45 @@ def _surely_meant_metric(metric: str, by_split: Mapping[str, list[str]]) -> str 
     return f"{of}/{meant}" if meant is not None else None
 
 
+def _role(named: _Named, spec: Spec) -> Role | None:
+    """That of the split of a metric; None where there is no such split."""
+    return spec.data.splits.roles.get(named.metric.partition("/")[0])
+
+
 def held_out_used(checked: Checked) -> Iterator[Problem]:
-    """Nothing is chosen by the held-out split."""
-    held_out = [n for n in _named_metrics(checked.spec) if n.steers and n.metric.startswith(f"{HELD_OUT}/")]
-    names = recorded(checked.spec, checked.catalogue, held_out=True) if held_out else []
-    for place, metric, _ in held_out:
-        if metric in names:
-            message = f'"{metric}" is measured once, at the end; nothing can be chosen by it'
-            yield Problem("held-out-used", (*place, "metric"), message, "choose by another split, such as valid")
+    """Nothing is chosen by a split that is final, or that is calibrated on."""
+    spec = checked.spec
+    held_out = [(n, role) for n in _named_metrics(spec) if (role := _role(n, spec)) in ("final", "calibrate")]
+    names = recorded(spec, checked.catalogue, held_out=True) if held_out else []
+    for named, role in held_out:
+        split = named.metric.partition("/")[0]
+        selecting = next(iter(usual_splits(spec.data.splits, steers=True)), "valid")
+        path, reads = (*named.place, "metric"), (SPLITS,)
+        hint = f"choose by another split, such as {selecting}"
+        if role == "calibrate":
+            message = f'"{named.metric}" is not measured: split {split} is for what is fitted to a trained model'
+            hint = hint if named.steers else f"conclude from {headline_split(spec.data.splits)}"
+            yield Problem("held-out-used", path, message, hint, reads=(path, *reads))
+        elif named.steers and named.metric in names:
+            message = f'"{named.metric}" is measured once, at the end; nothing can be chosen by it'
+            yield Problem("held-out-used", path, message, hint)
+
+
+def headline_not_final(checked: Checked) -> Iterator[Problem]:
+    """What is concluded is measured on what chose nothing, where there are such samples."""
+    spec = checked.spec
+    metric = spec.report.metric or ""
+    split, _, measure = metric.partition("/")
+    final = headline_split(spec.data.splits)
+    roles = spec.data.splits.roles
+    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in OF_TRAINING:
+        return
+    if metric in recorded(spec, checked.catalogue, held_out=False):
+        use = "is fitted on" if roles[split] == "fit" else "is for choosing by"
+        message = f'"{metric}" would flatter what is concluded: split {split} {use}, and {final} is there for that'
+        hint = f"write {final}/{measure}, or leave the split {final} out"
+        path = ("report", "metric")
+        yield Problem("headline-not-final", path, message, hint, reads=(path, SPLITS))
 
 
 def wrong_mode(checked: Checked) -> Iterator[Problem]:
@@ -186,4 +227,11 @@ def _without_mode(path: Path, kind: str, hint: str, checked: Checked) -> Problem
     return Problem("metric-without-mode", path, message, hint, reads=reads, related=entry.definition() if entry else ())
 
 
-METRIC_RULES: tuple[Rule, ...] = (unknown_metric, held_out_used, wrong_mode, duplicate_metric, metric_without_mode)
+METRIC_RULES: tuple[Rule, ...] = (
+    unknown_metric,
+    held_out_used,
+    headline_not_final,
+    wrong_mode,
+    duplicate_metric,
+    metric_without_mode,
+)

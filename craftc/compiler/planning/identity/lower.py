@@ -1,8 +1,8 @@
 """Lower a variant to the configuration that its trials train with: nothing is left to infer but facts of the data."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.split_roles import SETTINGS, role_of, setting
+
+SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in SECTIONS}
     training = config["training"]
     settle(config["data"]["source"])
+    config["data"]["splits"] = _plain_splits(config["data"]["splits"])
     for key, target in REGULARIZED.items():
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:
@@ -53,6 +57,32 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     return Lowered(config, files)
 
 
+def folds(lowered: Lowered) -> Iterator[tuple[int | None, Lowered]]:
+    """The configuration for each fold that is to be held out, with its number; without folds, the one that there is."""
+    data = lowered.config["data"]
+    num, fold = (setting(data["splits"], key) for key in ("folds", "fold"))
+    if num is None or fold is not None:
+        yield fold, lowered
+        return
+    for held_out in range(num):
+        of_fold = {**data, "splits": {**data["splits"], "fold": held_out}}
+        yield held_out, replace(lowered, config={**lowered.config, "data": of_fold})
+
+
+def _plain_splits(splits: dict[str, Any]) -> dict[str, Any]:
+    """The splits in their shortest form, so that one that says what is so anyway is the same trial."""
+    found = {}
+    for name, value in splits.items():
+        if name not in SETTINGS and isinstance(value, dict):
+            said = {key: item for key, item in value.items() if item is not None}
+            if said.get("for") == role_of(name, None):
+                del said["for"]
+            value = said["share"] if said.keys() == {"share"} else said
+        if name in SETTINGS or value is not None:
+            found[name] = value
+    return found
+
+
 def _located(written: str, folder: Path, trained: Trained) -> str:
     if not written.startswith(TRIAL):
         return os.path.abspath(folder / written)
@@ -66,14 +96,15 @@ def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str], catalo
     """Write beside a backbone's weights the digest of their file, by which a later load verifies it."""
     for place, digest in digests.items():
         holder = look_up(config, place[:-1])
-        parts = catalogue.frozen_parts(holder["kind"])
+        parts = catalogue.frozen_parts(str(holder.get("kind")))
         if parts is not None and place[-1] == parts.weights:
             holder[DIGEST] = digest
 
 
 def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPath]:
-    """The places of all arguments that are files or folders."""
-    return [
+    """The places of all files and folders: those of arguments, and that of the splits."""
+    of_splits = [SPLIT_FILE] if setting(config["data"]["splits"], "file") is not None else []
+    return of_splits + [
         (*place.path, parameter.name)
         for place in all_component_places(config, catalogue)
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None

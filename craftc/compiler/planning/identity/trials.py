@@ -48,8 +48,10 @@ class TrialCompiler:
         read = ((place, self._digest(path)) for place, path in lowered.files.items())
         return {place: found for place, found in read if not isinstance(found, str)}
 
-    def trials(self, variant: ResolvedVariant, lowered: Lowered, seeds: Iterable[int]) -> list[Trial]:
-        """The variant's trials. All of its files must be readable."""
+    def trials(
+        self, variant: ResolvedVariant, lowered: Lowered, seeds: Iterable[int], fold: int | None = None
+    ) -> list[Trial]:
+        """The variant's trials, in one fold of its splits. All of its files must be readable."""
         content = self._content(lowered)
         config = {name: self._shared(section) for name, section in lowered.config.items()}
         overrides = variant.overrides
@@ -58,6 +60,7 @@ class TrialCompiler:
                 id=fingerprint(content, seed),
                 variant=variant.name,
                 seed=seed,
+                fold=fold,
                 overrides=overrides,
                 config=config,
                 stages=stage_fingerprints(content, seed, self.catalogue),

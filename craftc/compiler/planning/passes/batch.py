@@ -20,15 +20,16 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     """
     if resources.workers > 1:
         return plan
-    steps: dict[str, str] = {}
+    steps: dict[tuple[str, int | None], str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
         if trial.status == "new" and trial.shares is None and is_batchable(trial.config, catalogue):
-            # All seeds of a variant have one configuration.
-            if trial.variant not in steps:
-                steps[trial.variant] = canonical_json(step(trial.config, catalogue))
+            # All seeds of a variant have one configuration in each fold.
+            place = trial.variant, trial.fold
+            if place not in steps:
+                steps[place] = canonical_json(step(trial.config, catalogue))
             features = trial.stages.features if trial.stages else None
-            of_training[trial.id] = f"{steps[trial.variant]}{features or ''}"
+            of_training[trial.id] = f"{steps[place]}{features or ''}"
     sizes = Counter(of_training.values())
     numbers: dict[str, int] = {}
     trials: list[Trial] = []

@@ -11,9 +11,9 @@ def verify(plan: Plan) -> None:
     """Raise AssertionError where a plan contradicts itself: after folding, and after each pass that follows."""
     by_id = {trial.id: trial for trial in plan.trials}
     assert len(by_id) == len(plan.trials), "a trial is there twice"
-    names = [(name, trial.seed) for trial in plan.trials for name in (trial.variant, *trial.aliases)]
-    assert len(set(names)) == len(names), "a variant and seed stands for two trials"
-    assert any(plan.baseline == name for name, _ in names), "the baseline is no variant"
+    names = [(name, trial.seed, trial.fold) for trial in plan.trials for name in (trial.variant, *trial.aliases)]
+    assert len(set(names)) == len(names), "a variant, seed and fold stands for two trials"
+    assert any(plan.baseline == name for name, *_ in names), "the baseline is no variant"
     for trial in plan.trials:
         assert trial.overrides.keys() <= plan.factors.keys(), "a trial varies what is no factor"
         if trial.status == "reused":

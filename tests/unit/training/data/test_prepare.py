@@ -10,7 +10,7 @@ import pytest
 from craftc.components.errors import DataError
 from craftc.training.data.prepare import infer_facts, prepare
 
-SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0}
+SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0, "allow_duplicates": True}
 
 
 def arrays(folder, inputs, targets, **changes):
@@ -69,7 +69,7 @@ def test_a_changed_file_is_read_again(tmp_path):
 
 
 def test_an_empty_split_is_refused(tmp_path):
-    splits = {"train": 0.8, "valid": 0.19, "tiny": 0.01, "stratify": False, "seed": 0}
+    splits = {"train": 0.8, "valid": 0.19, "tiny": 0.01, "stratify": False, "seed": 0, "allow_duplicates": True}
     with pytest.raises(DataError) as caught:
         prepare(arrays(tmp_path, np.zeros((10, 2)), np.arange(10) % 2, splits=splits))
     assert caught.value.code == "empty-split"
@@ -77,7 +77,7 @@ def test_an_empty_split_is_refused(tmp_path):
 
 def test_a_class_that_is_missing_from_train_is_refused(tmp_path):
     targets = [0] * 19 + [1]
-    splits = {"train": 0.5, "valid": 0.5, "stratify": False, "seed": 0}
+    splits = {"train": 0.5, "valid": 0.5, "stratify": False, "seed": 0, "allow_duplicates": True}
     codes = set()
     for seed in range(4):
         try:

@@ -19,7 +19,7 @@ from craftc.training.data import prepared_files
 from craftc.training.data.prepare import PreparedData, _prepare, prepare
 from craftc.training.data.prepared_files import Shelf
 
-SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0}
+SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0, "allow_duplicates": True}
 NUM = 200
 RNG = np.random.default_rng(0)
 LABELS = np.arange(NUM) % 2
