@@ -14,7 +14,9 @@ CODE := benchmarks craftc docs examples tests
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
 
+# The tests start craftc some hundred times. Where PYTHONDONTWRITEBYTECODE is set, each would compile all of it anew.
 test: check $(EDITOR_SERVER)
+	$(BIN)/python -m compileall -q craftc
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)

@@ -34,14 +34,26 @@ class TolerantFile(io.FileIO):
         return written
 
 
+class _Unbuffered(io.BufferedWriter):
+    """Writes at once, as the streams of `python -u` do; a text stream that writes through to a buffer fills it only."""
+
+    def write(self, data: "Buffer", /) -> int:
+        """As BufferedWriter, and then flushed."""
+        size = super().write(data)
+        self.flush()
+        return size
+
+
 def tolerant(descriptor: int, like: TextIO) -> TextIO:
     """A stream to a descriptor, with the encoding and the buffering of another."""
+    is_unbuffered = getattr(like, "write_through", False)
+    file = TolerantFile(descriptor)
     return io.TextIOWrapper(
-        io.BufferedWriter(TolerantFile(descriptor)),
+        _Unbuffered(file) if is_unbuffered else io.BufferedWriter(file),
         encoding=like.encoding,
         errors="backslashreplace" if like.errors in (None, "strict") else like.errors,
         line_buffering=getattr(like, "line_buffering", False),
-        write_through=getattr(like, "write_through", False),
+        write_through=is_unbuffered,
     )
 
 

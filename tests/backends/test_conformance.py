@@ -7,7 +7,7 @@ import pytest
 
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.store.store import Store
-from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import EpochEnded, TrialFailed, TrialFinished, TrialStarted, TrialTried
 
 
 @pytest.fixture(
@@ -56,7 +56,7 @@ def run(backend, plan, trials, make_plan, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("run") / "store")
     list(InlineBackend().run(make_plan([trials["known"]]), store))
     told = []
-    for event in backend.run(plan, store):
+    for event in backend.run(plan, store, None, (trials["a"],)):
         trial = trial_of(event)
         told.append((event, store.is_finished(trial), len(store.history(trial))))
     return store, told
@@ -64,7 +64,7 @@ def run(backend, plan, trials, make_plan, tmp_path_factory):
 
 def trial_of(event):
     match event:
-        case TrialStarted(trial=trial) | TrialFailed(trial=trial):
+        case TrialStarted(trial=trial) | TrialFailed(trial=trial) | TrialTried(trial=trial):
             return trial
         case EpochEnded(record=record):
             return record.trial
@@ -73,7 +73,14 @@ def trial_of(event):
 
 
 def events_of(run, trial):
-    return [event for event, *_ in run[1] if trial_of(event) == trial.id]
+    """What happened to it once it was tried."""
+    return [e for e, *_ in run[1] if trial_of(e) == trial.id and not isinstance(e, TrialTried)]
+
+
+def test_a_trial_that_is_to_be_tried_is_tried_before_anything_is_trained(run, trials):
+    (first, *_), *others = run[1]
+    assert (first.type, first.trial, first.failure) == ("tried", trials["a"].id, None)
+    assert not any(isinstance(event, TrialTried) for event, *_ in others)
 
 
 @pytest.mark.parametrize("name", ["a", "b", "after"])
@@ -109,7 +116,8 @@ def test_a_finished_trial_is_not_trained_again(run, trials):
 
 
 def test_trials_of_a_job_run_one_after_another_in_order(run, trials):
-    in_job = [trial_of(event) for event, *_ in run[1] if trial_of(event) in {trials["a"].id, trials["b"].id}]
+    events = [event for event, *_ in run[1] if not isinstance(event, TrialTried)]
+    in_job = [trial_of(event) for event in events if trial_of(event) in {trials["a"].id, trials["b"].id}]
     assert in_job == [trials["a"].id] * 5 + [trials["b"].id] * 5
 
 
@@ -158,8 +166,10 @@ def train_epochs(plan, store, num_epochs):
         events.close()
 
 
+@pytest.mark.parametrize("backend_name", ["inline", pytest.param("ray", marks=pytest.mark.ray)], indirect=True)
 def test_nothing_is_trained_where_a_trial_that_is_tried_first_cannot_be(backend, make_trial, make_plan, tmp_path):
-    """Three jobs for fewer processes, the last of which has the mistake."""
+    """Three jobs for fewer processes, the last of which has the mistake. By whatever ways the processes are started,
+    what they are given first is the same."""
     good, other, bad = make_trial(0), make_trial(1, lr=0.02), make_trial(2)
     optimizer = {"kind": "sgd", "lr": 0.1, "momentum": -1.0}
     bad = bad.model_copy(
@@ -173,9 +183,3 @@ def test_nothing_is_trained_where_a_trial_that_is_tried_first_cannot_be(backend,
     assert (failure.trial, failure.code) == (bad.id, "optimizer-not-buildable")
     assert "Invalid momentum value: -1.0" in failure.message
     assert not list((tmp_path / "store").glob("*/metrics.jsonl"))
-
-    again = list(backend.run(make_plan([good], [other]), store, None, (good,)))
-    assert [event.trial for event in again if event.type == "tried"] == [good.id]
-    ended = {event.result.trial for event in again if event.type == "finished"}
-    assert ended == {good.id, other.id}
-    assert again[0].type == "tried", "before anything is trained"

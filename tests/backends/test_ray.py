@@ -167,22 +167,29 @@ def test_asking_for_the_token_after_ray_is_imported_does_no_harm(with_token, hom
     assert done.stdout == "1\n", done.stderr
 
 
-@pytest.mark.parametrize("named", ["address", "auto"])
-def test_a_token_is_not_shown_to_a_cluster_that_asks_for_none(named, with_token, tmp_path):
+@pytest.fixture(scope="class")
+def tokenless():
+    """A cluster that asks for no token, for as long as tests of it run."""
     with another_cluster(RAY_AUTH_MODE="disabled") as address:
+        yield address
+
+
+@pytest.mark.parametrize("named", ["address", "auto"])
+class TestTokenless:
+    def test_a_token_is_not_shown_to_a_cluster_that_asks_for_none(self, named, tokenless, with_token, tmp_path):
         done = with_token(
             "import sys; from pathlib import Path",
             "from craftc.runtime.on_ray.auth_token import use_auth_token",
             "from craftc.runtime.on_ray.cluster import joined_ray",
-            f"address = {address if named == 'address' else 'auto'!r}",
+            f"address = {tokenless if named == 'address' else 'auto'!r}",
             "use_auth_token(address)",
             f"with joined_ray(address, shared=Path({str(tmp_path)!r})):",
             "    import ray",
             "    actor = ray.remote(type('Actor', (), {'answer': lambda self: 42})).remote()",
             "    print(ray.get(actor.answer.remote(), timeout=60))",
-            **({"RAY_ADDRESS": address} if named == "auto" else {}),
+            **({"RAY_ADDRESS": tokenless} if named == "auto" else {}),
         )
-    assert done.stdout.splitlines()[-1:] == ["42"], done.stderr
+        assert done.stdout.splitlines()[-1:] == ["42"], done.stderr
 
 
 def test_a_private_ray_beside_another_cluster(cluster, make_trial, make_plan, tmp_path, home):

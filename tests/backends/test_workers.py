@@ -21,7 +21,7 @@ from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished,
 # What float32 sums in another order may change over a few epochs; measured: at most 2e-7.
 TOLERANCE = 5e-6
 
-TIMEOUT_S = 600.0
+TIMEOUT_S = 800.0
 """By then every run here is over, unless somebody waits for resources that nobody gives back."""
 
 
@@ -73,134 +73,143 @@ def processes(home, name):
     return found
 
 
-@pytest.mark.ray
-def test_trials_of_two_workers_come_to_what_one_worker_does_and_a_failing_one_holds_up_none(
-    make_trial, make_plan, two_workers, tmp_path, home
-):
-    # The one of the job that runs: that of the one before, whose trial failed, is gone.
-    assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, num_groups=1)
-    home.assert_clean()
-
-
-@pytest.mark.ray
-def test_teams_that_ask_for_a_placement_group_of_their_own(
-    make_trial, make_plan, two_workers, tmp_path, home, take_down
-):
-    with take_down("ray"):
-        # One in which Tune waits, and one of Ray Train, which has asked for it by the time that its workers begin.
-        assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, num_groups=2)
-    home.assert_clean()
-
-
-@pytest.mark.ray
-def test_a_group_of_their_own_is_given_back_when_the_process_that_waits_for_them_is_killed(
-    make_trial, two_workers, tmp_path, home, take_down
-):
-    trial = make_trial(4, endless=True)
-    num_started = 0
-    with take_down("ray"):
-        events = RayBackend().run(two_workers([trial]), Store(tmp_path))
-        for event in events_in_time(events):
-            num_started += isinstance(event, TrialStarted)
-            if isinstance(event, EpochEnded):
-                if num_started == 2:
-                    # Tune's, and that of the workers who go on; what the killed ones held is free.
-                    assert num_placement_groups() == 2
-                    break
-                [pid] = processes(home, b"ray::RayJob")
-                os.kill(pid, signal.SIGKILL)
-                # What was on its way when it died.
-                while not isinstance(event, TrialStarted):
-                    event = next(events)
-                num_started += 1
-        events.close()
-    assert num_started == 2
-    home.assert_clean()
-
-
-def assert_trains_and_fails(make_trial, make_plan, two_workers, tmp_path, *, num_groups):
-    first, failing, early = make_trial(0), make_trial(2, lr=1e38), stopping_early(make_trial(3))
-    several, alone = Store(tmp_path / "teams"), Store(tmp_path / "alone")
-    # Both jobs wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
-    told, groups = [], []
-    for event in events_in_time(RayBackend().run(two_workers([failing], [first, early]), several)):
-        told.append(event)
-        if isinstance(event, TrialStarted):
-            groups.append(num_placement_groups())
-    assert groups == [num_groups] * 3
-
-    (failure,) = (event for event in told if isinstance(event, TrialFailed))
-    assert (failure.trial, failure.code) == (failing.id, "nan-loss")
-    assert {event.result.trial for event in told if isinstance(event, TrialFinished)} == {first.id, early.id}
-    stopped = several.result(early.id)
-    assert stopped.epochs_trained < stopped.epochs_planned == 50
-
-    list(InlineBackend().run(make_plan([first, early]), alone))
-    for trial in (first, early):
-        together, single = several.history(trial.id), alone.history(trial.id)
-        assert len(together) == len(single)
-        for a, b in zip(together, single, strict=True):
-            assert a.metrics == pytest.approx(b.metrics, abs=TOLERANCE)
-        assert several.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
-
-
 @dataclass(frozen=True)
-class Bereaved:
-    """A run whose first trial lost a process twice, and which was stopped while its second trained."""
+class Trained:
+    """A run of a trial that fails, of a job of three trials whose last one loses processes, and of what is behind it;
+    it was stopped while its last trial trained."""
 
     told: list[Event]
+    failing: Trial
+    whole: tuple[Trial, Trial]
     lost: Trial
     last: Trial
     num_killed: int
-    num_groups: int
+    groups: list[int]
+    """How many placement groups there were whenever a trial began, and at the end."""
     num_stopped: int
+    """The workers that were there at the end."""
     store: Store
+
+    def starts_of(self, trial: Trial) -> list[TrialStarted]:
+        return [event for event in self.told if isinstance(event, TrialStarted) and event.trial == trial.id]
 
 
 @pytest.fixture(scope="module")
-def bereaved(make_trial, two_workers, tmp_path_factory, home):
-    # One of the processes that train, then the one that waits for them.
-    victims = [b"ray::RayTrainWorker", b"ray::RayJob"]
-    lost, last = make_trial(1, endless=True), make_trial(2, endless=True)
-    store = Store(tmp_path_factory.mktemp("bereaved") / "store")
-    told, num_killed, num_groups = [], 0, 0
-    events = RayBackend().run(two_workers([lost], [last]), store)
-    for event in events_in_time(events):
-        told.append(event)
-        starts = [e for e in told if isinstance(e, TrialStarted) and e.trial == lost.id]
-        if isinstance(event, TrialStarted) and event.trial == last.id:
-            num_groups = num_placement_groups()
-        if isinstance(event, EpochEnded) and event.record.trial == last.id:
-            break
-        if isinstance(event, EpochEnded) and event.record.trial == lost.id and num_killed < len(starts):
-            pids = processes(home, victims[num_killed])
-            num_killed += 1
-            assert pids
-            os.kill(pids[0], signal.SIGKILL)
-    num_stopped = len(processes(home, b"ray::RayTrainWorker"))
-    # An interrupt in the driver closes the generator, as closing it here does.
-    events.close()
-    return Bereaved(told, lost, last, num_killed, num_groups, num_stopped, store)
+def train(make_trial, two_workers, tmp_path_factory, home):
+    """Runs them, and kills a process of each of these names in turn, when the lost trial has begun and trains."""
+
+    def run(*victims, has_next):
+        failing, first, early = make_trial(2, lr=1e38), make_trial(0), stopping_early(make_trial(3))
+        lost, behind = make_trial(1, endless=True), make_trial(4, endless=True)
+        last = behind if has_next else lost
+        # All jobs wait at once for the two CPUs: were groups made bit by bit, they would starve each other.
+        plan = two_workers([failing], [first, early, lost], *([[behind]] if has_next else []))
+        store = Store(tmp_path_factory.mktemp("teams") / "store")
+        told, groups, num_killed, num_before = [], [], 0, 0
+        events = RayBackend().run(plan, store)
+        for event in events_in_time(events):
+            told.append(event)
+            num_starts = sum(isinstance(e, TrialStarted) and e.trial == lost.id for e in told)
+            if isinstance(event, TrialStarted):
+                groups.append(num_placement_groups())
+            if not isinstance(event, EpochEnded):
+                continue
+            if event.record.trial == lost.id and num_killed < min(num_starts, len(victims)):
+                pids = processes(home, victims[num_killed])
+                num_killed += 1
+                assert pids
+                os.kill(pids[0], signal.SIGKILL)
+                num_before = num_starts
+            elif event.record.trial == last.id and (has_next or num_starts > num_before):
+                break
+        groups.append(num_placement_groups())
+        num_stopped = len(processes(home, b"ray::RayTrainWorker"))
+        # An interrupt in the driver closes the generator, as closing it here does.
+        events.close()
+        return Trained(told, failing, (first, early), lost, last, num_killed, groups, num_stopped, store)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def lent(train):
+    """Of the lost trial, one of the processes that train is killed, then the one that waits for them."""
+    return train(b"ray::RayTrainWorker", b"ray::RayJob", has_next=True)
+
+
+@pytest.fixture(scope="module")
+def separate(train, take_down):
+    """Teams that ask for a placement group of their own; the process that waits for the lost trial's is killed."""
+    with take_down("ray"):
+        return train(b"ray::RayJob", has_next=False)
 
 
 @pytest.mark.ray
-def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(bereaved):
-    assert bereaved.num_killed == 2
-    first, again = (e for e in bereaved.told if isinstance(e, TrialStarted) and e.trial == bereaved.lost.id)
+def test_of_the_groups_there_is_that_of_the_job_that_runs(lent):
+    # That of the one before, whose trial failed or lost a process, is gone: the next one trains in what it held.
+    assert lent.groups == [1] * 7
+
+
+@pytest.mark.ray
+def test_a_group_of_their_own_is_given_back_when_trials_fail_or_the_process_that_waits_for_them_is_killed(separate):
+    # One in which Tune waits, and one of Ray Train, which has asked for it by the time that its workers begin.
+    assert separate.groups[:4] == [2] * 4
+    # What was on its way when the process died comes first; then Tune's, and that of the workers who go on.
+    assert separate.num_killed == 1
+    assert len(separate.starts_of(separate.lost)) == 2
+    assert separate.groups[-1] == 2
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("run", ["lent", "separate"])
+def test_a_failing_trial_fails_alone(run, request):
+    run = request.getfixturevalue(run)
+    failure = next(event for event in run.told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (run.failing.id, "nan-loss")
+    ended = [event.result.trial for event in run.told if isinstance(event, TrialFinished)]
+    assert ended == [trial.id for trial in run.whole]
+    early = run.store.result(ended[1])
+    assert early.epochs_trained < early.epochs_planned == 50
+
+
+@pytest.fixture(scope="module")
+def alone(make_trial, make_plan, tmp_path_factory):
+    """The same trials, each by one worker."""
+    store = Store(tmp_path_factory.mktemp("alone") / "store")
+    list(InlineBackend().run(make_plan([make_trial(0), stopping_early(make_trial(3))]), store))
+    return store
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("run", ["lent", "separate"])
+def test_trials_of_two_workers_come_to_what_one_worker_does(run, alone, request):
+    run = request.getfixturevalue(run)
+    for trial in run.whole:
+        together, single = run.store.history(trial.id), alone.history(trial.id)
+        assert len(together) == len(single)
+        for a, b in zip(together, single, strict=True):
+            assert a.metrics == pytest.approx(b.metrics, abs=TOLERANCE)
+        assert run.store.result(trial.id).best == pytest.approx(alone.result(trial.id).best, abs=TOLERANCE)
+
+
+@pytest.mark.ray
+def test_a_team_that_loses_a_process_is_begun_once_more_and_then_given_up(lent):
+    assert lent.num_killed == 2
+    first, again = lent.starts_of(lent.lost)
     assert first.epoch == 0
     assert again.epoch > 0
-    (failure,) = (event for event in bereaved.told if isinstance(event, TrialFailed))
-    assert (failure.trial, failure.code) == (bereaved.lost.id, "worker-died")
-    # The next one trains, in the resources that the lost one held.
-    assert bereaved.num_groups == 1
-    assert bereaved.store.history(bereaved.last.id)
+    _, failure = (event for event in lent.told if isinstance(event, TrialFailed))
+    assert (failure.trial, failure.code) == (lent.lost.id, "worker-died")
+    assert lent.store.history(lent.last.id)
 
 
 @pytest.mark.ray
-def test_a_run_that_is_stopped_leaves_no_process_of_a_team(bereaved, home):
-    assert bereaved.num_stopped == 2
+@pytest.mark.parametrize("run", ["lent", "separate"])
+def test_a_run_that_is_stopped_leaves_no_process_of_a_team(run, request, home):
+    run = request.getfixturevalue(run)
+    assert run.num_stopped == 2
     home.assert_clean()
-    assert not bereaved.store.is_finished(bereaved.last.id)
+    assert not run.store.is_finished(run.last.id)
 
 
 def test_the_inline_backend_refuses_several_workers(make_trial, two_workers, tmp_path):

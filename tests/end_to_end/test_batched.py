@@ -1,5 +1,6 @@
 """Groups of trials through the command line: trained as one batch, or one after another with the reason told."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from craftc.cli.main import app
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.batch_findings import finding_file
@@ -51,7 +55,15 @@ WHY = "model nets:Net: Tensor.item(), which needs the value of one model"
 
 
 def craftc(folder: Path, *arguments: str) -> str:
-    """Both streams of a command that succeeds."""
+    """Both streams of a command that succeeds, in this process, which has torch already."""
+    with contextlib.chdir(folder):
+        done = CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout + done.stderr
+
+
+def craftc_apart(folder: Path, *arguments: str) -> str:
+    """The same in a process of its own, which reads the user's code as it is now."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "craftc", *arguments],
@@ -102,13 +114,13 @@ def test_a_spec_whose_trials_are_known_to_gain_is_run_as_one_batch(tmp_path: Pat
 def test_a_model_that_cannot_be_in_a_batch_is_told_by_run_result_and_plan(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(NET)
     (tmp_path / "own.yaml").write_text(OWN)
-    craftc(tmp_path, "run", "own.yaml", "--backend", "inline")
+    craftc_apart(tmp_path, "run", "own.yaml", "--backend", "inline")
     found = results(tmp_path)
     assert [result["execution"]["alone_because"] for result in found.values()] == [WHY] * 4
     (log,) = (tmp_path / "runs" / "own").glob("*/log")
     assert WHY in log.read_text()
     # The store knows for trials like them, and forgets it where the code is another.
     (tmp_path / "own.yaml").write_text(OWN.replace("lr: 0.1", "lr: 0.2"))
-    assert f"4 trainings alike: each alone: {WHY}" in craftc(tmp_path, "plan", "own.yaml")
+    assert f"4 trainings alike: each alone: {WHY}" in craftc_apart(tmp_path, "plan", "own.yaml")
     (tmp_path / "nets.py").write_text(NET + "\n# edited\n")
-    assert "4 trainings alike: batched if a measurement shows it faster" in craftc(tmp_path, "plan", "own.yaml")
+    assert "4 trainings alike: batched if a measurement shows it faster" in craftc_apart(tmp_path, "plan", "own.yaml")

@@ -1,5 +1,6 @@
 """`craftc run` of a search as its user meets it: output, exit codes, and what other tools can open afterwards."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from click.testing import CliRunner
+
+from craftc.cli.main import app
 
 SPEC = """\
 craftc: 1
@@ -29,6 +33,14 @@ RATES = "training.optimizer.lr: {log_uniform: [1e-5, 1e-1]}\n"
 
 
 def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """In this process, which has torch already: for what is not about the process."""
+    with contextlib.chdir(folder):
+        result = CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments)
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+def craftc_apart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, which is over when its run is asked for its state."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
     return subprocess.run(
@@ -53,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished search with a grid beside it."""
     folder = tmp_path_factory.mktemp("search")
     write_spec(folder, "grid: {model.hidden: [[8], [32]]}", "report: {trackers: [tensorboard]}\n")
-    result = craftc(folder, "run", "spec.yaml", "--backend", "inline")
+    result = craftc_apart(folder, "run", "spec.yaml", "--backend", "inline")
     assert result.returncode == 0, result.stderr
     (folder / "stdout").write_text(result.stdout)
     (folder / "stderr").write_text(result.stderr)
@@ -146,7 +158,7 @@ def test_points_that_fail_or_repeat_are_counted_as_such(tmp_path: Path) -> None:
     path.write_text(text.replace("pruner: {kind: median, startup_trials: 4}", "sampler: random"))
     lint = craftc(tmp_path, "lint", "spec.yaml")
     assert "warning[too-few-points]: the space has 2 points, and 5 are asked for" in lint.stdout + lint.stderr
-    run = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    run = craftc_apart(tmp_path, "run", "spec.yaml", "--backend", "inline")
     assert run.returncode == 3, run.stderr
     over = [line.partition("]")[0] for line in run.stderr.splitlines() if line.startswith("[")]
     assert over == [f"[{number}/6" for number in range(1, 7)]

@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from craftc.cli.main import app
+
 SPEC = """\
 craftc: 1
 name: rhyme
@@ -41,11 +46,14 @@ def test_a_text_is_learned_kept_and_reported(tmp_path: Path) -> None:
     assert "4 trials: 0 new, 4 reused" in again.stderr
 
 
-def test_what_only_the_text_shows_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+def test_what_only_the_text_shows_is_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "rhyme.txt").write_text(RHYME * 39 + RHYME.upper())
     (tmp_path / "rhyme.yaml").write_text(SPEC)
-    result = craftc(tmp_path, "run", "rhyme.yaml", "--backend", "inline")
-    assert result.returncode == 1
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["run", "rhyme.yaml", "--backend", "inline"])
+    assert result.exit_code == 1
     assert "rhyme.yaml:4:" in result.stderr
     assert "error[unknown-token]: split test has tokens that train does not have: 'A', 'D', 'E'" in result.stderr
     assert "min_count: " in result.stderr

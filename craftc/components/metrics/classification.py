@@ -6,9 +6,8 @@ the targets is left out of a macro mean; where nothing is left, the result is Na
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.classification import MulticlassConfusionMatrix
-from torchmetrics.utilities import dim_zero_cat
+
+from craftc.components.lean_torchmetrics import Metric, MulticlassConfusionMatrix, dim_zero_cat
 
 
 class Accuracy(MulticlassConfusionMatrix):

@@ -9,7 +9,8 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
+
+from craftc.components.lean_torchmetrics import Metric
 
 
 class _CrossEntropy(Metric):

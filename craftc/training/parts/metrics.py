@@ -8,9 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric as TorchMetric
 
 from craftc.components.build import build
+from craftc.components.lean_torchmetrics import Metric as TorchMetric
 from craftc.schemas.catalogue import CLASS_FREQUENCIES, is_own, short_name
 from craftc.training.data.prepare import PreparedData, infer_facts
 from craftc.training.foundation.error_context import GUIDE, described, errors_of

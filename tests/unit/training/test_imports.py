@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HEAVY = ("pandas", "ray", "sklearn", "sympy", "torch._dynamo.eval_frame")
+HEAVY = ("matplotlib", "pandas", "ray", "scipy.signal", "sklearn", "sympy", "torch._dynamo.eval_frame")
 TRAIN = """\
 import json, pathlib, sys
 from craftc.schemas.plan import Trial

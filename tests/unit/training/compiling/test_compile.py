@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict
 
 import pytest
+import torch
 from torch._dynamo.utils import counters
 
 from craftc.training.compiling import compiling
@@ -32,9 +33,11 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(store):
     def run(trial, folder, num_epochs=None):
+        # For every test anyway; what a whole file looks at runs before that is done.
+        torch.set_num_threads(1)
         epochs = train_trial(trial, folder=folder, device="cpu", prepared=store / "prepared")
         records = []
         while len(records) != num_epochs:
@@ -56,25 +59,38 @@ def findings(store):
         path.unlink()
 
 
+@pytest.fixture(scope="module")
+def plain(make_trial, run, tmp_path_factory):
+    """The trial as it stands: its metrics, and its result."""
+    return run(make_trial(SHORT), tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def compiled(make_trial, run, tmp_path_factory):
+    """The same compiled, with the number of graphs that this took."""
+    counters.clear()
+    metrics, result = run(make_trial(COMPILED), tmp_path_factory.mktemp("compiled"))
+    return metrics, result, counters["stats"]["unique_graphs"]
+
+
 def losses(metrics):
     return [epoch["train/objective"] for epoch in metrics]
 
 
-def test_a_compiled_trial_is_the_trial_but_for_rounding(make_trial, run, store, tmp_path):
-    plain, result = run(make_trial(SHORT), tmp_path / "plain")
+def test_a_compiled_trial_is_the_trial_but_for_rounding(plain, compiled, store):
+    metrics, result = plain
     assert not result.execution.compiled
-    counters.clear()
-    compiled, result = run(make_trial(COMPILED), tmp_path / "compiled")
+    of_compiled, result, num_graphs = compiled
     assert result.execution.compiled
-    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+    assert losses(of_compiled) == pytest.approx(losses(metrics), rel=1e-4)
     # One graph for both epochs: a last batch that is smaller is not compiled.
-    assert counters["stats"]["unique_graphs"] == 1
+    assert num_graphs == 1
     assert list((store / FOLDER / "kernels").glob("*"))
 
 
-def test_a_resumed_trial_equals_a_straight_one_and_finds_its_step_compiled(make_trial, run, tmp_path):
+def test_a_resumed_trial_equals_a_straight_one_and_finds_its_step_compiled(make_trial, run, compiled, tmp_path):
     trial = make_trial(COMPILED)
-    straight, _ = run(trial, tmp_path / "straight")
+    straight, *_ = compiled
     run(trial, tmp_path / "cut", num_epochs=1)
     counters.clear()
     rest, _ = run(trial, tmp_path / "cut")
@@ -139,10 +155,9 @@ def test_a_model_that_changes_itself_is_not_compiled_for_every_step(make_trial, 
         run(make_trial(settings), tmp_path / "compiled")
 
 
-def test_auto_leaves_a_short_training_as_it_is(make_trial, run, tmp_path, findings):
-    plain, _ = run(make_trial(SHORT), tmp_path / "plain")
+def test_auto_leaves_a_short_training_as_it_is(make_trial, run, plain, tmp_path, findings):
     auto, result = run(make_trial(AUTO), tmp_path / "auto")
-    assert auto == plain
+    assert auto == plain[0]
     assert not result.execution.compiled
     assert "too few for a first try" in result.execution.uncompiled_because
     # What is left is counted behind the steps that were measured.
@@ -165,13 +180,23 @@ def test_many_short_trainings_are_tried_as_a_long_one_is(make_trial, run, store,
     assert found["num_left"] == 0
 
 
-def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findings, monkeypatch):
+def test_auto_measures_and_keeps_what_it_found(make_trial, run, plain, tmp_path, findings, monkeypatch):
     monkeypatch.setattr(compiling, "LEAST_TRY_S", 0.0)
     measured, result = run(make_trial(AUTO), tmp_path / "auto")
     [found] = findings()
     assert min(found["plain"], found["compiled"], found["cost"]) > 0
     assert result.execution.compiled == (found["plain"] >= compiling.LEAST_GAIN * found["compiled"])
-    assert losses(measured) == pytest.approx(losses(run(make_trial(SHORT), tmp_path / "plain")[0]), rel=1e-4)
+    assert losses(measured) == pytest.approx(losses(plain[0]), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def finding_of_auto(make_trial, run, store, tmp_path_factory):
+    """Where the store keeps what it found of the trial."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(compiling, "LEAST_TRY_S", 0.0)
+        run(make_trial(AUTO), tmp_path_factory.mktemp("auto"))
+    [path] = (store / FOLDER).glob("*.json")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -188,17 +213,14 @@ def test_auto_measures_and_keeps_what_it_found(make_trial, run, tmp_path, findin
     ],
     ids=["pays", "costs too much", "has long been left", "has not been left long", "gains nothing"],
 )
-def test_auto_decides_by_what_was_found(make_trial, run, store, tmp_path, findings, monkeypatch, finding, because):
-    with monkeypatch.context() as patched:
-        patched.setattr(compiling, "LEAST_TRY_S", 0.0)
-        run(make_trial(AUTO), tmp_path / "first")
-    [path] = (store / FOLDER).glob("*.json")
-    path.write_text(json.dumps(asdict(finding)))
+def test_auto_decides_by_what_was_found(
+    make_trial, run, plain, compiled, finding_of_auto, tmp_path, findings, finding, because
+):
+    finding_of_auto.write_text(json.dumps(asdict(finding)))
     found, result = run(make_trial(AUTO), tmp_path / "then")
     assert result.execution.compiled == (because is None)
     assert result.execution.uncompiled_because == because
     dear = because is not None and because.startswith("that takes")
     assert [left["num_left"] for left in findings()] == [finding.num_left + 42 if dear else 0]
     # From its first step on.
-    same, _ = run(make_trial(COMPILED if because is None else SHORT), tmp_path / "same")
-    assert found == same
+    assert found == (compiled if because is None else plain)[0]
