@@ -26,7 +26,7 @@ from craftc.schemas.result import (
     TrialPruned,
     TrialStarted,
 )
-from craftc.schemas.split_roles import roles
+from craftc.schemas.split_roles import role_of
 from craftc.secret_text import masked
 from craftc.training.foundation.best import not_finite
 from craftc.training.foundation.pulse import read_pulse
@@ -54,7 +54,7 @@ class Tally:
         self.num_pruned = 0
         self.num_trials = len(self.trials) + num_searched(plan)
         self._not_finite: set[str] = set()
-        self._roles = roles(plan.trials[0].config.get("data", {}).get("splits", {})) if plan.trials else {}
+        self._splits = plan.trials[0].config.get("data", {}).get("splits", {}) if plan.trials else {}
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
         self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
@@ -81,7 +81,8 @@ class Tally:
         """What is searched for, or the headline where it is measured at every epoch, else the same metric on a split
         that selects, else a loss."""
         headline = self.plan.headline
-        selecting = [name for name, role in self._roles.items() if role == "select"]
+        splits = dict.fromkeys(name.partition("/")[0] for name in metrics)
+        selecting = [name for name in splits if role_of(name, self._splits.get(name)) == "select"]
         names = (headline.name, *(f"{name}/{headline.metric}" for name in selecting), "train/loss", "train/objective")
         for name in names if self.search.metric is None else (self.search.metric, *names):
             if name in metrics:
