@@ -40,9 +40,9 @@ class Column:
     """A named array of the data, one item for each sample.
 
     Args:
-        values: By kind. class: int64, (N,), of several categories (N, K), of a dense target (N, H, W); classes: float32,
-            0 or 1, (N, C); real: float32 or float64, (N, ...), as exact as the source has them; token: int64, (N, T);
-            mask: bool, (N, ...); vectors: float32 or float64, (N, T, F). Of the roles group and id: anything, (N,).
+        values: By kind. class: int64, (N,), of several categories (N, K), of a dense target (N, H, W); classes:
+            float32, 0 or 1, (N, C); real: float32 or float64, (N, ...), as exact as the source has them; token: int64,
+            (N, T); mask: bool, (N, ...); vectors: float32 or float64, (N, T, F). Of a group or an id anything, (N,).
         kind: What the values are.
         role: What they are for.
         names: Of a class or token, what each number stands for; of classes, the labels; of a table (N, F), its columns.
@@ -62,6 +62,18 @@ class Column:
     def with_values(self, values: NDArray[Any]) -> "Column":
         """The same of other samples, or of what was made of them."""
         return replace(self, values=values)
+
+    def counted(self) -> "Column":
+        """With its `sizes` where neither they nor names are given: some of the samples alone may lack a class."""
+        if self.kind not in _NUMBERED or self.role not in OF_BATCHES or self.names or self.sizes:
+            return self
+        most = self.values.max(axis=0) if self.is_several else [self.values.max()]
+        return replace(self, sizes=tuple(int(number) + 1 for number in most))
+
+    @property
+    def is_several(self) -> bool:
+        """Whether a sample has several categories, (N, K)."""
+        return self.kind == "class" and self.values.ndim == 2
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -153,7 +165,7 @@ def _out_of_range(column: Column) -> str | None:
     values = column.values
     if len(set(column.names)) < len(column.names):
         return f"two have the name {next(name for name in column.names if column.names.count(name) > 1)}"
-    num_categories = values.shape[1] if values.ndim == 2 and column.kind == "class" else 1
+    num_categories = values.shape[1] if column.is_several else 1
     if column.sizes and len(column.sizes) not in (1, num_categories):
         return f"{len(column.sizes)} sizes for {num_categories} categories"
     most = np.array(column.sizes or (column.num_classes,))
