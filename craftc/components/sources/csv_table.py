@@ -16,7 +16,7 @@ from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
 
 
-@declares(gives=("table",))
+@declares(gives=("table",), gives_targets=("class",))
 def csv(
     *,
     path: Path,
