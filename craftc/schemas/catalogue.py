@@ -26,6 +26,17 @@ DataKind = Literal["images", "table", "text"]
 """What samples are: images, rows of a table, or tokens of a text."""
 DATA_KINDS: tuple[DataKind, ...] = get_args(DataKind)
 
+TargetKind = Literal["class", "classes", "real", "token", "vectors", "mask"]
+TARGET_KINDS: dict[TargetKind, str] = {
+    "class": "classes",
+    "classes": "several labels",
+    "real": "quantities",
+    "token": "tokens",
+    "vectors": "rows of quantities",
+    "mask": "masks",
+}
+"""What a target may be, and in words."""
+
 DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length")
 """Arguments of a model, objective or metric that the data decides; a spec may leave them to be inferred."""
 NUM_SAMPLES = "num_samples"
@@ -72,8 +83,9 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
 
 
-CLASS_FREQUENCIES = "class_frequencies"
-"""What a metric or an objective declares as `trivial` where the same logits for every sample mean something."""
+CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN = "class_frequencies", "label_frequencies", "mean", "median"
+TRIVIAL = (CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN)
+"""What a metric or an objective declares as `trivial` where the same output for every sample means something."""
 AS = "as"
 """Beside the `kind` of a component in an argument's place; a word that no argument of Python can be called by."""
 AS_CLASS = "class"
@@ -148,7 +160,12 @@ class ComponentEntry(NamedTuple):
         low_lr_argument: Of a schedule's phase, the argument with a rate below the optimizer's, where it starts or ends.
         empty_means: What to write in the place of an empty list, by the name of an argument that takes none.
         bounds: Of a metric, its least and its greatest value.
+        gives_targets: Of a source, the kinds of target that it may give; empty: any.
+        gives_columns: Of a source, the names of its inputs; empty: not known.
+        takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
+        asks: Of a user's own model, objective or metric, the names of what it must be given beside what comes first and
+            the target: columns, or outputs of the model.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
@@ -173,7 +190,11 @@ class ComponentEntry(NamedTuple):
     low_lr_argument: str | None = None
     empty_means: Mapping[str, str] = {}
     bounds: tuple[float, float] | None = None
+    gives_targets: tuple[str, ...] = ()
+    gives_columns: tuple[str, ...] = ()
+    takes_targets: tuple[str, ...] = ()
     trivial: str | None = None
+    asks: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
+from craftc.schemas.catalogue import TargetKind
 from craftc.schemas.diagnostic import Severity
 
 _TYPE_NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex", "O": "object", "U": "text"}
@@ -72,7 +73,8 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
     if not inputs.shape or any(each.severity == "error" for each in problems):
         return Seen(problems)
     labels = _labels(path, keys["targets"], targets, most_bytes) if most_bytes > HEAD_BYTES else None
-    return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels))
+    kind: TargetKind = "real" if targets.kind == "f" else "class" if len(targets.shape) == 1 else "classes"
+    return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels), target=kind)
 
 
 def _is_npy(path: Path) -> bool:
@@ -87,7 +89,7 @@ def _unfit(inputs: ArrayHeader, targets: ArrayHeader, keys: Mapping[str, str], s
         found, hint = inputs.type_name, "store integers or floats"
     elif not 2 <= len(inputs.shape) <= 4:
         found, hint = f"shape {inputs.shape}", "store a table (N, F) or images (N, H, W) or (N, C, H, W)"
-    elif targets.kind not in "buiU" or len(targets.shape) != 1:
+    elif not _are_targets(targets):
         argument, found = "targets", f"{targets.type_name} and shape {targets.shape}"
         hint = "store one whole number or text per sample"
         if len(targets.shape) == 2:
@@ -99,6 +101,13 @@ def _unfit(inputs: ArrayHeader, targets: ArrayHeader, keys: Mapping[str, str], s
     message = f'"{keys[argument]}" in {shown} is of {found}'
     code = "data-mismatch" if argument == "targets" or found.startswith("shape") else "data-unreadable"
     return Problem(code, ("data", "source", argument), message, hint)
+
+
+def _are_targets(header: ArrayHeader) -> bool:
+    """Classes, quantities, or several labels."""
+    if len(header.shape) == 1:
+        return header.kind in "buiUf"
+    return header.kind == "f" or (header.kind == "b" and len(header.shape) == 2)
 
 
 def channels_last(shape: tuple[int, ...], name: str = "inputs") -> Problem | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from craftc.compiler.reading.problem import Problem
+from craftc.schemas.catalogue import TargetKind
 
 HEAD_BYTES = 64 * 1024
 """Read of a table when linting: its header, and of a small one all rows."""
@@ -13,12 +14,13 @@ MOST_BYTES = 64 * 2**20
 @dataclass(frozen=True)
 class Seen:
     """`num_samples` and `class_names`, in their order, are None where only a part was read; `split_sizes` where the
-    files do not say which split a sample is in."""
+    files do not say which split a sample is in; `target`, the kind of the target, where they do not show it."""
 
     problems: tuple[Problem, ...] = ()
     num_samples: int | None = None
     class_names: tuple[str, ...] | None = None
     split_sizes: dict[str, int] | None = None
+    target: TargetKind | None = None
 
 
 NOTHING = Seen()

@@ -21,7 +21,7 @@ _FIRST_ROWS = 40
 """By which it is seen whether the row before them is one of them."""
 
 
-@declares(gives=("table",))
+@declares(gives=("table",), gives_targets=("class",))
 def csv(
     asked: Asked = ASKED_NOTHING,
     /,

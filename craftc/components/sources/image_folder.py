@@ -23,7 +23,7 @@ HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
 _PATH = "data.source.path"
 
 
-@declares(gives=("images",))
+@declares(gives=("images",), gives_targets=("class",), gives_columns=("x",))
 def image_folder(
     asked: Asked = ASKED_NOTHING, /, *, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Color = "grey"
 ) -> Samples:

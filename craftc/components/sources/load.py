@@ -12,20 +12,22 @@ from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
+from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
-from craftc.components.sources.samples import ASKED_NOTHING, Asked, Inputs, Samples, number_classes
+from craftc.components.sources.guess_columns import are_no_classes, column_of, guessed
+from craftc.components.sources.samples import ASKED_NOTHING, INPUT, TARGET, Asked, Inputs, Samples, number_classes
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
 FORMS = (
     "return (inputs, targets), (inputs, targets, class_names), (inputs, targets, class_names, columns), a dataset of "
-    "pairs (input, target), or the Tokens of a text"
+    "pairs (input, target), arrays by name, Columns, or the Tokens of a text"
 )
+Loaded = Samples | Columns | Tokens
+"""What a source gives."""
 
 
-def load_samples(
-    setting: Mapping[str, Any], asked: Asked = ASKED_NOTHING, *, gives_splits: bool = False
-) -> Samples | Tokens:
+def load_samples(setting: Mapping[str, Any], asked: Asked = ASKED_NOTHING, *, gives_splits: bool = False) -> Loaded:
     """Call the source, and take what it returns for samples, or for a text; where it `gives_splits`, for a mapping of
     those. Raises DataError."""
     if not is_own(setting["kind"]):
@@ -40,9 +42,9 @@ def load_samples(
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
 
 
-def _built_in(setting: Mapping[str, Any], asked: Asked) -> Samples | Tokens:
+def _built_in(setting: Mapping[str, Any], asked: Asked) -> Loaded:
     try:
-        samples: Samples | Tokens = build("sources", setting, asked)
+        samples: Loaded = build("sources", setting, asked)
     except DataError:
         raise
     except Exception as error:
@@ -52,19 +54,22 @@ def _built_in(setting: Mapping[str, Any], asked: Asked) -> Samples | Tokens:
     return samples
 
 
-def as_samples(returned: Any) -> Samples | Tokens:
-    """Samples of what a user's own source returned: Samples, Tokens, arrays, or a dataset that fits in memory.
+def as_samples(returned: Any) -> Loaded:
+    """Samples of what a user's own source returned: Samples, Columns, Tokens, arrays, or a dataset that fits in memory.
 
-    Labels are numbered from 0 in their order where no class names come with them. Raises DataError.
+    Floating-point targets are quantities, booleans (N, C) several labels. Labels are numbered from 0 in their order
+    where no class names come with them. Raises DataError.
     """
-    if isinstance(returned, Samples | Tokens):
+    if isinstance(returned, Samples | Columns | Tokens):
         return returned
+    if isinstance(returned, Mapping) and returned and all(isinstance(name, str) for name in returned):
+        return guessed({name: np.asarray(_unbound(values)) for name, values in returned.items()})
     names: Any = None
     columns: Any = getattr(returned, "by_sample", None)
     if isinstance(returned, tuple) and len(returned) in (2, 3, 4):
         inputs, targets, *rest = returned
         names, columns = (*rest, None, None)[:2]
-    elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, dict | str):
+    elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, Mapping | str):
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
@@ -73,8 +78,12 @@ def as_samples(returned: Any) -> Samples | Tokens:
         )
         raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", hint)
     values, warnings = _numbers(inputs)
-    samples = _samples(values, _labels(targets), names, warnings)
-    return samples if columns is None else replace(samples, by_sample=_columns(columns))
+    by_sample = {} if columns is None else _columns(columns)
+    given = np.asarray(_unbound(targets))
+    if names is None and are_no_classes(given):
+        found = {INPUT: Column(values, "real"), TARGET: column_of(TARGET, given, "target")}
+        return Columns(found, warnings, by_sample)
+    return replace(_samples(values, _labels(targets), names, warnings), by_sample=by_sample)
 
 
 def united(returned: Mapping[Any, Any]) -> Samples:

@@ -34,10 +34,10 @@ class Copies:
     splits: Sequence[str]
 
 
-def sample_digests(inputs: NDArray[Any]) -> list[bytes]:
-    """SHA-256 of each sample's numbers; negative zero is zero."""
-    rows = np.ascontiguousarray(inputs.reshape(len(inputs), -1) + np.zeros(1, dtype=inputs.dtype))
-    return [hashlib.sha256(row.data).digest() for row in rows]
+def sample_digests(inputs: Sequence[NDArray[Any]]) -> list[bytes]:
+    """SHA-256 of each sample's numbers in the arrays of all inputs, (N, ...) each; negative zero is zero."""
+    rows = [np.ascontiguousarray(x.reshape(len(x), -1) + np.zeros(1, dtype=x.dtype)) for x in inputs]
+    return [hashlib.sha256(b"".join(row.data for row in sample)).digest() for sample in zip(*rows, strict=True)]
 
 
 def check_copies(

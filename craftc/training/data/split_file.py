@@ -111,7 +111,8 @@ def split_document(
     ids: NDArray[Any] | None,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What was drawn, as JSON that another spec can name. `about` says how; `digests` are those of the samples."""
+    """What was drawn, as JSON that another spec can name. `about` says how; `digests` are those of the samples. Targets
+    without names are no classes, and not counted."""
     return {
         FORMAT: 1,
         **about,
@@ -119,7 +120,7 @@ def split_document(
         "splits": {
             name: {
                 "num_samples": len(chosen),
-                "classes": _counts(targets[chosen], class_names),
+                **({"classes": _counts(targets[chosen], class_names)} if class_names else {}),
                 "sha256_of_ids": _sha256(_named(chosen, ids)),
                 **({} if digests is None else {"sha256_of_inputs": _joined(digests, chosen)}),
                 **({"indices": chosen.tolist()} if ids is None else {"ids": _named(chosen, ids)}),

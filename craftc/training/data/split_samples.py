@@ -1,7 +1,7 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
 from craftc.components.errors import DataError, DataWarning, raised
-from craftc.components.sources.samples import Samples
+from craftc.components.sources.columns import Column, Columns
+from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
 from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
+from craftc.training.data.split import Split
 from craftc.training.data.split_file import noted_digests, split_document
 
 UNKNOWN = "<unknown>"
@@ -26,52 +28,102 @@ UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True)
 class SplitSamples:
-    """Split to its samples, train first and what is final last: `inputs` (N, *shape), `targets` (N,) or (N, T), class
-    of each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
-    `warnings` are those of the source. `document` is what was drawn, as JSON; None of text."""
+    """Samples by split, train first and what is final last, inputs as their source gives them. `class_counts` (C,) are
+    those of the target in train, none of them zero but of text; of a target that is no class, none. `warnings` are
+    those of the source. `document` is what was drawn, as JSON; None of text."""
 
-    inputs: dict[str, NDArray[Any]]
-    targets: dict[str, NDArray[np.int64]]
-    class_names: tuple[str, ...]
+    splits: dict[str, Split]
     class_counts: NDArray[np.int64]
-    columns: tuple[str, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
     document: dict[str, Any] | None = None
 
 
-def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> SplitSamples:
-    """By the section `data.splits`, its defaults written in.
+def split_samples(
+    loaded: Samples | Columns | Tokens, options: Mapping[str, Any], target: str | None = None
+) -> SplitSamples:
+    """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
+    where the source does not say it, or says several; an input that is named so stays an input.
 
     Raises DataError `single-class`, `empty-split`, and of samples `class-missing-from-train`, of tokens
     `unknown-token`.
     """
     if isinstance(loaded, Tokens):
-        return _share_tokens(loaded, options)
-    if len(loaded.class_names) < 2:
-        message = f"all {len(loaded.targets)} samples are of one class, {loaded.class_names[0]}"
-        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
-    num_classes = len(np.unique(loaded.targets))
-    if mistake := crowded(num_classes, len(loaded.targets), "the targets are"):
-        raised([mistake])
-    assigned = assign_splits(loaded.targets, loaded.by_sample, options)
-    indices = assigned.indices
-    _check_not_empty(assigned, options, len(loaded.targets))
-    class_counts = np.bincount(loaded.targets[indices[FIT]], minlength=len(loaded.class_names)).astype(np.int64)
-    _check_classes_in_train(class_counts, loaded.class_names)
-    ids = loaded.by_sample.get(ID_COLUMN)
-    digests = sample_digests(loaded.inputs)
+        shared = _share_tokens(loaded, options)
+        return replace(shared, splits={n: Split(aimed(s.columns, target)) for n, s in shared.splits.items()})
+    columns = aimed(columns_of(loaded), target)
+    whole = Split(columns)
+    classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
+    if classes is not None:
+        _check_classes(classes, class_names(columns[whole.target or ""]))
+    else:
+        # There are no classes whose frequencies could be kept.
+        options = {**options, "stratify": False}
+    by_sample = beside(loaded)
+    strata = np.zeros(len(whole), dtype=np.int64) if classes is None else classes
+    assigned = assign_splits(strata, by_sample, options)
+    _check_not_empty(assigned, options, len(whole))
+    splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
+    found = splits[FIT].target_column
+    class_counts = counts_in(found)
+    # A token that is rare may be missing from train; a class that is would never be learned.
+    if found is not None and len(class_counts) and found.kind != "token":
+        _check_classes_in_train(class_counts, class_names(found))
+    ids = by_sample.get(ID_COLUMN)
+    digests = sample_digests([columns[name].values for name in whole.named("input")])
     about = {"method": assigned.method, **_about(options)}
-    document = split_document(indices, loaded.targets, loaded.class_names, digests, ids, about)
-    warnings = check_copies(digests, loaded.inputs, indices, ids, allowed=options.get("allow_duplicates", False))
+    names = class_names(columns[whole.target or ""]) if classes is not None else ()
+    document = split_document(assigned.indices, strata, names, digests, ids, about)
+    allowed = options.get("allow_duplicates", False)
+    warnings = check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed)
     warnings += _left_out(assigned) + _of_other_data(document, options)
-    return SplitSamples(
-        {name: loaded.inputs[chosen] for name, chosen in indices.items()},
-        {name: np.ascontiguousarray(loaded.targets[chosen], dtype=np.int64) for name, chosen in indices.items()},
-        tuple(loaded.class_names),
-        class_counts,
-        loaded.columns,
-        loaded.warnings + warnings,
-        document,
+    return SplitSamples(splits, class_counts, loaded.warnings + warnings, document)
+
+
+def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:
+    """Columns of which no other than `target` is a target. Raises DataError where there is no such column."""
+    if target is None:
+        return columns
+    if target not in columns:
+        message = f"data.target is {target}, and the source has no such column"
+        raise DataError("data-mismatch", message, f"it has {', '.join(columns)}", "data.target")
+    kept = {name: column for name, column in columns.items() if column.role != "target" or name == target}
+    column = columns[target]
+    return kept if column.role in ("input", "target") else kept | {target: replace(column, role="target")}
+
+
+def is_one_class(column: Column) -> bool:
+    """Whether each sample is of one class."""
+    return column.kind == "class" and column.values.ndim == 1
+
+
+def class_names(column: Column) -> tuple[str, ...]:
+    """Of classes, labels or tokens, in the order of their numbers; of anything else, none."""
+    if column.kind not in ("class", "classes", "token"):
+        return ()
+    return column.names or tuple(map(str, range(column.num_classes)))
+
+
+def counts_in(column: Column | None) -> NDArray[np.int64]:
+    """How often each class is in a column, or each label; of anything else, none."""
+    if column is not None and column.kind == "classes":
+        counts: NDArray[np.int64] = column.values.astype(np.int64).sum(axis=0)
+        return counts
+    if column is None or column.kind not in ("class", "token") or column.is_several:
+        return np.zeros(0, dtype=np.int64)
+    return np.bincount(column.values.reshape(-1), minlength=column.num_classes).astype(np.int64)
+
+
+def _check_classes(classes: NDArray[np.int64], names: tuple[str, ...]) -> None:
+    if len(names) < 2:
+        message = f"all {len(classes)} samples are of one class, {names[0]}"
+        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
+    if mistake := crowded(len(np.unique(classes)), len(classes), "the targets are"):
+        raised([mistake])
+
+
+def _taken(columns: Mapping[str, Column], indices: NDArray[np.int64]) -> Split:
+    return Split(
+        {name: column.with_values(np.ascontiguousarray(column.values[indices])) for name, column in columns.items()}
     )
 
 
@@ -133,12 +185,14 @@ def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:
         message = f"all {len(used[FIT])} tokens of train are {names[0]!r}"
         raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
     rows = {name: numbers[stretch] for name, stretch in used.items()}
-    return SplitSamples(
-        {name: row[:-1].reshape(-1, length) for name, row in rows.items()},
-        {name: row[1:].reshape(-1, length) for name, row in rows.items()},
-        names,
-        np.bincount(rows[FIT], minlength=len(names)).astype(np.int64),
-    )
+    splits = {name: _windows(row, length, names) for name, row in rows.items()}
+    return SplitSamples(splits, np.bincount(rows[FIT], minlength=len(names)).astype(np.int64))
+
+
+def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Split:
+    inputs = Column(row[:-1].reshape(-1, length), "token", "input", names)
+    targets = Column(row[1:].reshape(-1, length), "token", "target", names)
+    return Split({INPUT: inputs, TARGET: targets})
 
 
 def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:

@@ -1,20 +1,19 @@
-"""Finds out which part of a training raised in a step, by trying model and objective one after the other.
+"""Finds out which part of a training raised in a step, by trying model and objective one after the other."""
 
-B: samples of a batch.
-"""
+from functools import partial
 
 import torch
-from torch import Tensor
 
 from craftc.training.assemble import Parts
+from craftc.training.data.device_split import Batch
 from craftc.training.foundation.error_context import GUIDE, errors_of
 from craftc.training.parts.objective import CODE as OBJECTIVE_FAILED
-from craftc.training.parts.objective import differentiate, try_backward
+from craftc.training.parts.objective import differentiate, leaf_of, try_backward
 
 
-def blame_objective(parts: Parts, x_B: Tensor, y_B: Tensor) -> None:
+def blame_objective(parts: Parts, batch: Batch) -> None:
     """Called after forward or backward of this batch raised. Raises TrainingError `objective-failed` where the
-    objective raises on the model's logits, or in its backward; returns where it is the model's own exception.
+    objective raises on the model's output, or in its backward; returns where it is the model's own exception.
 
     Runs the model again, so the training cannot go on. Of several workers nothing is tried: they would wait for each
     other.
@@ -23,12 +22,12 @@ def blame_objective(parts: Parts, x_B: Tensor, y_B: Tensor) -> None:
         return
     try:
         with torch.no_grad():
-            logits = parts.precision.logits(parts.model, x_B)
+            output = parts.precision.output(partial(parts.calls.predict, parts.model), batch)
     except Exception:
         return
-    leaf = logits.detach().clone().requires_grad_()
-    on = f"objective on logits {tuple(logits.shape)}"
+    leaf = leaf_of(parts.calls.given(output, batch))
+    on = f"objective on {leaf.shapes}"
     with errors_of(on, code=OBJECTIVE_FAILED, hint=GUIDE):
-        loss = differentiate(parts.objective, leaf, y_B)
+        loss = differentiate(parts.objective, parts.objective_call, leaf)
     with errors_of(f"{on}, backward", code=OBJECTIVE_FAILED, hint=GUIDE):
-        try_backward(loss, leaf)
+        try_backward(loss, leaf.output)

@@ -14,6 +14,7 @@ from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.splits import SPLIT_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
+from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
@@ -23,6 +24,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + EFFECT_RULES
     + VALUE_RULES
     + DATA_RULES
+    + TARGET_RULES
     + FILE_RULES
     + FROZEN_RULES
     + RESOURCE_RULES
