@@ -1,6 +1,6 @@
 """Calls the data source that a spec names, and accepts each form of samples that it may return."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,16 @@ from craftc.components.own_line import told
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
 from craftc.components.sources.guess_columns import are_no_classes, column_of, guessed
-from craftc.components.sources.samples import ASKED_NOTHING, INPUT, TARGET, Asked, Inputs, Samples, number_classes
+from craftc.components.sources.samples import (
+    ASKED_NOTHING,
+    INPUT,
+    TARGET,
+    Asked,
+    Inputs,
+    Samples,
+    beside,
+    number_classes,
+)
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
@@ -62,6 +71,9 @@ def as_samples(returned: Any) -> Loaded:
     """
     if isinstance(returned, Samples | Columns | Tokens):
         return returned
+    if isinstance(returned, Mapping) and any(isinstance(part, tuple | Loaded) for part in returned.values()):
+        hint = "write data.splits: {from_source: true}"
+        raise DataError("source-failed", "it returned a mapping of splits, where samples are expected", hint)
     if isinstance(returned, Mapping) and returned and all(isinstance(name, str) for name in returned):
         return guessed({name: np.asarray(_unbound(values)) for name, values in returned.items()})
     names: Any = None
@@ -73,10 +85,7 @@ def as_samples(returned: Any) -> Loaded:
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
-        hint = (
-            "write data.splits: {from_source: true} where it holds the splits" if isinstance(returned, dict) else FORMS
-        )
-        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", hint)
+        raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
     values, warnings = _numbers(inputs)
     by_sample = {} if columns is None else _columns(columns)
     given = np.asarray(_unbound(targets))
@@ -86,32 +95,62 @@ def as_samples(returned: Any) -> Loaded:
     return replace(_samples(values, _labels(targets), names, warnings), by_sample=by_sample)
 
 
-def united(returned: Mapping[Any, Any]) -> Samples:
+def united(returned: Mapping[Any, Any]) -> Samples | Columns:
     """The samples of all splits, with a column `split` that says which each is in. Raises DataError."""
     parts = {str(name): as_samples(part) for name, part in returned.items()}
-    whole = {name: part for name, part in parts.items() if isinstance(part, Samples)}
-    if not parts or len(whole) < len(parts):
-        raise DataError("source-failed", "its mapping of splits does not hold samples alone", FORMS)
-    if len(shapes := {part.inputs.shape[1:] for part in whole.values()}) > 1:
-        raise DataError(
-            "source-failed", f"its splits have samples of different shapes, {sorted(shapes)}", "give one shape"
-        )
-    class_names = in_order({name for part in whole.values() for name in part.class_names})
-    if len({part.class_names for part in whole.values()}) == 1:
-        class_names = next(iter(whole.values())).class_names
+    labelled = {name: part for name, part in parts.items() if isinstance(part, Samples)}
+    columns = {name: part for name, part in parts.items() if isinstance(part, Columns)}
+    if not parts or max(len(labelled), len(columns)) < len(parts):
+        raise DataError("source-failed", "its mapping of splits does not hold samples of one form", FORMS)
+    return _united_samples(labelled) if labelled else _united_columns(columns)
+
+
+def _united_samples(parts: Mapping[str, Samples]) -> Samples:
+    first = next(iter(parts.values()))
+    _check_shapes([part.inputs for part in parts.values()])
+    class_names = in_order({name for part in parts.values() for name in part.class_names})
+    if len({part.class_names for part in parts.values()}) == 1:
+        class_names = first.class_names
     places = {name: place for place, name in enumerate(class_names)}
-    numbers = [np.array([places[name] for name in part.class_names])[part.targets] for part in whole.values()]
-    common = set.intersection(*(set(part.by_sample) for part in whole.values()))
-    by_sample = {name: np.concatenate([part.by_sample[name] for part in whole.values()]) for name in sorted(common)}
-    by_sample["split"] = np.repeat(list(whole), [len(part.targets) for part in whole.values()])
+    numbers = [np.array([places[name] for name in part.class_names])[part.targets] for part in parts.values()]
     return Samples(
-        np.concatenate([part.inputs for part in whole.values()]),
+        np.concatenate([part.inputs for part in parts.values()]),
         np.concatenate(numbers).astype(np.int64),
         class_names,
-        next(iter(whole.values())).columns,
-        tuple(warning for part in whole.values() for warning in part.warnings),
-        by_sample,
+        first.columns,
+        tuple(warning for part in parts.values() for warning in part.warnings),
+        _united_by_sample(parts),
     )
+
+
+def _united_columns(parts: Mapping[str, Columns]) -> Columns:
+    first = next(iter(parts.values()))
+    kinds = {name: (column.kind, column.role, column.names) for name, column in first.columns.items()}
+    found: dict[str, Column] = {}
+    for part in parts.values():
+        if {name: (column.kind, column.role, column.names) for name, column in part.columns.items()} != kinds:
+            raise DataError("source-failed", "its splits have different columns", "give all of them the same columns")
+    for name, column in first.columns.items():
+        values = [part.columns[name].values for part in parts.values()]
+        _check_shapes(values)
+        sizes = [part.columns[name].sizes for part in parts.values()]
+        largest = tuple(max(of_one) for of_one in zip(*sizes, strict=True)) if all(sizes) else ()
+        found[name] = replace(column, values=np.concatenate(values), sizes=largest)
+    warnings = tuple(warning for part in parts.values() for warning in part.warnings)
+    return Columns(found, warnings, _united_by_sample(parts))
+
+
+def _check_shapes(values: Sequence[NDArray[Any]]) -> None:
+    if len(shapes := {each.shape[1:] for each in values}) > 1:
+        message = f"its splits have samples of different shapes, {sorted(shapes)}"
+        raise DataError("source-failed", message, "give one shape")
+
+
+def _united_by_sample(parts: Mapping[str, Samples] | Mapping[str, Columns]) -> dict[str, NDArray[Any]]:
+    found = [beside(part) for part in parts.values()]
+    common = sorted(set.intersection(*(set(each) for each in found)))
+    together = {name: np.concatenate([each[name] for each in found]) for name in common}
+    return together | {"split": np.repeat(list(parts), [len(part) for part in parts.values()])}
 
 
 def _columns(columns: Any) -> dict[str, NDArray[Any]]:

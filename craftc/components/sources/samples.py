@@ -64,6 +64,9 @@ class Samples:
         constant = [each for each in constant_columns(self.inputs, self.columns) if each not in self.warnings]
         object.__setattr__(self, "warnings", (*self.warnings, *constant))
 
+    def __len__(self) -> int:
+        return len(self.targets)
+
     def _problem(self) -> str | None:
         inputs, targets, names = self.inputs, self.targets, self.class_names
         if inputs.dtype not in (np.float32, np.float64) or targets.dtype != np.int64:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from craftc.components.errors import DataError
+from craftc.components.sources.columns import Columns
 from craftc.components.sources.load import as_samples, load_samples, united
 from craftc.components.sources.samples import Asked
 
@@ -63,3 +64,12 @@ def test_an_own_source_gives_splits() -> None:
     with pytest.raises(DataError) as caught:
         as_samples(parts)
     assert "from_source: true" in caught.value.hint
+
+
+def test_an_own_source_gives_splits_of_quantities() -> None:
+    found = united({"train": (np.zeros((3, 2)), np.array([0.5, 1.5, 2.0])), "test": (np.ones((1, 2)), np.array([7.0]))})
+    assert isinstance(found, Columns)
+    assert found.columns["y"].values.tolist() == [0.5, 1.5, 2.0, 7.0]
+    assert found.by_sample["split"].tolist() == ["train"] * 3 + ["test"]
+    with pytest.raises(DataError, match="one form"):
+        united({"train": (np.zeros((2, 2)), np.zeros(2)), "test": (np.ones((2, 2)), ["a", "b"])})

@@ -169,8 +169,8 @@ def test_the_labels_of_an_archive_are_those_of_the_source(tmp_path: Path, labels
     np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=labels)
     seen = look({"kind": "arrays", "path": "d.npz"}, str(tmp_path), MOST_BYTES)
     expected = build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).class_names
-    assert seen == Seen((), 4, expected)
-    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)) == Seen((), 4, None)
+    assert seen == Seen((), 4, expected, target="class")
+    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)) == Seen((), 4, None, target="class")
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,11 @@ def test_a_copy_within_train_or_between_others_is_none() -> None:
     inputs = RNG.rand(12, 2).astype(np.float32)
     inputs[1], inputs[9] = inputs[0], inputs[6]
     indices = {"train": np.arange(6), "valid": np.arange(6, 9), "test": np.arange(9, 12)}
-    assert check_copies(sample_digests(inputs), inputs, indices, None, allowed=False) == ()
+    assert check_copies(sample_digests([inputs]), inputs, indices, None, allowed=False) == ()
 
 
 def test_zero_is_zero() -> None:
-    assert len(set(sample_digests(np.array([[0.0, 1.0], [-0.0, 1.0]], np.float32)))) == 1
+    assert len(set(sample_digests([np.array([[0.0, 1.0], [-0.0, 1.0]], np.float32)]))) == 1
 
 
 def test_images_are_called_by_their_files() -> None:
@@ -61,7 +61,7 @@ def test_images_are_called_by_their_files() -> None:
     names = np.array(["train/cat/1.png", "val/dog/9.png"])
     with pytest.raises(DataError, match=r"val/dog/9.png of valid is train/cat/1.png"):
         check_copies(
-            sample_digests(inputs), inputs, {"train": np.array([0]), "valid": np.array([1])}, names, allowed=False
+            sample_digests([inputs]), inputs, {"train": np.array([0]), "valid": np.array([1])}, names, allowed=False
         )
 
 
@@ -81,7 +81,7 @@ def test_a_picture_saved_again_is_near_itself(quality: int) -> None:
     assert len(found.pairs) >= 36
     assert all(test - 200 == train for train, test in found.pairs)
     [warning] = check_copies(
-        sample_digests(inputs), inputs, {"train": np.arange(200), "test": np.arange(200, 240)}, None, allowed=False
+        sample_digests([inputs]), inputs, {"train": np.arange(200), "test": np.arange(200, 240)}, None, allowed=False
     )
     assert warning.code == "near-duplicates"
 
@@ -102,5 +102,5 @@ def test_five_thousand_images_take_less_than_half_a_second() -> None:
     inputs = RNG.rand(5000, 32, 32).astype(np.float32)
     indices = {"train": np.arange(4000), "test": np.arange(4000, 5000)}
     start = time.process_time()
-    assert check_copies(sample_digests(inputs), inputs, indices, None, allowed=False) == ()
+    assert check_copies(sample_digests([inputs]), inputs, indices, None, allowed=False) == ()
     assert time.process_time() - start < 0.5
