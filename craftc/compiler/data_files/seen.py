@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from craftc.compiler.data_files.table_columns import TableColumn
 from craftc.compiler.reading.problem import Problem
 
 HEAD_BYTES = 64 * 1024
@@ -12,11 +13,13 @@ MOST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Seen:
-    """`num_samples` and `class_names`, in their order, are None where only a part was read."""
+    """`num_samples` and `class_names`, in their order, are None where only a part was read. `columns` are those of a
+    table whose columns have roles, counted in what was read."""
 
     problems: tuple[Problem, ...] = ()
     num_samples: int | None = None
     class_names: tuple[str, ...] | None = None
+    columns: tuple[TableColumn, ...] = ()
 
 
 NOTHING = Seen()

@@ -8,12 +8,17 @@ import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.csv_file import header_problems
+from craftc.compiler.data_files.csv_file import cell_hint, first_rows, header_problems
 from craftc.compiler.data_files.labels import label_problems
+from craftc.compiler.data_files.table_columns import GUESS_ROWS, columns_of, is_typed
+from craftc.compiler.data_files.typed_rows import cells_of, is_dropped, place_of
+from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.table import Impute, Table
+from craftc.components.sources.typed_table import Role, TableArguments, typed_table
 
 
 @declares(gives=("table",))
@@ -23,32 +28,89 @@ def csv(
     target: str,
     features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none",
     keep_labels: bool = False,
-) -> Samples:
-    """A table with a header line: one column of class labels, the others numbers, which keep 64 bits.
+    columns: Literal["none", "infer"] | dict[str, Role] = "none",
+    impute: Impute = "none",
+    missing_indicator: bool = False,
+    missing: Literal["none"] | list[str] = "none",
+    min_count: PositiveInt = 1,
+    day_first: Literal["infer"] | bool = "infer",
+    unlabelled: Literal["refuse", "drop"] = "refuse",
+) -> Samples | Table:
+    """A table with a header line: one column is the target, the others numbers, which keep 64 bits, or as columns says.
 
     Classes are numbered in the order of their labels: whole numbers by value, then as text; others as text.
 
     Args:
         path: The CSV file, UTF-8, comma separated.
-        target: Column of the class labels: whole numbers or text.
+        target: Column of the class labels: whole numbers or text; or, where columns says number of it, of a quantity.
         features: Columns of the inputs, in this order; none: all but the target's, each of which needs a name.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
+        columns: What columns are: number, category, date (days since the earliest of train), or no input: group, id,
+            ignore. What is not said is guessed by the first 500 rows; infer: all of them; none: all inputs are numbers.
+        impute: What stands for a gap among numbers and dates, of train: its median or mean; none: a gap is an error. A
+            gap among categories is a value of its own.
+        missing_indicator: Give each column of numbers that has gaps in train a further one, which is 1 at a gap.
+        missing: Texts that stand for a gap, beside empty cells, NA, ? and the like.
+        min_count: Values of a category that train has less often are taken for unknown ones.
+        day_first: Whether the first number of dates such as 3/4/2021 is the day; infer: by those that show it.
+        unlabelled: What is done with a row without a value of the target.
 
     Raises:
-        DataError: No such file or column, a column without a name among the inputs, two of one name, or a feature that
-            is no finite number: row and column are named.
+        DataError: No such file or column, a column without a name among the inputs, two of one name, or a cell that is
+            not what its column is: row and column are named.
     """
+    asked: TableArguments = {
+        "target": target,
+        "features": features,
+        "keep_labels": keep_labels,
+        "columns": columns,
+        "impute": impute,
+        "missing_indicator": missing_indicator,
+        "missing": missing,
+        "min_count": min_count,
+        "day_first": day_first,
+        "unlabelled": unlabelled,
+    }
     table = _read(Path(path))
     names = [name for name in table.columns if name != target] if features == "none" else list(features)
-    raised(header_problems(list(table.columns), {"target": target, "features": features}, path))
+    raised(header_problems(list(table.columns), asked, path))
     _check_features(names, target)
     if not len(table):
         raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
+    if unlabelled == "drop":
+        table = _labelled(table, asked)
+    if is_typed(asked):
+        return _typed(table, asked, Path(path))
+    return _all_numbers(table, names, asked, Path(path))
+
+
+def _labelled(table: pd.DataFrame, asked: TableArguments) -> pd.DataFrame:
+    """The rows with a value of the target."""
+    target = asked["target"]
+    found = table[[not is_dropped(text.strip(), asked) for text in table[target]]]
+    if not len(found):
+        message = f'no row has a value of the target "{target}"'
+        raise DataError("data-mismatch", message, "name another target", "data.source.target")
+    return found
+
+
+def _typed(table: pd.DataFrame, asked: TableArguments, path: Path) -> Table:
+    names = list(table.columns)
+    first = first_rows(path) or table.head(GUESS_ROWS).to_numpy().tolist()
+    roles = columns_of(names, cells_of(first, len(names)), asked)
+    # Two columns may have no name.
+    wanted = [index for index, column in enumerate(roles) if column.role != "ignore"]
+    texts = table.iloc[:, wanted].apply(lambda cells: cells.str.strip())
+    return typed_table(texts, roles, asked, path)
+
+
+def _all_numbers(table: pd.DataFrame, names: list[str], asked: TableArguments, path: Path) -> Samples:
+    target = asked["target"]
     inputs, warnings = _numbers(table[names], path)
     labels = table[target].str.strip()
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
-    warnings += raised(label_problems(list(labels), target, keep=keep_labels))
+    warnings += raised(label_problems(list(labels), target, keep=asked["keep_labels"]))
     targets, class_names = number_classes(list(labels))
     return Samples(inputs, targets, class_names, tuple(names), warnings)
 
@@ -108,8 +170,9 @@ def _check_cells(good: NDArray[np.bool_], columns: pd.DataFrame, path: Path, pro
     row, column = map(int, bad[0])
     text = str(columns.iat[row, column])
     what = f'"{text}" is {problem}' if text.strip() else f"{problem}, as it is empty or its row ends before it"
-    place = f'{path}, row {row + 1} below the header, column "{columns.columns[column]}"'
+    name = str(columns.columns[column])
+    place = place_of(path, int(columns.index[row]) + 1, name)
     more = len(bad) - 1
     others = f"; so {'is' if more == 1 else 'are'} {more:,} more cell{'' if more == 1 else 's'}" if more else ""
-    hint = "mend the cell, drop the row, or leave the column out of features"
+    hint = cell_hint(name, text.strip(), is_label=problem == "no label")
     raise DataError("data-unreadable", f"{place}: {what}{others}", hint, "data.source.path")

@@ -1,0 +1,222 @@
+"""The columns of a table: what each is for, as the spec says or as its first cells look, and what is doubtful in it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from craftc.compiler.data_files.cells import as_days, as_number, days_first, is_ambiguous, is_gap, looks_dated
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, show
+from craftc.schemas.diagnostic import Path as SpecPath
+
+Role = Literal["number", "category", "date", "group", "id", "ignore"]
+GUESS_ROWS = 500
+"""Rows by which a role is guessed: the first, so that linting, planning and training guess the same."""
+GUESS_BYTES = 256 * 1024
+"""Of a file, in which they are looked for."""
+NUMERIC: tuple[Role, ...] = ("number", "date")
+"""Roles whose columns a model gets as numbers."""
+COLUMNS: SpecPath = ("data", "source", "columns")
+UNNAMED = re.compile(r"(Unnamed: \d+)?")
+"""What pandas names a column that has no name, and writes as its name, included."""
+_FEW_VALUES = 10
+_FEW_ROWS = 20
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
+_MOSTLY = 0.8
+
+
+class TableColumn(NamedTuple):
+    """A column of a file and what it is for. `doubt` is what speaks against a role that was guessed.
+
+    `gaps` and `distinct` are its cells without a value, and its different values, in the rows that were read; the
+    `target` has a role, too: of a category it is the class, of a number the quantity to be predicted.
+    """
+
+    name: str
+    role: Role
+    guessed: bool = False
+    doubt: str = ""
+    gaps: int = 0
+    distinct: int = 0
+    is_target: bool = False
+
+
+def is_typed(arguments: Mapping[str, Any]) -> bool:
+    """Whether the columns of a source have roles, or gaps are filled; otherwise all inputs are numbers without gaps."""
+    return any(arguments.get(name, "none") != "none" for name in ("columns", "impute"))
+
+
+def gap_words(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The texts that the spec names as gaps."""
+    missing = arguments.get("missing", "none")
+    return () if missing == "none" else tuple(missing)
+
+
+def columns_of(names: Sequence[str], cells: Sequence[Sequence[str]], arguments: Mapping[str, Any]) -> list[TableColumn]:
+    """The columns in their order. `cells` are those of each column in its first rows, without blanks around them."""
+    said, features = arguments.get("columns", "none"), arguments.get("features", "none")
+    target, more = arguments["target"], gap_words(arguments)
+    found = []
+    for name, texts in zip(names, cells, strict=True):
+        is_target = name == target
+        if isinstance(said, Mapping) and name in said:
+            column = TableColumn(name, said[name], is_target=is_target)
+        elif is_target:
+            column = _guessed_target(name, texts, more) if said != "none" else TableColumn(name, "category")
+            column = column._replace(is_target=True)
+        elif features != "none" and name not in features:
+            column = TableColumn(name, "ignore")
+        elif said == "none":
+            column = TableColumn(name, "number")
+        else:
+            column = guess(name, texts, more)
+        found.append(column)
+    return found
+
+
+def counted(column: TableColumn, texts: Iterable[str], arguments: Mapping[str, Any]) -> TableColumn:
+    """The column with its gaps and its different values."""
+    more, values, gaps = gap_words(arguments), set(), 0
+    for text in texts:
+        if is_gap(text, more):
+            gaps += 1
+        else:
+            values.add(text)
+    return column._replace(gaps=gaps, distinct=len(values))
+
+
+def guess(name: str, texts: Sequence[str], more_gaps: Sequence[str] = ()) -> TableColumn:
+    """The role of a column by its name and its first cells."""
+    texts = texts[:GUESS_ROWS]
+    values = [text for text in texts if not is_gap(text, more_gaps)]
+    if UNNAMED.fullmatch(name):
+        return TableColumn(name, "ignore", True)
+    if not values:
+        doubt = f"none of its first {len(texts):,} cells has a value" if texts else "it has no row"
+        return TableColumn(name, "ignore", True, doubt)
+    numbers = [as_number(value) for value in values]
+    if all(number is not None for number in numbers):
+        return _of_numbers(name, values, [number for number in numbers if number is not None])
+    if all(map(looks_dated, values)):
+        first = days_first(values)
+        unknown = first is None and any(as_days(value, day_first=None) is None for value in values)
+        doubt = "day and month could be either number of its dates: write day_first: true or false" if unknown else ""
+        return TableColumn(name, "date", True, doubt)
+    if (odd := [v for v, n in zip(values, numbers, strict=True) if n is None]) and len(odd) < (1 - _MOSTLY) * len(
+        values
+    ):
+        shown = all_of(map(show, sorted(set(odd))[:3]))
+        doubt = f"most of its cells are numbers, and {shown} {'is' if len(set(odd)) == 1 else 'are'} none"
+        return TableColumn(name, "number", True, f"{doubt}: if that is a gap, name it in missing")
+    distinct = len(set(values))
+    if distinct > len(values) / 2 and len(values) >= _FEW_ROWS:
+        return TableColumn(name, "ignore", True, f"{distinct:,} of {len(values):,} cells differ, as names and notes do")
+    return TableColumn(name, "category", True)
+
+
+def _of_numbers(name: str, values: Sequence[str], numbers: Sequence[float]) -> TableColumn:
+    if any(map(_LEADING_ZERO.fullmatch, values)):
+        return TableColumn(name, "category", True)
+    is_whole, distinct = all(number.is_integer() for number in numbers), len(set(numbers))
+    counts_up = all(later - before == 1 for before, later in pairwise(numbers))
+    if is_whole and counts_up and len(numbers) >= _FEW_VALUES:
+        return TableColumn(name, "id", True, "it counts the rows")
+    if is_whole and 2 < distinct <= _FEW_VALUES and len(numbers) >= _FEW_ROWS:
+        return TableColumn(name, "number", True, f"it has {distinct} different whole numbers, as codes do")
+    return TableColumn(name, "number", True)
+
+
+def _guessed_target(name: str, texts: Sequence[str], more_gaps: Sequence[str]) -> TableColumn:
+    """Of numbers with a fraction a quantity, otherwise classes."""
+    numbers = [as_number(text) for text in texts[:GUESS_ROWS] if not is_gap(text, more_gaps)]
+    has_fraction = any(number is not None and not number.is_integer() for number in numbers)
+    is_quantity = has_fraction and all(number is not None for number in numbers)
+    return TableColumn(name, "number" if is_quantity else "category", True)
+
+
+def doubts(columns: Sequence[TableColumn]) -> list[Problem]:
+    """Columns whose role is guessed, and doubtful."""
+    found = []
+    for column in columns:
+        if column.doubt:
+            message = f'column "{column.name}" is taken for {_called(column.role)}; {column.doubt}'
+            mends = (f"columns: {{{column.name}: {role}}}" for role in (column.role, _instead(column.role)))
+            hint = f"say what it is: {' or '.join(mends)}"
+            found.append(Problem("column-doubtful", COLUMNS, message, hint, severity="warning"))
+    return found
+
+
+def _instead(role: Role) -> Role:
+    return "number" if role == "id" else "category"
+
+
+def _called(role: Role) -> str:
+    return {
+        "number": "a number",
+        "category": "a category",
+        "date": "a date",
+        "group": "a group",
+        "id": "an id, which is no input",
+        "ignore": "a note, which is no input",
+    }[role]
+
+
+def role_problems(names: Sequence[str], arguments: Mapping[str, Any], shown: str) -> list[Problem]:
+    """Roles of columns that are not there, and a role that the target or a feature cannot have."""
+    said, target, features = arguments.get("columns", "none"), arguments["target"], arguments.get("features", "none")
+    if not isinstance(said, Mapping):
+        return []
+    found = []
+    for name, role in said.items():
+        place: SpecPath = (*COLUMNS, name)
+        if name not in names:
+            hint = did_you_mean(name, [known for known in names if known]) or "its header names the columns"
+            found.append(Problem("data-unreadable", place, f'{shown} has no column "{name}"', hint))
+        elif name == target and role not in ("number", "category"):
+            message = f'"{name}" is the target, and columns says that it is of role {role}'
+            found.append(Problem("data-mismatch", place, message, "write category for classes, number for a quantity"))
+        elif features != "none" and name in features and role in ("group", "id", "ignore"):
+            message = f'"{name}" is one of the features, and columns says that it is of role {role}, which is no input'
+            found.append(Problem("data-mismatch", place, message, "leave it out of one of them"))
+    return found
+
+
+class Reading(NamedTuple):
+    """How the cells of a column are read: `day_first` of its dates, and what else stands for a gap."""
+
+    role: Role
+    more_gaps: tuple[str, ...] = ()
+    day_first: bool | None = None
+
+    def number(self, text: str) -> float | None:
+        """The number that a cell stands for, of a date its days since 1970; None of what is none."""
+        return as_number(text) if self.role == "number" else as_days(text, day_first=self.day_first)
+
+
+def reading_of(column: TableColumn, texts: Iterable[str], arguments: Mapping[str, Any]) -> Reading:
+    """How to read a column, all of whose different cells are `texts`."""
+    said = arguments.get("day_first", "infer")
+    day_first = None
+    if column.role == "date":
+        day_first = days_first(texts) if said == "infer" else bool(said)
+    return Reading(column.role, gap_words(arguments), day_first)
+
+
+def bad_cell(reading: Reading, text: str, column: TableColumn, impute: str) -> tuple[str, str] | None:
+    """What is wrong with a cell of an input, and what to do; None where a model can be given it."""
+    if reading.role not in NUMERIC:
+        return None
+    name = column.name
+    if is_gap(text, reading.more_gaps):
+        if impute != "none":
+            return None
+        what = f'"{text}" reads as a missing value' if text else "it is empty, or its row ends before it"
+        return what, f"write impute: median, or mend the cell, drop the row, or write columns: {{{name}: ignore}}"
+    if reading.number(text) is not None:
+        return None
+    if reading.role == "date":
+        if is_ambiguous(text):
+            return f'of "{text}" either number may be the day', "write day_first: true or false"
+        return f'"{text}" is no date', f"write it as 2024-12-31, or write columns: {{{name}: category}}"
+    hint = f"write columns: {{{name}: category}}, or missing: [{text!r}] if it stands for a gap, or mend the cell"
+    return f'"{text}" is not a finite number', hint
