@@ -13,7 +13,7 @@ from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
 from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
 from craftc.compiler.data_files.table_columns import GUESS_BYTES, GUESS_ROWS, UNNAMED, is_typed, role_problems
-from craftc.compiler.data_files.typed_rows import is_dropped, look_at_columns
+from craftc.compiler.data_files.typed_rows import LABEL_HINT, is_dropped, look_at_columns
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.secret_files import may_be_secret
@@ -108,7 +108,7 @@ def _cell_problem(
 def cell_hint(column: str, text: str, *, is_label: bool) -> str:
     """What to do about a cell where the columns have no roles."""
     if is_label:
-        return "fill the cell in, drop the row, or write unlabelled: drop"
+        return LABEL_HINT
     mend = "impute: median" if is_gap(text) else f"columns: {{{column}: category}}"
     return f"write {mend}, mend the cell, drop the row, or leave the column out of features"
 

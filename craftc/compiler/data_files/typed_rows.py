@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from craftc.compiler.data_files.cells import as_number, is_gap
+from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import TARGET, crowded, label_problems
 from craftc.compiler.data_files.seen import Seen
 from craftc.compiler.data_files.table_columns import (
     NUMERIC,
+    Reading,
     TableColumn,
     bad_cell,
     columns_of,
@@ -21,6 +22,8 @@ from craftc.compiler.data_files.table_columns import (
 from craftc.compiler.reading.problem import Problem
 
 Rows = Sequence[Sequence[str]]
+NO_LABEL = "no label, as it is empty or its row ends before it"
+LABEL_HINT = "fill the cell in, drop the row, or write unlabelled: drop"
 
 
 def look_at_columns(
@@ -71,17 +74,14 @@ def is_dropped(label: str, arguments: Mapping[str, Any]) -> bool:
     return not label if arguments.get("keep_labels") else is_gap(label, gap_words(arguments))
 
 
-def quantity_problem(text: str, column: str, more_gaps: Sequence[str]) -> tuple[str, str] | None:
-    """What is wrong with a cell of a target that is a quantity, and what to do."""
-    if is_gap(text, more_gaps):
-        what = f'"{text}" reads as a missing value' if text else "no value, as it is empty or its row ends before it"
-        return what, "fill the cell in, drop the row, or write unlabelled: drop"
-    if as_number(text) is None:
-        return (
-            f'"{text}" is not a finite number',
-            f"mend the cell, or write columns: {{{column}: category}} for classes",
-        )
-    return None
+def quantity_problem(reading: Reading, text: str, column: TableColumn) -> Problem | None:
+    """What is wrong with a cell of a target that is a quantity."""
+    bad = bad_cell(reading, text, column, "none")
+    if bad is None:
+        return None
+    code = "label-missing" if is_gap(text, reading.more_gaps) else "data-unreadable"
+    hint = LABEL_HINT if code == "label-missing" else f"mend the cell, or write columns: {{{column.name}: category}}"
+    return Problem(code, TARGET, bad[0], hint)
 
 
 def place_of(shown: object, number: int, column: str) -> str:
@@ -121,11 +121,11 @@ def _of_quantity(
     *,
     is_whole: bool,
 ) -> Seen:
-    more = gap_words(arguments)
+    reading = reading_of(target, texts, arguments)
     for number, text in zip(numbers, texts, strict=True):
-        if bad := quantity_problem(text, target.name, more):
-            message = f'row {number} below the header, column "{target.name}": {bad[0]}'
-            return replace(seen, problems=(*seen.problems, Problem("label-missing", TARGET, message, bad[1])))
+        if bad := quantity_problem(reading, text, target):
+            message = f'row {number} below the header, column "{target.name}": {bad.message}'
+            return replace(seen, problems=(*seen.problems, replace(bad, message=message)))
     return replace(seen, num_samples=len(texts) if is_whole else None)
 
 
@@ -139,11 +139,8 @@ def _of_classes(
     is_whole: bool,
 ) -> Seen:
     if (empty := next((number for number, text in zip(numbers, texts, strict=True) if not text), None)) is not None:
-        message = (
-            f'row {empty} below the header, column "{target.name}": no label, as it is empty or its row ends before it'
-        )
-        hint = "fill the cell in, drop the row, or write unlabelled: drop"
-        return replace(seen, problems=(*seen.problems, Problem("label-missing", TARGET, message, hint)))
+        message = f'row {empty} below the header, column "{target.name}": {NO_LABEL}'
+        return replace(seen, problems=(*seen.problems, Problem("label-missing", TARGET, message, LABEL_HINT)))
     problems = label_problems(texts, target.name, keep=bool(arguments.get("keep_labels", False)))
     class_names = in_order(texts)
     too_many = crowded(len(class_names), len(texts), f'column "{target.name}" holds') if is_whole else None

@@ -18,7 +18,7 @@ from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
 from craftc.components.sources.table import Impute, Table
-from craftc.components.sources.typed_table import Role, TableArguments, typed_table
+from craftc.components.sources.typed_table import Cells, Role, TableArguments, typed_table
 
 
 @declares(gives=("table",))
@@ -99,10 +99,8 @@ def _typed(table: pd.DataFrame, asked: TableArguments, path: Path) -> Table:
     names = list(table.columns)
     first = first_rows(path) or table.head(GUESS_ROWS).to_numpy().tolist()
     roles = columns_of(names, cells_of(first, len(names)), asked)
-    # Two columns may have no name.
-    wanted = [index for index, column in enumerate(roles) if column.role != "ignore"]
-    texts = table.iloc[:, wanted].apply(lambda cells: cells.str.strip())
-    return typed_table(texts, roles, asked, path)
+    texts = {column.name: table[column.name].str.strip() for column in roles if column.role != "ignore"}
+    return typed_table(Cells(table.index, texts), roles, asked, path)
 
 
 def _all_numbers(table: pd.DataFrame, names: list[str], asked: TableArguments, path: Path) -> Samples:

@@ -1,8 +1,9 @@
 """Makes a table of the columns of a file, each read by its role."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import label_problems
 from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn, bad_cell, gap_words, reading_of
-from craftc.compiler.data_files.typed_rows import place_of, quantity_problem, role_doubts
+from craftc.compiler.data_files.typed_rows import LABEL_HINT, NO_LABEL, place_of, quantity_problem, role_doubts
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import number_classes
@@ -37,13 +38,27 @@ class TableArguments(TypedDict):
     unlabelled: Literal["refuse", "drop"]
 
 
-def typed_table(texts: pd.DataFrame, columns: Sequence[TableColumn], arguments: TableArguments, path: Path) -> Table:
-    """The table of the cells of a file, as texts without blanks around them, by the index of their rows, from 0.
+@dataclass(frozen=True)
+class Cells:
+    """The cells of columns by name: `texts` without blanks around them, or `numbers` float64 (N,), NaN at gaps. `rows`
+    are the numbers of the rows in the file, from 0."""
+
+    rows: "pd.Index[Any]"
+    texts: Mapping[str, "pd.Series[str]"]
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    warnings: tuple[DataWarning, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableArguments, path: Path) -> Table:
+    """The table of the cells of a file.
 
     Raises DataError `data-unreadable`, `data-mismatch`, and what is wrong with the target.
     """
-    warnings = raised(role_doubts(columns))
-    targets, class_names, of_target = _targets(texts, next(c for c in columns if c.is_target), arguments)
+    warnings = cells.warnings + raised(role_doubts(columns))
+    targets, class_names, of_target = _targets(cells, next(c for c in columns if c.is_target), arguments)
     warnings += of_target
     inputs = [column for column in columns if not column.is_target]
     numeric = [column for column in inputs if column.role in NUMERIC]
@@ -52,8 +67,8 @@ def typed_table(texts: pd.DataFrame, columns: Sequence[TableColumn], arguments: 
     if features != "none":
         numeric.sort(key=lambda column: list(features).index(column.name))
         categories.sort(key=lambda column: list(features).index(column.name))
-    numbers, of_numbers = _numbers(texts, numeric, arguments, path)
-    codes, values = _categories(texts, categories, arguments)
+    numbers, of_numbers = _numbers(cells, numeric, arguments, path)
+    codes, values = _categories(cells, categories, arguments)
     return Table(
         numbers,
         tuple(column.name for column in numeric),
@@ -63,7 +78,7 @@ def typed_table(texts: pd.DataFrame, columns: Sequence[TableColumn], arguments: 
         values,
         targets,
         class_names,
-        {column.name: _by_sample(texts, column, numeric, numbers) for column in inputs if column.role in _KEPT},
+        {column.name: _by_sample(cells, column, numeric, numbers) for column in inputs if column.role in _KEPT},
         arguments["impute"],
         arguments["missing_indicator"],
         arguments["min_count"],
@@ -76,87 +91,116 @@ _KEPT = ("group", "id", "date")
 
 
 def _by_sample(
-    texts: pd.DataFrame, column: TableColumn, numeric: Sequence[TableColumn], numbers: NDArray[np.float64]
+    cells: Cells, column: TableColumn, numeric: Sequence[TableColumn], numbers: NDArray[np.float64]
 ) -> NDArray[Any]:
     if column.role == "date":
         found: NDArray[Any] = numbers[:, [each.name for each in numeric].index(column.name)]
         return found
-    cells: NDArray[Any] = texts[column.name].to_numpy(dtype=str)
-    return cells
+    texts: NDArray[Any] = cells.texts[column.name].to_numpy(dtype=str)
+    return texts
 
 
 def _targets(
-    texts: pd.DataFrame, target: TableColumn, arguments: TableArguments
+    cells: Cells, target: TableColumn, arguments: TableArguments
 ) -> tuple[NDArray[Any], tuple[str, ...], tuple[DataWarning, ...]]:
-    place, cells = "data.source.target", texts[target.name]
+    place = "data.source.target"
     if not len(cells):
         message = f'no row has a value of the target "{target.name}"'
         raise DataError("data-mismatch", message, "name another target", place)
     if target.role == "number":
-        distinct = {text: quantity_problem(text, target.name, gap_words(arguments)) for text in dict.fromkeys(cells)}
-        for row, text in zip(cells.index, cells, strict=True):
-            if bad := distinct[text]:
-                message = f'row {int(row) + 1} below the header, column "{target.name}": {bad[0]}'
-                raise DataError("label-missing", message, bad[1], place)
-        reading = reading_of(target, distinct, arguments)
-        return _mapped(cells, {text: reading.number(text) for text in distinct}), (), ()
-    if (empty := np.flatnonzero((cells == "").to_numpy())).size:
-        row = int(cells.index[int(empty[0])]) + 1
-        message = (
-            f'row {row} below the header, column "{target.name}": no label, as it is empty or its row ends before it'
-        )
-        raise DataError("label-missing", message, "fill the cell in, drop the row, or write unlabelled: drop", place)
-    labels = cells.tolist()
+        numbers = _read(cells, target, {**arguments, "impute": "none"})
+        if numbers.wrong is not None:
+            bad = quantity_problem(reading_of(target, (), arguments), numbers.wrong.text, target)
+            assert bad is not None
+            message = f'row {numbers.wrong.row} below the header, column "{target.name}": {bad.message}'
+            raise DataError(bad.code, message, bad.hint or "", place)
+        return numbers.values, (), ()
+    texts = cells.texts[target.name]
+    if (empty := np.flatnonzero((texts == "").to_numpy())).size:
+        row = int(texts.index[int(empty[0])]) + 1
+        message = f'row {row} below the header, column "{target.name}": {NO_LABEL}'
+        raise DataError("label-missing", message, LABEL_HINT, place)
+    labels = texts.tolist()
     warnings = raised(label_problems(labels, target.name, keep=arguments["keep_labels"]))
-    numbers, class_names = number_classes(labels)
-    return numbers, class_names, warnings
+    classes, class_names = number_classes(labels)
+    return classes, class_names, warnings
 
 
 def _numbers(
-    texts: pd.DataFrame, columns: Sequence[TableColumn], arguments: TableArguments, path: Path
+    cells: Cells, columns: Sequence[TableColumn], arguments: TableArguments, path: Path
 ) -> tuple[NDArray[np.float64], tuple[DataWarning, ...]]:
     """The columns that are numbers or dates, NaN at gaps. Raises DataError at the first cell that is none of them."""
     found, wrong = [], []
     warnings: tuple[DataWarning, ...] = ()
     for column in columns:
-        cells = texts[column.name]
-        distinct = dict.fromkeys(cells)
-        reading = reading_of(column, distinct, arguments)
-        if bad := {text: b for text in distinct if (b := bad_cell(reading, text, column, arguments["impute"]))}:
-            index = int(np.flatnonzero(cells.isin(list(bad)).to_numpy())[0])
-            wrong.append((int(cells.index[index]) + 1, column.name, bad[cells.iloc[index]]))
-            continue
-        numbers = {text: None if is_gap(text, reading.more_gaps) else reading.number(text) for text in distinct}
-        found.append(_mapped(cells, numbers))
-        if column.role == "number":
-            kept = {text: number for text, number in numbers.items() if number is not None}
-            exact = [
-                text for text in kept if text.isascii() and "," not in text and " " not in text and "'" not in text
-            ]
-            warnings += rounded_texts(exact, np.array([kept[text] for text in exact]), column.name)
+        numbers = _read(cells, column, arguments)
+        found.append(numbers.values)
+        if numbers.wrong is not None:
+            wrong.append(numbers.wrong)
+        elif column.role == "number" and column.name in cells.texts:
+            exact = np.flatnonzero(numbers.is_plain)
+            texts = cells.texts[column.name].to_numpy()[exact].tolist()
+            warnings += rounded_texts(texts, numbers.values[exact], column.name)
     if wrong:
-        row, name, (what, hint) = min(wrong)
-        raise DataError("data-unreadable", f"{place_of(path, row, name)}: {what}", hint, _PATH)
-    stacked = np.stack(found, axis=1) if found else np.empty((len(texts), 0))
-    return stacked, warnings
+        first = min(wrong)
+        message = f"{place_of(path, first.row, first.column)}: {first.message}"
+        raise DataError("data-unreadable", message, first.hint, _PATH)
+    return np.stack(found, axis=1) if found else np.empty((len(cells), 0)), warnings
 
 
-def _mapped(cells: "pd.Series[str]", numbers: Mapping[str, float | None]) -> NDArray[np.float64]:
-    """The number of each cell; NaN for None."""
-    exact = {text: np.nan if number is None else number for text, number in numbers.items()}
-    mapped: NDArray[np.float64] = cells.map(exact).to_numpy(dtype=np.float64)
-    return mapped
+class _Wrong(NamedTuple):
+    """A cell that is none of its role: its row in the file, from 1, its column, what is wrong and what to do."""
+
+    row: int
+    column: str
+    text: str
+    message: str
+    hint: str
+
+
+class _Numbers(NamedTuple):
+    """A column (N,); `is_plain` where its text is a number as Python writes it; and the first `wrong` cell."""
+
+    values: NDArray[np.float64]
+    is_plain: NDArray[np.bool_]
+    wrong: _Wrong | None = None
+
+
+def _read(cells: Cells, column: TableColumn, arguments: TableArguments) -> _Numbers:
+    if column.name in cells.numbers:
+        values = cells.numbers[column.name]
+        kinds = [np.isnan(values), np.isposinf(values), np.isneginf(values)]
+        texts = pd.Series(np.select(kinds, ["", "inf", "-inf"], "0"), index=cells.rows)
+    else:
+        texts = cells.texts[column.name]
+        values = np.full(len(texts), np.nan)
+        if column.role == "number":
+            values = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    more = gap_words(arguments)
+    is_plain = np.isfinite(values) & ~texts.isin(more).to_numpy()
+    others = texts[~is_plain]
+    distinct = dict.fromkeys(others)
+    reading = reading_of(column, distinct, arguments)
+    bad = {text: b for text in distinct if (b := bad_cell(reading, text, column, arguments["impute"]))}
+    if bad:
+        index = int(np.flatnonzero(others.isin(list(bad)).to_numpy())[0])
+        text = others.iloc[index]
+        return _Numbers(values, is_plain, _Wrong(int(others.index[index]) + 1, column.name, text, *bad[text]))
+    read = {text: None if is_gap(text, more) else reading.number(text) for text in distinct}
+    exact = {text: np.nan if number is None else number for text, number in read.items()}
+    values[~is_plain] = others.map(exact).to_numpy(dtype=np.float64)
+    return _Numbers(values, is_plain)
 
 
 def _categories(
-    texts: pd.DataFrame, columns: Sequence[TableColumn], arguments: TableArguments
+    cells: Cells, columns: Sequence[TableColumn], arguments: TableArguments
 ) -> tuple[NDArray[np.int64], tuple[tuple[str, ...], ...]]:
-    found, values = [], []
+    more, found, values = gap_words(arguments), [], []
     for column in columns:
-        cells = texts[column.name]
-        names = in_order(text for text in cells.unique() if not is_gap(text, gap_words(arguments)))
+        texts = cells.texts[column.name]
+        names = in_order(text for text in texts.unique() if not is_gap(text, more))
         numbers = {name: number for number, name in enumerate(names)}
-        found.append(np.array([numbers.get(text, GAP) for text in cells], dtype=np.int64))
+        found.append(texts.map(numbers).fillna(GAP).to_numpy(dtype=np.int64))
         values.append(names)
-    stacked = np.stack(found, axis=1) if found else np.empty((len(texts), 0), dtype=np.int64)
+    stacked = np.stack(found, axis=1) if found else np.empty((len(cells), 0), dtype=np.int64)
     return stacked, tuple(values)
