@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
+from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn
 from craftc.compiler.reading.problem import Problem, classes_of
 from craftc.compiler.variants.blame import blame
 from craftc.schemas.catalogue import Catalogue
@@ -27,6 +28,7 @@ class DataView:
     sizes: dict[str, int] | None
     is_stratified: bool
     class_names: tuple[str, ...] | None
+    columns: tuple[TableColumn, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `craftc plan --format json`."""
@@ -35,6 +37,7 @@ class DataView:
             {"source": self.source, "path": self.path, "num_samples": self.num_samples}
             | sizes
             | {"classes": None if self.class_names is None else list(self.class_names)}
+            | ({"columns": [_column_json(column) for column in self.columns]} if self.columns else {})
         )
 
     @property
@@ -49,6 +52,40 @@ class DataView:
         if self.class_names is not None:
             parts.append(f"{len(self.class_names):,} classes, from number 0: {classes_of(self.class_names)}")
         return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
+
+
+def _column_json(column: TableColumn) -> dict[str, Any]:
+    counts = {"gaps": column.gaps, "distinct": column.distinct}
+    return {"name": column.name, "role": _role(column), "kind": _kind(column), "guessed": column.guessed} | counts
+
+
+def _role(column: TableColumn) -> str:
+    return "target" if column.is_target else column.role
+
+
+def _kind(column: TableColumn) -> str | None:
+    """What a model, or its objective, is given of it."""
+    if column.role in NUMERIC:
+        return "real"
+    return "class" if column.role == "category" else None
+
+
+def _column_lines(columns: Sequence[TableColumn]) -> list[str]:
+    """A line for each column of a table: what it is for, and who says so."""
+    if not columns:
+        return []
+    cells = [("column", "role", "said by", "gaps", "values")]
+    for column in columns:
+        role = f"target ({column.role})" if column.is_target else column.role
+        who = "guessed, doubtful" if column.doubt else "guessed" if column.guessed else "the spec"
+        cells.append((column.name or "(no name)", role, who, f"{column.gaps:,}", f"{column.distinct:,}"))
+    widths = [max(len(row[index]) for row in cells) for index in range(5)]
+    lines = []
+    for row in cells:
+        texts = [text.ljust(width) for text, width in zip(row[:3], widths, strict=False)]
+        counts = [text.rjust(width) for text, width in zip(row[3:], widths[3:], strict=True)]
+        lines.append("  " + "  ".join([*texts, *counts]))
+    return lines
 
 
 def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[Diagnostic]]:
@@ -84,10 +121,10 @@ def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequ
         problems += empty_splits(num_samples, data.splits.fractions)
     path = source.args.get("path")
     written = path if isinstance(path, str) else None
-    view = DataView(source.kind, written, num_samples, sizes, data.splits.stratify, seen.class_names)
+    view = DataView(source.kind, written, num_samples, sizes, data.splits.stratify, seen.class_names, seen.columns)
     return view, problems
 
 
 def data_lines(views: Sequence[DataView]) -> list[str]:
-    """A line for each of which something is known."""
-    return [view.line for view in views if view.line is not None]
+    """A line for each of which something is known, and below it those of its columns."""
+    return [line for view in views if view.line is not None for line in (view.line, *_column_lines(view.columns))]

@@ -21,6 +21,7 @@ UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""
 _FEW_VALUES = 10
 _FEW_ROWS = 20
+_MOST_TOLD = 5
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
 _MOSTLY = 0.8
 
@@ -135,19 +136,15 @@ def _guessed_target(name: str, texts: Sequence[str], more_gaps: Sequence[str]) -
 
 
 def doubts(columns: Sequence[TableColumn]) -> list[Problem]:
-    """Columns whose role is guessed, and doubtful."""
-    found = []
-    for column in columns:
-        if column.doubt:
-            message = f'column "{column.name}" is taken for {_called(column.role)}; {column.doubt}'
-            mends = (f"columns: {{{column.name}: {role}}}" for role in (column.role, _instead(column.role)))
-            hint = f"say what it is: {' or '.join(mends)}"
-            found.append(Problem("column-doubtful", COLUMNS, message, hint, severity="warning"))
-    return found
-
-
-def _instead(role: Role) -> Role:
-    return "number" if role == "id" else "category"
+    """The columns whose role is guessed, and doubtful, in one sentence; columns without a name cannot be spoken of."""
+    found = [column for column in columns if column.doubt and column.name]
+    if not found:
+        return []
+    told = [f'"{column.name}" is taken for {_called(column.role)}, and {column.doubt}' for column in found]
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    said = ", ".join(f"{column.name}: {column.role}" for column in found[:_MOST_TOLD])
+    hint = f"say what each is: columns: {{{said}}}, where that is right"
+    return [Problem("column-doubtful", COLUMNS, "; ".join(told[:_MOST_TOLD]) + more, hint, severity="warning")]
 
 
 def _called(role: Role) -> str:

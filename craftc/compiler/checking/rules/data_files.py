@@ -21,7 +21,7 @@ def feature_columns(checked: Checked) -> Iterator[Problem]:
     """The inputs of a table are columns, each once, without the target."""
     source = checked.spec.data.source
     features, target = source.args.get("features"), source.args.get("target")
-    if source.kind != "csv" or not isinstance(features, list | tuple):
+    if source.kind not in ("csv", "parquet") or not isinstance(features, list | tuple):
         return
     place: Path = (*SOURCE, "features")
     for index, name in enumerate(features):
