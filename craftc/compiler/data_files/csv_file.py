@@ -132,11 +132,13 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
         return [_problem(f"{path}: {unnamed}", hint)]
     asked: list[tuple[str, SpecPath]] = [(target, ("target",))]
     asked += [(name, ("features", index)) for index, name in enumerate([] if features == "none" else features)]
+    said = arguments.get("columns", "none")
+    asked += [(name, ("columns", name)) for name in (said if isinstance(said, Mapping) else ())]
     found = []
     for name, argument in asked:
         if not name or name not in names:
             found.append(_problem(f'{path} has no column "{name}"', _columns(name, names, Path(path)), *argument))
-    found += role_problems(names, arguments, str(path))
+    found += role_problems(arguments)
     if not found and names == [target]:
         found.append(
             Problem(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from craftc.compiler.data_files.cells import as_days, as_number, days_first, is_ambiguous, is_gap, looks_dated
-from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, show
+from craftc.compiler.reading.problem import Problem, all_of, show
 from craftc.schemas.diagnostic import Path as SpecPath
 
 Role = Literal["number", "category", "date", "group", "id", "ignore"]
@@ -158,18 +158,15 @@ def _called(role: Role) -> str:
     }[role]
 
 
-def role_problems(names: Sequence[str], arguments: Mapping[str, Any], shown: str) -> list[Problem]:
-    """Roles of columns that are not there, and a role that the target or a feature cannot have."""
+def role_problems(arguments: Mapping[str, Any]) -> list[Problem]:
+    """A role that the target or a feature cannot have."""
     said, target, features = arguments.get("columns", "none"), arguments["target"], arguments.get("features", "none")
     if not isinstance(said, Mapping):
         return []
     found = []
     for name, role in said.items():
         place: SpecPath = (*COLUMNS, name)
-        if name not in names:
-            hint = did_you_mean(name, [known for known in names if known]) or "its header names the columns"
-            found.append(Problem("data-unreadable", place, f'{shown} has no column "{name}"', hint))
-        elif name == target and role not in ("number", "category"):
+        if name == target and role not in ("number", "category"):
             message = f'"{name}" is the target, and columns says that it is of role {role}'
             found.append(Problem("data-mismatch", place, message, "write category for classes, number for a quantity"))
         elif features != "none" and name in features and role in ("group", "id", "ignore"):

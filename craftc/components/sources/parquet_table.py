@@ -29,7 +29,7 @@ def parquet(
     target: str,
     features: Literal["none"] | Annotated[list[str], MinLen(1)] = "none",
     keep_labels: bool = False,
-    columns: Literal["infer"] | dict[str, Role] = "infer",
+    columns: Literal["none", "infer"] | dict[str, Role] = "infer",
     impute: Impute = "none",
     missing_indicator: bool = False,
     missing: Literal["none"] | list[str] = "none",
@@ -49,7 +49,7 @@ def parquet(
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
         columns: What columns are: number, category, date (days since the earliest of train), or no input: group, id,
-            ignore. What is not said is guessed by the first 500 rows.
+            ignore. What is not said is guessed by the first 500 rows; infer: all of them; none: all inputs are numbers.
         impute: What stands for a gap among numbers and dates, of train: its median or mean; none: a gap is an error. A
             gap among categories is a value of its own.
         missing_indicator: Give each column of numbers that has gaps in train a further one, which is 1 at a gap.

@@ -114,7 +114,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("a,y\n1,u\n2,NA\n", {"columns": "infer"}, "reads as a missing value", "unlabelled: drop"),
     ("a,y\n1,1.5\n2,\n", {"columns": {"y": "number"}}, "row 2", "unlabelled: drop"),
     ("a,y\n1,1.5\n2,x\n", {"columns": {"y": "number"}}, '"x" is not a finite number', "columns: {y: category}"),
-    ("a,y\n1,u\n2,v\n", {"columns": {"b": "number"}}, 'no column "b"', "header"),
+    ("a,y\n1,u\n2,v\n", {"columns": {"b": "number"}}, 'no column "b"', "it has a, y"),
     ("a,y\n1,u\n2,v\n", {"columns": {"y": "date"}}, "role date", "category for classes"),
     ("a,b,y\n1,2,u\n2,3,v\n", {"columns": {"a": "group"}, "features": ["a"]}, "one of the features", "leave it out"),
     ("a,y\n1,u\n2,v\n", {"columns": {"a": "ignore"}}, "no column is an input", "number or category"),
