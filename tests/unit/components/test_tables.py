@@ -185,5 +185,5 @@ def test_lists_in_parquet_are_no_inputs_and_refused_where_they_are_named(tmp_pat
     pd.DataFrame({"a": [1.5, 2.5], "b": [[1], [2]], "y": ["u", "v"]}).to_parquet(tmp_path / "t.parquet")
     asked = {"kind": "parquet", "path": tmp_path / "t.parquet", "target": "y"}
     assert build("sources", asked).number_names == ("a",)
-    with pytest.raises(DataError, match="not one value in each row"):
+    with pytest.raises(DataError, match="does not hold one value in each row"):
         build("sources", {**asked, "columns": {"b": "number"}})
