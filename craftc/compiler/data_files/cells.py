@@ -30,12 +30,12 @@ def as_number(text: str) -> float | None:
     Groups of three digits may be parted: `1,234.5` is 1234.5. `12,5` is none: whether the comma is a decimal one is
     unknown.
     """
-    if _GROUPED.fullmatch(text):
-        text = re.sub(r"[^0-9.+-]", "", text)
     try:
         number = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
-        return None
+        number = math.nan
+    if number != number and _GROUPED.fullmatch(text):
+        number = float(re.sub(r"[^0-9.+-]", "", text))
     return number if math.isfinite(number) else None
 
 

@@ -11,8 +11,8 @@ from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
-from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
-from craftc.compiler.data_files.table_columns import GUESS_BYTES, GUESS_ROWS, UNNAMED, is_typed, role_problems
+from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
+from craftc.compiler.data_files.table_columns import GUESS_ROWS, UNNAMED, is_typed, role_problems
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, is_dropped, look_at_columns
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Path as SpecPath
@@ -29,9 +29,8 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         return NOTHING
     if path.is_dir():
         return mistaken(f"{shown} is a folder, and csv reads a file", "name the file in it")
-    typed = is_typed(arguments)
     try:
-        rows, is_whole = _rows(path, max(most_bytes, GUESS_BYTES) if typed else most_bytes)
+        rows, is_whole = _rows(path, most_bytes)
     except UnicodeDecodeError as error:
         return mistaken(*not_utf8(error, shown, path.name))
     if rows is None:
@@ -48,8 +47,8 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         message = f"{shown} has no row below its header"
         problem = Problem("data-mismatch", ("data", "source", "path"), message, "name another file")
         return Seen((problem,)) if is_whole else NOTHING
-    if typed:
-        return look_at_columns(names, body, first_rows(path), arguments, shown, is_whole=is_whole)
+    if is_typed(arguments):
+        return look_at_columns(names, body, len(first_rows(path)), arguments, shown, is_whole=is_whole)
     if bad := _cell_problem(names, body, arguments, shown):
         return Seen((bad, *_labelled(names, body, arguments, False).problems))
     return _labelled(names, body, arguments, is_whole)
@@ -60,7 +59,7 @@ def first_rows(path: Path) -> list[list[str]]:
     if path.suffix.lower() in _PACKED:
         return []
     try:
-        rows, _ = _rows(path, GUESS_BYTES)
+        rows, _ = _rows(path, HEAD_BYTES)
     except UnicodeDecodeError:
         return []
     return (rows or [])[1 : 1 + GUESS_ROWS]

@@ -1,6 +1,7 @@
 """The columns of a table: what each is for, as the spec says or as its first cells look, and what is doubtful in it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -11,9 +12,8 @@ from craftc.schemas.diagnostic import Path as SpecPath
 
 Role = Literal["number", "category", "date", "group", "id", "ignore"]
 GUESS_ROWS = 500
-"""Rows by which a role is guessed: the first, so that linting, planning and training guess the same."""
-GUESS_BYTES = 256 * 1024
-"""Of a file, in which they are looked for."""
+"""Rows by which a role is guessed: the first, so that linting, planning and training guess the same. Of a file of
+text, as many of them as linting reads."""
 NUMERIC: tuple[Role, ...] = ("number", "date")
 """Roles whose columns a model gets as numbers."""
 COLUMNS: SpecPath = ("data", "source", "columns")
@@ -77,13 +77,9 @@ def columns_of(names: Sequence[str], cells: Sequence[Sequence[str]], arguments: 
 
 def counted(column: TableColumn, texts: Iterable[str], arguments: Mapping[str, Any]) -> TableColumn:
     """The column with its gaps and its different values."""
-    more, values, gaps = gap_words(arguments), set(), 0
-    for text in texts:
-        if is_gap(text, more):
-            gaps += 1
-        else:
-            values.add(text)
-    return column._replace(gaps=gaps, distinct=len(values))
+    more, counts = gap_words(arguments), Counter(texts)
+    gaps = [text for text in counts if is_gap(text, more)]
+    return column._replace(gaps=sum(counts[text] for text in gaps), distinct=len(counts) - len(gaps))
 
 
 def guess(name: str, texts: Sequence[str], more_gaps: Sequence[str] = ()) -> TableColumn:
@@ -200,14 +196,14 @@ def bad_cell(reading: Reading, text: str, column: TableColumn, impute: str) -> t
     """What is wrong with a cell of an input, and what to do; None where a model can be given it."""
     if reading.role not in NUMERIC:
         return None
+    if text not in reading.more_gaps and reading.number(text) is not None:
+        return None
     name = column.name
     if is_gap(text, reading.more_gaps):
         if impute != "none":
             return None
         what = f'"{text}" reads as a missing value' if text else "it is empty, or its row ends before it"
         return what, f"write impute: median, or mend the cell, drop the row, or write columns: {{{name}: ignore}}"
-    if reading.number(text) is not None:
-        return None
     if reading.role == "date":
         if is_ambiguous(text):
             return f'of "{text}" either number may be the day', "write day_first: true or false"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from craftc.compiler.data_files.cells import is_gap
@@ -27,13 +28,16 @@ LABEL_HINT = "fill the cell in, drop the row, or write unlabelled: drop"
 
 
 def look_at_columns(
-    names: Sequence[str], body: Rows, first: Rows, arguments: Mapping[str, Any], shown: str, *, is_whole: bool
+    names: Sequence[str], body: Rows, num_first: int, arguments: Mapping[str, Any], shown: str, *, is_whole: bool
 ) -> Seen:
-    """What the rows show. Roles are guessed by `first`, the rows at the beginning; `body` may hold more."""
-    columns = columns_of(names, cells_of(first, len(names)), arguments)
+    """What the rows show. Roles are guessed by the `num_first` at the beginning."""
+    cells = cells_of(body, len(names))
+    columns = columns_of(names, [texts[:num_first] for texts in cells], arguments)
     target = names.index(arguments["target"])
-    rows = [(number, row) for number, row in enumerate(body, start=1) if not is_dropped(_cell(row, target), arguments)]
-    cells = cells_of([row for _, row in rows], len(names))
+    numbers: Sequence[int] = range(1, 1 + len(body))
+    if arguments.get("unlabelled", "refuse") == "drop":
+        numbers = [number for number, text in enumerate(cells[target], start=1) if not is_dropped(text, arguments)]
+        cells = [[texts[number - 1] for number in numbers] for texts in cells]
     columns = [counted(column, texts, arguments) for column, texts in zip(columns, cells, strict=True)]
     problems = [*role_doubts(columns)]
     long = next((number for number, row in enumerate(body, start=1) if len(row) > len(names)), None)
@@ -41,10 +45,9 @@ def look_at_columns(
         message = f"{shown}, row {long} below the header, has {len(body[long - 1])} cells, and the header {len(names)}"
         hint = "every row needs as many cells, parted by commas, as the header has"
         return Seen((*problems, Problem("data-unreadable", ("data", "source", "path"), message, hint)))
-    numbers = [number for number, _ in rows]
     problems += list(_bad_cells(columns, cells, numbers, arguments, shown))[:1]
     seen = Seen(tuple(problems), columns=tuple(columns))
-    if not rows:
+    if not numbers:
         message = f"no row of {shown} has a value of the target"
         return replace(seen, problems=(*problems, Problem("data-mismatch", TARGET, message, "name another target")))
     labelled = _of_quantity if columns[target].role == "number" else _of_classes
@@ -64,7 +67,8 @@ def role_doubts(columns: Sequence[TableColumn]) -> list[Problem]:
 
 def cells_of(rows: Rows, num_columns: int) -> list[list[str]]:
     """The cells of each column, without blanks around them; empty where a row ends before it."""
-    return [[_cell(row, index) for row in rows] for index in range(num_columns)]
+    columns = [[text.strip() for text in column] for column in zip_longest(*rows, fillvalue="")]
+    return [columns[index] if index < len(columns) else [""] * len(rows) for index in range(num_columns)]
 
 
 def is_dropped(label: str, arguments: Mapping[str, Any]) -> bool:
@@ -153,7 +157,3 @@ def _of_classes(
         num_samples=len(texts) if is_whole else None,
         class_names=class_names if is_whole else None,
     )
-
-
-def _cell(row: Sequence[str], index: int) -> str:
-    return row[index].strip() if index < len(row) else ""
