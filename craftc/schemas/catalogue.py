@@ -72,8 +72,9 @@ def is_nested(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("kind"), str) and is_own(value["kind"])
 
 
-CLASS_FREQUENCIES = "class_frequencies"
-"""What a metric or an objective declares as `trivial` where the same logits for every sample mean something."""
+CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN = "class_frequencies", "label_frequencies", "mean", "median"
+TRIVIAL = (CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN)
+"""What a metric or an objective declares as `trivial` where the same output for every sample means something."""
 AS = "as"
 """Beside the `kind` of a component in an argument's place; a word that no argument of Python can be called by."""
 AS_CLASS = "class"

@@ -1,7 +1,7 @@
 """Builds the parts of a training from a trial and its data: model, objective, optimizer, schedule, metrics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -11,12 +11,14 @@ from torch.optim.swa_utils import AveragedModel
 from craftc.schemas.plan import Trial
 from craftc.training.compiling.compile_loss import Rehearsal
 from craftc.training.compiling.compiling import Compilation, Compiling, build_compiling
+from craftc.training.data.device_split import Batch
 from craftc.training.data.prepare import PreparedData, infer_facts
 from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.precision import Precision, build_precision
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.augmentations import Augmentations, build_augmentations
 from craftc.training.parts.average import Average
+from craftc.training.parts.calls import Calls, MeasureCall, Output
 from craftc.training.parts.dropout import DropoutBits, count_dropout
 from craftc.training.parts.loss import Loss
 from craftc.training.parts.metrics import MetricSet, build_metrics
@@ -32,14 +34,16 @@ class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
     The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
-    None where it is given the batch. `loss` is that of model and objective, which `compilation` may compile.
-    `class_names` are in the order of the model's logits. `parameters` are the model's, and `average` takes them into
-    `ema`."""
+    None where it is given the batch. `calls` and `objective_call` say how model and objective are called. `loss` is
+    theirs, which `compilation` may compile. `class_names` are in the order of the model's logits. `parameters` are the
+    model's, and `average` takes them into `ema`."""
 
     seed: int
     class_names: tuple[str, ...]
     device: torch.device
     workers: WorkerGroup
+    calls: Calls
+    objective_call: MeasureCall
     model: nn.Module
     joined: nn.Module
     dropout_bits: DropoutBits
@@ -66,15 +70,21 @@ class Parts:
         object.__setattr__(self, "parameters", tuple(self.model.parameters()))
         average = None if self.ema is None else Average(self.ema, self.model, self.ema_decay or 0.0)
         object.__setattr__(self, "average", average)
-        loss = Loss(self.precision, self.joined, self.objective)
+        loss = Loss(self.precision, self.joined, self.objective, self.calls, self.objective_call)
         object.__setattr__(self, "loss", loss)
-        rehearsal = Rehearsal((self.joined, self.objective), self.dropout_bits, self.device, self.seed)
+        rehearsal = Rehearsal(
+            (self.joined, self.objective), self.calls.first, self.dropout_bits, self.device, self.seed
+        )
         object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
-    def given(self, x_B: Tensor) -> Tensor:
+    def given(self, batch: Batch) -> Batch:
         """What the model is given of a batch of the train split that is not augmented."""
-        normalized = self.augmentations.normalized(x_B)
-        return normalized if self.features is None else self.features(normalized)
+        x_B = self.augmentations.normalized(batch[self.calls.first])
+        return {**batch, self.calls.first: x_B if self.features is None else self.features(x_B)}
+
+    def predict(self, batch: Batch) -> Output:
+        """What the model whose weights are judged makes of a batch. It is to be in eval mode already."""
+        return self.calls.predict(self.evaluated, batch)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -102,17 +112,20 @@ def assemble(
     """
     config = trial.config
     seed_everything(key(trial.seed, "init"), device)
-    model, logits = build_model(infer_facts(config["model"], data.facts), data, device)
+    tried = build_model(infer_facts(config["model"], data.facts), data, device)
+    model = tried.model
     check_last_batch(model, data, config["training"]["batch_size"])
     dropout_bits = count_dropout(model)
     model.to(device)
-    objective = build_objective(config["objective"], data, logits, device)
+    objective, call = build_objective(config["objective"], data, tried, device)
     precision = build_precision(config["training"], device)
     if precision.kept != torch.float32:
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
         objective.to(precision.kept)
-    metric_set = build_metrics(config["objective"], objective, data, logits.to(precision.kept))
+    metric_set = build_metrics(config["objective"], objective, data, tried.kept_as(precision.kept))
+    asked = {name for each in (call, *metric_set.calls.values()) for _, name in each.named}
+    calls = replace(tried.calls, keeps_all=not asked.isdisjoint(tried.names))
     training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with errors_of("schedule", code="schedule-not-buildable"):
@@ -129,6 +142,8 @@ def assemble(
         class_names=data.class_names,
         device=device,
         workers=workers,
+        calls=calls,
+        objective_call=call,
         model=model,
         joined=workers.joined(model, device),
         dropout_bits=dropout_bits,

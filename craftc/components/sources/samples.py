@@ -1,6 +1,6 @@
-"""Defines labelled samples, which every source but one of text returns, and checks them once."""
+"""Defines labelled samples, the short form of an input and a class for each, and checks them once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.npz_file import channels_last
 from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.sources.columns import Column, Columns
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
+INPUT, TARGET = "x", "y"
+"""What the columns of a source that names none are called."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,14 @@ class Samples:
         if not np.isfinite(inputs).all():
             return f"sample {int(np.argwhere(~np.isfinite(inputs))[0, 0])} (from 0) holds NaN or infinity"
         return None
+
+
+def columns_of(loaded: Samples | Columns) -> Mapping[str, Column]:
+    """Samples as columns: labelled ones are `x`, an input, and `y`, its target."""
+    if isinstance(loaded, Columns):
+        return {name: column.counted() for name, column in loaded.columns.items()}
+    targets = Column(loaded.targets, "class", "target", tuple(loaded.class_names))
+    return {INPUT: Column(loaded.inputs, "real", "input", loaded.columns), TARGET: targets}
 
 
 def number_classes(labels: Sequence[str] | NDArray[np.generic]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -18,6 +18,7 @@ from craftc.training.batched_trials.per_trial import per_trial_attributes
 from craftc.training.batched_trials.stacked_state import places_of
 from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError, gathered
 from craftc.training.batched_trials.vmap_fallback import no_vmap_fallback, without_rule
+from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.loop.step import train_step
 
@@ -107,9 +108,9 @@ def try_out(parts: Sequence[Parts], train: DeviceSplit, *, batch_size: int) -> s
     copies, again = [copy_of(each) for each in parts], [copy_of(each) for each in parts]
     num_each = min(batch_size, len(train) // len(parts))
     indices_KB = torch.arange(num_each * len(parts), device=train.x.device).view(len(parts), num_each)
-    x_KB, y_KB = gathered(train, indices_KB)
+    batch = gathered(train, indices_KB)
     try:
-        return _apart(_alone(copies, x_KB, y_KB), _together(again, x_KB, y_KB), copies, again)
+        return _apart(_alone(copies, batch), _together(again, batch), copies, again)
     except UnbatchableError as error:
         return str(error)
 
@@ -129,15 +130,17 @@ class _Trace:
     gradients: list[Tensor]
 
 
-def _alone(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
+def _alone(parts: Sequence[Parts], batch: Columns) -> _Trace:
     losses: list[Tensor] = []
     gradients: list[list[Tensor]] = []
-    for each, x_B, y_B in zip(parts, x_KB, y_KB, strict=True):
+    for k, each in enumerate(parts):
         each.model.train()
         each.objective.train()
         before = _snapshot(each)
         for step in range(NUM_STEPS):
-            loss_sum, weight_sum, _ = train_step(each, x_B.clone(), y_B, step)
+            loss_sum, weight_sum, _ = train_step(
+                each, {name: column[k].clone() for name, column in batch.items()}, step
+            )
             losses.append(loss_sum / weight_sum)
             if step == 0:
                 gradients.append([_gradient(parameter) for parameter in each.optimizer.param_groups[0]["params"]])
@@ -153,7 +156,7 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad.clone()
 
 
-def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
+def _together(parts: Sequence[Parts], columns: Columns) -> _Trace:
     batch = Batch(parts)
     batch.begin_epoch([0] * len(parts), NUM_STEPS)
     losses: list[Tensor] = []
@@ -162,8 +165,8 @@ def _together(parts: Sequence[Parts], x_KB: Tensor, y_KB: Tensor) -> _Trace:
         steps = [step] * len(parts)
         with refused(batch):
             batch.doing = "augmentation"
-            augmented = batch.augmented(x_KB.clone(), steps)
-            (loss_K, weight_K), gradient = batch.gradient(augmented, y_KB, steps)
+            augmented = batch.augmented({name: column.clone() for name, column in columns.items()}, steps)
+            (loss_K, weight_K), gradient = batch.gradient(augmented, steps)
         losses.append(loss_K / weight_K)
         gradients = gradients or [column.clone() for column in batch.stack.views(gradient)]
         batch.update(gradient, step)

@@ -13,6 +13,7 @@ from craftc.components.many import for_each_model
 from craftc.schemas.result import Metrics
 from craftc.training.batched_trials.compatibility import LOSS_TOLERANCE, refused
 from craftc.training.batched_trials.trial_batch import Batch, UnbatchableError
+from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit, numbers_per_sample
 from craftc.training.loop.evaluate import Predictor, evaluate_splits
 
@@ -43,14 +44,14 @@ class Evaluator:
         found: list[Metrics | Exception] = [{} for _ in batch.parts]
         for name in names:
             for rows in self._groups(batch, splits[name]):
-                logits = self._logits(batch, rows, splits[name].x) if len(rows) > 1 else None
+                outputs = self._outputs(batch, rows, splits[name]) if len(rows) > 1 else None
                 for place, k in enumerate(rows):
-                    values, model = found[k], None if logits is None else _known(logits[place])
+                    values, predict = found[k], None if outputs is None else _known(outputs[place])
                     if isinstance(values, Exception):
                         continue
                     try:
                         found[k] = values | evaluate_splits(
-                            batch.parts[k], splits, [name], epoch=epochs[k], batch_size=batch_size, model=model
+                            batch.parts[k], splits, [name], epoch=epochs[k], batch_size=batch_size, predict=predict
                         )
                     except Exception as error:
                         found[k] = error
@@ -65,14 +66,14 @@ class Evaluator:
             size = 1
         return [range(first, min(first + size, num_models)) for first in range(0, num_models, size)]
 
-    def _logits(self, batch: Batch, rows: range, x_N: Tensor) -> Tensor | None:
+    def _outputs(self, batch: Batch, rows: range, split: DeviceSplit) -> Tensor | None:
         """Those of a group, (len(rows), N, ...), or None where each is to be evaluated alone."""
         if self.because is not None:
             return None
         try:
             if not self._is_tried:
-                self._is_tried = try_evaluation(batch, rows[:2], x_N)
-            return logits_of(batch, rows, x_N)
+                self._is_tried = try_evaluation(batch, rows[:2], split)
+            return outputs_of(batch, rows, split)
         except Exception as error:
             self.because = str(error)
             log.info("the trainings of a batch are evaluated one after another: %s", error)
@@ -80,51 +81,60 @@ class Evaluator:
 
 
 @torch.no_grad()
-def try_evaluation(batch: Batch, rows: range, x_N: Tensor) -> bool:
+def try_evaluation(batch: Batch, rows: range, split: DeviceSplit) -> bool:
     """Run the models of `rows` alone and as one, and compare; whether there were numbers to compare. Raises
     UnbatchableError."""
     with refused(batch):
-        together = logits_of(batch, rows, x_N)
+        together = outputs_of(batch, rows, split)
     for k, ours in zip(rows, together, strict=True):
-        theirs = batch.parts[k].evaluated.eval()(x_N.clone())
+        batch.parts[k].evaluated.eval()
+        theirs = batch.parts[k].predict({name: column.clone() for name, column in split.columns.items()})
+        assert isinstance(theirs, Tensor)
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            raise UnbatchableError(f"model: as one of several its logits are {tuple(ours.shape)} of {ours.dtype}")
+            raise UnbatchableError(f"model: as one of several its outputs are {tuple(ours.shape)} of {ours.dtype}")
         # Of the largest logit: one that is nearly zero is known no better.
         tolerance = LOSS_TOLERANCE[batch.stack.weights.dtype] * float(theirs.abs().nan_to_num(0.0).max())
         if not torch.allclose(ours, theirs, rtol=0.0, atol=tolerance, equal_nan=True):
-            raise UnbatchableError("model: as one of several its logits are others")
+            raise UnbatchableError("model: as one of several its outputs are others")
     return bool(together.isfinite().all())
 
 
 @torch.no_grad()
-def logits_of(batch: Batch, rows: range, x_N: Tensor) -> Tensor:
+def outputs_of(batch: Batch, rows: range, split: DeviceSplit) -> Tensor:
     """What the models of `rows`, with the weights that are judged, make of a split: (len(rows), N, ...)."""
-    stack, template = batch.stack, batch.template
+    stack, template, calls = batch.stack, batch.template, batch.calls
     template.model.eval()
 
-    def one(trained: list[Tensor], held: list[Tensor], x_N: Tensor) -> Tensor:
+    def one(trained: list[Tensor], held: list[Tensor], columns: Columns) -> Tensor:
         template.fill(trained, held)
-        logits: Tensor = template.model(x_N)
+        output = calls.predict(template.model, columns)
         if (replaced := template.replaced(held)) is not None:
             raise UnbatchableError(f"buffer {replaced[1]} is replaced in evaluation, not updated in place")
-        return logits
+        if not isinstance(output, Tensor):
+            raise UnbatchableError("measures ask for several outputs of the model")
+        return output
 
     batch.doing = "model"
     group = slice(rows.start, rows.stop)
     weights = stack.weights if stack.average is None else stack.average
     # A copy for each, since a model may work in place on its input.
-    x_KN = x_N.expand(len(rows), *x_N.shape).clone(memory_format=torch.contiguous_format)
-    found = for_each_model(one, stack.views(weights[group]), [tensor[group] for tensor in stack.held], x_KN)
+    columns = {
+        name: column.expand(len(rows), *column.shape).clone(memory_format=torch.contiguous_format)
+        for name, column in split.columns.items()
+        if name in calls.model.columns
+    }
+    found = for_each_model(one, stack.views(weights[group]), [tensor[group] for tensor in stack.held], columns)
     return found
 
 
-def _known(logits_N: Tensor) -> Predictor:
-    """Gives the logits of one batch after another, in the order of the split."""
-    rest = logits_N
+def _known(output_N: Tensor) -> Predictor:
+    """Gives the output of one batch after another, in the order of the split."""
+    rest = output_N
 
-    def of_next(x_B: Tensor) -> Tensor:
+    def of_next(batch: Columns) -> Tensor:
         nonlocal rest
-        logits_B, rest = rest[: len(x_B)], rest[len(x_B) :]
-        return logits_B
+        num_samples = len(next(iter(batch.values())))
+        output_B, rest = rest[:num_samples], rest[num_samples:]
+        return output_B
 
     return of_next

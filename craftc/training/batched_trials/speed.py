@@ -67,11 +67,11 @@ def step_of(parts: Sequence[Parts], train: DeviceSplit, batch_size: int) -> Call
         each.model.train()
         each.objective.train()
     if len(parts) == 1:
-        return lambda: train_step(parts[0], train.x.index_select(0, indices_KB[0]), train.y[indices_KB[0]], 0)
+        return lambda: train_step(parts[0], train.gathered(indices_KB[0]), 0)
     batch = Batch(parts)
     zeros = [0] * len(parts)
     batch.begin_epoch(zeros, 1)
-    return lambda: batch.train_step(*gathered(train, indices_KB), 0, zeros)
+    return lambda: batch.train_step(gathered(train, indices_KB), 0, zeros)
 
 
 def _timed(step: Callable[[], object], device: torch.device) -> float:

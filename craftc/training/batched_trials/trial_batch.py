@@ -14,6 +14,7 @@ from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batched_trials.optimizer import stack_optimizers
 from craftc.training.batched_trials.stacked_state import Stack, Template
+from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit, num_batches
 from craftc.training.foundation.errors import TrainingError, require_finite
 from craftc.training.foundation.pulse import Pulse
@@ -34,7 +35,7 @@ class Batch:
     are complete between epochs. `doing` is the part that a step is in, to report what failed."""
 
     def __init__(self, parts: Sequence[Parts], template: Template | None = None) -> None:
-        self.parts = parts
+        self.parts, self.calls = parts, parts[0].calls
         self.doing = "model"
         self.template = template or Template(parts[0])
         self.template.serve(parts)
@@ -69,7 +70,7 @@ class Batch:
         totals = torch.zeros(2, len(self.parts), dtype=precision, device=train.x.device)
         for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
             steps = [first + index for first in first_steps]
-            totals += self.train_step(*gathered(train, indices_KB), index, steps)
+            totals += self.train_step(gathered(train, indices_KB), index, steps)
             if pulses and pulses[0].is_due:
                 for pulse, epoch in zip(pulses, epochs, strict=True):
                     pulse.beat(epoch, index + 1, num_steps)
@@ -99,16 +100,16 @@ class Batch:
         flat = [share for step in shares for share in step]
         return list(self._tensor(flat).view(num_steps, -1, 1))
 
-    def train_step(self, x_KB: Tensor, y_KB: Tensor, index: int, steps: Sequence[int]) -> Tensor:
+    def train_step(self, batch: Columns, index: int, steps: Sequence[int]) -> Tensor:
         """One step of all: the losses of the batches as sums and weights, (2, K). `index` counts the epoch's steps,
         `steps` those of each training."""
-        losses, gradient = self.gradient(self.augmented(x_KB, steps), y_KB, steps)
+        losses, gradient = self.gradient(self.augmented(batch, steps), steps)
         self.update(gradient, index)
         return losses
 
-    def gradient(self, x_KB: Tensor, y_KB: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def gradient(self, batch: Columns, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The losses of K batches as sums and weights (2, K), and the clipped gradients of their means, (K, N)."""
-        loss_K, weight_K = self.forward(x_KB, y_KB, steps)
+        loss_K, weight_K = self.forward(batch, steps)
         self.template.dropout_bits.turn()
         (gradient,) = torch.autograd.grad((loss_K / weight_K).sum(), self.stack.weights)
         self.template.dropout_bits.end()
@@ -124,23 +125,26 @@ class Batch:
         if self.stack.average is not None:
             self.stack.average.lerp_(self.stack.weights, self._average_weights[index])
 
-    def forward(self, x_KB: Tensor, y_KB: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Columns, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The losses of K batches, as sums (K,) and weights (K,)."""
-        drawn = self._drawn(steps, tuple(x_KB.shape[1:])) if self.template.is_random else ()
+        drawn = self._drawn(steps, tuple(batch[self.calls.first].shape[1:])) if self.template.is_random else ()
         trained = self.stack.views(self.stack.weights)
-        return for_each_model(self._one, trained, self.stack.held, x_KB, y_KB, drawn)
+        return for_each_model(self._one, trained, self.stack.held, batch, drawn)
 
     def _one(
-        self, trained: list[Tensor], held: list[Tensor], x_B: Tensor, y_B: Tensor, drawn: Sequence[Tensor]
+        self, trained: list[Tensor], held: list[Tensor], batch: Columns, drawn: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """One model's loss; under vmap, all of them."""
         template, self.doing = self.template, "model"
         template.fill(trained, held)
         if drawn:
-            template.dropout_bits.begin((drawn[0], drawn[1]), x_B.shape, block=drawn[2] if len(drawn) > 2 else None)
-        logits = template.model(x_B)
+            template.dropout_bits.begin(
+                (drawn[0], drawn[1]), batch[self.calls.first].shape, block=drawn[2] if len(drawn) > 2 else None
+            )
+        output = self.calls.predict(template.model, batch)
         self.doing = "objective"
-        loss_sum, weight_sum = sum_and_weight(template.objective, logits, y_B)
+        given = self.calls.given(output, batch)
+        loss_sum, weight_sum = sum_and_weight(template.objective, self.parts[0].objective_call, given)
         if (replaced := template.replaced(held)) is not None:
             self.doing, name = replaced
             raise UnbatchableError(f"buffer {name} is replaced in a step, not updated in place")
@@ -170,14 +174,15 @@ class Batch:
                 found[counted[0].module] = rates.setdefault(same, (thresholds[:, None], scales[:, None]))
         return found
 
-    def augmented(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
+    def augmented(self, batch: Columns, steps: Sequence[int]) -> Columns:
         """The models' inputs: the batches, each by the numbers of its own training and step, or a frozen backbone's
         features of them."""
-        x_KB, features = self._changed(x_KB, steps), self.parts[0].features
-        if features is None:
-            return x_KB
-        found = features(x_KB.flatten(0, 1))
-        return found.view(*x_KB.shape[:2], *found.shape[1:])
+        first, features = self.calls.first, self.parts[0].features
+        x_KB = self._changed(batch[first], steps)
+        if features is not None:
+            found = features(x_KB.flatten(0, 1))
+            x_KB = found.view(*x_KB.shape[:2], *found.shape[1:])
+        return {**batch, first: x_KB}
 
     def _changed(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
         augmentations = self.parts[0].augmentations
@@ -212,11 +217,11 @@ class Batch:
                     average.copy_(buffer)
 
 
-def gathered(split: DeviceSplit, indices_KB: Tensor) -> tuple[Tensor, Tensor]:
+def gathered(split: DeviceSplit, indices_KB: Tensor) -> Columns:
     """The samples of K batches, (K, B, ...)."""
-    flat, shape = indices_KB.flatten(), indices_KB.shape
-    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
-    return x.view(*shape, *x.shape[1:]), y.view(*shape, *y.shape[1:])
+    shape = indices_KB.shape
+    found = split.gathered(indices_KB.flatten())
+    return {name: column.view(*shape, *column.shape[1:]) for name, column in found.items()}
 
 
 def _told(loss: float, weight: float, epoch: int, lr: float) -> Metrics | TrainingError:

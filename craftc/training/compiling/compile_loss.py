@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from craftc.training.data.device_split import Batch
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.dropout import DropoutBits
 from craftc.training.parts.loss import Loss, LossFunction
@@ -34,20 +35,21 @@ class NotCompilableError(Exception):
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What forward and backward of a step change or need beside the batch."""
+    """What forward and backward of a step change or need beside the batch, of which `first` is the first input."""
 
     modules: tuple[nn.Module, ...]
+    first: str
     dropout_bits: DropoutBits
     device: torch.device
     seed: int
 
-    def __call__(self, function: LossFunction, x_B: Tensor, y_B: Tensor, step: int) -> None:
+    def __call__(self, function: LossFunction, batch: Batch, step: int) -> None:
         """Forward and backward of a step."""
         seed_torch(key(self.seed, "forward", step), self.device)
-        self.dropout_bits.begin(step_key(self.seed, "forward", step), x_B.shape)
+        self.dropout_bits.begin(step_key(self.seed, "forward", step), batch[self.first].shape)
         try:
             # A copy: the step is still to be taken on the batch, and the model may work in place on it.
-            loss, weight = function(x_B.clone(), y_B)
+            loss, weight = function({name: column.clone() for name, column in batch.items()})
             self.dropout_bits.turn()
             (loss / weight).backward()  # type: ignore[no-untyped-call]
         finally:
@@ -79,8 +81,7 @@ class Rehearsal:
 def compile_loss(
     loss: Loss,
     rehearsal: Rehearsal,
-    x_B: Tensor,
-    y_B: Tensor,
+    batch: Batch,
     step: int,
     kernels: Path | None,
     refuse: Callable[[str], None],
@@ -92,7 +93,7 @@ def compile_loss(
     """
     with rehearsal.undone():
         # Before the first step it is not known what dropout will draw.
-        rehearsal(loss.as_it_stands, x_B, y_B, step)
+        rehearsal(loss.as_it_stands, batch, step)
     # What was compiled for a trial before is of no use any more.
     torch.compiler.reset()
     compiled = torch.compile(
@@ -105,9 +106,9 @@ def compile_loss(
     with rehearsal.undone(), _kept_in(kernels), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            rehearsal(compiled, x_B, y_B, step)
+            rehearsal(compiled, batch, step)
             # The second time shows whether it has to be compiled again for every step.
-            rehearsal(_as_compiled(compiled), x_B, y_B, step + 1)
+            rehearsal(_as_compiled(compiled), batch, step + 1)
         except Exception as error:
             raise NotCompilableError(_reason(error)) from error
     return _guarded(loss, _as_compiled(compiled), refuse)
@@ -116,9 +117,9 @@ def compile_loss(
 def _as_compiled(compiled: LossFunction) -> LossFunction:
     """The same, which raises what `_asks_to_recompile` knows rather than compile anything. Takes 14 us to say so."""
 
-    def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
+    def computed(batch: Batch) -> tuple[Tensor, Tensor]:
         with torch.compiler.set_stance(NEVER_AGAIN):
-            return compiled(x_B, y_B)
+            return compiled(batch)
 
     return computed
 
@@ -128,15 +129,15 @@ def _asks_to_recompile(error: Exception) -> bool:
 
 
 def _guarded(loss: Loss, compiled: LossFunction, refuse: Callable[[str], None]) -> LossFunction:
-    def computed(x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
+    def computed(batch: Batch) -> tuple[Tensor, Tensor]:
         try:
-            return compiled(x_B, y_B)
+            return compiled(batch)
         except RuntimeError as error:
             if not _asks_to_recompile(error):
                 raise
             # Raised before anything is computed.
             refuse(_reason(error))
-            return loss.as_it_stands(x_B, y_B)
+            return loss.as_it_stands(batch)
 
     return computed
 

@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from craftc.training.compiling.compile_finding import KERNELS, CompileFinding, FindingFile, finding_file
 from craftc.training.compiling.compile_loss import NotCompilableError, Rehearsal, compile_loss
+from craftc.training.data.device_split import Batch
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.loss import Loss
 from craftc.training.parts.worker_group import WorkerGroup
@@ -71,10 +71,11 @@ class Compilation:
         if self._wanted == "auto" and compiling.num_workers > 1:
             self._settle("several workers compute it")
 
-    def take(self, step: int, x_B: Tensor, y_B: Tensor, take_step: Callable[[], T]) -> T:
+    def take(self, step: int, batch: Batch, take_step: Callable[[], T]) -> T:
         """Take a step on a batch, compiled or not, and find out about it. Raises TrainingError `not-compilable`."""
-        self._shape = self._shape or x_B.shape
-        if x_B.shape != self._shape:
+        shape = self._loss.shape_of(batch)
+        self._shape = self._shape or shape
+        if shape != self._shape:
             return take_step()
         if self.is_compiled:
             taken = self._timed(self._compiled, take_step)
@@ -82,7 +83,7 @@ class Compilation:
                 self._compare()
             return taken
         if not self._plain:
-            self._begin(step, x_B, y_B)
+            self._begin(step, batch)
             if self.is_settled:
                 return take_step()
         taken = self._timed(self._plain, take_step)
@@ -90,16 +91,16 @@ class Compilation:
             finding = CompileFinding(_seconds(self._plain), num_left=self._num_left)
             reason = _too_few(finding, self._num_steps - step)
             if reason is None:
-                self._try(step, x_B, y_B)
+                self._try(step, batch)
             else:
                 self._leave(finding, self._num_steps - step, reason)
         return taken
 
-    def _begin(self, step: int, x_B: Tensor, y_B: Tensor) -> None:
+    def _begin(self, step: int, batch: Batch) -> None:
         """Before the first step: by the key, or by what is known."""
         found = None if self._wanted is True or self._file is None else self._file.read()
         if self._wanted is True:
-            self._try(step, x_B, y_B)
+            self._try(step, batch)
             self.is_settled = True
         elif found is not None and not found.is_tried:
             self._num_left = found.num_left
@@ -107,20 +108,20 @@ class Compilation:
             self._settle(reason)
         elif found is not None and (reason := _too_dear(found, self._num_steps - step)) is not None:
             self._leave(found, self._num_steps - step, reason)
-        elif found is not None and self._try(step, x_B, y_B):
+        elif found is not None and self._try(step, batch):
             self._keep(replace(found, cost=self._cost, num_left=0))
             self.is_settled = True
 
-    def _try(self, step: int, x_B: Tensor, y_B: Tensor) -> bool:
+    def _try(self, step: int, batch: Batch) -> bool:
         start = time.perf_counter()
         try:
-            compiled = compile_loss(self._loss, self._rehearsal, x_B, y_B, step, self._kernels, self._refuse)
+            compiled = compile_loss(self._loss, self._rehearsal, batch, step, self._kernels, self._refuse)
         except NotCompilableError as error:
             self._refuse(str(error))
             return False
         self._cost = time.perf_counter() - start
         log.info("the step was compiled in %.1f s", self._cost)
-        self._loss.use(compiled, x_B.shape)
+        self._loss.use(compiled, self._loss.shape_of(batch))
         self.is_compiled = True
         return True
 

@@ -14,46 +14,35 @@ from craftc.compiler.planning.identity.stage_fingerprints import augments_source
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.own_line import told
+from craftc.components.sources.columns import Column
 from craftc.components.sources.load import load_samples
 from craftc.schemas.catalogue import DATA_FACTS, is_own
 from craftc.training.data.layout import laid_out, laid_out_batch
 from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.resolution import check_finite, lost_resolution
-from craftc.training.data.split_samples import SplitSamples, split_samples
+from craftc.training.data.split import Split
+from craftc.training.data.split_samples import class_names, is_one_class, split_samples
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
 
-Inputs = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
+OWN_TARGET = "target"
+"""What an input that is its own target is called as a target."""
 SOURCE_TRAIN = "source_train"
-"""The array of the train split as the source gives it, among the prepared."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Samples of one split, never written to: `inputs` float32 (N, *shape), normalized, and `targets` int64 (N,), their
-    classes; or `inputs` int64 (N, T), tokens, and `targets` int64 (N, T), the token after each. Samples that are yet to
-    be augmented and normalized have as many bits as their source gives."""
-
-    inputs: Inputs
-    targets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.targets)
+"""The first input of the train split as the source gives it, among the prepared."""
 
 
 @dataclass(frozen=True)
 class PreparedData:
     """All splits, train first and test last.
 
-    `class_names` are in the order of the targets' numbers; `class_counts` (C,) are those of train, none of them zero;
-    `facts` is what `infer` can take. `augmented` is None where nothing is done to a batch before the model gets it, or
-    only behind the normalization. `warnings` are for the user.
+    `class_counts` (C,) are those of the target in train, none of them zero but of text; of a target that is no class,
+    none. `facts` is what `infer` can take. `augmented` is None where nothing is done to a batch before the model gets
+    it, or only behind the normalization. `warnings` are for the user.
     """
 
     splits: dict[str, Split]
-    class_names: tuple[str, ...]
     class_counts: NDArray[np.int64]
     facts: dict[str, int]
     augmented: "Augmented | None" = None
@@ -63,6 +52,12 @@ class PreparedData:
     def train(self) -> Split:
         """What steps take their batches of."""
         return self.splits["train"] if self.augmented is None else self.augmented.train
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the target, in the order of its numbers; none where it is no class."""
+        target = self.splits["train"].target_column
+        return () if target is None else class_names(target)
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,8 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None, k
         data, source = unpacked(arrays, about), arrays.get(SOURCE_TRAIN)
     if source is None or not keeps_source:
         return data
-    train = Split(source, data.splits["train"].targets)
+    before = data.splits["train"]
+    train = before.with_values({before.first: source})
     return replace(data, augmented=Augmented(train, _normalize_batch(settings, source)))
 
 
@@ -140,53 +136,73 @@ def packed(data: PreparedData) -> Content:
     arrays: dict[str, NDArray[Any]] = {"class_counts": data.class_counts}
     # By number: a split may have a name that no file can have.
     for index, split in enumerate(data.splits.values()):
-        arrays |= {f"inputs_{index}": split.inputs, f"targets_{index}": split.targets}
-    about = {"splits": list(data.splits), "class_names": data.class_names, "facts": data.facts}
+        arrays |= {f"{name}_{index}": column.values for name, column in split.columns.items()}
+    columns = {
+        name: {"kind": column.kind, "role": column.role, "names": column.names, "sizes": column.sizes}
+        for name, column in data.splits["train"].columns.items()
+    }
+    about = {"splits": list(data.splits), "columns": columns, "facts": data.facts}
     return arrays, about | {"warnings": [asdict(warning) for warning in data.warnings]}
 
 
 def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
     """The reverse of `packed`."""
+    columns = {
+        name: (column["kind"], column["role"], tuple(column["names"]), tuple(column["sizes"]))
+        for name, column in about["columns"].items()
+    }
     splits = {
-        name: Split(arrays[f"inputs_{index}"], arrays[f"targets_{index}"]) for index, name in enumerate(about["splits"])
+        split: Split({name: Column(arrays[f"{name}_{index}"], *what) for name, what in columns.items()})
+        for index, split in enumerate(about["splits"])
     }
     warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
-    names, facts = tuple(about["class_names"]), dict(about["facts"])
-    return PreparedData(splits, names, arrays["class_counts"], facts, warnings=warnings)
+    return PreparedData(splits, arrays["class_counts"], dict(about["facts"]), warnings=warnings)
 
 
 def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:
-    """The data, and train as its source gives it; None of text, whose tokens are left as they are."""
-    shared = split_samples(load_samples(settings["source"]), settings["splits"])
-    layout = settings.get("layout", "source")
-    warnings, source = shared.warnings, None
-    if shared.inputs["train"].dtype == np.int64:
-        _check_left_alone(settings["normalize"], layout)
-        inputs: Mapping[str, Inputs] = shared.inputs
-    else:
-        normalized = _normalized(settings["normalize"], shared)
-        if shared.inputs["train"].dtype == np.float64:
-            warnings += lost_resolution(shared.inputs["train"], normalized["train"], shared.columns)
-        inputs = {name: laid_out(x, layout) for name, x in normalized.items()}
-        # An axis for channels is there for augmentations, too.
-        source = laid_out(shared.inputs["train"], layout) if layout == "channels" else shared.inputs["train"]
-    splits = {name: Split(x, shared.targets[name]) for name, x in inputs.items()}
-    facts = facts_of(splits["train"], len(shared.class_names))
-    return PreparedData(splits, shared.class_names, shared.class_counts, facts, warnings=warnings), source
+    """The data, and the first input of train as its source gives it; None of tokens, which are left as they are."""
+    asked, layout = settings.get("target"), settings.get("layout", "source")
+    shared = split_samples(load_samples(settings["source"]), settings["splits"], asked)
+    train, warnings, source = shared.splits["train"], shared.warnings, None
+    quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]
+    if not quantities:
+        _check_left_alone(settings["normalize"], layout, train.columns[train.first].kind)
+    found: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in shared.splits}
+    for name in quantities:
+        raw = {split: samples.columns[name] for split, samples in shared.splits.items()}
+        normalized = _normalized(settings["normalize"], raw)
+        if raw["train"].values.dtype == np.float64:
+            warnings += lost_resolution(raw["train"].values, normalized["train"], raw["train"].names)
+        if name == train.first:
+            normalized = {split: laid_out(x, layout) for split, x in normalized.items()}
+            # An axis for channels is there for augmentations, too.
+            source = laid_out(raw["train"].values, layout) if layout == "channels" else raw["train"].values
+        for split, x in normalized.items():
+            found[split][name] = x
+    splits = {name: _with_target(split.with_values(found[name]), asked) for name, split in shared.splits.items()}
+    return PreparedData(splits, shared.class_counts, facts_of(splits["train"]), warnings=warnings), source
 
 
-def _check_left_alone(normalize: Mapping[str, Any], layout: str) -> None:
-    """Raise where the numbers of tokens, which are names, would be computed with."""
+def _with_target(split: Split, asked: str | None) -> Split:
+    """With an input, as the model gets it unless augmentations change that, as the target."""
+    if asked is None or split.columns[asked].role != "input":
+        return split
+    return Split({**split.columns, OWN_TARGET: replace(split.columns[asked], role="target")})
+
+
+def _check_left_alone(normalize: Mapping[str, Any], layout: str, kind: str) -> None:
+    """Raise where numbers that are names, as of tokens and categories, would be computed with."""
+    what = "the data is text, whose tokens" if kind == "token" else "the inputs are categories, whose numbers"
     for place, value, none in (("normalize", normalize["kind"], "none"), ("layout", layout, "source")):
         if value != none:
-            message = f"data.{place} is {value}, but the data is text, whose tokens are no quantities"
+            message = f"data.{place} is {value}, but {what} are no quantities"
             raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
 
 
-def _normalized(setting: Mapping[str, Any], shared: SplitSamples) -> dict[str, NDArray[np.float32]]:
-    """Every split's inputs as the normalizer, fitted on train, returns them: it computes with all bits that the source
+def _normalized(setting: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, NDArray[np.float32]]:
+    """A column of every split as the normalizer, fitted on train, returns it: it computes with all bits that the source
     gives, and only then they are rounded to float32."""
-    inputs = shared.inputs
+    inputs = {split: column.values for split, column in columns.items()}
 
     def run() -> dict[str, NDArray[np.float32]]:
         normalize = build("normalizers", setting)
@@ -197,7 +213,7 @@ def _normalized(setting: Mapping[str, Any], shared: SplitSamples) -> dict[str, N
     if not is_own(setting["kind"]):
         found = run()
         for name, x in found.items():
-            check_finite(name, inputs[name], x, shared.columns)
+            check_finite(name, inputs[name], x, columns[name].names)
         return found
     hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
     try:
@@ -215,9 +231,11 @@ def _normalized(setting: Mapping[str, Any], shared: SplitSamples) -> dict[str, N
 def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
     """Split to the names of the classes that it has no sample of; splits that have all are left out.
 
-    Of text, none: that a rare character is missing from some stretch says nothing against it.
+    Of what is not one class for each sample, none: that a rare character is missing from some stretch of a text says
+    nothing against it.
     """
-    if "vocabulary_size" in data.facts:
+    target = data.splits["train"].target_column
+    if target is None or not is_one_class(target):
         return {}
     missing = {
         split: tuple(np.array(data.class_names)[np.bincount(part.targets, minlength=len(data.class_names)) == 0])
@@ -271,12 +289,15 @@ def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     )
 
 
-def facts_of(train: Split, num_classes: int) -> dict[str, int]:
-    """Lines are rows; the channels of an image stand side by side in a line. The classes of text are its tokens."""
-    shape = train.inputs.shape[1:]
-    if train.targets.ndim > 1:
-        return {"num_classes": num_classes, "vocabulary_size": num_classes, "context_length": shape[-1]}
-    facts = {"num_classes": num_classes, "num_features": int(np.prod(shape))}
+def facts_of(train: Split) -> dict[str, int]:
+    """Of the target, how many numbers a prediction has; of the first input, its shape. Lines are rows; the channels of
+    an image stand side by side in a line."""
+    first, target = train.columns[train.first], train.target_column
+    facts = {} if target is None else {"num_classes": target.num_outputs}
+    shape = first.shape
+    if first.kind == "token":
+        return facts | {"vocabulary_size": first.num_classes, "context_length": shape[-1]}
+    facts["num_features"] = int(np.prod(shape))
     if len(shape) >= 2:
         facts["num_lines"] = shape[-2]
         facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))

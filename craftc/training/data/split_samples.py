@@ -1,7 +1,7 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of, split_sizes
 from craftc.components.errors import DataError, DataWarning, raised
-from craftc.components.sources.samples import Samples
+from craftc.components.sources.columns import Column, Columns
+from craftc.components.sources.samples import INPUT, TARGET, Samples, columns_of
 from craftc.components.sources.tokens import Tokens
 from craftc.components.splits import check_disjoint, split_indices
+from craftc.training.data.split import Split
 
 TEST = "test"
 """The one split that is looked at only when training is over."""
@@ -22,20 +24,20 @@ UNKNOWN = "<unknown>"
 
 @dataclass(frozen=True)
 class SplitSamples:
-    """Split to its samples, train first and test last: `inputs` (N, *shape), `targets` (N,) or (N, T), the class of
-    each sample or of each of its tokens. `class_counts` (C,) are those of train, none of them zero. `columns` and
-    `warnings` are those of the source."""
+    """Samples by split, train first and test last, inputs as their source gives them. `class_counts` (C,) are those of
+    the target in train, none of them zero but of text; of a target that is no class, none. `warnings` are those of the
+    source."""
 
-    inputs: dict[str, NDArray[Any]]
-    targets: dict[str, NDArray[np.int64]]
-    class_names: tuple[str, ...]
+    splits: dict[str, Split]
     class_counts: NDArray[np.int64]
-    columns: tuple[str, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
 
 
-def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> SplitSamples:
-    """By the section `data.splits`, its defaults written in.
+def split_samples(
+    loaded: Samples | Columns | Tokens, options: Mapping[str, Any], target: str | None = None
+) -> SplitSamples:
+    """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
+    where the source does not say it, or says several; an input that is named so stays an input.
 
     Raises DataError `single-class`, `empty-split`, and of samples `class-missing-from-train`, of tokens
     `unknown-token`.
@@ -43,25 +45,72 @@ def split_samples(loaded: Samples | Tokens, options: Mapping[str, Any]) -> Split
     fractions = {name: value for name, value in options.items() if name not in ("stratify", "seed")}
     in_order = {name: fractions[name] for name in sorted(fractions, key=lambda n: (n != "train", n == TEST, n))}
     if isinstance(loaded, Tokens):
-        return _share_tokens(loaded, in_order)
-    if len(loaded.class_names) < 2:
-        message = f"all {len(loaded.targets)} samples are of one class, {loaded.class_names[0]}"
-        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
-    num_classes = len(np.unique(loaded.targets))
-    if mistake := crowded(num_classes, len(loaded.targets), "the targets are"):
-        raised([mistake])
-    indices = split_indices(loaded.targets, fractions, stratify=options["stratify"], seed=options["seed"])
+        shared = _share_tokens(loaded, in_order)
+        return replace(shared, splits={n: Split(aimed(s.columns, target)) for n, s in shared.splits.items()})
+    columns = aimed(columns_of(loaded), target)
+    whole = Split(columns)
+    classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
+    if classes is not None:
+        _check_classes(classes, class_names(columns[whole.target or ""]))
+    stratify = options["stratify"] and classes is not None
+    strata = np.zeros(len(whole), dtype=np.int64) if classes is None else classes
+    indices = split_indices(strata, fractions, stratify=stratify, seed=options["seed"])
     check_disjoint(indices)
-    _check_not_empty(indices, fractions, len(loaded.targets), stratify=options["stratify"])
-    class_counts = np.bincount(loaded.targets[indices["train"]], minlength=len(loaded.class_names)).astype(np.int64)
-    _check_classes_in_train(class_counts, loaded.class_names)
-    return SplitSamples(
-        {name: loaded.inputs[indices[name]] for name in in_order},
-        {name: np.ascontiguousarray(loaded.targets[indices[name]], dtype=np.int64) for name in in_order},
-        tuple(loaded.class_names),
-        class_counts,
-        loaded.columns,
-        loaded.warnings,
+    _check_not_empty(indices, fractions, len(whole), stratify=stratify)
+    splits = {name: _taken(columns, indices[name]) for name in in_order}
+    class_counts = counts_in(splits["train"].target_column)
+    found = splits["train"].target_column
+    # A token that is rare may be missing from train; a class that is would never be learned.
+    if found is not None and len(class_counts) and found.kind != "token":
+        _check_classes_in_train(class_counts, class_names(found))
+    return SplitSamples(splits, class_counts, loaded.warnings)
+
+
+def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:
+    """Columns of which no other than `target` is a target. Raises DataError where there is no such column."""
+    if target is None:
+        return columns
+    if target not in columns:
+        message = f"data.target is {target}, and the source has no such column"
+        raise DataError("data-mismatch", message, f"it has {', '.join(columns)}", "data.target")
+    kept = {name: column for name, column in columns.items() if column.role != "target" or name == target}
+    column = columns[target]
+    return kept if column.role in ("input", "target") else kept | {target: replace(column, role="target")}
+
+
+def is_one_class(column: Column) -> bool:
+    """Whether each sample is of one class."""
+    return column.kind == "class" and column.values.ndim == 1
+
+
+def class_names(column: Column) -> tuple[str, ...]:
+    """Of classes, labels or tokens, in the order of their numbers; of anything else, none."""
+    if column.kind not in ("class", "classes", "token"):
+        return ()
+    return column.names or tuple(map(str, range(column.num_classes)))
+
+
+def counts_in(column: Column | None) -> NDArray[np.int64]:
+    """How often each class is in a column, or each label; of anything else, none."""
+    if column is not None and column.kind == "classes":
+        counts: NDArray[np.int64] = column.values.astype(np.int64).sum(axis=0)
+        return counts
+    if column is None or column.kind not in ("class", "token") or column.is_several:
+        return np.zeros(0, dtype=np.int64)
+    return np.bincount(column.values.reshape(-1), minlength=column.num_classes).astype(np.int64)
+
+
+def _check_classes(classes: NDArray[np.int64], names: tuple[str, ...]) -> None:
+    if len(names) < 2:
+        message = f"all {len(classes)} samples are of one class, {names[0]}"
+        raise DataError("single-class", message, "there is nothing to tell apart; check the labels")
+    if mistake := crowded(len(np.unique(classes)), len(classes), "the targets are"):
+        raised([mistake])
+
+
+def _taken(columns: Mapping[str, Column], indices: NDArray[np.int64]) -> Split:
+    return Split(
+        {name: column.with_values(np.ascontiguousarray(column.values[indices])) for name, column in columns.items()}
     )
 
 
@@ -84,12 +133,14 @@ def _share_tokens(tokens: Tokens, fractions: Mapping[str, float]) -> SplitSample
         message = f"all {len(used['train'])} tokens of train are {names[0]!r}"
         raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
     rows = {name: numbers[stretch] for name, stretch in used.items()}
-    return SplitSamples(
-        {name: row[:-1].reshape(-1, length) for name, row in rows.items()},
-        {name: row[1:].reshape(-1, length) for name, row in rows.items()},
-        names,
-        np.bincount(rows["train"], minlength=len(names)).astype(np.int64),
-    )
+    splits = {name: _windows(row, length, names) for name, row in rows.items()}
+    return SplitSamples(splits, np.bincount(rows["train"], minlength=len(names)).astype(np.int64))
+
+
+def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Split:
+    inputs = Column(row[:-1].reshape(-1, length), "token", "input", names)
+    targets = Column(row[1:].reshape(-1, length), "token", "target", names)
+    return Split({INPUT: inputs, TARGET: targets})
 
 
 def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:

@@ -5,14 +5,17 @@ bits (torch's autocast), while weights, their average, the optimizer and the obj
 and computes all of it in 64 bits: slow, and for checking what is rounding and what is not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.amp.grad_scaler import GradScaler
 
 from craftc.training.foundation.errors import TrainingError
+
+T = TypeVar("T")
 
 LOWERED = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -26,14 +29,17 @@ class Precision:
     lowered: torch.dtype | None = None
     scaler: GradScaler | None = None
 
-    def logits(self, model: Any, x: Tensor) -> Tensor:
-        """What the model makes of a batch, in the type that is kept."""
+    def output(self, predict: Callable[[dict[str, Tensor]], T], batch: dict[str, Tensor]) -> T:
+        """What a model makes of a batch, one tensor or several by name, in the type that is kept."""
         if self.lowered is None:
-            plain: Tensor = model(x)
-            return plain
-        with torch.autocast(x.device.type, self.lowered):
-            logits: Tensor = model(x)
-        return logits.to(self.kept)
+            return predict(batch)
+        device = next(iter(batch.values())).device
+        with torch.autocast(device.type, self.lowered):
+            output = predict(batch)
+        if isinstance(output, Tensor):
+            return cast(T, output.to(self.kept))
+        named = cast(dict[str, Tensor], output)
+        return cast(T, {n: value.to(self.kept) if value.is_floating_point() else value for n, value in named.items()})
 
 
 FLOAT32 = Precision()

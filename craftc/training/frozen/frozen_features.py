@@ -17,6 +17,7 @@ from craftc.compiler.planning.identity.stage_fingerprints import augments_source
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import LINEAR
+from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import FrozenParts
 from craftc.schemas.plan import Trial
 from craftc.training.data.device_split import EVALUATION_NUMBERS
@@ -24,7 +25,6 @@ from craftc.training.data.prepare import (
     MAX_CACHED,
     Augmented,
     PreparedData,
-    Split,
     facts_of,
     file_stamps,
     infer_facts,
@@ -33,6 +33,7 @@ from craftc.training.data.prepare import (
     unpacked,
 )
 from craftc.training.data.prepared_files import Shelf, features_shelf_of, shelf_of, take
+from craftc.training.data.split import Split
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.frozen.backbone import Backbone, build_backbone
 
@@ -91,11 +92,15 @@ def _features(asked: str, stamps: tuple[Any, ...], device: str, raw: Shelf | Non
 
 def _of_all(data: PreparedData, backbone: Backbone, device: torch.device) -> PreparedData:
     splits = {
-        name: Split(_of_split(split.inputs, backbone, device, name), split.targets)
+        name: _with_features(split, _of_split(split.inputs, backbone, device, name))
         for name, split in data.splits.items()
     }
-    facts = facts_of(splits["train"], len(data.class_names))
-    return PreparedData(splits, data.class_names, data.class_counts, facts, warnings=data.warnings)
+    return PreparedData(splits, data.class_counts, facts_of(splits["train"]), warnings=data.warnings)
+
+
+def _with_features(split: Split, features: NDArray[np.float32]) -> Split:
+    """Features in the place of the first input."""
+    return Split({**split.columns, split.first: Column(features, "real")})
 
 
 def _of_split(inputs: NDArray[Any], backbone: Backbone, device: torch.device, name: str) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ B: samples of a batch, T: tokens of a sample.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +23,7 @@ from craftc.training.loop.training import Training
 from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.parts.augmentations import leaves_range
 from craftc.training.parts.causality import check_causal
-from craftc.training.parts.model import check_logits
+from craftc.training.parts.model import check_output
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start
 
@@ -122,7 +122,7 @@ def _evaluate(training: Training) -> None:
     a metric needs more of them."""
     few = 2 * training.batch_size
     if training.parts.device.type == "cpu":
-        splits = {name: replace(split, x=split.x[:few], y=split.y[:few]) for name, split in training.splits.items()}
+        splits = {name: split.head(few) for name, split in training.splits.items()}
         try:
             evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
             return
@@ -141,13 +141,12 @@ def _evaluate(training: Training) -> None:
 
 @contextmanager
 def _watched(training: Training) -> Iterator[None]:
-    """Raise TrainingError `model-output-shape` where the model gives no logits in training mode, as it was seen to do
-    in eval mode."""
-    train, name = training.splits["train"], f"model {training.trial.config['model']['kind']}"
+    """Raise TrainingError `model-output-shape` where the model gives no such output in training mode as it was seen to
+    give in eval mode."""
+    name = f"model {training.trial.config['model']['kind']}"
 
-    def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], logits: object) -> None:
-        expected = (len(given[0]), *train.y.shape[1:], train.num_classes)
-        check_logits(logits, name, given[0], expected, " in training mode")
+    def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], returned: object) -> None:
+        check_output(returned, name, given[0], training.examiner.target, " in training mode")
 
     handle = training.parts.model.register_forward_hook(look)
     try:
@@ -177,11 +176,20 @@ def _take_steps(training: Training, num_steps: int) -> None:
 
 def _check_causal(training: Training) -> None:
     """Of a model of text, whose targets are the tokens after its inputs."""
-    split = training.splits["train"]
-    if split.y.dim() != 2 or split.x.dim() != 2 or split.x.is_floating_point():
+    split, calls = training.splits["train"], training.parts.calls
+    if split.y is None or split.y.dim() != 2 or split.x.shape != split.y.shape or split.x.is_floating_point():
         return
-    x_BT, _ = split.batch(split.x[:2], split.y[:2])
-    check_causal(training.parts.evaluated, x_BT, split.num_classes, f"model {training.trial.config['model']['kind']}")
+    batch = split.batch(dict(split.head(2).columns))
+    x_BT, y_BT = batch[split.first], batch[split.target or ""]
+    if not torch.equal(x_BT[:, 1:], y_BT[:, :-1]):
+        return
+
+    def logits(model: torch.nn.Module, x_BT: torch.Tensor) -> torch.Tensor:
+        given = calls.given(calls.predict(model, {**batch, split.first: x_BT}), batch)
+        return given.output.view(*x_BT.shape, -1)
+
+    name = f"model {training.trial.config['model']['kind']}"
+    check_causal(training.parts.evaluated, x_BT, split.num_classes, name, logits)
 
 
 def _seconds_per_step(training: Training) -> float:
@@ -201,10 +209,12 @@ def _flops_per_sample(parts: Parts, training: Training) -> float | None:
     from torch.utils.flop_counter import FlopCounterMode
 
     split = training.splits["train"]
-    x_B, _ = split.batch(split.x[:2].clone(), split.y[:2])
+    few = split.head(2).columns
+    batch = split.batch({name: column.clone() for name, column in few.items()})
+    parts.evaluated.eval()
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            parts.evaluated.eval()(x_B)
+            parts.predict(batch)
     except Exception:
         return None  # an operation of the user's own that has no rule for it
-    return float(counter.get_total_flops()) / len(x_B)
+    return float(counter.get_total_flops()) / len(batch[split.first])

@@ -5,21 +5,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 import craftc
+from craftc.components.sources.columns import Column
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.data.device_split import DeviceSplit
+from craftc.training.data.prepare import PreparedData
 from craftc.training.data.split_samples import TEST
 from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
+from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
 from craftc.training.state.member import TRAINED, Member
 
-_LATEST_OF_NOTHING: list[tuple[NDArray[Any], tuple[object, ...], Metrics]] = []
-"""What the predictor that knows class frequencies alone came to, with those frequencies and what was measured: the
-trials of a job mostly have the same, and of a short trial it is a tenth."""
+_LATEST_OF_NOTHING: list[tuple[object, tuple[object, ...], Metrics]] = []
+"""What predictors that know nothing of a sample came to, with the splits and what was measured: the trials of a job
+mostly have the same, and of a short trial it is a tenth."""
 
 
 class Examiner:
@@ -30,15 +32,20 @@ class Examiner:
         self,
         parts: Parts,
         splits: dict[str, DeviceSplit],
-        class_counts: NDArray[Any],
+        data: PreparedData,
         *,
         batch_size: int,
         keeps: bool,
     ) -> None:
-        self._parts, self._splits, self._class_counts = parts, splits, class_counts
+        self._parts, self._splits, self._data = parts, splits, data
         self._batch_size, self._keeps = batch_size, keeps
         self._tested: dict[int, Metrics] = {}
         self._trivial: Metrics | None = None
+
+    @property
+    def target(self) -> Column | None:
+        """What is to be predicted."""
+        return self._data.splits["train"].target_column
 
     def conclude(self, member: Member) -> Result:
         """Its Result. Raises TrainingError `checkpoint-corrupt` and `nan-loss`."""
@@ -105,29 +112,30 @@ class Examiner:
         return parts.workers.share(weights)
 
     def _of_nothing(self) -> Metrics:
-        """The metrics of a predictor that knows the class frequencies of train alone."""
+        """The metrics of predictors that know train and nothing of a sample."""
         if self._trivial is None:
             self._trivial = self._known_of_nothing() or self._measured_of_nothing()
         return self._trivial
 
     def _measured_of_nothing(self) -> Metrics:
-        counts = torch.from_numpy(self._class_counts)
-        measured = evaluate_trivial(self._parts, self._splits, counts, batch_size=self._batch_size)
+        wanted = dict.fromkeys(self._parts.metric_set.trivial.values())
+        constants = {name: constant_output(name, self._data) for name in wanted}
+        measured = evaluate_trivial(self._parts, self._splits, constants, batch_size=self._batch_size)
         if self._is_built_in:
-            _LATEST_OF_NOTHING[:] = [(self._class_counts, self._what_is_measured, measured)]
+            _LATEST_OF_NOTHING[:] = [(self._data.splits, self._what_is_measured, measured)]
         return measured
 
     def _known_of_nothing(self) -> Metrics | None:
         """What the latest trial came to, where this one has its data and is measured as it was."""
-        for counts, measured, known in _LATEST_OF_NOTHING:
-            if counts is self._class_counts and measured == self._what_is_measured and self._is_built_in:
+        for splits, measured, known in _LATEST_OF_NOTHING:
+            if splits is self._data.splits and measured == self._what_is_measured and self._is_built_in:
                 return known
         return None
 
     @property
     def _is_of_text(self) -> bool:
         """Whether every token is a class."""
-        return next(iter(self._splits.values())).y.ndim > 1
+        return self.target is not None and self.target.kind == "token"
 
     @property
     def _what_is_measured(self) -> tuple[object, ...]:

@@ -50,13 +50,12 @@ def train_epoch(
     order = epoch_order(parts.seed, epoch, len(train))
     with deterministic(parts.deterministic):
         batches = islice(train_batches(train, order, batch_size), num_steps)
-        for step, (x_B, y_B) in enumerate(batches, start=first_step):
-            take = partial(train_step, parts, x_B, y_B, step)
+        for step, batch in enumerate(batches, start=first_step):
+            take = partial(train_step, parts, batch, step)
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
             else:
-                given_B = parts.given(x_B)
-                loss_sum, weight_sum, lr = parts.compilation.take(step, given_B, y_B, take)
+                loss_sum, weight_sum, lr = parts.compilation.take(step, parts.given(batch), take)
             losses.append((loss_sum, weight_sum))
             pulse.beat(epoch, step + 1 - first_step, num_steps)
             if len(losses) == STEPS_BETWEEN_SUMS:

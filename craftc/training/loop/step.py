@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from craftc.training.assemble import Parts
+from craftc.training.data.device_split import Batch
 from craftc.training.foundation import foreach
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.sync_batch_norm import each_has_all
 
 
-def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tensor, Tensor, float]:
+def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, float]:
     """Augment, forward, backward, clip, update. `step` counts from 0 over the whole training.
 
     Every worker of the group is given the whole batch and augments it, so that each sample's random numbers are those
@@ -25,18 +26,20 @@ def train_step(parts: Parts, x_B: Tensor, y_B: Tensor, step: int) -> tuple[Tenso
     Never waits for the device.
     """
     lrs = set_lrs(parts, step)
-    x_B = parts.augmentations(x_B, seed=parts.seed, step=step)
-    workers, num_samples = parts.workers, len(y_B)
-    x_P, y_P = workers.part(x_B), workers.part(y_B)
+    workers, first = parts.workers, parts.calls.first
+    x_B = parts.augmentations(batch[first], seed=parts.seed, step=step)
+    num_samples = len(x_B)
+    x_P = workers.part(x_B)
     if parts.features is not None:
         x_P = parts.features(x_P)
+    part = {name: x_P if name == first else workers.part(column) for name, column in batch.items()}
     # What draws from the global generators needs, for a worker's own part, numbers of its own.
     rank = workers.rank if workers.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)
     first_sample = workers.first_sample(num_samples)
     parts.dropout_bits.begin(step_key(parts.seed, "forward", step), x_P.shape, first_sample=first_sample)
     with each_has_all() if workers.size > 1 and not workers.splits(num_samples) else nullcontext():
-        loss_P, weight_P = parts.loss(x_P, y_P)
+        loss_P, weight_P = parts.loss(part)
     loss_sum, weight_sum = loss_P.detach(), weight_P.detach()
     if workers.size > 1:
         loss_sum, weight_sum = workers.total(torch.stack([loss_sum, weight_sum]), num_samples).unbind()

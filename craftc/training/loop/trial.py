@@ -132,13 +132,14 @@ def lay_ground(
     if on.type == "cuda":
         _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes, num_classes=len(data.class_names))
+    splits = to_device(data.splits, on, kept, resident_bytes=resident_bytes)
     train = splits["train"]
     if data.augmented is not None:
         # What is normalized later keeps the bits of its source, where the device has them.
         is_exact = data.train.inputs.dtype == np.float64 and on.type != "mps"
         exact = torch.float64 if is_exact else kept
-        train = to_device({"train": data.train}, on, exact, resident_bytes=resident_bytes)["train"]
+        own = {"train": data.train}
+        train = to_device(own, on, kept, resident_bytes=resident_bytes, first_dtype=exact)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
 
 
@@ -158,8 +159,8 @@ def open_training(start: Start, ground: Ground, workers: WorkerGroup = ONE_WORKE
     parts = assemble(united, ground.data, ground.device, steps_per_epoch, workers, ground.compiled)
     go_on(start, parts)
     start.state = None
-    keeps, counts = len(start.members) > 1, ground.data.class_counts
-    examiner = Examiner(parts, ground.splits, counts, batch_size=batch_size, keeps=keeps)
+    keeps = len(start.members) > 1
+    examiner = Examiner(parts, ground.splits, ground.data, batch_size=batch_size, keeps=keeps)
     return Training(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
 
 

@@ -4,6 +4,7 @@ B: samples of a batch, T: tokens of a sample, C: tokens that there are.
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,13 @@ NUDGE = 0.02
 """Standard deviation of what weights that are all zero are set to: a branch that begins at zero hides what it sees."""
 
 
-def check_causal(model: nn.Module, x_BT: Tensor, num_tokens: int, name: str) -> None:
+Predict = Callable[[nn.Module, Tensor], Tensor]
+"""What a model makes of tokens (B, T): logits (B, T, C)."""
+
+
+def check_causal(
+    model: nn.Module, x_BT: Tensor, num_tokens: int, name: str, predict: Predict = nn.Module.__call__
+) -> None:
     """Change the tokens from some position on, and compare the logits of those before it, in eval mode.
 
     Raises TrainingError `model-sees-target`. `x_BT` are inputs of the train split; the model stays as it is.
@@ -30,12 +37,12 @@ def check_causal(model: nn.Module, x_BT: Tensor, num_tokens: int, name: str) -> 
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         seed_everything(0, device)
         tried = _nudged(model).eval()
-        logits_BTC = _logits(tried, x_BT)
+        logits_BTC = _logits(predict, tried, x_BT)
         allowed = TOLERANCE * max(logits_BTC.abs().max().item(), 1e-3)
         for cut in sorted({1, length // 2, length - 1}):
             changed_BT = x_BT.clone()
             changed_BT[:, cut:] = (changed_BT[:, cut:] + 1) % num_tokens
-            moved_T = (_logits(tried, changed_BT) - logits_BTC)[:, :cut].abs().amax(dim=(0, 2))
+            moved_T = (_logits(predict, tried, changed_BT) - logits_BTC)[:, :cut].abs().amax(dim=(0, 2))
             if moved_T.max().item() > allowed:
                 raise TrainingError("model-sees-target", _message(name, moved_T, allowed, cut))
 
@@ -60,8 +67,8 @@ def _nudged(model: nn.Module) -> nn.Module:
     return tried
 
 
-def _logits(model: nn.Module, x_BT: Tensor) -> Tensor:
+def _logits(predict: Predict, model: nn.Module, x_BT: Tensor) -> Tensor:
     # Seeded anew: what a model draws in eval mode is the same for both inputs.
     seed_everything(0, x_BT.device)
-    logits: Tensor = model(x_BT.clone())
+    logits = predict(model, x_BT.clone())
     return logits.double() if x_BT.device.type != "mps" else logits.float()

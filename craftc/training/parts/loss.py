@@ -1,22 +1,28 @@
 """Computes what the loss of a batch adds up from, by model and objective as they stand or compiled."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from craftc.training.data.device_split import Batch
 from craftc.training.foundation.precision import Precision
+from craftc.training.parts.calls import Calls, MeasureCall
 from craftc.training.parts.objective import sum_and_weight
 
-LossFunction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+LossFunction = Callable[[Batch], tuple[Tensor, Tensor]]
 
 
 class Loss:
     """The loss of a batch as (sum, weight). What is compiled takes batches of one shape; all others go as they are,
     since a shape that comes once an epoch, that of its last batch, is not worth a compilation of its own."""
 
-    def __init__(self, precision: Precision, model: nn.Module, objective: nn.Module) -> None:
-        self._precision, self._model, self._objective = precision, model, objective
+    def __init__(
+        self, precision: Precision, model: nn.Module, objective: nn.Module, calls: Calls, call: MeasureCall
+    ) -> None:
+        self._precision, self._objective, self._calls, self._call = precision, objective, calls, call
+        self._predict = partial(calls.predict, model)
         self._compiled: LossFunction | None = None
         self._shape: torch.Size | None = None
 
@@ -24,12 +30,17 @@ class Loss:
         """Compute batches of inputs of that shape by another function; None: by none."""
         self._compiled, self._shape = compiled, shape
 
-    def __call__(self, x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Of inputs and targets of a batch."""
-        if self._compiled is not None and x_B.shape == self._shape:
-            return self._compiled(x_B, y_B)
-        return self.as_it_stands(x_B, y_B)
+    def shape_of(self, batch: Batch) -> torch.Size:
+        """By which batches differ: that of the first input."""
+        return batch[self._calls.first].shape
 
-    def as_it_stands(self, x_B: Tensor, y_B: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of a batch as the model is given it."""
+        if self._compiled is not None and self.shape_of(batch) == self._shape:
+            return self._compiled(batch)
+        return self.as_it_stands(batch)
+
+    def as_it_stands(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The same, by torch's own kernels one after another."""
-        return sum_and_weight(self._objective, self._precision.logits(self._model, x_B), y_B)
+        output = self._precision.output(self._predict, batch)
+        return sum_and_weight(self._objective, self._call, self._calls.given(output, batch))

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torchmetrics import Metric as TorchMetric
 
 from craftc.components.build import build
-from craftc.schemas.catalogue import CLASS_FREQUENCIES, is_own, short_name
+from craftc.schemas.catalogue import is_own, short_name
 from craftc.training.data.prepare import PreparedData, infer_facts
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.parts.objective import predictions
+from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, call_of_measure
+from craftc.training.parts.model import Tried
+from craftc.training.parts.trivial import best_constant
 
 
 @runtime_checkable
@@ -26,8 +28,8 @@ class Metric(Protocol):
         """Forget every prediction."""
         ...
 
-    def update(self, logits_MC: Tensor, targets_M: Tensor) -> None:
-        """Take in the predictions of a batch: logits (M, C), class numbers (M,)."""
+    def update(self, *given: Tensor, **named: Tensor) -> None:
+        """Take in the predictions of a batch: of classes logits (M, C) and class numbers (M,)."""
         ...
 
     def compute(self) -> Any:
@@ -39,39 +41,50 @@ class Metric(Protocol):
 class MetricSet:
     """`metrics` by name, on the device; `identities` says of every name, and of `loss`, all that defines it.
 
-    `shares` are the names of those that lie between 0 and 1; `of_frequencies` those, `loss` among them, to which the
-    predictor that knows class frequencies alone means something.
+    `calls` says how each metric is called. `shares` are the names of those that lie between 0 and 1; `trivial` names
+    the best constant output of those, `loss` among them, to which such a predictor means something.
     """
 
     metrics: dict[str, Metric]
     identities: dict[str, str]
+    calls: dict[str, MeasureCall]
     shares: tuple[str, ...] = ()
-    of_frequencies: frozenset[str] = frozenset()
+    trivial: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_metrics(setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, logits: Tensor) -> MetricSet:
-    """From the section `objective`, on the device of `logits`, those of the first samples of train; a metric of the
-    user's own is tried on them, and named without its module.
+def build_metrics(setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, tried: Tried) -> MetricSet:
+    """From the section `objective`, on the device of the first samples of train, whose output is tried; a metric of the
+    user's own is tried on it, and named without its module.
 
     Raises DataError, TrainingError `metrics-not-buildable` and `metric-failed`.
     """
-    num_classes = len(data.class_names)
+    train = data.splits["train"]
+    num_classes = data.facts.get("num_classes", 0)
+    what = f"{num_classes} {'classes' if data.class_names else 'numbers'}"
     metrics: dict[str, Metric] = {}
+    calls: dict[str, MeasureCall] = {}
     inferred = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
     identities = {"loss": _identity(objective, _spelt_out(inferred, type(objective).__name__))}
     for index, written in enumerate(setting["metrics"]):
         name = short_name(written["kind"])
         inferred = infer_facts(written, data.facts, f"objective.metrics.{index}")
-        metrics[name] = _build(inferred, num_classes, logits.device)
+        metrics[name] = _build(inferred, num_classes, tried.given.output.device)
+        try:
+            calls[name] = call_of_measure(metrics[name].update, train, tried.names)
+        except UnknownColumnError as error:
+            raise TrainingError("metric-failed", f"metric {name} {error}; {GUIDE}") from None
         if is_own(written["kind"]):
-            _try(name, metrics[name], logits, torch.from_numpy(data.splits["train"].targets[: len(logits)]))
-        identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {num_classes} classes"))
+            _try(name, metrics[name], calls[name], tried.given)
+        identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {what}"))
     measures = {"loss": objective, **metrics}
+    target = train.target_column
+    constants = {name: best_constant(measure, target) for name, measure in measures.items()}
     return MetricSet(
         metrics,
         identities,
+        calls,
         shares=tuple(name for name, metric in metrics.items() if _is_share(metric)),
-        of_frequencies=frozenset(name for name, measure in measures.items() if _knows_frequencies(measure)),
+        trivial={name: constant for name, constant in constants.items() if constant is not None},
     )
 
 
@@ -112,10 +125,6 @@ def _of_counts(metric: Metric) -> Any:
             setattr(metric, name, count)
 
 
-def _is_of(measure: object, package: str) -> bool:
-    return type(measure).__module__.startswith(f"{package}.")
-
-
 def _is_share(metric: Metric) -> bool:
     """Whether it says that it lies between 0 and 1, as `bounds` or in torchmetrics' words."""
     ends = (getattr(metric, "plot_lower_bound", None), getattr(metric, "plot_upper_bound", None))
@@ -126,15 +135,6 @@ def _is_share(metric: Metric) -> bool:
         return False
 
 
-def _knows_frequencies(measure: object) -> bool:
-    """Whether the logits of a predictor that knows class frequencies alone mean something to a metric or an objective:
-    it declares so, or is one of torch's or torchmetrics' that takes logits of classes."""
-    declared = getattr(measure, "trivial", None)
-    if declared is not None:
-        return bool(declared == CLASS_FREQUENCIES)
-    return _is_of(measure, "torchmetrics.classification") or type(measure) is nn.CrossEntropyLoss
-
-
 def _number(name: str, value: Any) -> float:
     try:
         return float(value)
@@ -143,17 +143,15 @@ def _number(name: str, value: Any) -> float:
         raise TrainingError("metric-failed", message) from None
 
 
-def _try(name: str, metric: Metric, logits: Tensor, targets: Tensor) -> None:
-    """Raise where it does not take such logits and targets, or does not make one number of them.
+def _try(name: str, metric: Metric, call: MeasureCall, given: Given) -> None:
+    """Raise where it does not take such outputs and targets, or does not make one number of them.
 
     To compute, it may need more samples than these; what it says of few is then nothing against it.
     """
-    logits_MC, targets_M = predictions(logits, targets.to(logits.device))
-    on = f"metric {name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):
-        with errors_of(on, code="metric-failed", hint=GUIDE):
+        with errors_of(f"metric {name} on {given.shapes}", code="metric-failed", hint=GUIDE):
             metric.reset()
-            metric.update(logits_MC, targets_M)
+            given.to(metric.update, call)
         try:
             value = metric.compute()
         except Exception:

@@ -3,8 +3,9 @@
 import copy
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,17 +15,59 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
+from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import is_own
+from craftc.training.data.device_split import Batch
 from craftc.training.data.layout import laid_out
-from craftc.training.data.prepare import Inputs, PreparedData
+from craftc.training.data.prepare import PreparedData
+from craftc.training.data.split import Split
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.parts.calls import (
+    Calls,
+    Given,
+    ModelCall,
+    Output,
+    UnknownColumnError,
+    alignment_of,
+    call_of_model,
+    few_of,
+    main_of,
+    outputs_of,
+)
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
 
 
-def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.device) -> tuple[nn.Module, Tensor]:
-    """The model on the device, and its logits (2, C), or (2, T, C), for the first two samples of train.
+class Tried(NamedTuple):
+    """A model, how it and its outputs are called, and the first samples of train with what it makes of them. `names`
+    are those of its outputs, none where it returns a tensor or a tuple."""
+
+    model: nn.Module
+    calls: Calls
+    batch: Batch
+    output: Output
+    names: tuple[str, ...]
+
+    @property
+    def given(self) -> Given:
+        """What objectives and metrics are given of those samples."""
+        return self.calls.given(self.output, self.batch)
+
+    def kept_as(self, kept: torch.dtype) -> "Tried":
+        """With quantities in the type of the training."""
+        output = self.output
+        changed = {name: _as(kept, value) for name, value in output.items()} if isinstance(output, dict) else output
+        changed = changed if isinstance(changed, dict) else _as(kept, changed)
+        return self._replace(batch={name: _as(kept, value) for name, value in self.batch.items()}, output=changed)
+
+
+def _as(kept: torch.dtype, values: Tensor) -> Tensor:
+    return values.to(kept) if values.is_floating_point() else values
+
+
+def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.device) -> Tried:
+    """The model on the device, tried on the first two samples of train.
 
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
@@ -34,21 +77,26 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     with errors_of(name, code="model-not-buildable"):
         model = model.to(device)
     train = data.splits["train"]
-    # A copy: a model that works in place on its input must not change the data that other trials share.
-    inputs = torch.from_numpy(train.inputs[:2].copy()).to(device)
-    _check_forward(model, name, inputs)
-    expected = (*train.targets[:2].shape, len(data.class_names))
+    batch = few_of(train, 2, device)
+    call = _call_of(model, name, train, batch)
+    calls = Calls(call, train.target, alignment_of(train.target_column))
+    inputs = batch[calls.first]
     on = f"{name} on a batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}"
     try:
         with torch.no_grad():
             # Also gives lazy layers their shape, before the optimizer asks for parameters.
-            logits = model.eval()(inputs)
+            returned = call(model.eval(), batch)
     except Exception:
-        hint = _layout_hint(model, train.inputs[:2], device, expected) if is_own(setting["kind"]) else ""
+        hint = _layout_hint(model, data, call, device) if is_own(setting["kind"]) else ""
         with errors_of(on, code="model-forward", hint=hint):
             raise
-    check_logits(logits, name, inputs, expected)
-    return model, logits
+    check_output(returned, name, inputs, train.target_column)
+    outputs = outputs_of(returned)
+    main = None if isinstance(returned, Tensor) else main_of(outputs)
+    names = tuple(name for name in outputs if isinstance(name, str))
+    # Which of them are asked for is known when measures are: until then, all.
+    calls = replace(calls, main=main, keeps_all=bool(names))
+    return Tried(model, calls, batch, calls.read(returned), names)
 
 
 def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> None:
@@ -62,7 +110,7 @@ def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> N
     try:
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             # A copy, for it would take the sample into its statistics.
-            copy.deepcopy(model).train()(torch.from_numpy(train.inputs[:1].copy()).to(device))
+            call_of_model(model, train)(copy.deepcopy(model).train(), few_of(train, 1, device))
     except Exception as error:
         if "more than 1 value per channel" not in str(error):
             return  # training itself reports that
@@ -82,36 +130,44 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     return model
 
 
-def _check_forward(model: nn.Module, name: str, inputs: Tensor) -> None:
-    """Raise where `forward` cannot be called with one batch of inputs and nothing else."""
+def _call_of(model: nn.Module, name: str, train: Split, batch: Batch) -> ModelCall:
+    """Raises TrainingError where `forward` asks for what no column has."""
     try:
+        call = call_of_model(model, train)
         signature = inspect.signature(model.forward)
+    except UnknownColumnError as error:
+        message = f"{name}: forward {error}"
+        raise TrainingError("model-forward", f"{message}; {WRAP}") from None
     except (TypeError, ValueError):
-        return
+        return call
     try:
-        signature.bind(inputs)
+        signature.bind(batch[call.first], **{parameter: batch[column] for parameter, column in call.named})
     except TypeError:
+        inputs = batch[call.first]
         raise TrainingError(
             "model-forward",
             f"{name}: forward takes ({', '.join(map(str, signature.parameters.values()))}), and craftc calls it with "
             f"one batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}, alone; {WRAP}",
         ) from None
+    return call
 
 
 def _dtype(inputs: Tensor) -> str:
     return str(inputs.dtype).removeprefix("torch.")
 
 
-def _layout_hint(model: nn.Module, few: Inputs, device: torch.device, expected: tuple[int, ...]) -> str:
-    """The layout with which the model turns the same samples into logits, or else the likeliest."""
+def _layout_hint(model: nn.Module, data: PreparedData, call: ModelCall, device: torch.device) -> str:
+    """The layout with which the model turns the same samples into an output that fits, or else the likeliest."""
+    train = data.splits["train"]
+    batch, few = few_of(train, 2, device), train.columns[call.first].values[:2]
     for layout in ("flat", "lines", "channels") if few.dtype == np.float32 else ():
         try:
             inputs = laid_out(few.astype(np.float32), layout)
             with torch.no_grad():
-                logits = model(torch.from_numpy(inputs).to(device))
+                returned = call(model, {**batch, call.first: torch.from_numpy(inputs).to(device)})
         except Exception:
             continue
-        if isinstance(logits, Tensor) and tuple(logits.shape) == expected:
+        if _fits(returned, expected_output(train.target_column, len(few))):
             return f"it takes {inputs.shape}: write data.layout: {layout}"
     if few.ndim == 3 and any(isinstance(module, nn.Conv2d) for module in model.modules()):
         shape = (len(few), 1, *few.shape[1:])
@@ -119,15 +175,43 @@ def _layout_hint(model: nn.Module, few: Inputs, device: torch.device, expected: 
     return GUIDE
 
 
-def check_logits(logits: Any, name: str, inputs: Tensor, expected: tuple[int, ...], mode: str = "") -> None:
-    """Raise TrainingError `model-output-shape` where a model made anything but logits of the `expected` shape of a
-    batch of inputs; `mode` says in which mode, where it may be another in the other."""
-    if isinstance(logits, Tensor) and tuple(logits.shape) == expected and logits.is_floating_point():
+def expected_output(target: Column | None, num_samples: int) -> tuple[int, ...] | None:
+    """The shape of a batch's logits, by the kind of the target; None where an objective may take any."""
+    alignment = alignment_of(target)
+    if target is None or alignment not in ("rows", "dense"):
+        return None
+    if alignment == "dense":
+        return (num_samples, target.num_classes, *target.shape)
+    return (num_samples, *target.shape, target.num_classes)
+
+
+def _fits(returned: Any, expected: tuple[int, ...] | None) -> bool:
+    outputs = outputs_of(returned)
+    output = outputs.get(main_of(outputs) or 0, outputs.get(0))
+    is_output = isinstance(output, Tensor) and output.is_floating_point()
+    return is_output and (expected is None or tuple(output.shape) == expected)
+
+
+def check_output(returned: Any, name: str, inputs: Tensor, target: Column | None, mode: str = "") -> None:
+    """Raise TrainingError `model-output-shape` where a model made anything but what its target asks for, of a batch of
+    inputs; `mode` says in which mode, where it may be another in the other."""
+    expected = expected_output(target, len(inputs))
+    if _fits(returned, expected):
         return
-    found = described(logits)
-    if isinstance(logits, Tensor):
-        found = str(tuple(logits.shape)) if logits.is_floating_point() else f"{tuple(logits.shape)} of {logits.dtype}"
-    axes = ", ".join(["batch", *["context_length"] * (len(expected) - 2), "num_classes"])
+    outputs = outputs_of(returned)
+    main = main_of(outputs)
+    output = returned if main is None else outputs[main]
+    found = described(output)
+    if isinstance(output, Tensor):
+        found = str(tuple(output.shape)) if output.is_floating_point() else f"{tuple(output.shape)} of {output.dtype}"
+        found += "" if isinstance(returned, Tensor) else f", {main} of what it returned"
     turned = f"{name}{mode} turned a batch of shape {tuple(inputs.shape)} into {found}"
-    message = f"{turned}; expected logits ({axes}) = {expected}"
-    raise TrainingError("model-output-shape", message if isinstance(logits, Tensor) else f"{message}; {WRAP}")
+    message = f"{turned}; expected {_in_words(expected)}"
+    raise TrainingError("model-output-shape", message if isinstance(output, Tensor) else f"{message}; {WRAP}")
+
+
+def _in_words(expected: tuple[int, ...] | None) -> str:
+    if expected is None:
+        return "floating-point numbers"
+    axes = ", ".join(["batch", *["context_length"] * (len(expected) - 2), "num_classes"])
+    return f"logits ({axes}) = {expected}"

@@ -1,7 +1,4 @@
-"""Builds the objective of a spec, and accepts each form of loss that it may return.
-
-B: samples of a batch, T: tokens of a sample, M: predictions of a batch (B, or B * T), C: classes.
-"""
+"""Builds the objective of a spec, and accepts each form of loss that it may return."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,10 +11,14 @@ from craftc.schemas.catalogue import is_own
 from craftc.training.data.prepare import PreparedData, infer_facts
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, call_of_measure
+from craftc.training.parts.model import Tried
 
 
-def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tensor, device: torch.device) -> nn.Module:
-    """The objective on the device. One of the user's own is tried on the logits of the first samples of train.
+def build_objective(
+    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device
+) -> tuple[nn.Module, MeasureCall]:
+    """The objective on the device, and how it is called. It is tried on the output of the first samples of train.
 
     Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.
     """
@@ -30,34 +31,28 @@ def build_objective(setting: Mapping[str, Any], data: PreparedData, logits: Tens
     if not isinstance(objective, nn.Module):
         message = f"{name} gave {described(objective)}; expected a torch.nn.Module"
         raise TrainingError("objective-not-buildable", message)
+    try:
+        call = call_of_measure(objective.forward, data.splits["train"], tried.names)
+    except UnknownColumnError as error:
+        raise TrainingError("objective-failed", f"{name} {error}; {GUIDE}") from None
     if is_own(setting["kind"]):
-        targets = torch.from_numpy(data.splits["train"].targets[: len(logits)]).to(device)
-        logits_MC, targets_M = predictions(logits, targets)
-        on = f"{name} on logits {tuple(logits_MC.shape)} and targets {tuple(targets_M.shape)}"
-        with errors_of(on, code="objective-failed", hint=GUIDE):
-            _check_loss(objective(logits_MC, targets_M), name)
-    return objective
+        given = tried.given
+        with errors_of(f"{name} on {given.shapes}", code="objective-failed", hint=GUIDE):
+            _check_loss(given.to(objective, call), name)
+    return objective, call
 
 
-def predictions(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """What objectives and metrics are given, one row for each prediction: (M, C) and (M,).
-
-    Of (B, C) and (B,) that is themselves; of (B, T, C) and (B, T) every token's, in their order.
-    """
-    return logits.flatten(0, -2), targets.flatten()
-
-
-def sum_and_weight(objective: nn.Module, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def sum_and_weight(objective: nn.Module, call: MeasureCall, given: Given) -> tuple[Tensor, Tensor]:
     """The loss of a batch as (sum, weight), two scalars whose ratio is its mean, and which add up over batches.
 
     An objective that returns one number gives the mean over the batch's predictions; the sum, where it says so by
     torch's `reduction`. Each prediction then weighs 1.
     """
-    loss = objective(*predictions(logits, targets))
+    loss = given.to(objective, call)
     if not isinstance(loss, Tensor):
         loss_sum, weight_sum = loss
         return loss_sum, weight_sum if isinstance(weight_sum, Tensor) else loss_sum.new_full((), weight_sum)
-    num_predictions = loss.new_full((), targets.numel())
+    num_predictions = loss.new_full((), given.num_predictions)
     is_sum = getattr(objective, "reduction", "mean") == "sum"
     return (loss.reshape(()) if is_sum else loss.reshape(()) * num_predictions), num_predictions
 

@@ -229,18 +229,18 @@ def in_type(parts: Parts, dtype: torch.dtype) -> Parts:
     return replace(copied, augmentations=replace(copied.augmentations, normalize=lambda x_B: normalize(x_B).to(dtype)))
 
 
-def batches_of(parts: Parts, train: DeviceSplit, first: int, last: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def batches_of(parts: Parts, train: DeviceSplit, first: int, last: int) -> list[dict[str, torch.Tensor]]:
     """Those of a training's steps, through as many epochs as they take."""
     epochs = [torch.split(epoch_order(parts.seed, epoch, len(train)), BATCH_SIZE) for epoch in range(1, NUM_STEPS + 2)]
     found = [indices_B for epoch in epochs for indices_B in epoch]
-    return [(train.x.index_select(0, indices_B), train.y[indices_B]) for indices_B in found[first:last]]
+    return [train.gathered(indices_B) for indices_B in found[first:last]]
 
 
 def losses_alone(parts: Parts, train: DeviceSplit) -> list[float]:
     parts.model.train()
     losses = []
-    for step, (x_B, y_B) in enumerate(batches_of(parts, train, 0, NUM_STEPS)):
-        loss_sum, weight_sum, _ = train_step(parts, x_B, y_B, step)
+    for step, batch in enumerate(batches_of(parts, train, 0, NUM_STEPS)):
+        loss_sum, weight_sum, _ = train_step(parts, batch, step)
         losses.append(float(loss_sum / weight_sum))
     return losses
 
@@ -250,11 +250,16 @@ def losses_together(parts: Sequence[Parts], train: DeviceSplit, batch: Batch | N
     batch.begin_epoch([0] * len(parts), NUM_STEPS)
     losses = []
     for step, batches in enumerate(zip(*(batches_of(each, train, 0, NUM_STEPS) for each in parts), strict=True)):
-        x_KB, y_KB = (torch.stack(tensors) for tensors in zip(*batches, strict=True))
-        loss_K, weight_K = batch.train_step(x_KB, y_KB, step, [step] * len(parts))
+        columns = {name: torch.stack([each[name] for each in batches]) for name in batches[0]}
+        loss_K, weight_K = batch.train_step(columns, step, [step] * len(parts))
         losses.append((loss_K / weight_K).tolist())
     batch.end_epoch(NUM_STEPS)
     return [list(column) for column in zip(*losses, strict=True)]
+
+
+def as_type(split: DeviceSplit, dtype: torch.dtype) -> DeviceSplit:
+    """With its quantities in that type."""
+    return replace(split, columns={n: c.to(dtype) if c.is_floating_point() else c for n, c in split.columns.items()})
 
 
 def far_apart(one: Parts, other: Parts) -> float:
@@ -276,8 +281,7 @@ def far_apart(one: Parts, other: Parts) -> float:
 def assert_evaluated_alike(batch: Batch, training: Training, **tolerance: float) -> None:
     """The trainings, with the weights that are judged, measure in a batch what each measures alone."""
     dtype, valid = batch.stack.weights.dtype, training.splits["valid"]
-    x = valid.x[:16]
-    splits = {"valid": DeviceSplit(x.to(dtype) if x.is_floating_point() else x, valid.y[:16])}
+    splits = {"valid": as_type(valid.head(16), dtype)}
     evaluator = Evaluator()
     found = evaluator.measure(batch, splits, ["valid"], [1] * len(batch.parts), BATCH_SIZE)
     assert evaluator.because is None
@@ -298,8 +302,7 @@ def test_without_what_torch_keeps_private_too(fences_down: None, open_trainings:
 def test_in_float64_a_training_in_a_batch_is_that_alone(open_trainings: Any, case: str) -> None:
     trainings = open_trainings(*CASES[case])
     train = trainings[0].train
-    if train.x.is_floating_point():
-        train = DeviceSplit(train.x.double(), train.y)
+    train = as_type(train, torch.float64)
     alone, together = ([in_type(training.parts, torch.float64) for training in trainings] for _ in range(2))
     assert unlike(together) is None
     batch = Batch(together)
@@ -348,8 +351,7 @@ def test_an_optimizer_of_columns_takes_the_steps_of_one_of_rows(
     from craftc.training.batched_trials import optimizer
 
     trainings = open_trainings(*CASES["optimizers/adamw"])
-    train = trainings[0].train
-    train = DeviceSplit(train.x.double(), train.y)
+    train = as_type(trainings[0].train, torch.float64)
     rows, columns = ([in_type(training.parts, torch.float64) for training in trainings] for _ in range(2))
     by_rows = losses_together(rows, train)
     # What a GPU is given, which would wait for the launches of a kernel for each row.
@@ -373,10 +375,10 @@ def test_an_optimizer_of_columns_takes_a_beta_near_1_as_it_is(
 
 
 def test_samples_of_a_batch_are_gathered_in_each_trainings_own_order() -> None:
-    split = DeviceSplit(torch.arange(12.0).view(6, 2), torch.arange(6))
-    x_KB, y_KB = gathered(split, torch.tensor([[5, 0], [1, 1]]))
-    assert y_KB.tolist() == [[5, 0], [1, 1]]
-    assert x_KB[0, 0].tolist() == [10.0, 11.0]
+    split = DeviceSplit({"x": torch.arange(12.0).view(6, 2), "y": torch.arange(6)}, "x", "y")
+    batch = gathered(split, torch.tensor([[5, 0], [1, 1]]))
+    assert batch["y"].tolist() == [[5, 0], [1, 1]]
+    assert batch["x"][0, 0].tolist() == [10.0, 11.0]
 
 
 def test_what_trainings_differ_in_without_a_buffer_for_it_keeps_them_apart(open_trainings: Any) -> None:

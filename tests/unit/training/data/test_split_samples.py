@@ -31,12 +31,12 @@ def test_windows_are_the_text_and_targets_what_follows(text, context_length, min
         shared = split_samples(tokens, {"stratify": True, "seed": 0} | fractions)
     except DataError:  # what else there is to say of these stands below
         assume(False)
-    names = list(shared.inputs)
+    names = list(shared.splits)
     assert (names[0], names[-1]) == ("train", "test")
     assert names[1:-1] == sorted(names[1:-1])
     start = 0
     for name in names:
-        inputs, targets = shared.inputs[name], shared.targets[name]
+        inputs, targets = shared.splits[name].inputs, shared.splits[name].targets
         assert inputs.shape == targets.shape == (len(inputs), context_length)
         assert inputs.dtype == targets.dtype == np.int64
         # In the place where it stands in the text, and no longer than its share, so that no two splits overlap.
@@ -45,12 +45,12 @@ def test_windows_are_the_text_and_targets_what_follows(text, context_length, min
         assert len(stretch) - context_length <= inputs.size + 1 <= len(stretch)
         for row, wanted in ((inputs.ravel(), stretch[: inputs.size]), (targets.ravel(), stretch[1 : inputs.size + 1])):
             for number, character in zip(row, wanted, strict=True):
-                assert shared.class_names[number] in (character, UNKNOWN)
+                assert shared.splits["train"].columns["y"].names[number] in (character, UNKNOWN)
         start += share
-    used = text[: shared.inputs["train"].size + 1]
+    used = text[: shared.splits["train"].inputs.size + 1]
     assert shared.class_counts.sum() == len(used)
     assert shared.class_counts.min() > 0
-    for name, count in zip(shared.class_names, shared.class_counts, strict=True):
+    for name, count in zip(shared.splits["train"].columns["y"].names, shared.class_counts, strict=True):
         if name != UNKNOWN:
             assert used.count(name) == count >= min_count
 
@@ -64,9 +64,9 @@ def test_the_vocabulary_is_that_of_train():
     assert "min_count: 2" in error.hint
     assert "'q'" in error.hint
     shared = split_samples(characters(text, context_length=4, min_count=2), SPLITS)
-    assert shared.class_names == ("a", "b", UNKNOWN)
-    assert (shared.inputs["train"] == 2).sum() == 1
-    assert (shared.inputs["valid"] == 2).sum() > 5
+    assert shared.splits["train"].columns["y"].names == ("a", "b", UNKNOWN)
+    assert (shared.splits["train"].inputs == 2).sum() == 1
+    assert (shared.splits["valid"].inputs == 2).sum() > 5
     assert shared.class_counts[2] == 1
 
 

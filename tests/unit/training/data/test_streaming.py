@@ -69,9 +69,9 @@ def test_what_fits_is_resident_and_the_rest_is_streamed_in_the_same_batches(make
 
 
 def assert_same(batches, others):
-    for (x_B, y_B), (x2_B, y2_B) in zip(batches, others, strict=True):
-        assert torch.equal(x_B, x2_B)
-        assert torch.equal(y_B, y2_B)
+    for batch, other in zip(batches, others, strict=True):
+        assert batch.keys() == other.keys() == {"x", "y"}
+        assert all(torch.equal(batch[name], other[name]) for name in batch)
 
 
 def test_trainings_on_streamed_data_are_no_batch(make_trial, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ PLAIN_SGD = {
 def test_clipping_bounds_the_step(parts_of):
     parts, splits = parts_of(PLAIN_SGD | {"regularization.clip_grad_norm": 0.01})
     before = torch.nn.utils.parameters_to_vector(parts.model.parameters()).detach().clone()
-    train_step(parts, splits["train"].x[:64], splits["train"].y[:64], 0)
+    train_step(parts, splits["train"].head(64).columns, 0)
     after = torch.nn.utils.parameters_to_vector(parts.model.parameters()).detach()
     assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
 
@@ -66,10 +66,10 @@ def test_a_model_that_works_in_place_on_its_input_changes_no_data(parts_of, tmp_
     before = {name: split.x.clone() for name, split in splits.items()}
     evaluate_splits(parts, splits, splits, epoch=1, batch_size=64)
     train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
-    x_B, y_B = splits["train"].x[:64], splits["train"].y[:64]
+    batch = splits["train"].head(64).columns
     # Before a step is compiled, it is rehearsed on the batch that it is then taken on.
     with parts.compilation._rehearsal.undone():
-        parts.compilation._rehearsal(parts.loss.as_it_stands, x_B, y_B, 0)
+        parts.compilation._rehearsal(parts.loss.as_it_stands, batch, 0)
     _, again = parts_of(own)
     for name, x in before.items():
         assert torch.equal(splits[name].x, x)
@@ -103,7 +103,8 @@ def test_what_a_model_keeps_of_an_evaluation_it_can_train_with(parts_of, tmp_pat
 def test_predictions_of_many_classes_are_evaluated_few_at_once():
     def sizes(num_classes):
         y = torch.zeros(40, 1024, dtype=torch.long)
-        return [len(y_B) for _, y_B in evaluation_batches(DeviceSplit(y, y, num_classes=num_classes), 1)]
+        split = DeviceSplit({"x": y, "y": y}, "x", "y", num_classes=num_classes)
+        return [len(batch["y"]) for batch in evaluation_batches(split, 1)]
 
     assert sizes(65) == [15, 15, 10]
     assert sizes(512) == [2] * 20
@@ -149,11 +150,12 @@ def test_the_average_is_torchs():
 def test_a_step_is_the_textbooks(parts_of):
     settings = PLAIN_SGD | {"regularization.clip_grad_norm": "none", "model.dropout": 0.0}
     parts, splits = parts_of(settings)
-    x, y = splits["train"].x[:64], splits["train"].y[:64]
+    batch = splits["train"].head(64).columns
+    x, y = batch["x"], batch["y"]
     loss = torch.nn.functional.cross_entropy(parts.model(x), y, weight=parts.objective.weights_C)
     weights = list(parts.model.parameters())
     expected = [w.detach() - g for w, g in zip(weights, torch.autograd.grad(loss, weights), strict=True)]
-    loss_sum, weight_sum, lr = train_step(parts, x, y, 0)
+    loss_sum, weight_sum, lr = train_step(parts, batch, 0)
     assert (loss_sum / weight_sum).item() == pytest.approx(loss.item(), rel=1e-5)
     assert lr == 1.0
     for found, wanted in zip(weights, expected, strict=True):
@@ -164,8 +166,8 @@ def test_dropout_and_augmentation_depend_on_the_step_alone(parts_of):
     settings = PLAIN_SGD | {"data.augment": [{"kind": "gaussian_noise", "std": 0.5}], "training.optimizer.lr": 1e-30}
     parts, splits = parts_of(settings)
     parts.model.train()
-    x, y = splits["train"].x[:64], splits["train"].y[:64]
-    losses = [train_step(parts, x, y, step)[0].item() for step in (0, 1, 0)]
+    batch = splits["train"].head(64).columns
+    losses = [train_step(parts, batch, step)[0].item() for step in (0, 1, 0)]
     assert losses[0] == losses[2] != losses[1]
 
 
@@ -173,16 +175,16 @@ def test_training_changes_no_data(parts_of):
     parts, splits = parts_of()
     before = {name: split.x.clone() for name, split in splits.items()}
     train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
-    for _, x in ((name, x) for name in splits for x, _ in evaluation_batches(splits[name], 64)):
-        x.zero_()
+    for batch in (batch for name in splits for batch in evaluation_batches(splits[name], 64)):
+        batch["x"].zero_()
     assert all(torch.equal(before[name], splits[name].x) for name in splits)
 
 
 def test_an_epoch_sees_every_sample_once(parts_of):
     _, splits = parts_of()
-    train = DeviceSplit(splits["train"].x, torch.arange(len(splits["train"])))
+    train = DeviceSplit({"x": splits["train"].x, "y": torch.arange(len(splits["train"]))}, "x", "y")
     order = epoch_order(0, 1, len(train))
-    batches = [y for _, y in train_batches(train, order, 64)]
+    batches = [batch["y"] for batch in train_batches(train, order, 64)]
     assert sorted(torch.cat(batches).tolist()) == list(range(len(train)))
     assert {len(batch) for batch in batches[:-1]} == {64}
     assert len(batches[-1]) == len(train) % 64
@@ -192,9 +194,9 @@ def test_an_epoch_sees_every_sample_once(parts_of):
 def test_the_loss_of_a_split_does_not_depend_on_its_batches(parts_of, monkeypatch):
     parts, splits = parts_of()
     parts.model.eval()
-    whole = evaluate(parts, parts.model, splits["valid"], batch_size=64)
+    whole = evaluate(parts, parts.predict, splits["valid"], batch_size=64)
     monkeypatch.setattr("craftc.training.data.device_split.EVALUATION_NUMBERS", 1)
-    pieces = evaluate(parts, parts.model, splits["valid"], batch_size=7)
+    pieces = evaluate(parts, parts.predict, splits["valid"], batch_size=7)
     assert pieces == pytest.approx(whole, rel=1e-5)
     x, y = splits["valid"].x, splits["valid"].y
     loss = torch.nn.functional.cross_entropy(parts.model(x), y, weight=parts.objective.weights_C)
@@ -211,9 +213,10 @@ def test_evaluation_uses_no_dropout_and_leaves_no_gradient(parts_of):
 def test_a_metric_that_cannot_be_computed_is_left_out(parts_of):
     parts, splits = parts_of({"objective.metrics": [{"kind": "accuracy"}, {"kind": "auroc"}]})
     valid = splits["valid"]
-    one_class = DeviceSplit(valid.x[valid.y == 3], valid.y[valid.y == 3])
+    is_three = valid.y == 3
+    one_class = DeviceSplit({"x": valid.x[is_three], "y": valid.y[is_three]}, "x", "y")
     parts.model.eval()
-    found = evaluate(parts, parts.model, one_class, batch_size=64)
+    found = evaluate(parts, parts.predict, one_class, batch_size=64)
     assert set(found) == {"loss", "accuracy"}
     assert all(math.isfinite(value) for value in found.values())
 
@@ -224,5 +227,5 @@ def test_no_step_waits_for_the_device(parts_of, monkeypatch):
     real_item = torch.Tensor.item
     monkeypatch.setattr(torch.Tensor, "item", lambda tensor: (reads.append(tensor), real_item(tensor))[1])
     for step in range(3):
-        train_step(parts, splits["train"].x[:64], splits["train"].y[:64], step)
+        train_step(parts, splits["train"].head(64).columns, step)
     assert reads == []

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,6 +166,7 @@ def test_a_large_text_is_evaluated_in_batches_that_fit(make_text_trial):
     from craftc.training.data.device_split import evaluation_batches, to_device
 
     split = to_device(prepare(make_text_trial().config["data"]).splits, torch.device("cpu"))["train"]
-    sizes = [len(x) for x, _ in evaluation_batches(type(split)(split.x.repeat(20, 1), split.y.repeat(20, 1)), 16)]
+    columns = {name: column.repeat(20, 1) for name, column in split.columns.items()}
+    sizes = [len(batch["x"]) for batch in evaluation_batches(replace(split, columns=columns, num_classes=0), 16)]
     assert sizes[0] * 16 == 16_384
     assert sum(sizes) == 20 * len(split)

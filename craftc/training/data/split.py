@@ -1,0 +1,62 @@
+"""Defines the samples of one split, as named columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from craftc.components.sources.columns import OF_BATCHES, Column, Role
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split, never written to: columns by name, in the order in which the source gives them.
+
+    Inputs are float32, normalized, where they are quantities. Samples that are yet to be augmented and normalized have
+    as many bits as their source gives.
+    """
+
+    columns: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.columns[self.first])
+
+    def named(self, *roles: Role) -> tuple[str, ...]:
+        """The names of the columns of these roles."""
+        return tuple(name for name, column in self.columns.items() if column.role in roles)
+
+    @property
+    def first(self) -> str:
+        """The name of the first input."""
+        return self.named("input")[0]
+
+    @property
+    def target(self) -> str | None:
+        """The name of the target; None where there is none, or more than one."""
+        targets = self.named("target")
+        return targets[0] if len(targets) == 1 else None
+
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """The values of the first input."""
+        return self.columns[self.first].values
+
+    @property
+    def targets(self) -> NDArray[Any]:
+        """The values of the target; of none or several, the numbers of the samples."""
+        return np.arange(len(self)) if self.target is None else self.columns[self.target].values
+
+    @property
+    def target_column(self) -> Column | None:
+        """The target."""
+        return None if self.target is None else self.columns[self.target]
+
+    def in_batches(self) -> dict[str, NDArray[Any]]:
+        """The values of the columns that batches have."""
+        return {name: column.values for name, column in self.columns.items() if column.role in OF_BATCHES}
+
+    def with_values(self, values: Mapping[str, NDArray[Any]]) -> "Split":
+        """The same with other values in some of the columns."""
+        return Split({**self.columns, **{name: self.columns[name].with_values(v) for name, v in values.items()}})

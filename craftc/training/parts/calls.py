@@ -1,0 +1,243 @@
+"""Works out, once, by which columns and outputs a model, an objective and metrics are called, and calls them so.
+
+B: samples of a batch, M: predictions of a batch, C: classes. A *batch* is columns by name, an *output* is a tensor, or
+tensors by name. What comes first is given by position: to a model the first input, to all else the output. What
+follows is given by the names of parameters.
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from craftc.components.sources.columns import Column
+from craftc.training.data.device_split import Batch
+from craftc.training.data.split import Split
+
+Output = Tensor | dict[str, Tensor]
+MAIN = "logits"
+"""The output that is meant where a model returns several by name, as those of `transformers` do."""
+TARGET_NAMES = ("targets", "target", "labels", "label")
+"""What a parameter may be called that takes the target, whatever the name of its column."""
+Alignment = Literal["rows", "dense", "same", "none"]
+"""How outputs and targets are brought together. rows: (B, ..., C) and (B, ...) as (M, C) and (M,); dense: (B, C, ...)
+and (B, ...) likewise; same: as many numbers, in the shape of the target; none: as they are."""
+
+
+class UnknownColumnError(Exception):
+    """A component asks for what there is not; the message follows its name."""
+
+
+class ModelCall(NamedTuple):
+    """The column that a model gets by position, and those that it gets by the names of parameters."""
+
+    first: str
+    named: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All that it gets."""
+        return frozenset((self.first, *(column for _, column in self.named)))
+
+    def __call__(self, model: Callable[..., Any], batch: Batch) -> Any:
+        """What the model returns of a batch."""
+        if not self.named:
+            return model(batch[self.first])
+        return model(batch[self.first], **{parameter: batch[column] for parameter, column in self.named})
+
+
+class MeasureCall(NamedTuple):
+    """Whether an objective or a metric gets the target by position behind the output, and the columns and outputs that
+    it gets by the names of parameters."""
+
+    takes_target: bool = True
+    named: tuple[tuple[str, str], ...] = ()
+
+
+class Given(NamedTuple):
+    """What objectives and metrics are given of a batch: the output and the target, aligned, and all else by name."""
+
+    output: Tensor
+    target: Tensor | None
+    others: Mapping[str, Tensor]
+
+    def to(self, measure: Callable[..., Any], call: MeasureCall) -> Any:
+        """What an objective or a metric returns of it."""
+        named = {parameter: self.others[name] for parameter, name in call.named} if call.named else {}
+        if call.takes_target:
+            return measure(self.output, self.target, **named)
+        return measure(self.output, **named)
+
+    @property
+    def shapes(self) -> str:
+        """In words."""
+        logits = f"outputs {tuple(self.output.shape)}"
+        return logits if self.target is None else f"{logits} and targets {tuple(self.target.shape)}"
+
+    @property
+    def num_predictions(self) -> int:
+        """By which the mean over a batch is weighed."""
+        return len(self.output) if self.target is None else self.target.numel()
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How the parts of a training are called. `main` names the output that is measured where a model returns several;
+    None: what it returns is a tensor. Where `keeps_all`, some measure asks for others of them."""
+
+    model: ModelCall
+    target: str | None
+    alignment: Alignment
+    main: str | int | None = None
+    keeps_all: bool = False
+
+    @property
+    def first(self) -> str:
+        """The column that is augmented."""
+        return self.model.first
+
+    def predict(self, model: Callable[..., Any], batch: Batch) -> Output:
+        """The output of a batch."""
+        returned = self.model(model, batch)
+        if self.main is None and isinstance(returned, Tensor):
+            return returned
+        return self.read(returned)
+
+    def read(self, returned: Any) -> Output:
+        """The output that is measured of what a model returned, or all of them where some are asked for."""
+        outputs = outputs_of(returned)
+        main = main_of(outputs) if self.main is None else self.main
+        if self.keeps_all:
+            return {str(name): value for name, value in outputs.items() if isinstance(value, Tensor)}
+        assert main is not None  # as was seen when the model was tried
+        found: Tensor = outputs[main]
+        return found
+
+    def given(self, output: Output, batch: Batch) -> Given:
+        """What objectives and metrics are given of a batch and its output."""
+        others: Mapping[str, Tensor] = batch
+        if isinstance(output, dict):
+            others, output = {**batch, **output}, output[str(self.main)]
+        target = None if self.target is None else batch[self.target]
+        return aligned(output, target, others, self.alignment)
+
+
+def aligned(output: Tensor, target: Tensor | None, others: Mapping[str, Tensor], alignment: Alignment) -> Given:
+    """An output beside its target."""
+    if target is None or alignment == "none":
+        return Given(output, target, others)
+    if alignment == "same":
+        # One number of each sample may have an axis of its own in one of them alone.
+        is_same = output.shape != target.shape and output.numel() == target.numel() and len(output) == len(target)
+        return Given(output.reshape(target.shape) if is_same else output, target, others)
+    if alignment == "dense":
+        output = output.movedim(1, -1)
+    if target.dim() > 1 and len(others) > 2:
+        shape = target.shape
+        others = {name: value.flatten() if value.shape == shape else value for name, value in others.items()}
+    return Given(output.flatten(0, -2), target.flatten(), others)
+
+
+def alignment_of(target: Column | None) -> Alignment:
+    """By the kind of the target."""
+    if target is None:
+        return "none"
+    if target.kind in ("class", "token"):
+        return "dense" if target.kind == "class" and target.values.ndim > 2 else "rows"
+    return "same"
+
+
+def outputs_of(returned: Any) -> Mapping[str | int, Any]:
+    """What a model returned, by names, or by places where it has none; empty for what holds no outputs."""
+    if isinstance(returned, Tensor):
+        return {0: returned}
+    if isinstance(returned, Mapping):
+        return dict(returned)
+    if is_dataclass(returned) and not isinstance(returned, type):
+        return {field.name: getattr(returned, field.name) for field in fields(returned)}
+    if isinstance(returned, tuple) and hasattr(returned, "_fields"):
+        return dict(zip(returned._fields, returned, strict=True))
+    return dict(enumerate(returned)) if isinstance(returned, tuple | list) else {}
+
+
+def main_of(outputs: Mapping[str | int, Any]) -> str | int | None:
+    """The output that is measured: `logits`, or else the first that is a tensor; None where there is none."""
+    if isinstance(outputs.get(MAIN), Tensor):
+        return MAIN
+    return next((name for name, value in outputs.items() if isinstance(value, Tensor)), None)
+
+
+def call_of_model(model: nn.Module, split: Split) -> ModelCall:
+    """By the parameters of `forward`. Raises UnknownColumnError.
+
+    A model is never given a target.
+    """
+    offered = split.named("input", "mask", "weight")
+    parameters = _parameters(model.forward)
+    if not parameters:
+        return ModelCall(split.first)
+    head, *rest = parameters
+    first = head.name if head.name in split.named("input") else split.first
+    rest = rest if head.kind is not head.VAR_POSITIONAL else parameters
+    return ModelCall(first, tuple(_asked(rest, {name: name for name in offered if name != first})))
+
+
+def call_of_measure(measure: Callable[..., Any], split: Split, outputs: Collection[str] = ()) -> MeasureCall:
+    """By the parameters of an objective's `forward` or a metric's `update`, which come behind the output: columns, or
+    `outputs` of the model's. Raises UnknownColumnError.
+
+    What is called by no such name, and is the second, is the target.
+    """
+    parameters, target = _parameters(measure), split.target
+    if not parameters:  # it does not tell
+        return MeasureCall(target is not None)
+    known = {name: name for name in (*split.named("input", "target", "mask", "weight"), *outputs)}
+    if target is not None:
+        known = {name: target for name in TARGET_NAMES} | known
+    rest = parameters if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL else parameters[1:]
+    second = rest[0] if rest else None
+    takes_target = (
+        target is not None
+        and second is not None
+        and second.kind not in (second.KEYWORD_ONLY, second.VAR_KEYWORD)
+        and known.get(second.name, target) == target
+    )
+    named = _asked(rest[1:] if takes_target else rest, known)
+    return MeasureCall(takes_target, tuple((p, name) for p, name in named if not takes_target or name != target))
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Those of a method, without `self`; none where it does not tell."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _asked(parameters: list[inspect.Parameter], known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The parameters that are given by name, and what: all that must be given, and those that can be."""
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.name in known and parameter.kind is not parameter.POSITIONAL_ONLY:
+            yield parameter.name, known[parameter.name]
+        elif parameter.default is parameter.empty:
+            raise UnknownColumnError(_unknown(parameter.name, known))
+
+
+def _unknown(name: str, known: Mapping[str, str]) -> str:
+    offered = ", ".join(dict.fromkeys(known.values())) or "nothing"
+    return f"asks for {name}, and beside what comes first there is {offered}"
+
+
+def few_of(split: Split, num_samples: int, device: torch.device, kept: torch.dtype = torch.float32) -> Batch:
+    """The first samples of a split as a batch. Copies: a model that works in place on its inputs must not change data
+    that other trials share."""
+    few = {name: torch.from_numpy(values[:num_samples].copy()) for name, values in split.in_batches().items()}
+    return {
+        name: values.to(device, kept) if values.dtype.is_floating_point and values.dtype != kept else values.to(device)
+        for name, values in few.items()
+    }
