@@ -12,6 +12,7 @@ from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
 from craftc.components.sources.samples import Inputs, Samples, number_classes
+from craftc.components.sources.table import Table
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
@@ -21,7 +22,7 @@ FORMS = (
 )
 
 
-def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
+def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
     """Call the source, and take what it returns for samples, or for a text. Raises DataError."""
     if not is_own(setting["kind"]):
         return _built_in(setting)
@@ -34,9 +35,9 @@ def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens:
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
 
 
-def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens:
+def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
     try:
-        samples: Samples | Tokens = build("sources", setting)
+        samples: Samples | Tokens | Table = build("sources", setting)
     except DataError:
         raise
     except Exception as error:
@@ -46,12 +47,12 @@ def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens:
     return samples
 
 
-def as_samples(returned: Any) -> Samples | Tokens:
+def as_samples(returned: Any) -> Samples | Tokens | Table:
     """Samples of what a user's own source returned: Samples, Tokens, arrays, or a dataset that fits in memory.
 
     Labels are numbered from 0 in their order where no class names come with them. Raises DataError.
     """
-    if isinstance(returned, Samples | Tokens):
+    if isinstance(returned, Samples | Tokens | Table):
         return returned
     names: Any = None
     if isinstance(returned, tuple) and len(returned) in (2, 3):

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from craftc.components.errors import DataError, DataWarning
 
 Impute = Literal["none", "median", "mean"]
+NUMBERS, CATEGORIES = "numbers", "categories"
+"""What the inputs of a table are called."""
 GAP = -1
 """The number of a category where a cell has none."""
 

@@ -4,8 +4,7 @@ N: samples, F: numbers of a sample, K: categories of a sample, H: values of cate
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,11 @@ from numpy.typing import NDArray
 from craftc.components.build import load_component
 from craftc.components.declared import frozen_parts
 from craftc.components.sources.columns import Column
+from craftc.components.sources.samples import INPUT
+from craftc.components.sources.table import CATEGORIES, NUMBERS
+from craftc.schemas.catalogue import CARDINALITIES
 from craftc.training.data.encode_table import one_hot
 from craftc.training.data.split import Split
-
-NUMBERS, CATEGORIES, JOINED = "numbers", "categories", "x"
-"""The names of a table's inputs, and of both in one."""
-CARDINALITIES = "cardinalities"
 
 
 def takes_categories(model: Mapping[str, Any]) -> bool:
@@ -67,26 +65,10 @@ def joined(split: Split, in_train: tuple[tuple[int, ...], ...]) -> Split:
     if (numbers := split.columns.get(NUMBERS)) is not None:
         column = Column(_beside(numbers.values, hot), "real", "input", (*numbers.names, *names))
     kept = {name: other for name, other in split.columns.items() if name not in (NUMBERS, CATEGORIES)}
-    return Split({JOINED: column, **kept})
+    return Split({INPUT: column, **kept})
 
 
 def _beside(numbers: NDArray[Any], hot: NDArray[np.float32]) -> NDArray[Any]:
     """Both along the last axis; a layout may have given the numbers one more."""
     laid_out = hot.reshape(len(hot), *([1] * (numbers.ndim - 2)), hot.shape[1])
     return np.concatenate([numbers, laid_out.astype(numbers.dtype)], axis=-1)
-
-
-@dataclass(frozen=True)
-class NormalizeNumbers:
-    """Normalizes the first `num_numbers` of each sample of a batch, and leaves those behind them as they are."""
-
-    normalize: Callable[[Any], Any]
-    num_numbers: int
-
-    def __call__(self, x_B: Any) -> Any:
-        """What a model is given, float32."""
-        import torch
-
-        numbers, hot = x_B[..., : self.num_numbers], x_B[..., self.num_numbers :]
-        normalized = self.normalize(numbers)
-        return torch.cat([normalized, hot.reshape(*normalized.shape[:-1], hot.shape[-1]).to(normalized.dtype)], dim=-1)

@@ -12,6 +12,7 @@ from craftc.compiler.data_files.split_sizes import share_of, split_sizes
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, columns_of
+from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokens import Tokens
 from craftc.components.splits import check_disjoint, split_indices
 from craftc.training.data.split import Split
@@ -34,7 +35,7 @@ class SplitSamples:
 
 
 def split_samples(
-    loaded: Samples | Columns | Tokens, options: Mapping[str, Any], target: str | None = None
+    loaded: Samples | Columns | Tokens | Table, options: Mapping[str, Any], target: str | None = None
 ) -> SplitSamples:
     """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
     where the source does not say it, or says several; an input that is named so stays an input.
@@ -47,7 +48,7 @@ def split_samples(
     if isinstance(loaded, Tokens):
         shared = _share_tokens(loaded, in_order)
         return replace(shared, splits={n: Split(aimed(s.columns, target)) for n, s in shared.splits.items()})
-    columns = aimed(columns_of(loaded), target)
+    columns = aimed(_raw_columns(loaded), target)
     whole = Split(columns)
     classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
     if classes is not None:
@@ -57,6 +58,8 @@ def split_samples(
     indices = split_indices(strata, fractions, stratify=stratify, seed=options["seed"])
     check_disjoint(indices)
     _check_not_empty(indices, fractions, len(whole), stratify=stratify)
+    if isinstance(loaded, Table):
+        columns = {**columns, **_encoded_columns(loaded, indices["train"])}
     splits = {name: _taken(columns, indices[name]) for name in in_order}
     class_counts = counts_in(splits["train"].target_column)
     found = splits["train"].target_column
@@ -64,6 +67,29 @@ def split_samples(
     if found is not None and len(class_counts) and found.kind != "token":
         _check_classes_in_train(class_counts, class_names(found))
     return SplitSamples(splits, class_counts, loaded.warnings)
+
+
+def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
+    if not isinstance(loaded, Table):
+        return columns_of(loaded)
+    target = Column(loaded.targets, "class" if loaded.class_names else "real", "target", loaded.class_names)
+    inputs = {
+        NUMBERS: Column(loaded.numbers, "real", "input", loaded.number_names),
+        CATEGORIES: Column(loaded.categories, "class", "input", loaded.category_names),
+    }
+    return {**{name: column for name, column in inputs.items() if column.names}, TARGET: target}
+
+
+def _encoded_columns(table: Table, train: NDArray[np.int64]) -> Mapping[str, Column]:
+    """The inputs of a table, by what is learnt of its rows `train`."""
+    from craftc.training.data.encode_table import encode_table  # and scikit-learn with it
+
+    encoded = encode_table(table, train)
+    inputs = {
+        NUMBERS: Column(encoded.numbers, "real", "input", encoded.number_names),
+        CATEGORIES: Column(encoded.categories, "class", "input", encoded.category_names, encoded.cardinalities),
+    }
+    return {name: column for name, column in inputs.items() if column.names}
 
 
 def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:
