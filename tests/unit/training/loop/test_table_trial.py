@@ -1,6 +1,7 @@
 """Trials on a table with categories and gaps: models of one input, and models of numbers and categories."""
 
 import importlib
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from craftc.components.errors import DataError
+from craftc.schemas.batching import BatchFinding
+from craftc.schemas.result import Result
+from craftc.training.batched_trials.train import Findings, train_batched
 from craftc.training.data.prepare import infer_facts, prepare
+from craftc.training.state.member import Member
 
 NUMBERS = ["age", "income"]
 OWN = """
@@ -163,3 +168,20 @@ def test_cardinalities_are_inferred_from_tables_alone(make_table_trial, make_tri
     assert infer_facts(setting, prepare(config).facts)["cardinalities"] == [6, 5]
     with pytest.raises(DataError, match="the data has no cardinalities"):
         infer_facts(setting, prepare(make_trial().config["data"]).facts)
+
+
+def test_trials_on_a_table_are_a_batch(make_table_trial, run_trial, tmp_path):
+    model = {"kind": "own_tables:Embedded", "num_features": "infer", "cardinalities": "infer", "num_classes": "infer"}
+    trials = [
+        make_table_trial({"model": model, "training.epochs": 2, "training.optimizer.lr": lr}, seed=seed)
+        for seed, lr in ((0, 0.01), (1, 0.03))
+    ]
+    members = [[Member(trial, tmp_path / trial.id)] for trial in trials]
+    findings = Findings(BatchFinding(seconds={1: 1.0, 2: 1.0}), lambda finding: None)
+    with closing(train_batched(members, device="cpu", findings=findings, decide=lambda record: True)) as training:
+        told = list(training)
+    results = {item.trial: item for item in told if isinstance(item, Result)}
+    assert set(results) == {trial.id for trial in trials}, told
+    for trial in trials:
+        _, alone = run_trial(trial, tmp_path / f"alone{trial.seed}")
+        assert results[trial.id].best["valid/loss"] == pytest.approx(alone.best["valid/loss"], rel=1e-4)
