@@ -37,7 +37,7 @@ class DataView:
             {"source": self.source, "path": self.path, "num_samples": self.num_samples}
             | sizes
             | {"classes": None if self.class_names is None else list(self.class_names)}
-            | ({"columns": [_column_json(column) for column in self.columns]} if self.columns else {})
+            | ({"columns": [column_json(column) for column in self.columns]} if self.columns else {})
         )
 
     @property
@@ -54,7 +54,8 @@ class DataView:
         return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
 
 
-def _column_json(column: TableColumn) -> dict[str, Any]:
+def column_json(column: TableColumn) -> dict[str, Any]:
+    """For plans and checks."""
     counts = {"gaps": column.gaps, "distinct": column.distinct}
     return {"name": column.name, "role": _role(column), "kind": _kind(column), "guessed": column.guessed} | counts
 
@@ -70,15 +71,16 @@ def _kind(column: TableColumn) -> str | None:
     return "class" if column.role == "category" else None
 
 
-def _column_lines(columns: Sequence[TableColumn]) -> list[str]:
+def column_lines(columns: Sequence[TableColumn]) -> list[str]:
     """A line for each column of a table: what it is for, and who says so."""
     if not columns:
         return []
-    cells = [("column", "role", "said by", "gaps", "values")]
+    cells: list[tuple[str, ...]] = [("column", "role", "said by", "gaps", "values")]
     for column in columns:
         role = f"target ({column.role})" if column.is_target else column.role
         who = "guessed, doubtful" if column.doubt else "guessed" if column.guessed else "the spec"
-        cells.append((column.name or "(no name)", role, who, f"{column.gaps:,}", f"{column.distinct:,}"))
+        counts = ["" if number is None else f"{number:,}" for number in (column.gaps, column.distinct)]
+        cells.append((column.name or "(no name)", role, who, *counts))
     widths = [max(len(row[index]) for row in cells) for index in range(5)]
     lines = []
     for row in cells:
@@ -127,4 +129,4 @@ def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequ
 
 def data_lines(views: Sequence[DataView]) -> list[str]:
     """A line for each of which something is known, and below it those of its columns."""
-    return [line for view in views if view.line is not None for line in (view.line, *_column_lines(view.columns))]
+    return [line for view in views if view.line is not None for line in (view.line, *column_lines(view.columns))]

@@ -29,16 +29,16 @@ _MOSTLY = 0.8
 class TableColumn(NamedTuple):
     """A column of a file and what it is for. `doubt` is what speaks against a role that was guessed.
 
-    `gaps` and `distinct` are its cells without a value, and its different values, in the rows that were read; the
-    `target` has a role, too: of a category it is the class, of a number the quantity to be predicted.
+    `gaps` and `distinct` are its cells without a value, and its different values, in the rows that were read; None if
+    it was not. The `target` has a role, too: of a category it is the class, of a number the quantity to be predicted.
     """
 
     name: str
     role: Role
     guessed: bool = False
     doubt: str = ""
-    gaps: int = 0
-    distinct: int = 0
+    gaps: int | None = None
+    distinct: int | None = None
     is_target: bool = False
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.table_columns import TableColumn
 from craftc.components.errors import DataError, DataWarning
 
 Impute = Literal["none", "median", "mean"]
@@ -36,6 +37,7 @@ class Table:
         impute: What stands for a gap among the numbers: the median or the mean of train; none: there is no gap.
         missing_indicator: Whether each column of numbers that has gaps in train gets one more, 1 at a gap.
         min_count: Values of a category that train has less often are taken for unknown ones; at least 1.
+        columns: All columns of the file, with their roles, for the user to see.
         warnings: What the user should know of it.
 
     Raises:
@@ -54,6 +56,7 @@ class Table:
     impute: Impute = "none"
     missing_indicator: bool = False
     min_count: int = 1
+    columns: tuple[TableColumn, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import label_problems
-from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn, bad_cell, gap_words, reading_of
+from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn, bad_cell, counted, gap_words, reading_of
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, NO_LABEL, place_of, quantity_problem, role_doubts
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.exact_numbers import rounded_texts
@@ -82,12 +82,21 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
         arguments["impute"],
         arguments["missing_indicator"],
         arguments["min_count"],
+        tuple(_counted(cells, column, arguments) for column in columns),
         (*warnings, *of_numbers),
     )
 
 
 _KEPT = ("group", "id", "date")
 """Roles whose columns splits may be made by."""
+
+
+def _counted(cells: Cells, column: TableColumn, arguments: TableArguments) -> TableColumn:
+    if (numbers := cells.numbers.get(column.name)) is not None:
+        known = numbers[~np.isnan(numbers)]
+        return column._replace(gaps=len(numbers) - len(known), distinct=len(np.unique(known)))
+    texts = cells.texts.get(column.name)
+    return column if texts is None else counted(column, texts, {**arguments})
 
 
 def _by_sample(

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -150,3 +151,17 @@ def test_numbers_have_three_digits_and_a_unit() -> None:
     assert [scaled(number, 1000, units) for number in (7, 999, 1000, 2368, 123_456, 999_999, 5e9)] == [
         "7", "999", "1 k", "2.37 k", "123 k", "1 M", "5000 M",
     ]  # fmt: skip
+
+
+def test_the_columns_of_a_table_are_shown_though_its_file_is_no_text(here: Path) -> None:
+    table = pd.DataFrame({"hp": [1.5, None] * 20, "maker": ["ford", "vw"] * 20, "y": ["u", "u", "v", "v"] * 10})
+    table.assign(tags=[[1]] * 40).to_parquet("d.parquet")
+    source = "{source: {kind: parquet, path: d.parquet, target: y, impute: mean}}"
+    Path("table.yaml").write_text(GOOD.replace("{source: digits}", source).replace("batch_size: 256", "batch_size: 8"))
+    shown = runner.invoke(app, ["check", "table.yaml"])
+    assert "columns of parquet" in shown.stdout, shown.stderr
+    assert "hp      number             guessed    20       1" in shown.stdout
+    assert "maker   category           guessed     0       2" in shown.stdout
+    assert "tags    ignore" in shown.stdout
+    [columns] = json.loads(runner.invoke(app, ["check", "table.yaml", "--format", "json"]).stdout)["columns"]
+    assert [column["role"] for column in columns] == ["number", "category", "target", "ignore"]
