@@ -7,7 +7,7 @@ have an attribute of the same name: `takes = ("images",)`.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from craftc.schemas.catalogue import DataKind
+from craftc.schemas.catalogue import DataKind, TargetKind
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -24,7 +24,10 @@ def declares(
     patience_argument: str | None = None,
     min_lr_argument: str | None = None,
     bounds: tuple[float, float] | None = None,
-    trivial: Literal["class_frequencies"] | None = None,
+    gives_targets: Sequence[TargetKind] | None = None,
+    gives_columns: Sequence[str] | None = None,
+    takes_targets: Sequence[TargetKind] | None = None,
+    trivial: Literal["class_frequencies", "label_frequencies", "mean", "median"] | None = None,
 ) -> Callable[[C], C]:
     """Decorates a class or function; what is stated becomes attributes of it.
 
@@ -43,8 +46,14 @@ def declares(
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
         bounds: Of a metric, its least and its greatest value. Intervals of one from 0 to 1 stay within.
+        gives_targets: Of a source, the kinds of target that it may give: `class`, `classes` (several labels), `real`
+            (quantities), `token`. Not stated: any.
+        gives_columns: Of a source, the names of its inputs, so that linting knows what a model may ask for. Not stated:
+            not known.
+        takes_targets: Of a metric or an objective, the kinds of target that it can work with. Not stated: any.
         trivial: Of a metric or an objective, the predictor that a model has to beat: `class_frequencies` gives every
-            sample the logarithms of the class frequencies in train as its logits. Not stated: there is none.
+            sample the logarithms of the class frequencies in train as its logits, `label_frequencies` the log odds of
+            every label, `mean` and `median` those of the target. Not stated: there is none.
     """
     stated = {
         "semantics_version": semantics_version,
@@ -57,6 +66,9 @@ def declares(
         "patience_argument": patience_argument,
         "min_lr_argument": min_lr_argument,
         "bounds": bounds,
+        "gives_targets": gives_targets,
+        "gives_columns": gives_columns,
+        "takes_targets": takes_targets,
         "trivial": trivial,
     }
 

@@ -26,6 +26,17 @@ DataKind = Literal["images", "table", "text"]
 """What samples are: images, rows of a table, or tokens of a text."""
 DATA_KINDS: tuple[DataKind, ...] = get_args(DataKind)
 
+TargetKind = Literal["class", "classes", "real", "token", "vectors", "mask"]
+TARGET_KINDS: dict[TargetKind, str] = {
+    "class": "classes",
+    "classes": "several labels",
+    "real": "quantities",
+    "token": "tokens",
+    "vectors": "rows of quantities",
+    "mask": "masks",
+}
+"""What a target may be, and in words."""
+
 CARDINALITIES = "cardinalities"
 """How many numbers each category of a table may have: the one fact that is a list of numbers."""
 DATA_FACTS = (
@@ -151,7 +162,12 @@ class ComponentEntry(NamedTuple):
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
         min_lr_argument: Of a schedule's phase, the argument with the rate below which it does not fall.
         bounds: Of a metric, its least and its greatest value.
+        gives_targets: Of a source, the kinds of target that it may give; empty: any.
+        gives_columns: Of a source, the names of its inputs; empty: not known.
+        takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
+        asks: Of a user's own model, objective or metric, the names of what it must be given beside what comes first and
+            the target: columns, or outputs of the model.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
@@ -174,7 +190,11 @@ class ComponentEntry(NamedTuple):
     patience_argument: str | None = None
     min_lr_argument: str | None = None
     bounds: tuple[float, float] | None = None
+    gives_targets: tuple[str, ...] = ()
+    gives_columns: tuple[str, ...] = ()
+    takes_targets: tuple[str, ...] = ()
     trivial: str | None = None
+    asks: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 

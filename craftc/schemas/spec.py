@@ -76,6 +76,11 @@ class Data(Section):
     """Where samples come from and what is done to them before a model sees them."""
 
     source: Annotated[Component, ComponentGroup("sources")] = Field(description="Where the samples come from.")
+    target: OrNone[FileName] = Field(
+        None,
+        description="The column to be predicted, where it is not the one that the source says: an input that is named "
+        "here, such as x, is its own target, as of an autoencoder.",
+    )
     splits: Splits = Field(
         default_factory=lambda: Splits(train=0.6, valid=0.2, test=0.2),
         description="Named parts of the data by fraction; together 1.",

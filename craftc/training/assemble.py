@@ -123,7 +123,7 @@ def assemble(
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
         objective.to(precision.kept)
-    metric_set = build_metrics(config["objective"], objective, data, tried.kept_as(precision.kept))
+    metric_set = build_metrics(config["objective"], objective, call, data, tried.kept_as(precision.kept))
     asked = {name for each in (call, *metric_set.calls.values()) for _, name in each.named}
     calls = replace(tried.calls, keeps_all=not asked.isdisjoint(tried.names))
     training = config["training"]

@@ -87,7 +87,7 @@ def _unfit(inputs: ArrayHeader, targets: ArrayHeader, keys: Mapping[str, str], s
         found, hint = inputs.type_name, "store integers or floats"
     elif not 2 <= len(inputs.shape) <= 4:
         found, hint = f"shape {inputs.shape}", "store a table (N, F) or images (N, H, W) or (N, C, H, W)"
-    elif targets.kind not in "buiU" or len(targets.shape) != 1:
+    elif not _are_targets(targets):
         argument, found = "targets", f"{targets.type_name} and shape {targets.shape}"
         hint = "store one whole number or text per sample"
         if len(targets.shape) == 2:
@@ -99,6 +99,13 @@ def _unfit(inputs: ArrayHeader, targets: ArrayHeader, keys: Mapping[str, str], s
     message = f'"{keys[argument]}" in {shown} is of {found}'
     code = "data-mismatch" if argument == "targets" or found.startswith("shape") else "data-unreadable"
     return Problem(code, ("data", "source", argument), message, hint)
+
+
+def _are_targets(header: ArrayHeader) -> bool:
+    """Classes, quantities, or several labels."""
+    if len(header.shape) == 1:
+        return header.kind in "buiUf"
+    return header.kind == "f" or (header.kind == "b" and len(header.shape) == 2)
 
 
 def channels_last(shape: tuple[int, ...], name: str = "inputs") -> Problem | None:

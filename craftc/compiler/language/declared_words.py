@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from craftc.compiler.reading.problem import one_of
-from craftc.schemas.catalogue import NUM_SAMPLES, ComponentEntry, DataKind
+from craftc.schemas.catalogue import NUM_SAMPLES, TARGET_KINDS, ComponentEntry, DataKind
 
 NOUNS: dict[DataKind, str] = {"images": "images", "table": "a table", "text": "text"}
 
@@ -13,18 +13,28 @@ def kinds_in_words(kinds: Iterable[DataKind]) -> str:
     return one_of(NOUNS[kind] for kind in kinds)
 
 
+def targets_in_words(kinds: Iterable[str]) -> str:
+    """Kinds of target: `classes or tokens`."""
+    return one_of(words for kind, words in TARGET_KINDS.items() if kind in kinds)
+
+
 def declared(entry: ComponentEntry) -> list[tuple[str, str]]:
     """Pairs of a verb and what it says: ("takes", "images or a table")."""
     found: list[tuple[str, str]] = []
     if entry.gives:
         found.append(("gives", kinds_in_words(entry.gives)))
+    if entry.gives_targets:
+        found.append(("to be predicted", targets_in_words(entry.gives_targets)))
     if entry.facts:
-        counted = {NUM_SAMPLES: "samples", "num_classes": "classes"}
+        is_class = not entry.gives_targets or "class" in entry.gives_targets
+        counted = {NUM_SAMPLES: "samples", "num_classes": "classes" if is_class else "quantities to predict"}
         numbers = [f"{value:,} {counted[name]}" for name, value in entry.facts.items() if name in counted]
         others = [f"{name} {value:,}" for name, value in entry.facts.items() if name not in counted]
         found.append(("has", ", ".join([*numbers, *others])))
     if entry.takes:
         found.append(("takes", kinds_in_words(entry.takes)))
+    if entry.takes_targets:
+        found.append(("measures", targets_in_words(entry.takes_targets)))
     if entry.pools_columns is not None:
         found.append(("of a table", f"it {entry.pools_columns} of all columns"))
     return found

@@ -19,10 +19,11 @@ from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.compiler.reading.problem import all_of, did_you_mean, one_of, show
 from craftc.schemas.catalogue import (
     CARDINALITIES,
-    CLASS_FREQUENCIES,
     DATA_FACTS,
     DATA_KINDS,
     NUM_SAMPLES,
+    TARGET_KINDS,
+    TRIVIAL,
     WEIGHTS,
     FrozenParts,
     Group,
@@ -199,11 +200,28 @@ def _bounds(value: Any, _: Sequence[Parameter]) -> tuple[float, float]:
     return (value[0], value[1])
 
 
+def _targets(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        hint = f'write ("{value}",)' if isinstance(value, str) else None
+        raise DeclarationError(f"expected a tuple of {one_of(TARGET_KINDS)}", hint)
+    for kind in value:
+        if kind not in TARGET_KINDS:
+            near = did_you_mean(kind, TARGET_KINDS) if isinstance(kind, str) else None
+            raise DeclarationError(f"{show(kind)} is no kind of target", near or f"there are {all_of(TARGET_KINDS)}")
+    return tuple(kind for kind in TARGET_KINDS if kind in value)
+
+
+def _names(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(n, str) and n.isidentifier() for n in value):
+        raise DeclarationError("expected a tuple of names that parameters can have")
+    return tuple(value)
+
+
 def _trivial(value: Any, _: Sequence[Parameter]) -> str:
-    if value != CLASS_FREQUENCIES:
-        near = did_you_mean(value, [CLASS_FREQUENCIES]) if isinstance(value, str) else None
-        raise DeclarationError("there is no such predictor", near or f"write {CLASS_FREQUENCIES}, or leave it out")
-    return CLASS_FREQUENCIES
+    if value not in TRIVIAL:
+        near = did_you_mean(value, TRIVIAL) if isinstance(value, str) else None
+        raise DeclarationError("there is no such predictor", near or f"write {one_of(TRIVIAL)}, or leave it out")
+    return str(value)
 
 
 _TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives")
@@ -218,6 +236,9 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "min_lr_argument": (("schedules",), _argument),
     "semantics_version": (groups_of_trials(), _version),
     "bounds": (("metrics",), _bounds),
+    "gives_targets": (("sources",), _targets),
+    "gives_columns": (("sources",), _names),
+    "takes_targets": (("metrics", "objectives"), _targets),
     "trivial": (("metrics", "objectives"), _trivial),
 }
 """Each declaration: the groups that have it, and how its value is read."""

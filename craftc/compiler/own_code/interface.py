@@ -38,14 +38,21 @@ _METHODS: dict[str, tuple[str, ...]] = {
 """What craftc calls of the objects of a group, besides calling them."""
 _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "models": (("forward", ("x",)),),
-    "objectives": (("forward", ("logits", "targets")),),
-    "metrics": (("reset", ()), ("update", ("logits", "targets")), ("compute", ())),
+    "objectives": (("forward", ("output",)),),
+    "metrics": (("reset", ()), ("update", ("output",)), ("compute", ())),
     "normalizers": (("fit", ("x_train",)), ("__call__", ("x",))),
     "optimizers": (("step", ()),),
     "schedules": (("lr", ("base_lr", "step", "num_steps", "steps_per_epoch")),),
     "trackers": (("start", ("plan", "run_name")), ("event", ("event",)), ("close", ())),
 }
 """What it gives each of them, by position."""
+_BY_NAME: dict[str, tuple[str, int]] = {
+    "models": ("forward", 1),
+    "objectives": ("forward", 2),
+    "metrics": ("update", 2),
+}
+"""What it also gives columns by the names of parameters, and how many parameters come before: the target is the second
+of a measure's, whatever it is called."""
 _MODULES = {"torch.nn.Module", "torch.nn.modules.module.Module"}
 
 
@@ -96,11 +103,12 @@ def _cannot_be_called(component: Component, group: Group) -> str | None:
     import griffe
 
     assert isinstance(component.found, griffe.Class)
+    by_name, _ = _BY_NAME.get(group, ("", 0))
     for name, given in _CALLS.get(group, ()):
         method = find_method(component.found, name, component.index)
-        if method is not None and not method.decorators and not _takes(method, len(given)):
+        if method is not None and not method.decorators and not _takes(method, len(given), by_name=name == by_name):
             takes = ", ".join(_written(parameter) for parameter in list(method.parameters)[_num_bound(method) :])
-            calls = f"craftc calls {name}({', '.join(given)})"
+            calls = f"craftc calls {name}({', '.join([*given, *(['...'] if name == by_name else [])])})"
             return f"cannot be {SINGULAR[group]}: its {name} takes ({takes}), and {calls}"
     return None
 
@@ -131,15 +139,32 @@ def _resolution_order(
             yield None
 
 
-def _takes(method: griffe.Function, num_given: int) -> bool:
-    """Whether it can be called with so many arguments by position and no others."""
+def asked_names(component: Component, group: Group) -> tuple[str, ...]:
+    """The parameters that must be given by name when an object of the group is called; none where that cannot be
+    read."""
+    import griffe
+
+    if group not in _BY_NAME or not isinstance(component.found, griffe.Class):
+        return ()
+    name, num_before = _BY_NAME[group]
+    method = find_method(component.found, name, component.index)
+    if method is None or method.decorators:
+        return ()
+    parameters = list(method.parameters)[_num_bound(method) :]
+    starred = ("variadic positional", "variadic keyword")
+    named = [p for i, p in enumerate(parameters) if i >= num_before or (p.kind and p.kind.value == "keyword-only")]
+    return tuple(p.name for p in named if p.required and not (p.kind and p.kind.value in starred))
+
+
+def _takes(method: griffe.Function, num_given: int, *, by_name: bool = False) -> bool:
+    """Whether it can be called with so many arguments by position and no others, or others by name."""
     parameters = list(method.parameters)[_num_bound(method) :]
     kinds = [parameter.kind.value if parameter.kind else "" for parameter in parameters]
     by_position = [p for p, kind in zip(parameters, kinds, strict=True) if kind.startswith("positional")]
     needs_more = any(p.required for p in by_position[num_given:])
     needs_names = any(p.required for p, kind in zip(parameters, kinds, strict=True) if kind == "keyword-only")
     takes_enough = len(by_position) >= num_given or "variadic positional" in kinds
-    return takes_enough and not needs_more and not needs_names
+    return takes_enough and (by_name or (not needs_more and not needs_names))
 
 
 def _num_bound(method: griffe.Function) -> int:

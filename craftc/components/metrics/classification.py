@@ -14,6 +14,7 @@ from torchmetrics.utilities import dim_zero_cat
 class Accuracy(MulticlassConfusionMatrix):
     """Share of samples whose largest logit is the right class (micro average)."""
 
+    takes_targets = ("class", "token")
     mode = "max"
     bounds = (0.0, 1.0)
     trivial = "class_frequencies"
@@ -35,6 +36,7 @@ class Accuracy(MulticlassConfusionMatrix):
 class BalancedAccuracy(MulticlassConfusionMatrix):
     """Mean over classes of the share of their samples that is found (macro recall)."""
 
+    takes_targets = ("class", "token")
     mode = "max"
     bounds = (0.0, 1.0)
     trivial = "class_frequencies"
@@ -57,6 +59,7 @@ class BalancedAccuracy(MulticlassConfusionMatrix):
 class F1Macro(MulticlassConfusionMatrix):
     """Mean over classes of the harmonic mean of precision and recall (macro F1)."""
 
+    takes_targets = ("class", "token")
     mode = "max"
     bounds = (0.0, 1.0)
     trivial = "class_frequencies"
@@ -77,10 +80,34 @@ class F1Macro(MulticlassConfusionMatrix):
         return scores_C[support_C > 0].mean()
 
 
+class IoU(MulticlassConfusionMatrix):
+    """Mean over classes of intersection over union, also called the Jaccard index."""
+
+    takes_targets = ("class", "token")
+    mode = "max"
+    bounds = (0.0, 1.0)
+    trivial = "class_frequencies"
+
+    def __init__(self, num_classes: int, /) -> None:
+        super().__init__(num_classes, validate_args=False)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"intersection over union, {self.num_classes} classes, macro average over classes present"
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1."""
+        confusion_CC = super().compute().double()
+        support_C, hits_C = confusion_CC.sum(1), confusion_CC.diagonal()
+        return (hits_C / (support_C + confusion_CC.sum(0) - hits_C))[support_C > 0].mean()
+
+
 class AUROC(Metric):
     """Mean over classes of the area under the ROC curve of that class against the rest (macro one-vs-rest, exact)."""
 
     takes = ("images", "table")
+    takes_targets = ("class",)
     mode = "max"
     bounds = (0.0, 1.0)
     trivial = "class_frequencies"

@@ -15,6 +15,7 @@ from torchmetrics import Metric
 class _CrossEntropy(Metric):
     """The sum over all predictions so far, in nats, and their number."""
 
+    takes_targets = ("class", "token")
     mode = "min"
     trivial = "class_frequencies"
     higher_is_better = False

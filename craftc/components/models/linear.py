@@ -11,7 +11,7 @@ class Linear(nn.Module):
 
     Args:
         num_features: Values of one sample.
-        num_classes: Logits of one sample.
+        num_classes: Outputs of one sample: logits of classes or labels, or as many quantities as its target has.
     """
 
     takes = ("images", "table")

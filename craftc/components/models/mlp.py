@@ -16,7 +16,7 @@ class MLP(nn.Module):
 
     Args:
         num_features: Values of one sample.
-        num_classes: Logits of one sample.
+        num_classes: Outputs of one sample: logits of classes or labels, or as many quantities as its target has.
         hidden: Width of each hidden layer.
         activation: Nonlinearity after each hidden layer.
         dropout: Probability that a hidden value is zeroed during training.

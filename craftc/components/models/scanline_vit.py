@@ -23,7 +23,7 @@ class ScanlineViT(nn.Module):
     Args:
         num_lines: Lines of an image.
         line_length: Values of a line, all channels together.
-        num_classes: Logits of one image.
+        num_classes: Outputs of one image: logits of classes or labels, or as many quantities as its target has.
         d_model: Width of a token.
         num_layers: Encoder blocks.
         num_heads: Attention heads; divides d_model.

@@ -28,6 +28,7 @@ class CrossEntropy(nn.Module):
         DataError: The number of weights is not the number of classes, or a class to be balanced has no sample.
     """
 
+    takes_targets = ("class", "token")
     trivial = "class_frequencies"
     per_trial_attributes: ClassVar = ("label_smoothing", "_rounded", "_weighting")
     weights_C: Tensor

@@ -11,18 +11,21 @@ from craftc.compiler.data_files.npz_file import look_at_arrays
 from craftc.compiler.data_files.seen import HEAD_BYTES
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, raised
+from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
-from craftc.components.sources.samples import Samples, number_classes
+from craftc.components.sources.guess_columns import are_no_classes, column_of
+from craftc.components.sources.samples import INPUT, TARGET, Samples, number_classes
 
 
-@declares(gives=("images", "table"))
-def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples:
+@declares(gives=("images", "table"), gives_targets=("class", "real"), gives_columns=("x",))
+def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> Samples | Columns:
     """Two arrays of an .npz file: tables (N, F), grey images (N, H, W) or images with channels (N, C, H, W).
 
     Args:
         path: The .npz file.
         inputs: Key of the samples' numbers, which keep 64 bits where they have as many.
-        targets: Key of the class labels, (N,): whole numbers or text, in any range.
+        targets: Key of the targets: of classes (N,) whole numbers or text, in any range; of quantities floats, (N,) or
+            (N, ...); of several labels booleans, (N, C).
 
     Raises:
         DataError: No such file or key, numbers that are none, or shapes that do not fit.
@@ -31,6 +34,9 @@ def arrays(*, path: Path, inputs: str = "inputs", targets: str = "targets") -> S
     raised(look_at_arrays(Path(path), str(path), keys, HEAD_BYTES).problems)
     values, labels = _read(Path(path), (inputs, targets))
     warnings = rounded_wholes(values, f'"{inputs}" in {path}', "data.source.inputs")
+    if are_no_classes(labels):
+        columns = {INPUT: Column(as_floats(values), "real"), TARGET: column_of(targets, labels, "target")}
+        return Columns(columns, warnings)
     numbers, class_names = number_classes(labels)
     if labels.dtype.kind == "U":
         warnings += raised(odd_names(class_names, ("data", "source", "targets")))

@@ -52,6 +52,8 @@ _MNIST_5K = _Table(
 
 @declares(
     gives=("images",),
+    gives_targets=("class",),
+    gives_columns=("x",),
     facts={"num_samples": 1797, "num_classes": 10, "num_features": 64, "num_lines": 8, "line_length": 8},
     seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
 )
@@ -70,6 +72,8 @@ def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: 
 
 @declares(
     gives=("images",),
+    gives_targets=("class",),
+    gives_columns=("x",),
     facts={"num_samples": 5000, "num_classes": 10, "num_features": 784, "num_lines": 28, "line_length": 28},
     seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
 )

@@ -26,7 +26,7 @@ from craftc.components.sources.typed_table import Role, TableArguments, typed_ta
 _TARGET = "data.source.target"
 
 
-@declares(gives=("images", "table"))
+@declares(gives=("images", "table"), gives_targets=("class", "real"))
 def hf_dataset(
     *,
     path: Path,

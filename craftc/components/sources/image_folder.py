@@ -23,7 +23,7 @@ HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
 _PATH = "data.source.path"
 
 
-@declares(gives=("images",))
+@declares(gives=("images",), gives_targets=("class",), gives_columns=("x",))
 def image_folder(*, path: Path, size: PositiveInt | HeightAndWidth = 32, color: Color = "grey") -> Samples:
     """Images from one folder per class; the folder's name is the class's. Scaled to 0..1.
 

@@ -10,19 +10,23 @@ from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning, raised, type_name
 from craftc.components.own_line import told
+from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
-from craftc.components.sources.samples import Inputs, Samples, number_classes
+from craftc.components.sources.guess_columns import are_no_classes, column_of, guessed
+from craftc.components.sources.samples import INPUT, TARGET, Inputs, Samples, number_classes
 from craftc.components.sources.table import Table
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
 FORMS = (
-    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), "
-    "or the Tokens of a text"
+    "return (inputs, targets), (inputs, targets, class_names), a dataset of pairs (input, target), arrays by name, "
+    "Columns, or the Tokens of a text"
 )
+Loaded = Samples | Columns | Tokens | Table
+"""What a source gives."""
 
 
-def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
+def load_samples(setting: Mapping[str, Any]) -> Loaded:
     """Call the source, and take what it returns for samples, or for a text. Raises DataError."""
     if not is_own(setting["kind"]):
         return _built_in(setting)
@@ -35,9 +39,9 @@ def load_samples(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error
 
 
-def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
+def _built_in(setting: Mapping[str, Any]) -> Loaded:
     try:
-        samples: Samples | Tokens | Table = build("sources", setting)
+        samples: Loaded = build("sources", setting)
     except DataError:
         raise
     except Exception as error:
@@ -47,23 +51,30 @@ def _built_in(setting: Mapping[str, Any]) -> Samples | Tokens | Table:
     return samples
 
 
-def as_samples(returned: Any) -> Samples | Tokens | Table:
-    """Samples of what a user's own source returned: Samples, Tokens, arrays, or a dataset that fits in memory.
+def as_samples(returned: Any) -> Loaded:
+    """Samples of what a user's own source returned: Samples, Columns, Tokens, arrays, or a dataset that fits in memory.
 
-    Labels are numbered from 0 in their order where no class names come with them. Raises DataError.
+    Floating-point targets are quantities, booleans (N, C) several labels. Labels are numbered from 0 in their order
+    where no class names come with them. Raises DataError.
     """
-    if isinstance(returned, Samples | Tokens | Table):
+    if isinstance(returned, Samples | Columns | Tokens | Table):
         return returned
+    if isinstance(returned, Mapping) and returned and all(isinstance(name, str) for name in returned):
+        return guessed({name: np.asarray(_unbound(values)) for name, values in returned.items()})
     names: Any = None
     if isinstance(returned, tuple) and len(returned) in (2, 3):
         inputs, targets, *rest = returned
         names = rest[0] if rest else None
-    elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, dict | str):
+    elif hasattr(returned, "__getitem__") and hasattr(returned, "__len__") and not isinstance(returned, Mapping | str):
         inputs, targets = _items(returned)
         names = getattr(returned, "classes", None)
     else:
         raise DataError("source-failed", f"it returned {type_name(returned)}, which holds no samples", FORMS)
     values, warnings = _numbers(inputs)
+    given = np.asarray(_unbound(targets))
+    if names is None and are_no_classes(given):
+        columns = {INPUT: Column(values, "real"), TARGET: column_of(TARGET, given, "target")}
+        return Columns(columns, warnings=warnings)
     return _samples(values, _labels(targets), names, warnings)
 
 

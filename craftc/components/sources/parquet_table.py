@@ -15,7 +15,7 @@ from craftc.components.sources.table import Impute, Table
 from craftc.components.sources.typed_table import Role, TableArguments, typed_table
 
 
-@declares(gives=("table",))
+@declares(gives=("table",), gives_targets=("class", "real"))
 def parquet(
     *,
     path: Path,

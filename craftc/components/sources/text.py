@@ -15,7 +15,7 @@ _DOCS_MIN_COUNT = 5
 """Of the four characters that are rarer, each is in one topic alone."""
 
 
-@declares(gives=("text",))
+@declares(gives=("text",), gives_targets=("token",), gives_columns=("x",))
 def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: PositiveInt = 1) -> Tokens:
     """A text, each character a token: a model learns to predict it from those before.
 
@@ -41,7 +41,7 @@ def text_file(*, path: Path, context_length: PositiveInt = 128, min_count: Posit
     return characters(text, context_length=context_length, min_count=min_count)
 
 
-@declares(gives=("text",))
+@declares(gives=("text",), gives_targets=("token",), gives_columns=("x",))
 def python_docs(
     *, context_length: PositiveInt = 128, sha256: Literal["infer"] | Annotated[str, Len(64, 64)] = "infer"
 ) -> Tokens:

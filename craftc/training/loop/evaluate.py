@@ -4,7 +4,7 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 import torch
@@ -61,7 +61,7 @@ def evaluate(
     only: Collection[str] | None = None,
     num_batches: int | None = None,
 ) -> Metrics:
-    """`loss`, and every metric, or `only` those, that comes to a finite number on this split, or on its first
+    """`loss` and every metric, or `only` those, that comes to a finite number on this split, or on its first
     `num_batches`. A model that predicts is to be in eval mode already.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
@@ -74,20 +74,27 @@ def evaluate(
     for metric in metrics.values():
         metric.reset()
     sums: list[Tensor] = []
+    measures_loss = only is None or "loss" in only
     with torch.no_grad():
         for batch in islice(evaluation_batches(split, batch_size), num_batches):
             num_samples = len(batch[split.first])
             part = {name: workers.part(column) for name, column in batch.items()}
             output = _whole(parts.precision.output(predict, part), workers, num_samples)
             given = parts.calls.given(output, batch)
-            sums.append(torch.stack(sum_and_weight(parts.objective, parts.objective_call, given)))
+            if measures_loss:
+                sums.append(torch.stack(sum_and_weight(parts.objective, parts.objective_call, given)))
             for name, metric in metrics.items():
                 with errors_of(f"metric {name}", code="metric-failed"):
                     given.to(metric.update, calls[name])
-        loss_sum, weight_sum = torch.stack(sums).cpu().double().sum(0).tolist()
+        loss = {"loss": _mean(sums)} if measures_loss else {}
         values = {name: computed(name, metric) for name, metric in metrics.items()}
-    computable = {name: value for name, value in values.items() if math.isfinite(value)}
-    return {"loss": loss_sum / weight_sum, **computable}
+    return loss | {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def _mean(sums: Sequence[Tensor]) -> float:
+    """Of the losses of batches, as sums and weights."""
+    loss_sum, weight_sum = torch.stack(list(sums)).cpu().double().sum(0).tolist()
+    return float(loss_sum / weight_sum)
 
 
 def _whole(output: Output, workers: WorkerGroup, num_samples: int) -> Output:
@@ -109,7 +116,7 @@ def evaluate_trivial(
             only = [measure for measure, best in of_each.items() if best == constant]
             predict = _constant(output.to(parts.device, parts.precision.kept), split, parts.calls.alignment)
             found = evaluate(parts, predict, split, batch_size=batch_size, only=only)
-            finite = {metric: value for metric, value in found.items() if metric in only and math.isfinite(value)}
+            finite = {metric: value for metric, value in found.items() if math.isfinite(value)}
             values |= {f"{name}/{metric}": value for metric, value in finite.items()}
     return values
 

@@ -6,7 +6,8 @@ follows is given by the names of parameters.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -182,7 +183,8 @@ def call_of_model(model: nn.Module, split: Split) -> ModelCall:
     head, *rest = parameters
     first = head.name if head.name in split.named("input") else split.first
     rest = rest if head.kind is not head.VAR_POSITIONAL else parameters
-    return ModelCall(first, tuple(_asked(rest, {name: name for name in offered if name != first})))
+    with _offered(offered):
+        return ModelCall(first, tuple(_asked(rest, {name: name for name in offered if name != first})))
 
 
 def call_of_measure(measure: Callable[..., Any], split: Split, outputs: Collection[str] = ()) -> MeasureCall:
@@ -205,7 +207,8 @@ def call_of_measure(measure: Callable[..., Any], split: Split, outputs: Collecti
         and second.kind not in (second.KEYWORD_ONLY, second.VAR_KEYWORD)
         and known.get(second.name, target) == target
     )
-    named = _asked(rest[1:] if takes_target else rest, known)
+    with _offered(dict.fromkeys(known.values())):
+        named = tuple(_asked(rest[1:] if takes_target else rest, known))
     return MeasureCall(takes_target, tuple((p, name) for p, name in named if not takes_target or name != target))
 
 
@@ -217,6 +220,15 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
+@contextmanager
+def _offered(names: Iterable[str]) -> Iterator[None]:
+    """Says what there is beside what there is not."""
+    try:
+        yield
+    except UnknownColumnError as error:
+        raise UnknownColumnError(f"{error}, and the data has {', '.join(names)}") from None
+
+
 def _asked(parameters: list[inspect.Parameter], known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The parameters that are given by name, and what: all that must be given, and those that can be."""
     for parameter in parameters:
@@ -225,12 +237,7 @@ def _asked(parameters: list[inspect.Parameter], known: Mapping[str, str]) -> Ite
         if parameter.name in known and parameter.kind is not parameter.POSITIONAL_ONLY:
             yield parameter.name, known[parameter.name]
         elif parameter.default is parameter.empty:
-            raise UnknownColumnError(_unknown(parameter.name, known))
-
-
-def _unknown(name: str, known: Mapping[str, str]) -> str:
-    offered = ", ".join(dict.fromkeys(known.values())) or "nothing"
-    return f"asks for {name}, and beside what comes first there is {offered}"
+            raise UnknownColumnError(f"must be given {parameter.name}")
 
 
 def few_of(split: Split, num_samples: int, device: torch.device, kept: torch.dtype = torch.float32) -> Batch:

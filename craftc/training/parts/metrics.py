@@ -52,9 +52,11 @@ class MetricSet:
     trivial: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_metrics(setting: Mapping[str, Any], objective: nn.Module, data: PreparedData, tried: Tried) -> MetricSet:
-    """From the section `objective`, on the device of the first samples of train, whose output is tried; a metric of the
-    user's own is tried on it, and named without its module.
+def build_metrics(
+    setting: Mapping[str, Any], objective: nn.Module, call: MeasureCall, data: PreparedData, tried: Tried
+) -> MetricSet:
+    """From the section `objective`, whose loss is called so, on the device of the first samples of train; a metric of
+    the user's own is tried on their output, and named without its module.
 
     Raises DataError, TrainingError `metrics-not-buildable` and `metric-failed`.
     """
@@ -76,9 +78,13 @@ def build_metrics(setting: Mapping[str, Any], objective: nn.Module, data: Prepar
         if is_own(written["kind"]):
             _try(name, metrics[name], calls[name], tried.given)
         identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {what}"))
-    measures = {"loss": objective, **metrics}
-    target = train.target_column
-    constants = {name: best_constant(measure, target) for name, measure in measures.items()}
+    measures = {"loss": (objective, call), **{name: (metric, calls[name]) for name, metric in metrics.items()}}
+    constants = {
+        name: best_constant(measure, train.target_column)
+        for name, (measure, its) in measures.items()
+        # A constant output has nothing else that is asked for by name.
+        if not any(asked in tried.names for _, asked in its.named)
+    }
     return MetricSet(
         metrics,
         identities,

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from craftc.components.errors import DataError
+from craftc.components.sources.columns import Columns
 from craftc.components.sources.load import as_samples, load_samples
 
 X = np.arange(12).reshape(4, 3)
@@ -45,10 +46,11 @@ def test_arrays_and_datasets_become_samples(returned: object, targets: list[int]
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ({"data": X}, "it returned a dict, which holds no samples"),
+        ({}, "it returned a dict, which holds no samples"),
+        ({"y": [0, 1, 0, 1]}, "none of them is an input"),
+        ({"x": X * 0.5, "when": np.array(["2020"] * 4, dtype="datetime64")}, "its column when is of type datetime64"),
         (7, "it returned an int"),
         ((X, [0, 1]), "it returned 4 inputs and 2 targets"),
-        ((X, [0.0, 1.0, 0.0, 1.0]), "its targets are of type float64"),
         ((X, np.eye(4, dtype=int)), r"its targets are of type int64 and shape \(4, 4\)"),
         ((np.array(["a", "b"]), [0, 1]), "its inputs are of type <U1"),
         ((X, ["cat", "emu", "cat", "emu"], ["cat"]), 'its class names lack "emu"'),
@@ -67,6 +69,44 @@ def test_arrays_and_datasets_become_samples(returned: object, targets: list[int]
 def test_anything_else_is_named(returned: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         as_samples(returned)
+
+
+@pytest.mark.parametrize(
+    ("returned", "kinds"),
+    [
+        ((X, [0.5, 1.0, 0.5, 2.0]), {"x": ("real", "input"), "y": ("real", "target")}),
+        ((X, np.zeros((4, 2))), {"x": ("real", "input"), "y": ("real", "target")}),
+        ((X, np.eye(4, dtype=bool)), {"x": ("real", "input"), "y": ("classes", "target")}),
+        ({"data": X}, {"data": ("token", "input")}),
+        (
+            {"tokens": torch.tensor(X), "mask": X > 2, "labels": ["a", "b", "a", "b"], "weight": [1, 2, 1, 1]},
+            {
+                "tokens": ("token", "input"),
+                "mask": ("mask", "mask"),
+                "labels": ("class", "target"),
+                "weight": ("real", "weight"),
+            },
+        ),
+        (
+            {
+                "numbers": X * 0.5,
+                "maker": ["a", "b", "a", "c"],
+                "y": np.zeros((4, 8, 8), dtype=int),
+                "id": list("abcd"),
+            },
+            {
+                "numbers": ("real", "input"),
+                "maker": ("class", "input"),
+                "y": ("class", "target"),
+                "id": ("class", "id"),
+            },
+        ),
+    ],
+)
+def test_arrays_by_name_become_columns(returned: object, kinds: dict[str, tuple[str, str]]) -> None:
+    loaded = as_samples(returned)
+    assert isinstance(loaded, Columns)
+    assert {name: (column.kind, column.role) for name, column in loaded.columns.items()} == kinds
 
 
 def test_what_a_source_raises_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,14 @@ from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
+from craftc.compiler.checking.rules.targets import TARGET_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
     + METRIC_RULES
     + EFFECT_RULES
     + DATA_RULES
+    + TARGET_RULES
     + FILE_RULES
     + FROZEN_RULES
     + RESOURCE_RULES

@@ -66,7 +66,9 @@ def split_too_small(checked: Checked) -> Iterator[Problem]:
     is_whole = abs(sum(splits.fractions.values()) - 1) <= 1e-6
     if num_samples is None or not is_whole or any(problem.severity == "error" for problem in seen.problems):
         return
-    num_classes = facts.get("num_classes") if seen.class_names is None else len(seen.class_names)
+    is_class = entry is None or not entry.gives_targets or "class" in entry.gives_targets
+    num_classes = facts.get("num_classes") if is_class else None
+    num_classes = num_classes if seen.class_names is None else len(seen.class_names)
     if min(splits.fractions.values()) * num_samples > (num_classes or 0) + 1:
         return
     reads = (_SPLITS, (*SOURCE, "kind"))

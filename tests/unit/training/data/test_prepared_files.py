@@ -86,7 +86,7 @@ def test_what_is_damaged_is_noticed_and_made_again(
 ) -> None:
     data = write_source(tmp_path / "x.npz")
     made = prepare(data, shelf)
-    array, manifest = shelf.folder / "inputs_0.npy", shelf.folder / "manifest.json"
+    array, manifest = shelf.folder / "x_0.npy", shelf.folder / "manifest.json"
     content = bytearray(array.read_bytes())
     content[-3] ^= 1
     match damage:
@@ -100,7 +100,7 @@ def test_what_is_damaged_is_noticed_and_made_again(
             manifest.write_text(manifest.read_text()[:40])
         case "order of classes":
             about = json.loads(manifest.read_text())
-            about["about"]["class_names"].reverse()
+            about["about"]["columns"]["y"]["names"].reverse()
             manifest.write_text(json.dumps(about))
         case _:
             manifest.unlink()

@@ -75,7 +75,7 @@ def test_a_split_shorter_than_a_window_is_empty():
     assert error.code == "empty-split"
     assert error.place == "data.splits.valid"
     assert "10 tokens of the text, and a window takes 11" in error.message
-    assert len(split_samples(characters("ab" * 20, context_length=9, min_count=1), SPLITS).inputs["test"]) == 1
+    assert len(split_samples(characters("ab" * 20, context_length=9, min_count=1), SPLITS).splits["test"]) == 1
 
 
 @pytest.mark.parametrize(("text", "min_count", "said"), [("a" * 99, 1, "'a'"), ("ab" * 50, 99, UNKNOWN)])

@@ -1,0 +1,92 @@
+"""Rules of what a source gives to be predicted, and of what objectives, metrics and models ask for by name.
+
+Linting asks it of what sources declare, a run, before it trains, of the data itself.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from craftc.compiler.checking.rules.data_kinds import SOURCE_KIND, Named
+from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.declared_words import targets_in_words
+from craftc.compiler.reading.nearest import nearest
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, show
+from craftc.schemas.catalogue import Catalogue, is_own
+
+MEASURES = ("objectives", "metrics")
+TARGET_NAMES = ("targets", "target", "labels", "label")
+
+
+def targets_fit(checked: Checked) -> Iterator[Problem]:
+    """What measures predictions can work with the target that the source gives."""
+    data = checked.spec.data
+    entry = checked.catalogue.find("sources", data.source.kind)
+    if entry is None or not entry.gives_targets:
+        return
+    kinds = entry.gives_targets if data.target is None else _of_a_column(checked)
+    yield from misfits_of_target(_measures(checked), data.source.kind, kinds, checked.catalogue)
+
+
+def _of_a_column(checked: Checked) -> Sequence[str]:
+    """An input that is its own target is quantities, but of text tokens; of any other column it is not known."""
+    entry = checked.catalogue.find("sources", checked.spec.data.source.kind)
+    if entry is None or checked.spec.data.target != "x":
+        return ()
+    return ("token",) if entry.gives == ("text",) else ("real",)
+
+
+def _measures(checked: Checked) -> Iterator[Named]:
+    yield Named("objectives", ("objective", "kind"), checked.spec.objective.kind)
+    for index, metric in enumerate(checked.spec.objective.metrics):
+        yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
+
+
+def misfits_of_target(
+    measures: Iterator[Named], source: str, kinds: Sequence[str], catalogue: Catalogue
+) -> Iterator[Problem]:
+    """Which objectives and metrics can do nothing with a target of these kinds."""
+    for measure in measures if kinds else ():
+        entry = catalogue.find(measure.group, measure.kind)
+        if entry is None or not entry.takes_targets or set(entry.takes_targets) & set(kinds):
+            continue
+        fitting = [
+            other.kind
+            for other in catalogue.entries
+            if other.group == measure.group and set(other.takes_targets) & set(kinds)
+        ]
+        is_quantity = "class" in entry.takes_targets and set(kinds) <= {"real", "vectors"}
+        message = (
+            f"{measure.kind} measures {targets_in_words(entry.takes_targets)}, and the target that {source} gives "
+        )
+        message += f"is {targets_in_words(kinds)}"
+        hint = f"of those, there {'is' if len(fitting) == 1 else 'are'} {all_of(fitting)}" if fitting else None
+        if is_quantity:
+            hint = f"{hint}; or write ranges of the quantity as classes" if hint else "write ranges of it as classes"
+        code = "target-not-classes" if is_quantity else "unfit-for-target"
+        yield Problem(code, measure.path, message, hint, reads=(measure.path, SOURCE_KIND), related=entry.definition())
+
+
+def columns_asked_for(checked: Checked) -> Iterator[Problem]:
+    """What components of the user's own must be given by name is a column, where the source says which it has."""
+    spec = checked.spec
+    entry = checked.catalogue.find("sources", spec.data.source.kind)
+    if entry is None or not entry.gives_columns:
+        return
+    inputs, columns = entry.gives_columns, (*entry.gives_columns, *TARGET_NAMES)
+    # An objective may ask for what a model of the user's own returns by name.
+    offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
+    for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
+        component = checked.catalogue.find(named.group, named.kind)
+        if component is None or named.group not in offered:
+            continue
+        for name in component.asks:
+            if name in offered[named.group]:
+                continue
+            near = nearest(name, offered[named.group])
+            message = f"{show(named.kind)} must be given {name}, and {spec.data.source.kind} gives {all_of(inputs)}"
+            hint = did_you_mean(name, offered[named.group]) if near else "give it a default, or let a source give it"
+            reads = (named.path, SOURCE_KIND)
+            yield Problem("unknown-column", named.path, message, hint, reads=reads, related=component.definition())
+
+
+TARGET_RULES: tuple[Rule, ...] = (targets_fit, columns_asked_for)
+"""What is to be predicted, and by which columns, as far as it is declared."""
