@@ -201,7 +201,8 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
 
 def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:
     """The data, and the first input of train as its source gives it; None of tokens, which are left as they are."""
-    asked, layout = settings.get("target"), settings.get("layout", "source")
+    layout, asked = settings.get("layout", "source"), settings.get("target", "none")
+    asked = None if asked == "none" else asked
     shared = split_samples(load_samples(settings["source"]), settings["splits"], asked)
     train, warnings, source = shared.splits["train"], shared.warnings, None
     quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]
