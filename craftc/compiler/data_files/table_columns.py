@@ -60,12 +60,14 @@ def columns_of(names: Sequence[str], cells: Sequence[Sequence[str]], arguments: 
     found = []
     for name, texts in zip(names, cells, strict=True):
         is_target = name == target
+        is_left_out = not is_target and features != "none" and name not in features
         if isinstance(said, Mapping) and name in said:
-            column = TableColumn(name, said[name], is_target=is_target)
+            is_input = said[name] in (*NUMERIC, "category")
+            column = TableColumn(name, "ignore" if is_left_out and is_input else said[name], is_target=is_target)
         elif is_target:
             column = _guessed_target(name, texts, more) if said != "none" else TableColumn(name, "category")
             column = column._replace(is_target=True)
-        elif features != "none" and name not in features:
+        elif is_left_out:
             column = TableColumn(name, "ignore")
         elif said == "none":
             column = TableColumn(name, "number")

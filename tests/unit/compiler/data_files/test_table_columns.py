@@ -49,6 +49,8 @@ def test_what_is_said_is_no_guess_and_what_is_no_feature_is_no_input() -> None:
     cells = [["x", "y"], ["1", "2"], ["3", "4"]]
     assert roles(cells, columns={"b": "category"}) == {"a": "category", "b": "category", "c": "number"}
     assert roles(cells, columns="infer", features=["c"]) == {"a": "category", "b": "ignore", "c": "number"}
+    left_out = roles([*cells, ["5", "6"]], columns={"b": "category", "d": "group"}, features=["c"])
+    assert left_out == {"a": "category", "b": "ignore", "c": "number", "d": "group"}
     # Without roles, gaps alone are filled: all inputs are numbers, whatever they look like.
     assert roles([["x"], ["word"]], columns="none", impute="median") == {"a": "category", "b": "number"}
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -185,3 +185,28 @@ def test_trials_on_a_table_are_a_batch(make_table_trial, run_trial, tmp_path):
     for trial in trials:
         _, alone = run_trial(trial, tmp_path / f"alone{trial.seed}")
         assert results[trial.id].best["valid/loss"] == pytest.approx(alone.best["valid/loss"], rel=1e-4)
+
+
+def test_a_quantity_is_predicted_as_well_as_by_least_squares(make_table_trial, run_trial, table, tmp_path):
+    source = make_table_trial().config["data"]["source"]
+    changed = {"target": "income", "columns": {**source["columns"], "income": "number", "buys": "category"}}
+    drawn = np.random.default_rng(3).normal(size=len(table))
+    cities = table["city"].map({"Bern": 3.0, "Köln": 1.0}).fillna(0)
+    line = table["age"].fillna(table["age"].median()) / 10 + cities + (table["buys"] == "yes") + drawn / 2
+    table.assign(income=line.round(3)).to_csv(tmp_path / "people.csv", index=False)
+    trial = make_table_trial(
+        {
+            "data.source": {**source, **changed, "features": ["age", "city", "buys"]},
+            "objective": {"kind": "mse", "metrics": [{"kind": "r2"}]},
+            "training.epochs": 20,
+            "training.optimizer.lr": 0.1,
+            "training.optimizer.weight_decay": 0.0,
+        }
+    )
+    data = prepare(trial.config["data"], None, trial.config["model"])
+    train, test = data.splits["train"], data.splits["test"]
+    expected = LinearRegression().fit(train.inputs, train.targets).score(test.inputs, test.targets)
+    assert data.facts == {"num_classes": 1, "num_features": 1 + 5 + 2}
+    _, result = run_trial(trial, tmp_path / "trial")
+    assert expected > 0.8
+    assert result.best["test/r2"] == pytest.approx(expected, abs=0.01)
