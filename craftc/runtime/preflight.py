@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
+from craftc.compiler.checking.rules.targets import misfits_of_target
 from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
@@ -120,6 +121,9 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
     for problem in misfits(_named(config, catalogue), given(source, kinds, layout), catalogue):
         # Without its kind: in a spec that may be all that is written of the component.
         yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
+    target = data.splits["train"].target_column
+    for problem in misfits_of_target(_measures(config), source, () if target is None else (target.kind,), catalogue):
+        yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
     if batch_size > num_train:
         message = f"a batch of {batch_size} is more than the train split, {num_train} samples: an epoch is one step"
@@ -156,6 +160,11 @@ def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
     for index, augmentation in enumerate(config["data"]["augment"]):
         is_laid_out = augmentation["when"] == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"], is_laid_out)
+    yield from _measures(config)
+
+
+def _measures(config: dict[str, Any]) -> Iterator[Named]:
+    """What is given the target."""
     yield Named("objectives", ("objective", "kind"), config["objective"]["kind"])
     for index, metric in enumerate(config["objective"]["metrics"]):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])

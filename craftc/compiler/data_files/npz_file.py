@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
+from craftc.schemas.catalogue import TargetKind
 from craftc.schemas.diagnostic import Severity
 
 _TYPE_NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex", "O": "object", "U": "text"}
@@ -72,7 +73,8 @@ def look_at_arrays(path: Path, shown: str, arguments: Mapping[str, Any], most_by
     if not inputs.shape or any(each.severity == "error" for each in problems):
         return Seen(problems)
     labels = _labels(path, keys["targets"], targets, most_bytes) if most_bytes > HEAD_BYTES else None
-    return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels))
+    kind: TargetKind = "real" if targets.kind == "f" else "class" if len(targets.shape) == 1 else "classes"
+    return Seen(problems, inputs.shape[0], None if labels is None else in_order(labels), kind)
 
 
 def _is_npy(path: Path) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from craftc.compiler.data_files.table_columns import TableColumn
 from craftc.compiler.reading.problem import Problem
+from craftc.schemas.catalogue import TargetKind
 
 HEAD_BYTES = 64 * 1024
 """Read of a table when linting: its header, and of a small one all rows."""
@@ -13,12 +14,14 @@ MOST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Seen:
-    """`num_samples` and `class_names`, in their order, are None where only a part was read. `columns` are those of a
-    table whose columns have roles, counted in what was read."""
+    """`num_samples` and `class_names`, in their order, are None where only a part was read; `target` is the kind of the
+    target, where the file shows it. `columns` are those of a table whose columns have roles, counted in what was read.
+    """
 
     problems: tuple[Problem, ...] = ()
     num_samples: int | None = None
     class_names: tuple[str, ...] | None = None
+    target: TargetKind | None = None
     columns: tuple[TableColumn, ...] = ()
 
 

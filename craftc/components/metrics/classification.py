@@ -107,7 +107,7 @@ class AUROC(Metric):
     """Mean over classes of the area under the ROC curve of that class against the rest (macro one-vs-rest, exact)."""
 
     takes = ("images", "table")
-    takes_targets = ("class",)
+    takes_targets = ("class", "token")
     mode = "max"
     bounds = (0.0, 1.0)
     trivial = "class_frequencies"

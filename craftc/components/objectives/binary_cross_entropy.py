@@ -13,6 +13,9 @@ class BinaryCrossEntropy(nn.Module):
     trivial = "label_frequencies"
     identity = "mean of the binary cross entropy of every label"
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(
         self, logits: Tensor, targets: Tensor, mask: Tensor | None = None, weight: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:

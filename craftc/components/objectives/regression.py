@@ -21,6 +21,9 @@ class MSE(nn.Module):
     trivial = "mean"
     identity = "mean of squared differences"
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(
         self, outputs: Tensor, targets: Tensor, mask: Tensor | None = None, weight: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
@@ -35,6 +38,9 @@ class L1(nn.Module):
     takes_targets = ("real", "vectors")
     trivial = "median"
     identity = "mean of absolute differences"
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def forward(
         self, outputs: Tensor, targets: Tensor, mask: Tensor | None = None, weight: Tensor | None = None

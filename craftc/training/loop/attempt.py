@@ -146,7 +146,8 @@ def _watched(training: Training) -> Iterator[None]:
     name = f"model {training.trial.config['model']['kind']}"
 
     def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], returned: object) -> None:
-        check_output(returned, name, given[0], training.examiner.target, " in training mode")
+        is_one = training.parts.calls.main is None
+        check_output(returned, name, given[0], training.examiner.target, " in training mode", is_one=is_one)
 
     handle = training.parts.model.register_forward_hook(look)
     try:

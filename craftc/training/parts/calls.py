@@ -102,19 +102,17 @@ class Calls:
 
     def predict(self, model: Callable[..., Any], batch: Batch) -> Output:
         """The output of a batch."""
-        returned = self.model(model, batch)
-        if self.main is None and isinstance(returned, Tensor):
-            return returned
-        return self.read(returned)
+        return self.read(self.model(model, batch))
 
     def read(self, returned: Any) -> Output:
         """The output that is measured of what a model returned, or all of them where some are asked for."""
+        if self.main is None:
+            found: Tensor = returned
+            return found
         outputs = outputs_of(returned)
-        main = main_of(outputs) if self.main is None else self.main
         if self.keeps_all:
             return {str(name): value for name, value in outputs.items() if isinstance(value, Tensor)}
-        assert main is not None  # as was seen when the model was tried
-        found: Tensor = outputs[main]
+        found = outputs[self.main]
         return found
 
     def given(self, output: Output, batch: Batch) -> Given:

@@ -192,19 +192,24 @@ def _fits(returned: Any, expected: tuple[int, ...] | None) -> bool:
     return is_output and (expected is None or tuple(output.shape) == expected)
 
 
-def check_output(returned: Any, name: str, inputs: Tensor, target: Column | None, mode: str = "") -> None:
+def check_output(
+    returned: Any, name: str, inputs: Tensor, target: Column | None, mode: str = "", *, is_one: bool = False
+) -> None:
     """Raise TrainingError `model-output-shape` where a model made anything but what its target asks for, of a batch of
-    inputs; `mode` says in which mode, where it may be another in the other."""
+    inputs; `mode` says in which mode, where it may be another in the other, and `is_one` that it made one tensor in
+    that."""
     expected = expected_output(target, len(inputs))
-    if _fits(returned, expected):
+    has_changed = is_one and not isinstance(returned, Tensor)
+    if _fits(returned, expected) and not has_changed:
         return
-    outputs = outputs_of(returned)
+    outputs = {} if has_changed else outputs_of(returned)
     main = main_of(outputs)
     output = returned if main is None else outputs[main]
     found = described(output)
     if isinstance(output, Tensor):
         found = str(tuple(output.shape)) if output.is_floating_point() else f"{tuple(output.shape)} of {output.dtype}"
-        found += "" if isinstance(returned, Tensor) else f", {main} of what it returned"
+        which = main if isinstance(main, str) else "the first"
+        found += "" if isinstance(returned, Tensor) else f", {which} of what it returned"
     turned = f"{name}{mode} turned a batch of shape {tuple(inputs.shape)} into {found}"
     message = f"{turned}; expected {_in_words(expected)}"
     raise TrainingError("model-output-shape", message if isinstance(output, Tensor) else f"{message}; {WRAP}")

@@ -111,7 +111,7 @@ def test_arrays_that_are_no_use(tmp_path: Path) -> None:
     useless = {
         "words": np.array(["a"]),
         "deep": np.zeros((1, 1, 1, 1, 1)),
-        "halves": np.zeros(4),
+        "complex": np.zeros(4, complex),
         "none": np.zeros((0, 2)),
     }
     np.savez(
@@ -130,7 +130,7 @@ def test_arrays_that_are_no_use(tmp_path: Path) -> None:
     assert 'no array "y"' in failure("arrays", path=file, targets="y").message
     assert '"inputs" has shape (4, 2) and "targets" (3,)' in failure("arrays", path=file).message
     assert failure("arrays", path=file, inputs="words").code == "data-unreadable"
-    assert "float64" in failure("arrays", path=file, targets="halves").message
+    assert "complex128" in failure("arrays", path=file, targets="complex").message
     assert failure("arrays", path=file, inputs="deep").code == "data-mismatch"
     assert failure("arrays", path=file, inputs="none").code == "data-mismatch"
 

@@ -113,7 +113,8 @@ def _unfit_for_text(component: Named, found: str, catalogue: Catalogue) -> tuple
 
 
 def _takes_text(entry: ComponentEntry) -> bool:
-    return not entry.takes or "text" in entry.takes
+    takes_tokens = not entry.takes_targets or "token" in entry.takes_targets
+    return takes_tokens and (not entry.takes or "text" in entry.takes)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from craftc.compiler.data_files.seen import NOTHING
 from craftc.compiler.data_files.table_columns import COLUMNS, is_typed
 from craftc.compiler.language.declared_words import targets_in_words
 from craftc.compiler.reading.nearest import nearest
-from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, show
+from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
 from craftc.schemas.catalogue import Catalogue, is_own
 
 MEASURES = ("objectives", "metrics")
@@ -26,13 +26,12 @@ def targets_fit(checked: Checked) -> Iterator[Problem]:
     entry = checked.catalogue.find("sources", data.source.kind)
     if entry is None or not entry.gives_targets:
         return
-    if data.target is not None:
-        kinds: Sequence[str] = _of_a_column(checked)
-    elif (of_table := _of_a_table(checked)) is not None:
+    seen = NOTHING if checked.folder is None else look({"kind": data.source.kind, **data.source.args}, checked.folder)
+    kinds: Sequence[str] = entry.gives_targets if seen.target is None else (seen.target,)
+    kinds = kinds if data.target is None else _of_a_column(checked)
+    if data.target is None and (of_table := _of_a_table(checked)) is not None:
         yield from _misfits_of_a_table(checked, of_table)
         return
-    else:
-        kinds = entry.gives_targets
     yield from misfits_of_target(_measures(checked), data.source.kind, kinds, checked.catalogue)
 
 
@@ -95,9 +94,9 @@ def misfits_of_target(
             f"{measure.kind} measures {targets_in_words(entry.takes_targets)}, and the target that {source} gives "
         )
         message += f"is {targets_in_words(kinds)}"
-        hint = f"of those, there {'is' if len(fitting) == 1 else 'are'} {all_of(fitting)}" if fitting else None
+        hint = f"use {one_of(fitting)}" if fitting else None
         if is_quantity:
-            hint = f"{hint}; or write ranges of the quantity as classes" if hint else "write ranges of it as classes"
+            hint = f"{hint}; or write ranges of the quantity as classes"
         code = "target-not-classes" if is_quantity else "unfit-for-target"
         yield Problem(code, measure.path, message, hint, reads=(measure.path, SOURCE_KIND), related=entry.definition())
 
@@ -122,7 +121,7 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
             message = f"{show(named.kind)} must be given {name}, and {spec.data.source.kind} gives {all_of(inputs)}"
             hint = did_you_mean(name, offered[named.group]) if near else "give it a default, or let a source give it"
             reads = (named.path, SOURCE_KIND)
-            yield Problem("unknown-column", named.path, message, hint, reads=reads, related=component.definition())
+            yield Problem("missing-column", named.path, message, hint, reads=reads, related=component.definition())
 
 
 TARGET_RULES: tuple[Rule, ...] = (targets_fit, columns_asked_for)

@@ -254,10 +254,10 @@ UNFIT = [
     (np.zeros((6, 2), object), Y, "is of type object", "integers or floats"),
     (np.zeros((6, 2)).astype(str), Y, "is of type text", "integers or floats"),
     (np.zeros(6, [("a", "f8"), ("b", "f8")]), Y, "is of type record", "integers or floats"),
-    (np.zeros((6, 2)), Y.astype("f4"), '"targets" in d.npz is of type float32', "targets.astype(int)"),
+    (np.zeros((6, 2)), Y.astype("c8"), '"targets" in d.npz is of type complex64', "one whole number or text"),
     (np.zeros((6, 2)), Y.astype("S1"), "is of type bytes", "targets.astype(str)"),
     (np.zeros((6, 2)), Y.astype(object), "is of type object", "targets.astype(str)"),
-    (np.zeros((6, 2)), np.eye(2)[Y], "shape (6, 2)", "targets.argmax(1)"),
+    (np.zeros((6, 2)), np.eye(2, dtype=int)[Y], "shape (6, 2)", "targets.argmax(1)"),
     (np.zeros((6, 2)), Y[:, None], "shape (6, 1)", "targets[:, 0]"),
 ]
 

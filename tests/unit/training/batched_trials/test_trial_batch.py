@@ -52,6 +52,7 @@ PLATEAU = {
     "epochs": "none",
 }  # fmt: skip
 
+OWN_TARGET = {"data.target": "x", "data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 1.0}]}
 DROPOUT = [{"model.dropout": rate} for rate in (0.0, 0.1, 0.5)]
 ADAM_ROWS: list[dict[str, Any]] = [
     {"training.optimizer.lr": 0.01, "training.optimizer.betas": [0.8, 0.99]},
@@ -78,6 +79,20 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             {"objective.label_smoothing": 0.2},
             {"objective.class_weights": [1.0 + i for i in range(10)], "objective.label_smoothing": 0.05},
         ],
+    ),
+    "objectives/mse": (OWN_TARGET | {"objective": {"kind": "mse", "metrics": [{"kind": "rmse"}]}}, [{}, {}, {}]),
+    "objectives/l1": (OWN_TARGET | {"objective": {"kind": "l1", "metrics": [{"kind": "mae"}]}}, [{}, {}, {}]),
+    "objectives/huber": (
+        OWN_TARGET,
+        [{"objective": {"kind": "huber", "delta": delta, "metrics": [{"kind": "r2"}]}} for delta in (0.1, 0.5, 1.0)],
+    ),
+    "objectives/bce": (
+        {
+            "data.source": {"kind": "own_batched:labels"},
+            "data.augment": [],
+            "objective": {"kind": "bce", "metrics": [{"kind": "multilabel_f1"}]},
+        },
+        DROPOUT,
     ),
     "optimizers/sgd": (
         {"training.optimizer": SGD},
@@ -125,6 +140,12 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
 OWN = """
 import torch
 from torch import nn
+
+def labels():
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    return images, torch.stack([torch.tensor(digits % 2 == 0), torch.tensor(digits > 4)], dim=1)
 
 class Normed(nn.Sequential):
     def __init__(self):

@@ -110,7 +110,7 @@ def test_a_model_that_cannot_be_built_is_named(make_trial, run_trial, tmp_path):
         (
             "return [x]",
             "model-output-shape",
-            r"into a list of Tensor \(2, 8, 8\); .* wrap it in a small",
+            r"into \(2, 8, 8\), the first of what it returned; expected logits \(batch, num_classes\)",
         ),
         ("return x @ self.w", "model-forward", r"on a batch of inputs, float32 of shape \(2, 8, 8\)"),
     ],
