@@ -3,14 +3,13 @@
 Linting asks it of what sources declare, a run, before it trains, of the data itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE_KIND, Named
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.tables import inputs_of_table, target_of_table, with_its_role
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import NOTHING
-from craftc.compiler.data_files.table_columns import COLUMNS, is_typed
 from craftc.compiler.language.declared_words import targets_in_words
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
@@ -29,37 +28,11 @@ def targets_fit(checked: Checked) -> Iterator[Problem]:
     seen = NOTHING if checked.folder is None else look({"kind": data.source.kind, **data.source.args}, checked.folder)
     kinds: Sequence[str] = entry.gives_targets if seen.target is None else (seen.target,)
     kinds = kinds if data.target is None else _of_a_column(checked)
-    if data.target is None and (of_table := _of_a_table(checked)) is not None:
-        yield from _misfits_of_a_table(checked, of_table)
-        return
-    yield from misfits_of_target(_measures(checked), data.source.kind, kinds, checked.catalogue)
-
-
-def _of_a_table(checked: Checked) -> str | None:
-    """What the target of a table is by the roles of its columns, as far as the spec or the file shows them."""
-    source = checked.spec.data.source
-    entry, target = checked.catalogue.find("sources", source.kind), source.args.get("target")
-    if is_own(source.kind) or entry is None or entry.parameter("columns") is None or not isinstance(target, str):
-        return None
-    said = source.args.get("columns")
-    if not is_typed(source.args) or said == "none":
-        return "class"
-    if isinstance(said, Mapping) and target in said:
-        role = said[target]
-    else:
-        seen = NOTHING if checked.folder is None else look({"kind": source.kind, **source.args}, checked.folder)
-        role = next((column.role for column in seen.columns if column.is_target), None)
-    return {"number": "real", "category": "class"}.get(role or "")
-
-
-def _misfits_of_a_table(checked: Checked, kind: str) -> Iterator[Problem]:
-    source = checked.spec.data.source
-    other = f"columns: {{{source.args['target']}: {'number' if kind == 'class' else 'category'}}}"
-    for problem in misfits_of_target(_measures(checked), source.kind, (kind,), checked.catalogue):
-        reads = (*problem.reads, COLUMNS)
-        yield replace(
-            problem, hint=f"{problem.hint}; or write {other}" if problem.hint else f"write {other}", reads=reads
-        )
+    of_table = target_of_table(checked) if data.target is None else None
+    misfits = misfits_of_target(
+        _measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
+    )
+    yield from misfits if of_table is None else with_its_role(misfits, of_table, data.source.args["target"])
 
 
 def _of_a_column(checked: Checked) -> Sequence[str]:
@@ -105,9 +78,10 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     """What components of the user's own must be given by name is a column, where the source says which it has."""
     spec = checked.spec
     entry = checked.catalogue.find("sources", spec.data.source.kind)
-    if entry is None or not entry.gives_columns:
+    inputs = inputs_of_table(checked) or (entry.gives_columns if entry else ())
+    if not inputs:
         return
-    inputs, columns = entry.gives_columns, (*entry.gives_columns, *TARGET_NAMES)
+    columns = (*inputs, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
     offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
     for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
