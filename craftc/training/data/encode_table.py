@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
 
 from craftc.components.errors import DataError
 from craftc.components.sources.table import GAP, Table
@@ -100,6 +99,8 @@ def _filled(table: Table, train: NDArray[np.integer]) -> tuple[NDArray[np.float6
         row, column = map(int, np.argwhere(gaps)[0])
         message = f'column "{names[column]}" has no value in sample {row} (from 0)'
         raise DataError("data-mismatch", message, "write impute: median", "data.source")
+    from sklearn.impute import SimpleImputer  # only where there is a gap: it takes a second
+
     imputer = SimpleImputer(strategy=table.impute, add_indicator=table.missing_indicator).fit(numbers[train])
     filled: NDArray[np.float64] = imputer.transform(numbers)
     indicated = imputer.indicator_.features_ if table.missing_indicator else ()

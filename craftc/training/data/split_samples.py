@@ -15,6 +15,7 @@ from craftc.components.sources.samples import INPUT, TARGET, Samples, columns_of
 from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokens import Tokens
 from craftc.components.splits import check_disjoint, split_indices
+from craftc.training.data.encode_table import encode_table
 from craftc.training.data.split import Split
 
 TEST = "test"
@@ -82,8 +83,6 @@ def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
 
 def _encoded_columns(table: Table, train: NDArray[np.int64]) -> Mapping[str, Column]:
     """The inputs of a table, by what is learnt of its rows `train`."""
-    from craftc.training.data.encode_table import encode_table  # and scikit-learn with it
-
     encoded = encode_table(table, train)
     inputs = {
         NUMBERS: Column(encoded.numbers, "real", "input", encoded.number_names),
