@@ -20,7 +20,7 @@ from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan_view.data import column_json, column_lines
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
-from craftc.compiler.data_files.table_columns import TableColumn
+from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.compiler.planning.passes.pack import job_resources
 from craftc.compiler.planning.shapes import shapes_of
 from craftc.schemas.diagnostic import Diagnostic, diagnostic_json

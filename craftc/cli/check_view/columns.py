@@ -2,7 +2,7 @@
 
 import json
 
-from craftc.compiler.data_files.table_columns import TableColumn, is_typed
+from craftc.compiler.data_files.column_roles import TableColumn, is_typed
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.plan import Plan
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from craftc.compiler.data_files.column_roles import NUMERIC, TableColumn
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
-from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn
 from craftc.compiler.reading.problem import Problem, classes_of
 from craftc.compiler.variants.blame import blame
 from craftc.schemas.catalogue import Catalogue

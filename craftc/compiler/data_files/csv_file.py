@@ -9,10 +9,11 @@ from typing import Any
 
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.column_roles import is_typed
 from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
-from craftc.compiler.data_files.table_columns import GUESS_ROWS, UNNAMED, is_typed, role_problems
+from craftc.compiler.data_files.table_columns import GUESS_ROWS, UNNAMED, role_problems
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, is_dropped, look_at_columns
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Path as SpecPath

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from craftc.compiler.data_files.table_columns import TableColumn
+from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import TargetKind
 

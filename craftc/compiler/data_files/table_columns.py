@@ -1,22 +1,19 @@
-"""The columns of a table: what each is for, as the spec says or as its first cells look, and what is doubtful in it."""
+"""The cells of a table's columns: the roles that they look to have, what is doubtful in that, how they are read."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from craftc.compiler.data_files.cells import as_days, as_number, days_first, is_ambiguous, is_gap, looks_dated
+from craftc.compiler.data_files.column_roles import COLUMNS, NUMERIC, Role, TableColumn, gap_words
 from craftc.compiler.reading.problem import Problem, all_of, show
 from craftc.schemas.diagnostic import Path as SpecPath
 
-Role = Literal["number", "category", "date", "group", "id", "ignore"]
 GUESS_ROWS = 500
 """Rows by which a role is guessed: the first, so that linting, planning and training guess the same. Of a file of
 text, as many of them as linting reads."""
-NUMERIC: tuple[Role, ...] = ("number", "date")
-"""Roles whose columns a model gets as numbers."""
-COLUMNS: SpecPath = ("data", "source", "columns")
 UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas names a column that has no name, and writes as its name, included."""
 _FEW_VALUES = 10
@@ -24,33 +21,6 @@ _FEW_ROWS = 20
 _MOST_TOLD = 5
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]+")
 _MOSTLY = 0.8
-
-
-class TableColumn(NamedTuple):
-    """A column of a file and what it is for. `doubt` is what speaks against a role that was guessed.
-
-    `gaps` and `distinct` are its cells without a value, and its different values, in the rows that were read; None if
-    it was not. The `target` has a role, too: of a category it is the class, of a number the quantity to be predicted.
-    """
-
-    name: str
-    role: Role
-    guessed: bool = False
-    doubt: str = ""
-    gaps: int | None = None
-    distinct: int | None = None
-    is_target: bool = False
-
-
-def is_typed(arguments: Mapping[str, Any]) -> bool:
-    """Whether the columns of a source have roles, or gaps are filled; otherwise all inputs are numbers without gaps."""
-    return any(arguments.get(name, "none") != "none" for name in ("columns", "impute"))
-
-
-def gap_words(arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts that the spec names as gaps."""
-    missing = arguments.get("missing", "none")
-    return () if missing == "none" else tuple(missing)
 
 
 def columns_of(names: Sequence[str], cells: Sequence[Sequence[str]], arguments: Mapping[str, Any]) -> list[TableColumn]:

@@ -7,19 +7,10 @@ from typing import Any
 
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.column_roles import NUMERIC, TableColumn, gap_words
 from craftc.compiler.data_files.labels import TARGET, crowded, label_problems
 from craftc.compiler.data_files.seen import Seen
-from craftc.compiler.data_files.table_columns import (
-    NUMERIC,
-    Reading,
-    TableColumn,
-    bad_cell,
-    columns_of,
-    counted,
-    doubts,
-    gap_words,
-    reading_of,
-)
+from craftc.compiler.data_files.table_columns import Reading, bad_cell, columns_of, counted, doubts, reading_of
 from craftc.compiler.reading.problem import Problem
 
 Rows = Sequence[Sequence[str]]

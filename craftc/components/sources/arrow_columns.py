@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn, columns_of
+from craftc.compiler.data_files.column_roles import NUMERIC, TableColumn
+from craftc.compiler.data_files.table_columns import columns_of
 from craftc.compiler.data_files.typed_rows import is_dropped
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.sources.exact_numbers import rounded_wholes

@@ -8,9 +8,10 @@ import pandas as pd
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.column_roles import Role, is_typed
 from craftc.compiler.data_files.csv_file import cell_hint, first_rows, header_problems
 from craftc.compiler.data_files.labels import label_problems
-from craftc.compiler.data_files.table_columns import GUESS_ROWS, columns_of, is_typed
+from craftc.compiler.data_files.table_columns import GUESS_ROWS, columns_of
 from craftc.compiler.data_files.typed_rows import cells_of, is_dropped, place_of
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
@@ -18,7 +19,7 @@ from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import Samples, number_classes
 from craftc.components.sources.table import Impute, Table
-from craftc.components.sources.typed_table import Cells, Role, TableArguments, typed_table
+from craftc.components.sources.typed_table import Cells, TableArguments, typed_table
 
 
 @declares(gives=("table",), gives_targets=("class", "real"))

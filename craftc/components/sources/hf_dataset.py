@@ -9,6 +9,7 @@ import numpy as np
 from annotated_types import MinLen
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.column_roles import Role
 from craftc.compiler.data_files.csv_file import header_problems
 from craftc.compiler.data_files.labels import odd_names
 from craftc.compiler.data_files.table_columns import GUESS_ROWS
@@ -21,7 +22,7 @@ from craftc.components.sources.image_channels import Color
 from craftc.components.sources.image_folder import HeightAndWidth, noted, read_picture
 from craftc.components.sources.samples import Inputs, Samples, number_classes
 from craftc.components.sources.table import Impute, Table
-from craftc.components.sources.typed_table import Role, TableArguments, typed_table
+from craftc.components.sources.typed_table import TableArguments, typed_table
 
 _TARGET = "data.source.target"
 

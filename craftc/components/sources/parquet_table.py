@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MinLen
 
+from craftc.compiler.data_files.column_roles import Role
 from craftc.compiler.data_files.csv_file import header_problems
 from craftc.compiler.data_files.table_columns import GUESS_ROWS
 from craftc.components.bounds import PositiveInt
@@ -12,7 +13,7 @@ from craftc.components.declare import declares
 from craftc.components.errors import DataError, raised
 from craftc.components.sources.arrow_columns import arrow_cells, arrow_roles
 from craftc.components.sources.table import Impute, Table
-from craftc.components.sources.typed_table import Role, TableArguments, typed_table
+from craftc.components.sources.typed_table import TableArguments, typed_table
 
 
 @declares(gives=("table",), gives_targets=("class", "real"))

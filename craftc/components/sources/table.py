@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.table_columns import TableColumn
+from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.components.errors import DataError, DataWarning
 
 Impute = Literal["none", "median", "mean"]

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.column_roles import NUMERIC, Role, TableColumn, gap_words
 from craftc.compiler.data_files.labels import label_problems
-from craftc.compiler.data_files.table_columns import NUMERIC, TableColumn, bad_cell, counted, gap_words, reading_of
+from craftc.compiler.data_files.table_columns import bad_cell, counted, reading_of
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, NO_LABEL, place_of, quantity_problem, role_doubts
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import number_classes
 from craftc.components.sources.table import GAP, Impute, Table
 
-Role = Literal["number", "category", "date", "group", "id", "ignore"]
 _PATH = "data.source.path"
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.data_files.column_roles import COLUMNS, NUMERIC, TableColumn, is_typed
 from craftc.compiler.data_files.look import look
-from craftc.compiler.data_files.table_columns import COLUMNS, NUMERIC, TableColumn, is_typed
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import TargetKind, is_own
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from craftc.compiler.data_files.table_columns import Role, columns_of, doubts, guess
+from craftc.compiler.data_files.column_roles import Role
+from craftc.compiler.data_files.table_columns import columns_of, doubts, guess
 
 MANY = 30
 GUESSES: list[tuple[str, list[str], Role, str]] = [
