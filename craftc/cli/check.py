@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
+from craftc.cli.check_view.columns import columns_of_tables
 from craftc.cli.check_view.rows import Row, rows_of
 from craftc.cli.inputs.blame_failures import blame_failures, blame_warnings
 from craftc.cli.inputs.check_data import data_diagnostics
 from craftc.cli.inputs.compile_file import CompiledFile, compile_file
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
+from craftc.cli.plan_view.data import column_json, column_lines
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
+from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.compiler.planning.passes.pack import job_resources
 from craftc.compiler.planning.shapes import shapes_of
 from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
 
 if TYPE_CHECKING:
     from craftc.runtime.work.check_trials import Checked
+
+
+Tables = Sequence[tuple[str, tuple[TableColumn, ...]]]
 
 
 class Format(StrEnum):
@@ -59,11 +65,12 @@ def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
         found += blame_failures(compiled, failures, hint)
         found += blame_warnings(compiled, {each.trial: each.warning for each in checked if each.warning})
     rows = rows_of(compiled.plan, checked)
+    tables = [] if not rows else columns_of_tables(compiled.plan)
     has_failed = any(diagnostic.severity == "error" for diagnostic in found)
     if format is Format.JSON:
-        click.echo(json.dumps(_as_json(compiled, rows, found, valid=not has_failed), indent=2))
+        click.echo(json.dumps(_as_json(compiled, rows, found, tables, valid=not has_failed), indent=2))
     else:
-        _print_text(compiled, rows, found)
+        _print_text(compiled, rows, found, tables)
     if traceback:
         for each in checked:
             click.echo(each.failure.traceback if each.failure else "", err=True, nl=False)
@@ -87,7 +94,7 @@ def _check(compiled: CompiledFile, *, quiet: bool) -> "list[Checked]":
         return list(check_trials(trials, device=device, cpus=resources.cpu))
 
 
-def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnostic]) -> None:
+def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnostic], tables: Tables) -> None:
     from rich.console import Console
 
     from craftc.cli.check_view.table import print_rows
@@ -95,6 +102,8 @@ def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnos
     show_diagnostics(found, compiled.texts, sys.stderr)
     if rows:
         print_rows(rows, Console(file=sys.stdout, highlight=False, markup=False))
+        for title, columns in tables:
+            click.echo("\n".join([title, *column_lines(columns)]))
         shapes = count(len({row.checked_as for row in rows}), "shape")
         devices = " and ".join(sorted({row.device for row in rows if row.device}))
         where = f" on {devices}" if devices else ""
@@ -104,7 +113,7 @@ def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnos
 
 
 def _as_json(
-    compiled: CompiledFile, rows: Sequence[Row], found: Sequence[Diagnostic], *, valid: bool
+    compiled: CompiledFile, rows: Sequence[Row], found: Sequence[Diagnostic], tables: Tables, *, valid: bool
 ) -> dict[str, Any]:
     """The contract of `craftc check --format json`."""
     return {
@@ -113,4 +122,4 @@ def _as_json(
         "valid": valid,
         "variants": [row._asdict() for row in rows],
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in found],
-    }
+    } | ({"columns": [[column_json(column) for column in columns] for _, columns in tables]} if tables else {})

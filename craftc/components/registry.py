@@ -9,6 +9,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "arrays": "craftc.components.sources.arrays:arrays",
         "image_folder": "craftc.components.sources.image_folder:image_folder",
         "csv": "craftc.components.sources.csv_table:csv",
+        "parquet": "craftc.components.sources.parquet_table:parquet",
+        "hf_dataset": "craftc.components.sources.hf_dataset:hf_dataset",
         "text_file": "craftc.components.sources.text:text_file",
         "python_docs": "craftc.components.sources.text:python_docs",
     },

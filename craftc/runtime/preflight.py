@@ -93,7 +93,7 @@ def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> lis
 
     config = trial.config
     try:
-        data = prepare(config["data"], shelf_of(trial, prepared))
+        data = prepare(config["data"], shelf_of(trial, prepared), config["model"])
         infer_facts(config["model"], data.facts)
         if (parts := catalogue.frozen_parts(config["model"]["kind"])) is not None:
             backbone_facts(config["model"][parts.backbone], data.facts, f"model.{parts.backbone}")

@@ -37,7 +37,11 @@ TARGET_KINDS: dict[TargetKind, str] = {
 }
 """What a target may be, and in words."""
 
-DATA_FACTS = ("num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length")
+CARDINALITIES = "cardinalities"
+"""How many numbers each category of a table may have: the one fact that is a list of numbers."""
+DATA_FACTS = (
+    "num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length", CARDINALITIES,
+)  # fmt: skip
 """Arguments of a model, objective or metric that the data decides; a spec may leave them to be inferred."""
 NUM_SAMPLES = "num_samples"
 """What a source may declare beside them: the number of its samples."""

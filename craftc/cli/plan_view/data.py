@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from craftc.compiler.data_files.column_roles import NUMERIC, TableColumn
 from craftc.compiler.data_files.look import look_at_data
 from craftc.compiler.data_files.seen import MOST_BYTES
 from craftc.compiler.data_files.split_sizes import declared_samples, empty_splits, split_sizes
@@ -34,6 +35,7 @@ class DataView:
     class_names: tuple[str, ...] | None
     roles: dict[str, Role]
     split_by: str
+    columns: tuple[TableColumn, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `craftc plan --format json`."""
@@ -43,6 +45,7 @@ class DataView:
             | sizes
             | {"classes": None if self.class_names is None else list(self.class_names)}
             | {"roles": self.roles, "split_by": self.split_by}
+            | ({"columns": [column_json(column) for column in self.columns]} if self.columns else {})
         )
 
     def _role(self, name: str) -> str:
@@ -64,6 +67,42 @@ class DataView:
         if self.class_names is not None:
             parts.append(f"{len(self.class_names):,} classes, from number 0: {classes_of(self.class_names)}")
         return f"data of {self.source}{f' {self.path}' if self.path else ''}: {'; '.join(parts)}" if parts else None
+
+
+def column_json(column: TableColumn) -> dict[str, Any]:
+    """For plans and checks."""
+    counts = {"gaps": column.gaps, "distinct": column.distinct}
+    return {"name": column.name, "role": _role(column), "kind": _kind(column), "guessed": column.guessed} | counts
+
+
+def _role(column: TableColumn) -> str:
+    return "target" if column.is_target else column.role
+
+
+def _kind(column: TableColumn) -> str | None:
+    """What a model, or its objective, is given of it."""
+    if column.role in NUMERIC:
+        return "real"
+    return "class" if column.role == "category" else None
+
+
+def column_lines(columns: Sequence[TableColumn]) -> list[str]:
+    """A line for each column of a table: what it is for, and who says so."""
+    if not columns:
+        return []
+    cells: list[tuple[str, ...]] = [("column", "role", "said by", "gaps", "values")]
+    for column in columns:
+        role = f"target ({column.role})" if column.is_target else column.role
+        who = "guessed, doubtful" if column.doubt else "guessed" if column.guessed else "the spec"
+        counts = ["" if number is None else f"{number:,}" for number in (column.gaps, column.distinct)]
+        cells.append((column.name or "(no name)", role, who, *counts))
+    widths = [max(len(row[index]) for row in cells) for index in range(5)]
+    lines = []
+    for row in cells:
+        texts = [text.ljust(width) for text, width in zip(row[:3], widths, strict=False)]
+        counts = [text.rjust(width) for text, width in zip(row[3:], widths[3:], strict=True)]
+        lines.append("  " + "  ".join([*texts, *counts]))
+    return lines
 
 
 def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[Diagnostic]]:
@@ -102,7 +141,8 @@ def _view(data: Data, catalogue: Catalogue, folder: str) -> tuple[DataView, Sequ
     written = path if isinstance(path, str) else None
     is_about = data.splits.stratify and not data.splits.given_by
     roles, by = data.splits.roles, _split_by(data.splits)
-    return DataView(source.kind, written, num_samples, sizes, is_about, seen.class_names, roles, by), problems
+    view = DataView(source.kind, written, num_samples, sizes, is_about, seen.class_names, roles, by, seen.columns)
+    return view, problems
 
 
 def _split_by(splits: Splits) -> str:
@@ -121,5 +161,5 @@ def _split_by(splits: Splits) -> str:
 
 
 def data_lines(views: Sequence[DataView]) -> list[str]:
-    """A line for each of which something is known."""
-    return [view.line for view in views if view.line is not None]
+    """A line for each of which something is known, and below it those of its columns."""
+    return [line for view in views if view.line is not None for line in (view.line, *column_lines(view.columns))]

@@ -3,13 +3,14 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
+from craftc.compiler.data_files.column_roles import is_typed
 from craftc.compiler.data_files.delimited import (
     first_row_is_sample,
     other_separator,
@@ -19,14 +20,14 @@ from craftc.compiler.data_files.delimited import (
 )
 from craftc.compiler.data_files.encodings import not_utf8
 from craftc.compiler.data_files.labels import crowded, label_problems
-from craftc.compiler.data_files.seen import NOTHING, Seen, mistaken
+from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, mistaken
+from craftc.compiler.data_files.table_columns import GUESS_ROWS, UNNAMED, role_problems
+from craftc.compiler.data_files.typed_rows import LABEL_HINT, is_dropped, look_at_columns
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.secret_files import may_be_secret
 from craftc.secret_text import masked
 
-UNNAMED = re.compile(r"(Unnamed: \d+)?")
-"""What pandas names a column that has no name, and writes as its name, included."""
 _PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".tar")
 
 
@@ -56,6 +57,8 @@ def look_at_csv(path: Path, shown: str, arguments: Mapping[str, Any], most_bytes
         message = f"{shown} has no row below its header"
         problem = Problem("data-mismatch", ("data", "source", "path"), message, "name another file")
         return Seen((problem,)) if is_whole else NOTHING
+    if is_typed(arguments):
+        return look_at_columns(names, body, len(first_rows(path, arguments)), arguments, shown, is_whole=is_whole)
     if bad := _cell_problem(names, body, arguments, shown):
         return Seen((*warnings, bad, *_labelled(names, body, arguments, False).problems))
     seen = _labelled(names, body, arguments, is_whole)
@@ -74,12 +77,24 @@ def shape_problems(
     return ([sample], []) if sample.severity == "error" else ([], [sample])
 
 
+def first_rows(path: Path, arguments: Mapping[str, Any]) -> list[list[str]]:
+    """The rows below the header by which the roles of columns are guessed; none of what is packed or no table."""
+    if path.suffix.lower() in _PACKED:
+        return []
+    try:
+        rows, _ = _rows(path, HEAD_BYTES, arguments)
+    except UnicodeDecodeError:
+        return []
+    return (rows or [])[1 : 1 + GUESS_ROWS]
+
+
 def _labelled(
     names: Sequence[str], body: Sequence[Sequence[str]], arguments: Mapping[str, Any], is_whole: bool
 ) -> Seen:
     target, keep = arguments["target"], bool(arguments.get("keep_labels", False))
     column = names.index(target)
     labels = [row[column].strip() if column < len(row) else "" for row in body]
+    labels = [label for label in labels if not is_dropped(label, arguments)]
     problems = label_problems(labels, target, keep=keep)
     class_names = in_order(labels)
     too_many = crowded(len(class_names), len(labels), f'column "{target}" holds') if is_whole else None
@@ -93,6 +108,7 @@ def _cell_problem(
 ) -> Problem | None:
     """The first cell that is no number where one is needed, or no label; a row that is longer than the header."""
     target, features = arguments["target"], arguments.get("features", "none")
+    at = names.index(target)
     aside = arguments.get("split_columns", ())
     used = [
         index
@@ -103,6 +119,8 @@ def _cell_problem(
         if len(row) > len(names):
             message = f"{shown}, row {number} below the header, has {len(row)} cells, and the header {len(names)}"
             return _problem(message, f"every row needs as many cells as the header has; {separated_by(arguments)}")
+        if is_dropped(row[at].strip() if at < len(row) else "", arguments):
+            continue
         for index in used:
             text = row[index].strip() if index < len(row) else ""
             wrong = "no label" if names[index] == target else "not a finite number"
@@ -110,9 +128,16 @@ def _cell_problem(
                 continue
             place = f'{shown}, row {number} below the header, column "{names[index]}"'
             what = f'"{text}" is {wrong}' if text else f"{wrong}, as it is empty or its row ends before it"
-            hint = "mend the cell, drop the row, or leave the column out of features"
-            return _problem(f"{place}: {what}", hint)
+            return _problem(f"{place}: {what}", cell_hint(names[index], text, is_label=names[index] == target))
     return None
+
+
+def cell_hint(column: str, text: str, *, is_label: bool) -> str:
+    """What to do about a cell where the columns have no roles."""
+    if is_label:
+        return LABEL_HINT
+    mend = "impute: median" if is_gap(text) else f"columns: {{{column}: category}}"
+    return f"write {mend}, mend the cell, drop the row, or leave the column out of features"
 
 
 def is_number(text: str) -> bool:
@@ -129,11 +154,13 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
     doubles = sorted({name for name in names if name and names.count(name) > 1})
     if doubles:
         return [_problem(f'{path} has two columns "{doubles[0]}"', "rename one")]
-    if features == "none" and (unnamed := _unnamed(names)):
-        hint = "write the file without it, in pandas by to_csv(path, index=False), or name the column"
+    if features == "none" and arguments.get("columns", "none") == "none" and (unnamed := _unnamed(names)):
+        hint = "write columns: infer, or write the file without it, in pandas by to_csv(path, index=False), or name it"
         return [_problem(f"{path}: {unnamed}", hint)]
     asked: list[tuple[str, SpecPath]] = [(target, ("target",))]
     asked += [(name, ("features", index)) for index, name in enumerate([] if features == "none" else features)]
+    said = arguments.get("columns", "none")
+    asked += [(name, ("columns", name)) for name in (said if isinstance(said, Mapping) else ())]
     aside = tuple(arguments.get("split_columns", ()))
     found = []
     for name in aside:
@@ -150,6 +177,7 @@ def header_problems(names: Sequence[str], arguments: Mapping[str, Any], path: Pa
                     *argument,
                 )
             )
+    found += role_problems(arguments)
     if not found and set(names) <= {target, *aside}:
         found.append(
             Problem(

@@ -51,7 +51,7 @@ def _missing(labels: Sequence[str], counts: Counter[str], column: str) -> Iterat
     row = next(index for index, label in enumerate(labels) if label in names)
     others = f"; so {'do' if num_cells > 2 else 'does'} {num_cells - 1:,} more" if num_cells > 1 else ""
     message = f'row {row + 1} below the header, column "{column}": {show(labels[row])} reads as a missing value{others}'
-    hint = f"fill the cells in or drop their rows; if {one_of(sorted(names))} is a class, write keep_labels: true"
+    hint = f"fill them in, or write unlabelled: drop; if {one_of(sorted(names))} is a class, write keep_labels: true"
     yield Problem("label-missing", TARGET, message, hint)
 
 

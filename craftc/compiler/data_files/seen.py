@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import TargetKind
 
@@ -14,13 +15,15 @@ MOST_BYTES = 64 * 2**20
 @dataclass(frozen=True)
 class Seen:
     """`num_samples` and `class_names`, in their order, are None where only a part was read; `split_sizes` where the
-    files do not say which split a sample is in; `target`, the kind of the target, where they do not show it."""
+    files do not say which split a sample is in; `target`, the kind of the target, where they do not show it. `columns`
+    are those of a table whose columns have roles, counted in what was read."""
 
     problems: tuple[Problem, ...] = ()
     num_samples: int | None = None
     class_names: tuple[str, ...] | None = None
     split_sizes: dict[str, int] | None = None
     target: TargetKind | None = None
+    columns: tuple[TableColumn, ...] = ()
 
 
 NOTHING = Seen()

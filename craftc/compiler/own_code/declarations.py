@@ -18,6 +18,7 @@ from craftc.compiler.own_code.constructor import bases_of, is_declaration, membe
 from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.compiler.reading.problem import all_of, did_you_mean, one_of, show
 from craftc.schemas.catalogue import (
+    CARDINALITIES,
     DATA_FACTS,
     DATA_KINDS,
     NUM_SAMPLES,
@@ -133,7 +134,7 @@ def _kinds(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
 
 
 def _facts(value: Any, _: Sequence[Parameter]) -> dict[str, int]:
-    known = (NUM_SAMPLES, *DATA_FACTS)
+    known = (NUM_SAMPLES, *(name for name in DATA_FACTS if name != CARDINALITIES))
     if not isinstance(value, dict):
         raise DeclarationError(f"expected whole numbers by name: {all_of(known)}")
     for name, number in value.items():

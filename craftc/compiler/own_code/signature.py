@@ -16,6 +16,7 @@ from craftc.compiler.own_code.python_source import SourceError, SourceIndex
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
 from craftc.schemas.catalogue import (
+    CARDINALITIES,
     DATA_FACTS,
     FROM_ENVIRONMENT,
     NESTED,
@@ -187,7 +188,9 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
             schema = {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}  # optional in all but name
         computed = computed or not is_known or not is_exact(argument.default, argument.scope)
     if group in _TAKE_FACTS and argument.name in DATA_FACTS:
-        options = schema.get("anyOf", [schema or {"type": "integer"}])
+        number = {"type": "integer"}
+        unsaid = {"type": "array", "items": number} if argument.name == CARDINALITIES else number
+        options = schema.get("anyOf", [schema or unsaid])
         schema, required, default, computed = {"anyOf": [*options, {"const": "infer"}]}, False, "infer", False
     return Parameter(
         name=argument.name,

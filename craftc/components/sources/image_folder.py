@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -65,7 +66,7 @@ def image_folder(
     files = [(file, label) for file, label, _ in found]
     if not files:
         raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class", _PATH)
-    pictures = [_read(file, height, width, color) for file, _ in files]
+    pictures = [read_picture(file, str(file), height, width, color) for file, _ in files]
     targets = np.array([label for _, label in files], dtype=np.int64)
     nested = [
         problem
@@ -73,7 +74,7 @@ def image_folder(
         if (problem := nested_images(inner, str(inner), [name for name in names if (inner / name).is_dir()]))
     ]
     alike = raised([*spelled_alike(names, ("data", "source", "path")), *nested])
-    warnings = alike + _noted([file for file, _ in files], pictures)
+    warnings = alike + noted([str(file) for file, _ in files], pictures)
     by_sample = _by_sample(root, found)
     values = np.stack([picture.values for picture in pictures])
     return Samples(values, targets, names, warnings=warnings, by_sample=by_sample)
@@ -96,14 +97,15 @@ def _image_files(folder: Path) -> list[Path]:
     return files
 
 
-class _Picture(NamedTuple):
-    """`values` are (H, W) or (3, H, W). `notes`: what of the file is left out."""
+class Picture(NamedTuple):
+    """An image: `values` are (H, W) or (3, H, W). `notes`: what of the file is left out."""
 
     values: NDArray[np.float32]
     notes: tuple[str, ...]
 
 
-def _read(file: Path, height: int, width: int, color: Color) -> _Picture:
+def read_picture(file: Path | BytesIO, shown: str, height: int, width: int, color: Color) -> Picture:
+    """An image that is resized and scaled to 0..1; messages call it `shown`. Raises DataError."""
     try:
         with Image.open(file) as image:
             num_frames = getattr(image, "n_frames", 1)
@@ -113,16 +115,16 @@ def _read(file: Path, height: int, width: int, color: Color) -> _Picture:
             parts = channels(upright(image), color)
     except UnknownScaleError as error:
         hint = "save it with 8 or 16 bits, or as floating-point numbers from 0 to 1"
-        raise DataError("data-unreadable", f"{file} cannot be scaled to 0..1: {error}", hint, _PATH) from error
+        raise DataError("data-unreadable", f"{shown} cannot be scaled to 0..1: {error}", hint, _PATH) from error
     except Exception as error:  # damaged files bring about exceptions of many kinds
-        message = f"{file} cannot be read as an image: {error or type(error).__name__}"
+        message = f"{shown} cannot be read as an image: {error or type(error).__name__}"
         raise DataError("data-unreadable", message, "remove the file", _PATH) from error
     bilinear = Image.Resampling.BILINEAR
     resized = [np.asarray(Image.fromarray(part).resize((width, height), bilinear)) for part in parts]
-    return _Picture(resized[0] if color == "grey" else np.stack(resized), tuple(notes))
+    return Picture(resized[0] if color == "grey" else np.stack(resized), tuple(notes))
 
 
-def _noted(files: Sequence[Path], pictures: Sequence[_Picture]) -> tuple[DataWarning, ...]:
+def noted(files: Sequence[str], pictures: Sequence[Picture]) -> tuple[DataWarning, ...]:
     """One warning for each thing that was left out, however many files it was left out of."""
     counts = Counter(note for picture in pictures for note in picture.notes)
     firsts = {note: next(f for f, p in zip(files, pictures, strict=True) if note in p.notes) for note in counts}

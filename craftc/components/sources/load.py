@@ -25,6 +25,7 @@ from craftc.components.sources.samples import (
     beside,
     number_classes,
 )
+from craftc.components.sources.table import Table
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.catalogue import is_own
 
@@ -32,7 +33,7 @@ FORMS = (
     "return (inputs, targets), (inputs, targets, class_names), (inputs, targets, class_names, columns), a dataset of "
     "pairs (input, target), arrays by name, Columns, or the Tokens of a text"
 )
-Loaded = Samples | Columns | Tokens
+Loaded = Samples | Columns | Tokens | Table
 """What a source gives."""
 
 
@@ -69,7 +70,7 @@ def as_samples(returned: Any) -> Loaded:
     Floating-point targets are quantities, booleans (N, C) several labels. Labels are numbered from 0 in their order
     where no class names come with them. Raises DataError.
     """
-    if isinstance(returned, Samples | Columns | Tokens):
+    if isinstance(returned, Samples | Columns | Tokens | Table):
         return returned
     if isinstance(returned, Mapping) and any(isinstance(part, tuple | Loaded) for part in returned.values()):
         hint = "write data.splits: {from_source: true}"

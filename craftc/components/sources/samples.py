@@ -12,6 +12,7 @@ from craftc.compiler.data_files.npz_file import channels_last
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.constant_columns import constant_columns
+from craftc.components.sources.table import Table
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
 INPUT, TARGET = "x", "y"
@@ -97,9 +98,9 @@ def columns_of(loaded: Samples | Columns) -> Mapping[str, Column]:
     return {INPUT: Column(loaded.inputs, "real", "input", loaded.columns), TARGET: targets}
 
 
-def beside(loaded: Samples | Columns) -> Mapping[str, NDArray[Any]]:
+def beside(loaded: Samples | Columns | Table) -> Mapping[str, NDArray[Any]]:
     """What samples may be told apart by, (N,) each: columns that are no inputs, and those of groups and names."""
-    if isinstance(loaded, Samples):
+    if not isinstance(loaded, Columns):
         return loaded.by_sample
     known = {name: column.values for name, column in loaded.columns.items() if column.role in ("group", "id")}
     return known | dict(loaded.by_sample)

@@ -17,15 +17,24 @@ from craftc.components.own_line import told
 from craftc.components.sources.columns import Column
 from craftc.components.sources.load import Loaded, load_samples
 from craftc.components.sources.samples import Asked
-from craftc.schemas.catalogue import DATA_FACTS, is_own
+from craftc.components.sources.table import CATEGORIES, NUMBERS
+from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
 from craftc.schemas.split_roles import setting
 from craftc.training.data.assign_splits import asked_columns
 from craftc.training.data.layout import laid_out, laid_out_batch
+from craftc.training.data.one_input import (
+    has_categories,
+    joined,
+    takes_categories,
+    values_in,
+)
 from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.resolution import check_finite, lost_resolution
 from craftc.training.data.split import Split
 from craftc.training.data.split_samples import class_names, is_one_class, split_samples
 
+Facts = dict[str, Any]
+"""What `infer` can take, by name: a number, or of `cardinalities` a list of them."""
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
@@ -47,7 +56,7 @@ class PreparedData:
 
     splits: dict[str, Split]
     class_counts: NDArray[np.int64]
-    facts: dict[str, int]
+    facts: Facts
     augmented: "Augmented | None" = None
     warnings: tuple[DataWarning, ...] = ()
     document: Mapping[str, Any] | None = None
@@ -78,15 +87,26 @@ class Augmented:
 class NormalizeBatch:
     """A normalizer, fitted on train, and the layout, for batches (B, *shape) of samples as the source gives them.
 
-    `is_own`: it is the user's, and called with arrays, on the CPU.
+    `is_own`: it is the user's, and called with arrays, on the CPU. Of a table, `num_numbers` of each sample are
+    normalized, and the columns of 0 and 1 behind them are not; None: all.
     """
 
     normalizer: Any
     layout: str
     is_own: bool
+    num_numbers: int | None = None
 
     def __call__(self, x_B: Any) -> Any:
         """What a model is given, float32; where not `is_own`, under vmap, too."""
+        if self.num_numbers is None:
+            return self._all(x_B)
+        import torch
+
+        normalized, others = self._all(x_B[..., : self.num_numbers]), x_B[..., self.num_numbers :]
+        others = others.reshape(*normalized.shape[:-1], others.shape[-1])
+        return torch.cat([normalized, others.to(normalized.dtype)], dim=-1)
+
+    def _all(self, x_B: Any) -> Any:
         if not self.is_own:
             return laid_out_batch(self.normalizer.of_batch(x_B), self.layout)
         import torch
@@ -95,8 +115,12 @@ class NormalizeBatch:
         return laid_out_batch(torch.from_numpy(normalized).to(x_B.device), self.layout)
 
 
-def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> PreparedData:
+def prepare(
+    data_config: Mapping[str, Any], shelf: Shelf | None = None, model: Mapping[str, Any] | None = None
+) -> PreparedData:
     """Load, split, check, and normalize by what the train split alone shows.
+
+    For a `model` of one input, the numbers and the categories of a table are joined.
 
     The latest data sets stay in memory, keyed by all of the section but `augment` and by the files' dates; whether the
     train split is kept as the source gives it, too, counts.
@@ -105,7 +129,23 @@ def prepare(data_config: Mapping[str, Any], shelf: Shelf | None = None) -> Prepa
     settings = {name: value for name, value in data_config.items() if name != "augment"}
     stamps = file_stamps({**settings["source"], "data.splits.file": settings["splits"].get("file")})
     # Sorted, as in a fingerprint: what is shared out must not depend on the order in which keys were written.
-    return _prepare(json.dumps(settings, sort_keys=True), stamps, shelf, augments_source(data_config))
+    asked = json.dumps(settings, sort_keys=True), stamps, shelf, augments_source(data_config)
+    data = _prepare(*asked)
+    if model is None or not has_categories(data.splits["train"]) or takes_categories(model):
+        return data
+    return _one_input(*asked)
+
+
+@lru_cache(maxsize=MAX_CACHED)
+def _one_input(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None, keeps_source: bool) -> PreparedData:
+    data = _prepare(settings_json, stamps, shelf, keeps_source)
+    train = data.splits["train"]
+    in_train, augmented = values_in(train), data.augmented
+    splits = {name: joined(split, in_train) for name, split in data.splits.items()}
+    if augmented is not None and augmented.normalize is not None:
+        num_numbers = train.columns[NUMBERS].values.shape[-1]
+        augmented = Augmented(joined(augmented.train, in_train), replace(augmented.normalize, num_numbers=num_numbers))
+    return replace(data, splits=splits, facts=facts_of(splits["train"]), augmented=augmented)
 
 
 @lru_cache(maxsize=MAX_CACHED)
@@ -259,7 +299,7 @@ def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
 
 
 def infer_facts(
-    component: Mapping[str, Any], facts: Mapping[str, int], place: str = "model", *, reserved: Sequence[str] = ()
+    component: Mapping[str, Any], facts: Mapping[str, Any], place: str = "model", *, reserved: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A component's arguments with each `infer` replaced by the data's own number, those `reserved` left out.
 
@@ -281,7 +321,7 @@ def infer_facts(
     return filled
 
 
-def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int], place: str) -> dict[str, Any]:
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The arguments of the backbone at a place of the spec with each `infer` replaced; it may tell apart other classes
     than those of the data.
 
@@ -292,7 +332,7 @@ def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, int], place: 
     return infer_facts(setting, {**facts, **own}, place)
 
 
-def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
+def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:
     if name in facts:
         return facts[name]
     raise DataError(
@@ -303,12 +343,16 @@ def _fact(name: str, facts: Mapping[str, int], place: str) -> int:
     )
 
 
-def facts_of(train: Split) -> dict[str, int]:
-    """Of the target, how many numbers a prediction has; of the first input, its shape. Lines are rows; the channels of
-    an image stand side by side in a line."""
+def facts_of(train: Split) -> Facts:
+    """Of the target, how many numbers a prediction has; of the first input, its shape, or of categories how many there
+    are. Lines are rows; the channels of an image stand side by side in a line."""
     first, target = train.columns[train.first], train.target_column
-    facts = {} if target is None else {"num_classes": target.num_outputs}
+    facts: Facts = {} if target is None else {"num_classes": target.num_outputs}
+    if has_categories(train):
+        facts[CARDINALITIES] = list(train.columns[CATEGORIES].sizes)
     shape = first.shape
+    if first.is_several:
+        return facts
     if first.kind == "token":
         return facts | {"vocabulary_size": first.num_classes, "context_length": shape[-1]}
     facts["num_features"] = int(np.prod(shape))
@@ -326,5 +370,5 @@ def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
 
 
-def _listed(facts: Mapping[str, int]) -> str:
+def _listed(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in facts.items())

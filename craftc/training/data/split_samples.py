@@ -14,11 +14,13 @@ from craftc.compiler.data_files.split_sizes import split_sizes
 from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
+from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
 from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
+from craftc.training.data.encode_table import encode_table
 from craftc.training.data.split import Split
 from craftc.training.data.split_file import noted_digests, split_document
 
@@ -39,7 +41,7 @@ class SplitSamples:
 
 
 def split_samples(
-    loaded: Samples | Columns | Tokens, options: Mapping[str, Any], target: str | None = None
+    loaded: Samples | Columns | Tokens | Table, options: Mapping[str, Any], target: str | None = None
 ) -> SplitSamples:
     """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
     where the source does not say it, or says several; an input that is named so stays an input.
@@ -50,7 +52,7 @@ def split_samples(
     if isinstance(loaded, Tokens):
         shared = _share_tokens(loaded, options)
         return replace(shared, splits={n: Split(aimed(s.columns, target)) for n, s in shared.splits.items()})
-    columns = aimed(columns_of(loaded), target)
+    columns = aimed(_raw_columns(loaded), target)
     whole = Split(columns)
     classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
     if classes is not None:
@@ -62,6 +64,8 @@ def split_samples(
     strata = np.zeros(len(whole), dtype=np.int64) if classes is None else classes
     assigned = assign_splits(strata, by_sample, options)
     _check_not_empty(assigned, options, len(whole))
+    if isinstance(loaded, Table):
+        columns = {**columns, **_encoded_columns(loaded, assigned.indices[FIT])}
     splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
     found = splits[FIT].target_column
     class_counts = counts_in(found)
@@ -77,6 +81,27 @@ def split_samples(
     warnings = check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed)
     warnings += _left_out(assigned) + _of_other_data(document, options)
     return SplitSamples(splits, class_counts, loaded.warnings + warnings, document)
+
+
+def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
+    if not isinstance(loaded, Table):
+        return columns_of(loaded)
+    target = Column(loaded.targets, "class" if loaded.class_names else "real", "target", loaded.class_names)
+    inputs = {
+        NUMBERS: Column(loaded.numbers, "real", "input", loaded.number_names),
+        CATEGORIES: Column(loaded.categories, "class", "input", loaded.category_names),
+    }
+    return {**{name: column for name, column in inputs.items() if column.names}, TARGET: target}
+
+
+def _encoded_columns(table: Table, train: NDArray[np.int64]) -> Mapping[str, Column]:
+    """The inputs of a table, by what is learnt of its rows `train`."""
+    encoded = encode_table(table, train)
+    inputs = {
+        NUMBERS: Column(encoded.numbers, "real", "input", encoded.number_names),
+        CATEGORIES: Column(encoded.categories, "class", "input", encoded.category_names, encoded.cardinalities),
+    }
+    return {name: column for name, column in inputs.items() if column.names}
 
 
 def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:

@@ -47,7 +47,7 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
     data, model = trial.config["data"], trial.config["model"]
     parts = frozen_parts(model["kind"])
     if parts is None:
-        return prepare(data, shelf_of(trial, prepared))
+        return prepare(data, shelf_of(trial, prepared), model)
     raw = shelf_of(trial, prepared)
     seed = trial.seed if model[parts.weights] == "random" else 0
     settings = {name: value for name, value in data.items() if name != "augment"}
@@ -60,7 +60,7 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
     infer_facts(model[parts.head], found.facts, f"model.{parts.head}")
     if not data["augment"]:
         return found
-    samples = prepare(data, raw)
+    samples = prepare(data, raw, model)
     features = build_backbone(model, samples, seed, device)
     normalize = samples.augmented.normalize if samples.augmented else None
     return replace(found, augmented=Augmented(samples.train, normalize, features))
@@ -81,7 +81,7 @@ def _features(asked: str, stamps: tuple[Any, ...], device: str, raw: Shelf | Non
     settings, backbone, seed = json.loads(asked)
 
     def make() -> PreparedData:
-        data = prepare(settings, raw)
+        data = prepare(settings, raw, backbone)
         parts = frozen_parts(backbone["kind"])
         # Whatever the head is: it has no say in what the backbone computes.
         model = backbone if parts is None else {**backbone, parts.head: LINEAR}

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -193,7 +194,7 @@ class Frozen(Net):
         (("training", "schedule"), "[{kind: checked_nets:NoRate}]",
          "error[schedule-failed]: schedule phase NoRate, lr of step 0: ValueError: no rate"),
         (("objective",), "{kind: checked_nets:NoBackward}", "error[objective-failed]: objective "
-         "checked_nets:NoBackward on logits (2, 10) and targets (2,), backward: ValueError: no gradient"),
+         "checked_nets:NoBackward on outputs (2, 10) and targets (2,), backward: ValueError: no gradient"),
         (("model",), "{kind: checked_nets:Frozen}",
          "error[nothing-to-train]: none of the 4 parameters of the model Frozen is trained"),
     ],
@@ -217,3 +218,17 @@ def test_what_a_part_raises_is_placed_at_the_part(here: Path, path: tuple[str, .
     assert (result.exit_code, len(errors)) == (1, 1)
     assert errors[0].startswith(f"spec.yaml:{line}:")
     assert said in errors[0]
+
+
+def test_the_columns_of_a_table_are_shown_though_its_file_is_no_text(here: Path) -> None:
+    table = pd.DataFrame({"hp": [1.5, None] * 20, "maker": ["ford", "vw"] * 20, "y": ["u", "u", "v", "v"] * 10})
+    table.assign(tags=[[1]] * 40).to_parquet("d.parquet")
+    source = "{source: {kind: parquet, path: d.parquet, target: y, impute: mean}}"
+    Path("table.yaml").write_text(GOOD.replace("{source: digits}", source).replace("batch_size: 256", "batch_size: 8"))
+    shown = runner.invoke(app, ["check", "table.yaml"])
+    assert "columns of parquet" in shown.stdout, shown.stderr
+    assert "hp      number             guessed    20       1" in shown.stdout
+    assert "maker   category           guessed     0       2" in shown.stdout
+    assert "tags    ignore" in shown.stdout
+    [columns] = json.loads(runner.invoke(app, ["check", "table.yaml", "--format", "json"]).stdout)["columns"]
+    assert [column["role"] for column in columns] == ["number", "category", "target", "ignore"]

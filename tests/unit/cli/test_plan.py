@@ -298,3 +298,23 @@ def test_a_variant_whose_column_is_not_there_is_told_where_it_is_set(here: Path)
     (here / "d.csv").write_text(rows(40))
     told = runner.invoke(app, ["lint", "spec.yaml"]).stdout
     assert 'spec.yaml:7:53: error[data-unreadable]: d.csv has no column "w"' in told
+
+
+def test_a_plan_shows_the_columns_of_a_table_and_who_said_their_roles(here: Path) -> None:
+    columns = "columns: {maker: category, note: ignore}, impute: median"
+    (here / "spec.yaml").write_text(TABLE.replace("target: y", f"target: y, {columns}"))
+    cells = (f"{i % 4},{('ford', 'vw', '')[i % 3]},n{i},{i / 8 if i % 5 else ''},{i % 2}" for i in range(40))
+    (here / "d.csv").write_text("\n".join(["cyl,maker,note,hp,y", *cells]))
+    printed = runner.invoke(app, ["plan", "spec.yaml"]).stdout
+    assert [line.split() for line in printed.splitlines() if line.startswith("  ") and " the spec " in line][-2:] == [
+        ["maker", "category", "the", "spec", "13", "2"],
+        ["note", "ignore", "the", "spec", "0", "40"],
+    ]
+    assert "cyl     number             guessed, doubtful     0       4" in printed
+    assert "hp      number             guessed               8      32" in printed
+    assert "y       target (category)  guessed               0       2" in printed
+    [data] = json.loads(runner.invoke(app, ["plan", "spec.yaml", "--format", "json"]).stdout)["data"]
+    assert data["columns"][1] == {
+        "name": "maker", "role": "category", "kind": "class", "guessed": False, "gaps": 13, "distinct": 2,
+    }  # fmt: skip
+    assert data["columns"][4]["role"] == "target"

@@ -150,6 +150,52 @@ def test_what_ones_own_components_need_is_asked_of_the_data(tmp_path: Path) -> N
     assert found == [("needs-text", ("model",)), ("needs-images", ("data", "normalize"))]
 
 
+QUANTITIES = """
+import numpy as np
+
+def table():
+    return np.random.default_rng(0).normal(size=(60, 3)), np.linspace(0.0, 1.0, 60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("objective", "found"),
+    [
+        ("{kind: mse, metrics: [r2]}", []),
+        (
+            "{kind: cross_entropy, metrics: [r2]}",
+            [
+                (
+                    "target-not-classes",
+                    ("objective",),
+                    "use mse, l1 or huber; or write ranges of the quantity as classes",
+                )
+            ],
+        ),
+        (
+            "{kind: bce, metrics: [mae, accuracy]}",
+            [
+                ("unfit-for-target", ("objective",), "use mse, l1 or huber"),
+                (
+                    "target-not-classes",
+                    ("objective", "metrics", 1),
+                    "use r2, mae or rmse; or write ranges of the quantity as classes",
+                ),
+            ],
+        ),
+    ],
+)
+def test_whether_quantities_are_a_mistake_depends_on_the_objective(
+    tmp_path: Path, objective: str, found: list[object]
+) -> None:
+    (tmp_path / "own_declaring.py").write_text(QUANTITIES)
+    spec = (
+        "craftc: 1\nname: quantities\ndata: {source: own_declaring:table}\nmodel: {kind: linear}\n"
+        f"objective: {objective}\ntraining: {{epochs: 1, batch_size: 8, optimizer: adamw}}\n"
+    )
+    assert [(p.code, p.path, p.hint) for p in problems_of(tmp_path, spec)] == found
+
+
 def problems_of(folder: Path, spec: str) -> list[DataProblem]:
     compiled = compile_spec(spec, str(folder / "spec.yaml"), built_in_catalogue())
     assert compiled.plan is not None, compiled.diagnostics

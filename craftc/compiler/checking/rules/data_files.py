@@ -11,6 +11,7 @@ from craftc.compiler.data_files.split_sizes import declared_samples, empty_split
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree_edit import rename
+from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.split_roles import USUAL
 
@@ -21,7 +22,7 @@ def feature_columns(checked: Checked) -> Iterator[Problem]:
     """The inputs of a table are columns, each once, without the target."""
     source = checked.spec.data.source
     features, target = source.args.get("features"), source.args.get("target")
-    if source.kind != "csv" or not isinstance(features, list | tuple):
+    if is_own(source.kind) or not isinstance(features, list | tuple):
         return
     place: Path = (*SOURCE, "features")
     splits = checked.spec.data.splits

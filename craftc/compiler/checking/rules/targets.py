@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE_KIND, Named
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.tables import inputs_of_table, target_of_table, with_its_role
 from craftc.compiler.data_files.look import look
 from craftc.compiler.data_files.seen import NOTHING
 from craftc.compiler.language.declared_words import targets_in_words
@@ -27,7 +28,11 @@ def targets_fit(checked: Checked) -> Iterator[Problem]:
     seen = NOTHING if checked.folder is None else look({"kind": data.source.kind, **data.source.args}, checked.folder)
     kinds: Sequence[str] = entry.gives_targets if seen.target is None else (seen.target,)
     kinds = kinds if data.target is None else _of_a_column(checked)
-    yield from misfits_of_target(_measures(checked), data.source.kind, kinds, checked.catalogue)
+    of_table = target_of_table(checked) if data.target is None else None
+    misfits = misfits_of_target(
+        _measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
+    )
+    yield from misfits if of_table is None else with_its_role(misfits, of_table, data.source.args["target"])
 
 
 def _of_a_column(checked: Checked) -> Sequence[str]:
@@ -73,9 +78,10 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     """What components of the user's own must be given by name is a column, where the source says which it has."""
     spec = checked.spec
     entry = checked.catalogue.find("sources", spec.data.source.kind)
-    if entry is None or not entry.gives_columns:
+    inputs = inputs_of_table(checked) or (entry.gives_columns if entry else ())
+    if not inputs:
         return
-    inputs, columns = entry.gives_columns, (*entry.gives_columns, *TARGET_NAMES)
+    columns = (*inputs, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
     offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
     for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):

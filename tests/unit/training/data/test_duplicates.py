@@ -42,7 +42,7 @@ def test_a_copy_in_another_split_is_a_leak() -> None:
     assert caught.value.message.startswith(f"4 samples of test are in train too: {first}; ")
     assert caught.value.message.count("is sample") == 3
     assert "allow_duplicates: true" in caught.value.hint
-    assert len(split_samples(samples, SPLITS | {"allow_duplicates": True}).inputs["test"]) == len(test)
+    assert len(split_samples(samples, SPLITS | {"allow_duplicates": True}).splits["test"]) == len(test)
 
 
 def test_a_copy_within_train_or_between_others_is_none() -> None:
