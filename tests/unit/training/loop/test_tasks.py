@@ -1,6 +1,7 @@
 """Tasks of every kind of target, against plain torch and scikit-learn."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.compiler.pipeline import compile_spec
 from craftc.components.errors import DataError
 from craftc.training.assemble import assemble
 from craftc.training.data.device_split import num_batches, to_device
@@ -285,3 +288,11 @@ def test_a_weight_counts_for_its_sample_and_groups_are_given_to_nothing(make_tri
 def test_a_target_that_there_is_not_is_told(make_trial):
     with pytest.raises(DataError, match=r"data.target is age, and the source has no such column \(it has x, y\)"):
         prepare(make_trial({"data.target": "age"}).config["data"])
+
+
+@pytest.mark.parametrize(("spec", "metric"), [("diabetes", "test/rmse"), ("denoising", "test/rmse")])
+def test_the_maintained_specs_beat_the_best_constant(run_trial, tmp_path, spec, metric):
+    file = Path(__file__).parents[4] / "specs" / f"{spec}.yaml"
+    plan = compile_spec(file.read_text(), str(file), built_in_catalogue()).plan
+    _, result = run_trial(plan.trials[0], tmp_path / "trial")
+    assert result.best[metric] < 0.9 * result.trivial[metric]
