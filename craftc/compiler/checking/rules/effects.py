@@ -105,11 +105,10 @@ def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
             message = f"{search.pruner.kind} stops nothing: {what} is {given} epochs, and a training is {epochs}"
             yield _idle((*place, name), message, EPOCHS)
     begins = search.sampler.args.get("startup_trials")
-    if (
-        isinstance(begins, int)
-        and begins >= search.trials
-        and "startup_trials" in written_at(checked.written, ("search", "sampler"))
-    ):
+    entry = checked.catalogue.find("samplers", search.sampler.kind)
+    usual = entry.parameter("startup_trials") if entry else None
+    # Nobody asked for the default, and a complete spec writes it.
+    if isinstance(begins, int) and begins >= search.trials and (usual is None or begins != usual.default):
         message = f"{search.sampler.kind} proposes at random for {begins} points, and there are {search.trials}"
         yield _idle(("search", "sampler", "startup_trials"), message, ("search", "trials"))
     startup = search.pruner.args.get("startup_trials")

@@ -400,5 +400,5 @@ def test_what_might_never_end_is_not_looked_at(tmp_path: Path, kind: str) -> Non
 )
 def test_what_an_archive_gives_to_be_predicted_is_seen_and_read(tmp_path: Path, targets: Any, kind: str) -> None:
     np.savez(tmp_path / "d.npz", inputs=np.zeros((4, 2)), targets=targets)
-    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)) == Seen((), 4, None, kind)
+    assert look({"kind": "arrays", "path": "d.npz"}, str(tmp_path)) == Seen((), 4, None, target=kind)
     assert build("sources", {"kind": "arrays", "path": tmp_path / "d.npz"}).columns["y"].kind == kind

@@ -9,12 +9,13 @@ from craftc.compiler.language.declared_words import declared
 @pytest.mark.parametrize(
     ("group", "kind", "expected"),
     [
-        ("sources", "arrays", [("gives", "images or a table")]),
+        ("sources", "arrays", [("gives", "images or a table"), ("to be predicted", "classes or quantities")]),
         (
             "sources",
             "digits",
             [
                 ("gives", "images"),
+                ("to be predicted", "classes"),
                 ("has", "1,797 samples, 10 classes, num_features 64, num_lines 8, line_length 8"),
             ],
         ),
@@ -24,7 +25,7 @@ from craftc.compiler.language.declared_words import declared
             [("takes", "images or a table"), ("of a table", "it takes one mean and one scale of all columns")],
         ),
         ("models", "decoder", [("takes", "text")]),
-        ("metrics", "accuracy", []),
+        ("metrics", "accuracy", [("measures", "classes or tokens")]),
     ],
 )
 def test_what_a_component_declares(group: str, kind: str, expected: list[tuple[str, str]]) -> None:

@@ -121,18 +121,20 @@ def test_every_value_tells_its_origin(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_paths_of_data_are_absolute(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "a.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(40)))
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "tables" / name).write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
     path = tmp_path / "x.yaml"
     path.write_text(
         "craftc: 1\nname: x\nmodel: mlp\nobjective: cross_entropy\n"
         "training: {epochs: 3, batch_size: 8, optimizer: adamw}\n"
-        'data: {source: {kind: csv, path: "${env:DATA}/a.csv", target: y}}\n'
+        'data: {source: {kind: csv, path: "${env:DATA}/b.csv", target: y}}\n'
         "ablation: {grid: {data.source.path: [./tables/../tables/a.csv]}}\n"
     )
     _, plan = compiled(path)
     saved = completed(path, tmp_path)
     assert [t.id for t in compiled(saved)[1].trials] == [t.id for t in plan.trials]
-    assert saved.read_text().count(str(tmp_path / "tables" / "a.csv")) == 2
+    assert saved.read_text().count(str(tmp_path / "tables" / "a.csv")) == 1
+    assert saved.read_text().count(str(tmp_path / "tables" / "b.csv")) == 1
 
 
 PLAIN: st.SearchStrategy[Any] = st.recursive(
