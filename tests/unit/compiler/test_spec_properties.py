@@ -72,6 +72,12 @@ def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) ->
     return made
 
 
+def unfit_for(group: str, target: str) -> tuple[str, ...]:
+    """What does not take targets of that kind."""
+    found = [entry for entry in CATALOGUE.entries if entry.group == group]
+    return tuple(entry.kind for entry in found if entry.takes_targets and target not in entry.takes_targets)
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     """A valid spec as plain values, with any component and any argument that fits the data."""
@@ -79,7 +85,8 @@ def trees(draw: st.DrawFn) -> Tree:
     images = st.sampled_from([{"kind": "digits"}, {"kind": "mnist_5k", "imbalance": 2.5, "seed": 4}])
     # A frozen backbone needs weights, which no plain value is.
     unfit_models = ("linear", "mlp", "scanline_vit") if is_text else ("decoder",)
-    unfit = ("auroc",) if is_text else ("bits_per_character",)
+    target = "token" if is_text else "class"
+    unfit = (*unfit_for("metrics", target), "auroc" if is_text else "bits_per_character")
     names = draw(st.lists(st.sampled_from(["valid", "test", "dev", "b"]), min_size=1, max_size=3, unique=True))
     splits = {"train": 0.5} | {name: 0.5 / len(names) for name in names}
     metrics = draw(st.lists(components("metrics", without=unfit), max_size=3, unique_by=lambda metric: metric["kind"]))
@@ -101,7 +108,7 @@ def trees(draw: st.DrawFn) -> Tree:
             "augment": [] if is_text else draw(st.lists(components("augmentations"), max_size=3)),
         },
         "model": draw(components("models", without=("frozen_backbone", *unfit_models))),
-        "objective": {**draw(components("objectives")), "metrics": metrics},
+        "objective": {**draw(components("objectives", without=unfit_for("objectives", target))), "metrics": metrics},
         "training": {
             "epochs": epochs,
             "batch_size": draw(st.integers(1, 512)),
