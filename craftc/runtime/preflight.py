@@ -88,7 +88,8 @@ def _check_trackers(plan: Plan, trackers: Sequence[Component]) -> Iterator[DataP
 def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.data.prepare import backbone_facts, infer_facts, prepare
+    from craftc.training.data.facts import backbone_facts, infer_facts
+    from craftc.training.data.prepare import prepare
     from craftc.training.data.prepared_files import shelf_of
 
     config = trial.config

@@ -12,7 +12,8 @@ from craftc.schemas.plan import Trial
 from craftc.training.compiling.compile_loss import Rehearsal
 from craftc.training.compiling.compiling import Compilation, Compiling, build_compiling
 from craftc.training.data.device_split import Batch
-from craftc.training.data.prepare import PreparedData, infer_facts
+from craftc.training.data.facts import infer_facts
+from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.precision import Precision, build_precision
 from craftc.training.foundation.random import key, seed_everything

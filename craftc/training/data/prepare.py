@@ -1,7 +1,7 @@
 """Prepares the `data` section: normalized splits and the facts of the data, with numpy alone, once per process."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.compiler.planning.identity.stage_fingerprints import augments_source
-from craftc.components.build import build
 from craftc.components.errors import DataError, DataWarning
-from craftc.components.own_line import told
 from craftc.components.sources.columns import Column
 from craftc.components.sources.load import Loaded, load_samples
 from craftc.components.sources.samples import Asked
-from craftc.components.sources.table import CATEGORIES, NUMBERS
-from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
+from craftc.components.sources.table import NUMBERS
 from craftc.schemas.split_roles import setting
 from craftc.training.data.assign_splits import asked_columns
-from craftc.training.data.layout import laid_out, laid_out_batch
+from craftc.training.data.facts import Facts, facts_of
+from craftc.training.data.layout import laid_out
+from craftc.training.data.normalize import NormalizeBatch, normalize_batch, normalized_splits
 from craftc.training.data.one_input import (
     has_categories,
     joined,
@@ -29,12 +28,10 @@ from craftc.training.data.one_input import (
     values_in,
 )
 from craftc.training.data.prepared_files import Content, Shelf, take
-from craftc.training.data.resolution import check_finite, lost_resolution
+from craftc.training.data.resolution import lost_resolution
 from craftc.training.data.split import Split
 from craftc.training.data.split_samples import class_names, is_one_class, split_samples
 
-Facts = dict[str, Any]
-"""What `infer` can take, by name: a number, or of `cardinalities` a list of them."""
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
 
@@ -83,38 +80,6 @@ class Augmented:
     features: Callable[[Any], Any] | None = None
 
 
-@dataclass(frozen=True)
-class NormalizeBatch:
-    """A normalizer, fitted on train, and the layout, for batches (B, *shape) of samples as the source gives them.
-
-    `is_own`: it is the user's, and called with arrays, on the CPU. Of a table, `num_numbers` of each sample are
-    normalized, and the columns of 0 and 1 behind them are not; None: all.
-    """
-
-    normalizer: Any
-    layout: str
-    is_own: bool
-    num_numbers: int | None = None
-
-    def __call__(self, x_B: Any) -> Any:
-        """What a model is given, float32; where not `is_own`, under vmap, too."""
-        if self.num_numbers is None:
-            return self._all(x_B)
-        import torch
-
-        normalized, others = self._all(x_B[..., : self.num_numbers]), x_B[..., self.num_numbers :]
-        others = others.reshape(*normalized.shape[:-1], others.shape[-1])
-        return torch.cat([normalized, others.to(normalized.dtype)], dim=-1)
-
-    def _all(self, x_B: Any) -> Any:
-        if not self.is_own:
-            return laid_out_batch(self.normalizer.of_batch(x_B), self.layout)
-        import torch
-
-        normalized = np.ascontiguousarray(self.normalizer(x_B.cpu().numpy()), dtype=np.float32)
-        return laid_out_batch(torch.from_numpy(normalized).to(x_B.device), self.layout)
-
-
 def prepare(
     data_config: Mapping[str, Any], shelf: Shelf | None = None, model: Mapping[str, Any] | None = None
 ) -> PreparedData:
@@ -160,14 +125,7 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None, k
         return data
     before = data.splits["train"]
     train = before.with_values({before.first: source})
-    return replace(data, augmented=Augmented(train, _normalize_batch(settings, source)))
-
-
-def _normalize_batch(settings: Mapping[str, Any], source: NDArray[Any]) -> NormalizeBatch:
-    """The normalizer as it was fitted: on the same samples."""
-    normalizer = build("normalizers", settings["normalize"])
-    normalizer.fit(source)
-    return NormalizeBatch(normalizer, settings.get("layout", "source"), is_own(settings["normalize"]["kind"]))
+    return replace(data, augmented=Augmented(train, normalize_batch(settings, source)))
 
 
 def _packed_with_source(data: PreparedData, source: NDArray[Any] | None, *, keeps_source: bool) -> Content:
@@ -217,7 +175,7 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | Non
     found: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in shared.splits}
     for name in quantities:
         raw = {split: samples.columns[name] for split, samples in shared.splits.items()}
-        normalized = _normalized(settings["normalize"], raw)
+        normalized = normalized_splits(settings["normalize"], raw)
         if raw["train"].values.dtype == np.float64:
             warnings += lost_resolution(raw["train"].values, normalized["train"], raw["train"].names)
         if name == train.first:
@@ -253,35 +211,6 @@ def _check_left_alone(normalize: Mapping[str, Any], layout: str, kind: str) -> N
             raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
 
 
-def _normalized(setting: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, NDArray[np.float32]]:
-    """A column of every split as the normalizer, fitted on train, returns it: it computes with all bits that the source
-    gives, and only then they are rounded to float32."""
-    inputs = {split: column.values for split, column in columns.items()}
-
-    def run() -> dict[str, NDArray[np.float32]]:
-        normalize = build("normalizers", setting)
-        normalize.fit(inputs["train"])
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is reported as such
-            return {name: np.ascontiguousarray(normalize(x), dtype=np.float32) for name, x in inputs.items()}
-
-    if not is_own(setting["kind"]):
-        found = run()
-        for name, x in found.items():
-            check_finite(name, inputs[name], x, columns[name].names)
-        return found
-    hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
-    try:
-        normalized = run()
-    except Exception as error:
-        raise DataError("normalizer-failed", f"{setting['kind']}: {told(error)}", hint, "data.normalize") from error
-    for name, x in normalized.items():
-        if x.ndim < 2 or len(x) != len(inputs[name]) or not np.isfinite(x).all():
-            what = f"turned {name}, {inputs[name].shape}, into {x.shape}"
-            what += "" if np.isfinite(x).all() else " with NaN or infinity in it"
-            raise DataError("normalizer-failed", f"{setting['kind']} {what}", hint, "data.normalize")
-    return normalized
-
-
 def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
     """Split to the names of the classes that it has no sample of; splits that have all are left out.
 
@@ -298,77 +227,9 @@ def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:
     return {split: tuple(map(str, names)) for split, names in missing.items() if names}
 
 
-def infer_facts(
-    component: Mapping[str, Any], facts: Mapping[str, Any], place: str = "model", *, reserved: Sequence[str] = ()
-) -> dict[str, Any]:
-    """A component's arguments with each `infer` replaced by the data's own number, those `reserved` left out.
-
-    A number is held to the data; in a component of the user's own `num_classes` alone, since the other names may mean
-    something else there. Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no
-    such number.
-    """
-    filled = {name: value for name, value in component.items() if name not in reserved}
-    for name, value in list(filled.items()):
-        if value == "infer" and name in DATA_FACTS:
-            filled[name] = _fact(name, facts, place)
-        elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
-            raise DataError(
-                "data-mismatch",
-                f"{place}.{name} is {value}, but the data has {facts[name]}",
-                f"write {name}: infer, or {name}: {facts[name]}",
-                f"{place}.{name}",
-            )
-    return filled
-
-
-def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: str) -> dict[str, Any]:
-    """The arguments of the backbone at a place of the spec with each `infer` replaced; it may tell apart other classes
-    than those of the data.
-
-    Raises DataError `data-mismatch`.
-    """
-    classes = setting.get("num_classes")
-    own = {"num_classes": classes} if isinstance(classes, int) else {}
-    return infer_facts(setting, {**facts, **own}, place)
-
-
-def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:
-    if name in facts:
-        return facts[name]
-    raise DataError(
-        "data-mismatch",
-        f"{place}.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
-        f"give {place}.{name} a number",
-        f"{place}.{name}",
-    )
-
-
-def facts_of(train: Split) -> Facts:
-    """Of the target, how many numbers a prediction has; of the first input, its shape, or of categories how many there
-    are. Lines are rows; the channels of an image stand side by side in a line."""
-    first, target = train.columns[train.first], train.target_column
-    facts: Facts = {} if target is None else {"num_classes": target.num_outputs}
-    if has_categories(train):
-        facts[CARDINALITIES] = list(train.columns[CATEGORIES].sizes)
-    shape = first.shape
-    if first.is_several:
-        return facts
-    if first.kind == "token":
-        return facts | {"vocabulary_size": first.num_classes, "context_length": shape[-1]}
-    facts["num_features"] = int(np.prod(shape))
-    if len(shape) >= 2:
-        facts["num_lines"] = shape[-2]
-        facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
-    return facts
-
-
 def file_stamps(source: Mapping[str, Any]) -> tuple[Any, ...]:
     """Size and date of every file that the source names, so that changed files are read again."""
     paths = [Path(value) for value in source.values() if isinstance(value, str) and Path(value).is_absolute()]
     files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     stats = [(file, file.stat()) for file in files if file.exists()]
     return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
-
-
-def _listed(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in facts.items())

@@ -18,7 +18,8 @@ from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import FrozenBackbone
-from craftc.training.data.prepare import PreparedData, backbone_facts
+from craftc.training.data.facts import backbone_facts
+from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything

@@ -21,17 +21,8 @@ from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import FrozenParts
 from craftc.schemas.plan import Trial
 from craftc.training.data.device_split import EVALUATION_NUMBERS
-from craftc.training.data.prepare import (
-    MAX_CACHED,
-    Augmented,
-    PreparedData,
-    facts_of,
-    file_stamps,
-    infer_facts,
-    packed,
-    prepare,
-    unpacked,
-)
+from craftc.training.data.facts import facts_of, infer_facts
+from craftc.training.data.prepare import MAX_CACHED, Augmented, PreparedData, file_stamps, packed, prepare, unpacked
 from craftc.training.data.prepared_files import Shelf, features_shelf_of, shelf_of, take
 from craftc.training.data.split import Split
 from craftc.training.foundation.errors import TrainingError

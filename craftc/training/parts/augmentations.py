@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.components.numbers import Key, Numbers
 from craftc.schemas.catalogue import is_own
-from craftc.training.data.prepare import NormalizeBatch
+from craftc.training.data.normalize import NormalizeBatch
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything, step_key

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from craftc.components.build import build
 from craftc.schemas.catalogue import is_own
-from craftc.training.data.prepare import PreparedData, infer_facts
+from craftc.training.data.facts import infer_facts
+from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, call_of_measure

@@ -11,7 +11,8 @@ from craftc.components.build import build, load_component
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
 from craftc.schemas.catalogue import ComponentEntry
-from craftc.training.data.prepare import infer_facts, prepare
+from craftc.training.data.facts import infer_facts
+from craftc.training.data.prepare import prepare
 
 CATALOGUE = built_in_catalogue()
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}

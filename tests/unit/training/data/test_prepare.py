@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from craftc.components.errors import DataError
-from craftc.training.data.prepare import infer_facts, prepare
+from craftc.training.data.facts import infer_facts
+from craftc.training.data.prepare import prepare
 
 SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0, "allow_duplicates": True}
 

@@ -17,7 +17,8 @@ from craftc.components.errors import DataError
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.result import Result
 from craftc.training.batched_trials.train import Findings, train_batched
-from craftc.training.data.prepare import infer_facts, prepare
+from craftc.training.data.facts import infer_facts
+from craftc.training.data.prepare import prepare
 from craftc.training.state.member import Member
 
 NUMBERS = ["age", "income"]

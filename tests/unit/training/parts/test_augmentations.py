@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.func import vmap
 
-from craftc.training.data.prepare import NormalizeBatch, PreparedData, prepare
+from craftc.training.data.normalize import NormalizeBatch
+from craftc.training.data.prepare import PreparedData, prepare
 from craftc.training.parts.augmentations import Augmentations, build_augmentations, leaves_range
 
 MODULE = '''

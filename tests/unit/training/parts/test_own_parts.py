@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from craftc.components.errors import DataError
-from craftc.training.data.prepare import infer_facts
+from craftc.training.data.facts import infer_facts
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.augmentations import build_augmentations
 

@@ -1,0 +1,83 @@
+"""What the data show that a component may ask for: numbers of classes, features, lines, tokens, categories."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from craftc.components.errors import DataError
+from craftc.components.sources.table import CATEGORIES
+from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
+from craftc.training.data.one_input import has_categories
+from craftc.training.data.split import Split
+
+Facts = dict[str, Any]
+"""What `infer` can take, by name: a number, or of `cardinalities` a list of them."""
+
+
+def infer_facts(
+    component: Mapping[str, Any], facts: Mapping[str, Any], place: str = "model", *, reserved: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A component's arguments with each `infer` replaced by the data's own number, those `reserved` left out.
+
+    A number is held to the data; in a component of the user's own `num_classes` alone, since the other names may mean
+    something else there. Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no
+    such number.
+    """
+    filled = {name: value for name, value in component.items() if name not in reserved}
+    for name, value in list(filled.items()):
+        if value == "infer" and name in DATA_FACTS:
+            filled[name] = _fact(name, facts, place)
+        elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
+            raise DataError(
+                "data-mismatch",
+                f"{place}.{name} is {value}, but the data has {facts[name]}",
+                f"write {name}: infer, or {name}: {facts[name]}",
+                f"{place}.{name}",
+            )
+    return filled
+
+
+def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The arguments of the backbone at a place of the spec with each `infer` replaced; it may tell apart other classes
+    than those of the data.
+
+    Raises DataError `data-mismatch`.
+    """
+    classes = setting.get("num_classes")
+    own = {"num_classes": classes} if isinstance(classes, int) else {}
+    return infer_facts(setting, {**facts, **own}, place)
+
+
+def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:
+    if name in facts:
+        return facts[name]
+    raise DataError(
+        "data-mismatch",
+        f"{place}.{name} is to be inferred, but the data has no {name}; it has {_listed(facts)}",
+        f"give {place}.{name} a number",
+        f"{place}.{name}",
+    )
+
+
+def facts_of(train: Split) -> Facts:
+    """Of the target, how many numbers a prediction has; of the first input, its shape, or of categories how many there
+    are. Lines are rows; the channels of an image stand side by side in a line."""
+    first, target = train.columns[train.first], train.target_column
+    facts: Facts = {} if target is None else {"num_classes": target.num_outputs}
+    if has_categories(train):
+        facts[CARDINALITIES] = list(train.columns[CATEGORIES].sizes)
+    shape = first.shape
+    if first.is_several:
+        return facts
+    if first.kind == "token":
+        return facts | {"vocabulary_size": first.num_classes, "context_length": shape[-1]}
+    facts["num_features"] = int(np.prod(shape))
+    if len(shape) >= 2:
+        facts["num_lines"] = shape[-2]
+        facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
+    return facts
+
+
+def _listed(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in facts.items())
