@@ -222,7 +222,7 @@ def test_what_a_part_raises_is_placed_at_the_part(here: Path, path: tuple[str, .
 
 def test_the_columns_of_a_table_are_shown_though_its_file_is_no_text(here: Path) -> None:
     table = pd.DataFrame({"hp": [1.5, None] * 20, "maker": ["ford", "vw"] * 20, "y": ["u", "u", "v", "v"] * 10})
-    table.assign(tags=[[1]] * 40).to_parquet("d.parquet")
+    table.assign(kg=[row + 0.5 for row in range(40)], tags=[[1]] * 40).to_parquet("d.parquet")
     source = "{source: {kind: parquet, path: d.parquet, target: y, impute: mean}}"
     Path("table.yaml").write_text(GOOD.replace("{source: digits}", source).replace("batch_size: 256", "batch_size: 8"))
     shown = runner.invoke(app, ["check", "table.yaml"])
@@ -231,4 +231,4 @@ def test_the_columns_of_a_table_are_shown_though_its_file_is_no_text(here: Path)
     assert "maker   category           guessed     0       2" in shown.stdout
     assert "tags    ignore" in shown.stdout
     [columns] = json.loads(runner.invoke(app, ["check", "table.yaml", "--format", "json"]).stdout)["columns"]
-    assert [column["role"] for column in columns] == ["number", "category", "target", "ignore"]
+    assert [column["role"] for column in columns] == ["number", "category", "target", "number", "ignore"]

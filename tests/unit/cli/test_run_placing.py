@@ -19,7 +19,8 @@ ablation: {grid: {objective.class_weights: [[1, 1], [1, 1, 1]]}}
 
 def test_the_value_is_blamed_and_its_variant_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("d.csv").write_text("a,b,y\n" + "1,2,no\n3,4,yes\n" * 20, encoding="utf-8")
+    rows = [f"{row + 0.5},{row % 7},{'no' if row % 2 else 'yes'}\n" for row in range(40)]
+    Path("d.csv").write_text("a,b,y\n" + "".join(rows), encoding="utf-8")
     Path("spec.yaml").write_text(SPEC, encoding="utf-8")
     result = CliRunner().invoke(app, ["run", "spec.yaml", "--backend", "inline"])
     assert result.exit_code == 1

@@ -157,9 +157,9 @@ def test_arguments_of_another_kind_are_not_offered(server: Server) -> None:
 @pytest.mark.parametrize(
     ("place", "explained"),
     [
-        ("epo|chs: 18", ["Passes over the train split.", "A whole number >= 1."]),
+        ("epo|chs: 14", ["Passes over the train split.", "A whole number >= 1."]),
         ("kind: ada|mw", ["Adam with decoupled weight decay"]),
-        ("l|r: 2e-3", ["Learning rate that the schedule starts from.", "Default: `0.001`"]),
+        ("l|r: 4e-3", ["Learning rate that the schedule starts from.", "Default: `0.001`"]),
         ("start_l|r: 1e-6", ["learning rate"]),
         ("pati|ence: 6", ["Epochs without improvement before stopping."]),
         ("d_mod|el: 32", ["Width of a token.", "A whole number >= 1."]),
@@ -178,7 +178,7 @@ def test_every_key_of_the_flagship_is_explained(server: Server, place: str, expl
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("lr: 2e-3", "lr: fast"),
+        ("lr: 4e-3", "lr: fast"),
         ("num_heads: 4", "num_head: 4"),
         ("kind: adamw", "kind: adamax"),
         ("patience: 6", "patience: 0"),

@@ -83,7 +83,7 @@ def test_what_ones_own_source_gives_is_seen_to_be_text(tmp_path: Path) -> None:
 def test_what_it_gives_is_seen_to_be_none(tmp_path: Path) -> None:
     spec = SPEC.replace("[horizontal_flip]", "[]").replace("y}", "y, metrics: [bits_per_character]}")
     (tmp_path / "own_table.py").write_text(
-        "import numpy as np\n\ndef table():\n    return np.ones((60, 3)), np.arange(60) % 2\n"
+        "import numpy as np\n\ndef table():\n    return np.arange(180.0).reshape(60, 3), np.arange(60) % 2\n"
     )
     spec = spec.replace("{kind: arrays, path: data.npz}", "own_table:table")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
@@ -99,7 +99,7 @@ from craftc.components.declare import declares
 
 @declares(gives={gives}, facts={facts})
 def table():
-    return np.ones((60, 3)), np.arange(60) % 2
+    return np.arange(180.0).reshape(60, 3), np.arange(60) % 2
 
 class Reader(nn.Identity):
     takes = ("text",)
@@ -214,7 +214,8 @@ def problems_of(folder: Path, spec: str) -> list[DataProblem]:
 )
 def test_what_would_bring_a_class_into_each_split(tmp_path: Path, splits: str, num_rare: int, mend: str) -> None:
     targets = np.array(["a", "b"] * 30 + ["rare"] * num_rare)
-    np.savez(tmp_path / "data.npz", inputs=np.ones((len(targets), 3), np.float32), targets=targets)
+    inputs = np.arange(3.0 * len(targets), dtype=np.float32).reshape(-1, 3)
+    np.savez(tmp_path / "data.npz", inputs=inputs, targets=targets)
     spec = SPEC.replace("train: 0.5, valid: 0.5", splits).replace("[horizontal_flip]", "[]")
     plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
     assert plan is not None
