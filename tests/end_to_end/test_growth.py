@@ -35,7 +35,7 @@ json.dump(found, sys.stdout)
 """
 SECTIONS = {
     "spec": ["Data", "Objective", "Regularization", "EarlyStopping", "Training", "Select", "Evaluation"],
-    "splits": ["SplitPart", "Splits"],
+    "splits": ["Splits"],
 }
 KEY = '    key_since: int = Field(7, ge=0, description="Added since.")\n'
 ARGUMENT = {"name": "argument_since", "type": {"type": "number"}, "required": False, "default": 0.5, "doc": "Added."}
