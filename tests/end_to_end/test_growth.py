@@ -33,7 +33,10 @@ for path in map(Path, sys.argv[2:]):
     found[path.name] = [[t.id, t.stages.model_dump(), [n in json.dumps(t.config) for n in names]] for t in trials]
 json.dump(found, sys.stdout)
 """
-SECTIONS = ["Splits", "Data", "Objective", "Regularization", "EarlyStopping", "Training", "Select", "Evaluation"]
+SECTIONS = {
+    "spec": ["Data", "Objective", "Regularization", "EarlyStopping", "Training", "Select", "Evaluation"],
+    "splits": ["Splits"],
+}
 KEY = '    key_since: int = Field(7, ge=0, description="Added since.")\n'
 ARGUMENT = {"name": "argument_since", "type": {"type": "number"}, "required": False, "default": 0.5, "doc": "Added."}
 
@@ -43,11 +46,12 @@ def plans(tmp_path: Path) -> tuple[dict[str, list[list[object]]], ...]:
     """The trials of every spec, by the craftc that is here and by the one that has grown."""
     folder = tmp_path / "grown"
     shutil.copytree(ROOT / "craftc", folder / "craftc", ignore=shutil.ignore_patterns("__pycache__"))
-    sections = folder / "craftc" / "schemas" / "spec.py"
-    heads = rf'(class (?:{"|".join(SECTIONS)})\(.*\):\n    """.*"""\n\n)'
-    text, num_grown = re.subn(heads, rf"\1{KEY}", sections.read_text(encoding="utf-8"))
-    assert num_grown == len(SECTIONS)
-    sections.write_text(text, encoding="utf-8")
+    for module, sections in SECTIONS.items():
+        path = folder / "craftc" / "schemas" / f"{module}.py"
+        heads = rf'(class (?:{"|".join(sections)})\(.*\):\n    """.*"""\n\n)'
+        text, num_grown = re.subn(heads, rf"\1{KEY}", path.read_text(encoding="utf-8"))
+        assert num_grown == len(sections)
+        path.write_text(text, encoding="utf-8")
     catalogue = folder / "craftc" / "compiler" / "language" / "catalogue.json"
     content = json.loads(catalogue.read_text(encoding="utf-8"))
     for entry in content["entries"]:
