@@ -10,8 +10,8 @@ from torch import Tensor
 from craftc.components.lean_torchmetrics import Metric, MulticlassConfusionMatrix, dim_zero_cat
 
 
-class Accuracy(MulticlassConfusionMatrix):
-    """Share of samples whose largest logit is the right class (micro average)."""
+class _OfConfusion(MulticlassConfusionMatrix):
+    """What is computed of the counts of each class taken for each."""
 
     takes_targets = ("class", "token")
     mode = "max"
@@ -20,6 +20,10 @@ class Accuracy(MulticlassConfusionMatrix):
 
     def __init__(self, num_classes: int, /) -> None:
         super().__init__(num_classes, validate_args=False)
+
+
+class Accuracy(_OfConfusion):
+    """Share of samples whose largest logit is the right class (micro average)."""
 
     @property
     def identity(self) -> str:
@@ -32,16 +36,8 @@ class Accuracy(MulticlassConfusionMatrix):
         return confusion_CC.diagonal().sum() / confusion_CC.sum()
 
 
-class BalancedAccuracy(MulticlassConfusionMatrix):
+class BalancedAccuracy(_OfConfusion):
     """Mean over classes of the share of their samples that is found (macro recall)."""
-
-    takes_targets = ("class", "token")
-    mode = "max"
-    bounds = (0.0, 1.0)
-    trivial = "class_frequencies"
-
-    def __init__(self, num_classes: int, /) -> None:
-        super().__init__(num_classes, validate_args=False)
 
     @property
     def identity(self) -> str:
@@ -55,16 +51,8 @@ class BalancedAccuracy(MulticlassConfusionMatrix):
         return (confusion_CC.diagonal() / support_C)[support_C > 0].mean()
 
 
-class F1Macro(MulticlassConfusionMatrix):
+class F1Macro(_OfConfusion):
     """Mean over classes of the harmonic mean of precision and recall (macro F1)."""
-
-    takes_targets = ("class", "token")
-    mode = "max"
-    bounds = (0.0, 1.0)
-    trivial = "class_frequencies"
-
-    def __init__(self, num_classes: int, /) -> None:
-        super().__init__(num_classes, validate_args=False)
 
     @property
     def identity(self) -> str:
@@ -79,16 +67,8 @@ class F1Macro(MulticlassConfusionMatrix):
         return scores_C[support_C > 0].mean()
 
 
-class IoU(MulticlassConfusionMatrix):
+class IoU(_OfConfusion):
     """Mean over classes of intersection over union, also called the Jaccard index."""
-
-    takes_targets = ("class", "token")
-    mode = "max"
-    bounds = (0.0, 1.0)
-    trivial = "class_frequencies"
-
-    def __init__(self, num_classes: int, /) -> None:
-        super().__init__(num_classes, validate_args=False)
 
     @property
     def identity(self) -> str:

@@ -98,13 +98,13 @@ def csv(
     _check_features(names, target)
     if not len(table):
         raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
-    told = raised(warnings)
+    noticed = raised(warnings)
     if unlabelled == "drop":
         table = _labelled(table, asked_of_table)
     if is_typed(arguments):
         typed = _typed(table, asked_of_table, first_rows(Path(path), arguments), Path(path))
-        return replace(typed, warnings=(*told, *typed.warnings))
-    return _all_numbers(table, names, asked_of_table, Path(path), told)
+        return replace(typed, warnings=(*noticed, *typed.warnings))
+    return _all_numbers(table, names, asked_of_table, Path(path), noticed)
 
 
 def _labelled(table: pd.DataFrame, asked: TableArguments) -> pd.DataFrame:
@@ -132,10 +132,10 @@ def _all_numbers(
     inputs, rounded = _numbers(table[names], path)
     labels = table[target].str.strip()
     _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
-    told = (*warnings, *rounded, *raised(label_problems(list(labels), target, keep=asked["keep_labels"])))
+    noticed = (*warnings, *rounded, *raised(label_problems(list(labels), target, keep=asked["keep_labels"])))
     targets, class_names = number_classes(list(labels))
     by_sample = {name: table[name].str.strip().to_numpy(dtype=str) for name in asked["split_columns"]}
-    return Samples(inputs, targets, class_names, tuple(names), told, by_sample)
+    return Samples(inputs, targets, class_names, tuple(names), noticed, by_sample)
 
 
 def _check_features(names: list[str], target: str) -> None:

@@ -1,4 +1,4 @@
-"""Makes columns of arrays by name, whose kinds and roles are told by their types and names."""
+"""Makes columns of arrays by name, whose types say their kinds, and names their roles."""
 
 from collections.abc import Mapping
 from typing import Any
