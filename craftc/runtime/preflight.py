@@ -13,7 +13,7 @@ from craftc.compiler.checking.rules.targets import misfits_of_target
 from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
-from craftc.schemas.catalogue import NUM_SAMPLES, Catalogue, is_own
+from craftc.schemas.catalogue import CARDINALITIES, NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, parse_path
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Component
@@ -134,7 +134,7 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
 def _kinds(data: PreparedData, layout: str) -> Kinds:
     """What the source may have given, as far as it can be told from what `data.layout` made of it."""
     if "vocabulary_size" in data.facts:
-        return ("text",)
+        return ("text",) if "num_features" not in data.facts and CARDINALITIES not in data.facts else ("table", "text")
     if layout in ("flat", "lines"):
         return ("images", "table")
     return ("images",) if "num_lines" in data.facts else ("table",)

@@ -168,8 +168,8 @@ class ComponentEntry(NamedTuple):
         gives_columns: Of a source, the names of its inputs; empty: not known.
         takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
-        asks: Of a user's own model, objective or metric, the names of what it must be given beside what comes first and
-            the target: columns, or outputs of the model.
+        asks: Of a user's own model, objective or metric, the names of what it must be given beside the output and the
+            target: columns, or outputs of the model. Of a model, its first parameter too, which may have any name.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 

@@ -83,7 +83,7 @@ def _kind(column: TableColumn) -> str | None:
     """What a model, or its objective, is given of it."""
     if column.role in NUMERIC:
         return "real"
-    return "class" if column.role == "category" else None
+    return {"category": "class", "text": "token"}.get(column.role)
 
 
 def column_lines(columns: Sequence[TableColumn]) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from craftc.compiler.data_files.cells import as_days, as_number, days_first, is_ambiguous, is_gap, looks_dated
-from craftc.compiler.data_files.column_roles import COLUMNS, NUMERIC, Role, TableColumn, gap_words
+from craftc.compiler.data_files.column_roles import COLUMNS, INPUTS, NUMERIC, Role, TableColumn, gap_words
 from craftc.compiler.reading.problem import Problem, all_of, show
 from craftc.schemas.diagnostic import Path as SpecPath
 
@@ -37,7 +37,7 @@ def columns_of(names: Sequence[str], cells: Sequence[Sequence[str]], arguments: 
         if name in aside and not is_target and not is_said and (features == "none" or is_left_out):
             column = TableColumn(name, "group")
         elif isinstance(said, Mapping) and name in said:
-            is_input = said[name] in (*NUMERIC, "category")
+            is_input = said[name] in INPUTS
             column = TableColumn(name, "ignore" if is_left_out and is_input else said[name], is_target=is_target)
         elif is_target:
             column = _guessed_target(name, texts, more) if said != "none" else TableColumn(name, "category")
@@ -84,7 +84,8 @@ def guess(name: str, texts: Sequence[str], more_gaps: Sequence[str] = ()) -> Tab
         return TableColumn(name, "number", True, f"{doubt}: if that is a gap, name it in missing")
     distinct = len(set(values))
     if distinct > len(values) / 2 and len(values) >= _FEW_ROWS:
-        return TableColumn(name, "ignore", True, f"{distinct:,} of {len(values):,} cells differ, as names and notes do")
+        doubt = f"{distinct:,} of {len(values):,} cells differ, as names, notes and texts do"
+        return TableColumn(name, "ignore", True, doubt)
     return TableColumn(name, "category", True)
 
 
@@ -125,6 +126,7 @@ def _called(role: Role) -> str:
         "number": "a number",
         "category": "a category",
         "date": "a date",
+        "text": "a text",
         "group": "a group",
         "id": "an id, which is no input",
         "ignore": "a note, which is no input",

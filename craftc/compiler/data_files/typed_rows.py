@@ -7,7 +7,7 @@ from typing import Any
 
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
-from craftc.compiler.data_files.column_roles import NUMERIC, TableColumn, gap_words
+from craftc.compiler.data_files.column_roles import INPUTS, NUMERIC, TableColumn, gap_words
 from craftc.compiler.data_files.delimited import separated_by
 from craftc.compiler.data_files.labels import TARGET, crowded, label_problems
 from craftc.compiler.data_files.seen import Seen
@@ -49,10 +49,10 @@ def look_at_columns(
 def role_doubts(columns: Sequence[TableColumn]) -> list[Problem]:
     """See `doubts`; and a table of which nothing is left for a model."""
     found = doubts(columns)
-    if not any(column.role in (*NUMERIC, "category") and not column.is_target for column in columns):
+    if not any(column.role in INPUTS and not column.is_target for column in columns):
         message = "no column is an input: all but the target are of role group, id or ignore"
         found.append(
-            Problem("data-mismatch", ("data", "source", "columns"), message, "say which are number or category")
+            Problem("data-mismatch", ("data", "source", "columns"), message, "say which are number, category or text")
         )
     return found
 

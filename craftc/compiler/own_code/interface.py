@@ -47,7 +47,7 @@ _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """What it gives each of them, by position."""
 _BY_NAME: dict[str, tuple[str, int]] = {
-    "models": ("forward", 1),
+    "models": ("forward", 0),
     "objectives": ("forward", 2),
     "metrics": ("update", 2),
 }
@@ -140,8 +140,8 @@ def _resolution_order(
 
 
 def asked_names(component: Component, group: Group) -> tuple[str, ...]:
-    """The parameters that must be given by name when an object of the group is called; none where that cannot be
-    read."""
+    """The parameters that must be given by name when an object of the group is called, of a model with the first one;
+    none where that cannot be read."""
     import griffe
 
     if group not in _BY_NAME or not isinstance(component.found, griffe.Class):

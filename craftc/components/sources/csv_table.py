@@ -22,13 +22,14 @@ from craftc.components.errors import DataError, DataWarning, not_utf8, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, number_classes
 from craftc.components.sources.table import Impute, Table
+from craftc.components.sources.tokenize_cells import Tokenizer
 from craftc.components.sources.typed_table import Cells, TableArguments, typed_table
 
 _FIRST_ROWS = 40
 """By which it is seen whether the row before them is one of them."""
 
 
-@declares(gives=("table",), gives_targets=("class", "real"))
+@declares(gives=("table", "text"), gives_targets=("class", "real"))
 def csv(
     asked: Asked = ASKED_NOTHING,
     /,
@@ -44,6 +45,8 @@ def csv(
     missing_indicator: bool = False,
     missing: Literal["none"] | list[str] = "none",
     min_count: PositiveInt = 1,
+    tokenizer: Tokenizer = "words",
+    max_tokens: Literal["infer"] | PositiveInt = "infer",
     day_first: Literal["infer"] | bool = "infer",
     unlabelled: Literal["refuse", "drop"] = "refuse",
 ) -> Samples | Table:
@@ -61,13 +64,18 @@ def csv(
             more than two spellings of true and false.
         separator: What separates columns.
         header: Whether the first row names the columns; of false they are called column_1, column_2 and so on.
-        columns: What columns are: number, category, date (days since the earliest of train), or no input: group, id,
-            ignore. What is not said is guessed by the first 500 rows; infer: all of them; none: all inputs are numbers.
+        columns: What columns are: number, category, date (days since the earliest of train), text (tokens, and a mask),
+            or no input: group, id, ignore. What is not said is guessed by the first 500 rows; infer: all of them; none:
+            all inputs are numbers.
         impute: What stands for a gap among numbers and dates, of train: its median or mean; none: a gap is an error. A
             gap among categories is a value of its own.
         missing_indicator: Give each column of numbers that has gaps in train a further one, which is 1 at a gap.
         missing: Texts that stand for a gap, beside empty cells, NA, ? and the like.
-        min_count: Values of a category that train has less often are taken for unknown ones.
+        min_count: Values of a category, and tokens of text, that train has less often are taken for unknown ones.
+        tokenizer: What texts are cut into. words: runs of letters and digits, in lower case, and other signs one by
+            one; characters: all.
+        max_tokens: Of each text, as many tokens are kept, from its beginning on; infer: as many as the longest text of
+            train has.
         day_first: Whether the first number of dates such as 3/4/2021 is the day; infer: by those that show it.
         unlabelled: What is done with a row without a value of the target.
 
@@ -84,6 +92,8 @@ def csv(
         "missing_indicator": missing_indicator,
         "missing": missing,
         "min_count": min_count,
+        "tokenizer": tokenizer,
+        "max_tokens": max_tokens,
         "day_first": day_first,
         "unlabelled": unlabelled,
         "split_columns": asked.columns,

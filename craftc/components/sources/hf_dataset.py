@@ -22,12 +22,13 @@ from craftc.components.sources.image_channels import Color
 from craftc.components.sources.image_folder import HeightAndWidth, noted, read_picture
 from craftc.components.sources.samples import ASKED_NOTHING, Asked, Inputs, Samples, number_classes
 from craftc.components.sources.table import Impute, Table
+from craftc.components.sources.tokenize_cells import Tokenizer
 from craftc.components.sources.typed_table import TableArguments, typed_table
 
 _TARGET = "data.source.target"
 
 
-@declares(gives=("images", "table"), gives_targets=("class", "real"))
+@declares(gives=("images", "table", "text"), gives_targets=("class", "real"))
 def hf_dataset(
     asked: Asked = ASKED_NOTHING,
     /,
@@ -43,6 +44,8 @@ def hf_dataset(
     impute: Impute = "none",
     missing_indicator: bool = False,
     min_count: PositiveInt = 1,
+    tokenizer: Tokenizer = "words",
+    max_tokens: Literal["infer"] | PositiveInt = "infer",
     unlabelled: Literal["refuse", "drop"] = "refuse",
 ) -> Samples | Table:
     """A data set that Hugging Face's `datasets` wrote with `save_to_disk`: images, arrays or a table.
@@ -58,14 +61,18 @@ def hf_dataset(
         input: Column of images, or of arrays of one shape; none: a table of all columns of plain values.
         size: Of images, height and width, in pixels, that each is resized to; one number for a square.
         color: Of images, grey gives (N, H, W), rgb gives (N, 3, H, W).
-        features: Of a table, columns of the inputs, in this order; none: all that are number, category or date.
-        columns: Of a table, what columns are: number, category, date (days since the earliest of train), or no input:
-            group, id, ignore. What is not said is guessed by the first 500 rows; infer: all of them; none: all inputs
-            are numbers.
+        features: Of a table, columns of the inputs, in this order; none: all that are number, category, date or text.
+        columns: Of a table, what columns are: number, category, date (days since the earliest of train), text (tokens,
+            and a mask), or no input: group, id, ignore. What is not said is guessed by the first 500 rows; infer: all
+            of them; none: all inputs are numbers.
         impute: Of a table, what stands for a gap among numbers and dates, of train: its median or mean; none: a gap is
             an error. A gap among categories is a value of its own.
         missing_indicator: Give each column of numbers that has gaps in train a further one, which is 1 at a gap.
-        min_count: Values of a category that train has less often are taken for unknown ones.
+        min_count: Values of a category, and tokens of text, that train has less often are taken for unknown ones.
+        tokenizer: What texts are cut into. words: runs of letters and digits, in lower case, and other signs one by
+            one; characters: all.
+        max_tokens: Of each text, as many tokens are kept, from its beginning on; infer: as many as the longest text of
+            train has.
         unlabelled: What is done with a row without a value of the target.
 
     Raises:
@@ -80,6 +87,8 @@ def hf_dataset(
         "missing_indicator": missing_indicator,
         "missing": "none",
         "min_count": min_count,
+        "tokenizer": tokenizer,
+        "max_tokens": max_tokens,
         "day_first": "infer",
         "unlabelled": unlabelled,
         "split_columns": asked.columns,

@@ -14,10 +14,11 @@ from craftc.components.errors import DataError, raised
 from craftc.components.sources.arrow_columns import arrow_cells, arrow_roles
 from craftc.components.sources.samples import ASKED_NOTHING, Asked
 from craftc.components.sources.table import Impute, Table
+from craftc.components.sources.tokenize_cells import Tokenizer
 from craftc.components.sources.typed_table import TableArguments, typed_table
 
 
-@declares(gives=("table",), gives_targets=("class", "real"))
+@declares(gives=("table", "text"), gives_targets=("class", "real"))
 def parquet(
     asked: Asked = ASKED_NOTHING,
     /,
@@ -31,6 +32,8 @@ def parquet(
     missing_indicator: bool = False,
     missing: Literal["none"] | list[str] = "none",
     min_count: PositiveInt = 1,
+    tokenizer: Tokenizer = "words",
+    max_tokens: Literal["infer"] | PositiveInt = "infer",
     day_first: Literal["infer"] | bool = "infer",
     unlabelled: Literal["refuse", "drop"] = "refuse",
 ) -> Table:
@@ -42,16 +45,21 @@ def parquet(
     Args:
         path: The Parquet file.
         target: Column of the class labels: whole numbers or text; or, where columns says number of it, of a quantity.
-        features: Columns of the inputs, in this order; none: all that are number, category or date.
+        features: Columns of the inputs, in this order; none: all that are number, category, date or text.
         keep_labels: Take labels for classes that are refused otherwise: NA, ? and other words for a missing value, and
             more than two spellings of true and false.
-        columns: What columns are: number, category, date (days since the earliest of train), or no input: group, id,
-            ignore. What is not said is guessed by the first 500 rows; infer: all of them; none: all inputs are numbers.
+        columns: What columns are: number, category, date (days since the earliest of train), text (tokens, and a mask),
+            or no input: group, id, ignore. What is not said is guessed by the first 500 rows; infer: all of them; none:
+            all inputs are numbers.
         impute: What stands for a gap among numbers and dates, of train: its median or mean; none: a gap is an error. A
             gap among categories is a value of its own.
         missing_indicator: Give each column of numbers that has gaps in train a further one, which is 1 at a gap.
         missing: Texts that stand for a gap, beside empty cells, NA, ? and the like.
-        min_count: Values of a category that train has less often are taken for unknown ones.
+        min_count: Values of a category, and tokens of text, that train has less often are taken for unknown ones.
+        tokenizer: What texts are cut into. words: runs of letters and digits, in lower case, and other signs one by
+            one; characters: all.
+        max_tokens: Of each text, as many tokens are kept, from its beginning on; infer: as many as the longest text of
+            train has.
         day_first: Whether the first number of dates such as 3/4/2021 is the day; infer: by those that show it.
         unlabelled: What is done with a row without a value of the target.
 
@@ -67,6 +75,8 @@ def parquet(
         "missing_indicator": missing_indicator,
         "missing": missing,
         "min_count": min_count,
+        "tokenizer": tokenizer,
+        "max_tokens": max_tokens,
         "day_first": day_first,
         "unlabelled": unlabelled,
         "split_columns": asked.columns,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.components.errors import DataError, DataWarning
+from craftc.components.sources.tokenize_cells import TokenizedColumn
 
 Impute = Literal["none", "median", "mean"]
 NUMBERS, CATEGORIES = "numbers", "categories"
@@ -36,7 +37,9 @@ class Table:
         by_sample: Columns (N,) that are no inputs, by name: groups, ids, dates.
         impute: What stands for a gap among the numbers: the median or the mean of train; none: there is no gap.
         missing_indicator: Whether each column of numbers that has gaps in train gets one more, 1 at a gap.
-        min_count: Values of a category that train has less often are taken for unknown ones; at least 1.
+        min_count: Values of a category, and tokens, that train has less often are taken for unknown ones; at least 1.
+        texts: The tokens of each column of text; nothing where a cell has none.
+        max_tokens: Of each text, as many are kept, from its beginning on; none: as many as the longest of train has.
         columns: All columns of the file, with their roles, for the user to see.
         warnings: What the user should know of it.
 
@@ -56,6 +59,8 @@ class Table:
     impute: Impute = "none"
     missing_indicator: bool = False
     min_count: int = 1
+    texts: tuple[TokenizedColumn, ...] = ()
+    max_tokens: int | None = None
     columns: tuple[TableColumn, ...] = ()
     warnings: tuple[DataWarning, ...] = ()
 
@@ -72,7 +77,10 @@ class Table:
             return f"numbers of shape {numbers.shape} for {num_rows} targets and {len(self.number_names)} names"
         if categories.shape != (num_rows, len(self.category_names)) or len(self.values) != len(self.category_names):
             return f"categories of shape {categories.shape} for {num_rows} targets and {len(self.category_names)} names"
-        if not num_rows or not (self.number_names or self.category_names):
+        for text in self.texts:
+            if len(text.lengths) != num_rows or text.lengths.sum() != len(text.numbers):
+                return f"{len(text.lengths)} texts of {len(text.numbers)} tokens for {num_rows} targets"
+        if not num_rows or not (self.number_names or self.category_names or self.texts):
             return "it has no row, or no column that is an input"
         if np.isinf(numbers).any():
             return "infinity is among the numbers"

@@ -19,6 +19,7 @@ from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import number_classes
 from craftc.components.sources.table import GAP, Impute, Table
+from craftc.components.sources.tokenize_cells import TokenizedColumn, Tokenizer, tokenized
 
 _PATH = "data.source.path"
 
@@ -34,6 +35,8 @@ class TableArguments(TypedDict):
     missing_indicator: bool
     missing: Literal["none"] | Sequence[str]
     min_count: int
+    tokenizer: Tokenizer
+    max_tokens: Literal["infer"] | int
     day_first: Literal["infer"] | bool
     unlabelled: Literal["refuse", "drop"]
     split_columns: Sequence[str]
@@ -64,10 +67,12 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
     inputs = [column for column in columns if not column.is_target]
     numeric = [column for column in inputs if column.role in NUMERIC]
     categories = [column for column in inputs if column.role == "category"]
+    texts = [column for column in inputs if column.role == "text"]
     features = arguments["features"]
     if features != "none":
         numeric.sort(key=lambda column: list(features).index(column.name))
         categories.sort(key=lambda column: list(features).index(column.name))
+        texts.sort(key=lambda column: list(features).index(column.name))
     numbers, of_numbers = _numbers(cells, numeric, arguments, path)
     codes, values = _categories(cells, categories, arguments)
     asked = arguments["split_columns"]
@@ -85,6 +90,8 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
         arguments["impute"],
         arguments["missing_indicator"],
         arguments["min_count"],
+        tuple(_tokenized(cells, column, arguments) for column in texts),
+        None if arguments["max_tokens"] == "infer" else arguments["max_tokens"],
         tuple(_counted(cells, column, arguments) for column in columns),
         (*warnings, *of_numbers),
     )
@@ -202,6 +209,11 @@ def _read(cells: Cells, column: TableColumn, arguments: TableArguments) -> _Numb
     exact = {text: np.nan if number is None else number for text, number in read.items()}
     values[~is_plain] = others.map(exact).to_numpy(dtype=np.float64)
     return _Numbers(values, is_plain)
+
+
+def _tokenized(cells: Cells, column: TableColumn, arguments: TableArguments) -> TokenizedColumn:
+    more, texts = gap_words(arguments), cells.texts[column.name]
+    return tokenized(column.name, ["" if is_gap(text, more) else text for text in texts], arguments["tokenizer"])
 
 
 def _categories(

@@ -1,6 +1,6 @@
-"""Encodes a table by what its train split shows: gaps are filled, categories are numbered.
+"""Encodes a table by what its train split shows: gaps are filled, categories and tokens are numbered.
 
-N: rows, F: columns of numbers, K: columns of categories, H: their values that train has.
+N: rows, F: columns of numbers, K: columns of categories, H: their values that train has, T: tokens of a text.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,36 @@ from numpy.typing import NDArray
 
 from craftc.components.errors import DataError
 from craftc.components.sources.table import GAP, Table
+from craftc.components.sources.tokenize_cells import TokenizedColumn
 
 UNKNOWN, MISSING = 0, 1
 """The numbers of a value that train does not have, and of no value, in every column of categories."""
 NUM_RESERVED = 2
 RESERVED_NAMES = ("<unknown>", "<missing>")
+
+
+PADDING, UNKNOWN_TOKEN, NO_TOKENS = 0, 1, 2
+"""The numbers of what fills a row up, of a token that train does not have, and of a cell without any."""
+RESERVED_TOKENS = ("<padding>", "<unknown>", "<missing>")
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A column of text.
+
+    Args:
+        name: Its name.
+        tokens: int64 (N, T): one of the reserved numbers, or the number of a token that train has.
+        mask: bool (N, T), which of them are no padding: one at least in every row.
+        names: What the numbers stand for, the reserved ones first.
+        num_cut: Texts of which not all tokens are kept.
+    """
+
+    name: str
+    tokens: NDArray[np.int64]
+    mask: NDArray[np.bool_]
+    names: tuple[str, ...]
+    num_cut: int
 
 
 @dataclass(frozen=True)
@@ -28,6 +53,7 @@ class EncodedTable:
         category_names: The names of these columns.
         values: The names of the values of each, in the order of their numbers, the reserved ones first.
         in_train: Which numbers of each occur in train.
+        texts: The columns of text.
     """
 
     numbers: NDArray[np.float64]
@@ -36,6 +62,7 @@ class EncodedTable:
     category_names: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
     in_train: tuple[tuple[int, ...], ...]
+    texts: tuple[EncodedText, ...] = ()
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -57,7 +84,27 @@ def encode_table(table: Table, train: NDArray[np.integer]) -> EncodedTable:
         values.append((*RESERVED_NAMES, *(names[number] for number in known)))
         in_train.append(tuple(np.unique(columns[-1][train]).tolist()))
     categories = np.stack(columns, axis=1) if columns else np.empty((len(table.targets), 0), dtype=np.int64)
-    return EncodedTable(numbers, number_names, categories, table.category_names, tuple(values), tuple(in_train))
+    texts = tuple(_encoded_text(text, train, table.min_count, table.max_tokens) for text in table.texts)
+    return EncodedTable(numbers, number_names, categories, table.category_names, tuple(values), tuple(in_train), texts)
+
+
+def _encoded_text(
+    text: TokenizedColumn, train: NDArray[np.integer], min_count: int, max_tokens: int | None
+) -> EncodedText:
+    ends = np.cumsum(text.lengths)
+    rows = [text.numbers[end - length : end] for end, length in zip(ends, text.lengths, strict=True)]
+    counts = np.bincount(np.concatenate([rows[index] for index in train]), minlength=len(text.names))
+    known = np.flatnonzero(counts >= min_count)
+    renumbered = np.full(len(text.names), UNKNOWN_TOKEN, dtype=np.int64)
+    renumbered[known] = np.arange(len(known)) + len(RESERVED_TOKENS)
+    width = max_tokens or max(int(text.lengths[train].max()), 1)
+    tokens = np.full((len(rows), width), PADDING, dtype=np.int64)
+    tokens[:, 0] = NO_TOKENS
+    for row, numbers in zip(tokens, rows, strict=True):
+        row[: len(numbers)] = renumbered[numbers[:width]]
+    mask = np.arange(width) < np.maximum(text.lengths, 1)[:, None]
+    names = (*RESERVED_TOKENS, *(text.names[number] for number in known))
+    return EncodedText(text.name, tokens, mask, names, int((text.lengths > width).sum()))
 
 
 def one_hot(categories: NDArray[np.int64], in_train: tuple[tuple[int, ...], ...]) -> NDArray[np.float32]:

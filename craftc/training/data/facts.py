@@ -8,7 +8,6 @@ import numpy as np
 from craftc.components.errors import DataError
 from craftc.components.sources.table import CATEGORIES
 from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
-from craftc.training.data.one_input import has_categories
 from craftc.training.data.split import Split
 
 Facts = dict[str, Any]
@@ -61,17 +60,18 @@ def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:
 
 
 def facts_of(train: Split) -> Facts:
-    """Of the target, how many numbers a prediction has; of the first input, its shape, or of categories how many there
-    are. Lines are rows; the channels of an image stand side by side in a line."""
+    """Of the target, how many numbers a prediction has; of the first input its shape; how many categories there are,
+    and tokens of the one text. Lines are rows; the channels of an image stand side by side in a line."""
     first, target = train.columns[train.first], train.target_column
     facts: Facts = {} if target is None else {"num_classes": target.num_outputs}
-    if has_categories(train):
-        facts[CARDINALITIES] = list(train.columns[CATEGORIES].sizes)
-    shape = first.shape
-    if first.is_several:
+    if (categories := train.columns.get(CATEGORIES)) is not None and categories.is_several:
+        facts[CARDINALITIES] = list(categories.sizes)
+    texts = [column for name in train.named("input") if (column := train.columns[name]).kind == "token"]
+    if first.kind == "token" or len(texts) == 1:
+        facts |= {"vocabulary_size": texts[0].num_classes, "context_length": texts[0].shape[-1]}
+    if first.kind == "token" or first.is_several:
         return facts
-    if first.kind == "token":
-        return facts | {"vocabulary_size": first.num_classes, "context_length": shape[-1]}
+    shape = first.shape
     facts["num_features"] = int(np.prod(shape))
     if len(shape) >= 2:
         facts["num_lines"] = shape[-2]

@@ -1,5 +1,6 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.compiler.data_files.column_roles import token_names
 from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
@@ -15,12 +17,13 @@ from craftc.components.errors import DataError, DataWarning, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
 from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
+from craftc.components.sources.tokenize_cells import TokenizedColumn
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
 from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
-from craftc.training.data.encode_table import encode_table
+from craftc.training.data.encode_table import EncodedTable, encode_table
 from craftc.training.data.split import Split
 from craftc.training.data.split_file import noted_digests, split_document
 
@@ -64,8 +67,11 @@ def split_samples(
     strata = np.zeros(len(whole), dtype=np.int64) if classes is None else classes
     assigned = assign_splits(strata, by_sample, options)
     _check_not_empty(assigned, options, len(whole))
+    cut: tuple[DataWarning, ...] = ()
     if isinstance(loaded, Table):
-        columns = {**columns, **_encoded_columns(loaded, assigned.indices[FIT])}
+        encoded = encode_table(loaded, assigned.indices[FIT])
+        columns = {**columns, **_encoded_columns(encoded)}
+        cut = _cut(encoded, loaded.max_tokens)
     splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
     found = splits[FIT].target_column
     class_counts = counts_in(found)
@@ -73,13 +79,15 @@ def split_samples(
     if found is not None and len(class_counts) and found.kind != "token":
         _check_classes_in_train(class_counts, class_names(found))
     ids = by_sample.get(ID_COLUMN)
-    digests = sample_digests([columns[name].values for name in whole.named("input")])
+    # Whole texts, not what is kept of them.
+    whole_inputs = [whole.columns[n] if columns[n].kind == "token" else columns[n] for n in whole.named("input")]
+    digests = sample_digests([column.values for column in whole_inputs])
     about = {"method": assigned.method, **_about(options)}
     names = class_names(columns[whole.target or ""]) if classes is not None else ()
     document = split_document(assigned.indices, strata, names, digests, ids, about)
     allowed = options.get("allow_duplicates", False)
     warnings = check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed)
-    warnings += _left_out(assigned) + _of_other_data(document, options)
+    warnings += cut + _left_out(assigned) + _of_other_data(document, options)
     return SplitSamples(splits, class_counts, loaded.warnings + warnings, document)
 
 
@@ -91,17 +99,45 @@ def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
         NUMBERS: Column(loaded.numbers, "real", "input", loaded.number_names),
         CATEGORIES: Column(loaded.categories, "class", "input", loaded.category_names),
     }
-    return {**{name: column for name, column in inputs.items() if column.names}, TARGET: target}
+    pairs = zip(token_names([text.name for text in loaded.texts]), loaded.texts, strict=True)
+    texts = {name: Column(_digests(text), "token", "input") for (name, _), text in pairs}
+    return {**{name: column for name, column in inputs.items() if column.names}, **texts, TARGET: target}
 
 
-def _encoded_columns(table: Table, train: NDArray[np.int64]) -> Mapping[str, Column]:
-    """The inputs of a table, by what is learnt of its rows `train`."""
-    encoded = encode_table(table, train)
+def _digests(text: TokenizedColumn) -> NDArray[np.int64]:
+    """A number for the whole text of each row, (N, 1), by which copies are found: of what train does not have, the
+    tokens will all be one."""
+    rows = np.split(np.array(text.names, dtype=object)[text.numbers], np.cumsum(text.lengths)[:-1])
+    found = [int.from_bytes(hashlib.sha256("\0".join(row).encode()).digest()[:7], "big") for row in rows]
+    return np.array(found, dtype=np.int64)[:, None]
+
+
+def _encoded_columns(encoded: EncodedTable) -> Mapping[str, Column]:
+    """The inputs of a table."""
     inputs = {
         NUMBERS: Column(encoded.numbers, "real", "input", encoded.number_names),
         CATEGORIES: Column(encoded.categories, "class", "input", encoded.category_names, encoded.cardinalities),
     }
-    return {name: column for name, column in inputs.items() if column.names}
+    found = {name: column for name, column in inputs.items() if column.names}
+    for (name, mask), text in zip(token_names([text.name for text in encoded.texts]), encoded.texts, strict=True):
+        found |= {name: Column(text.tokens, "token", "input", text.names), mask: Column(text.mask, "mask", "mask")}
+    return found
+
+
+def _cut(encoded: EncodedTable, kept: int | None) -> tuple[DataWarning, ...]:
+    """What is not read of texts."""
+    return tuple(
+        DataWarning(
+            "text-cut",
+            f'{text.num_cut:,} of {len(text.tokens):,} texts of column "{text.name}" are longer than '
+            f"{text.tokens.shape[1]:,} tokens, {'the longest of train' if kept is None else 'max_tokens'}, "
+            "and what is beyond is left out",
+            "raise max_tokens",
+            "data.source.max_tokens",
+        )
+        for text in encoded.texts
+        if text.num_cut
+    )
 
 
 def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:

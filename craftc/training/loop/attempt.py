@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from craftc.compiler.reading.problem import all_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialWarning
 from craftc.training.assemble import Parts
@@ -106,7 +107,21 @@ def _try(training: Training) -> TrialWarning | None:
             raise
         # An augmentation that makes other values of its inputs is the likelier cause.
         return _left_range(training) or TrialWarning(code=error.code, message=error.message)
-    return _left_range(training)
+    return _left_range(training) or _unread(training)
+
+
+def _unread(training: Training) -> TrialWarning | None:
+    """Where the data has inputs that nothing is given."""
+    parts, inputs = training.parts, training.examiner.inputs
+    measures = (parts.objective_call, *parts.metric_set.calls.values())
+    asked = parts.calls.model.columns.union(name for call in measures for _, name in call.named)
+    unread = [name for name in inputs if name not in asked]
+    if not unread:
+        return None
+    model = training.trial.config["model"]["kind"]
+    given = f"model {model} is given {all_of(n for n in inputs if n in asked)} alone"
+    message = f"{all_of(unread)} of the data {'is' if len(unread) == 1 else 'are'} read by nothing: {given}"
+    return TrialWarning(code="column-unread", message=f"{message}; name it as a parameter of forward, or leave it out")
 
 
 def _left_range(training: Training) -> TrialWarning | None:

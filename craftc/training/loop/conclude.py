@@ -47,6 +47,11 @@ class Examiner:
         """What is to be predicted."""
         return self._data.splits["train"].target_column
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the columns that a model may be given."""
+        return self._data.splits["train"].named("input")
+
     def conclude(self, member: Member) -> Result:
         """Its Result. Raises TrainingError `checkpoint-corrupt` and `nan-loss`."""
         parts, progress, config = self._parts, member.progress, member.trial.config

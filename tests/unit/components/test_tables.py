@@ -117,7 +117,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("a,y\n1,u\n2,v\n", {"columns": {"b": "number"}}, 'no column "b"', "it has a, y"),
     ("a,y\n1,u\n2,v\n", {"columns": {"y": "date"}}, "role date", "category for classes"),
     ("a,b,y\n1,2,u\n2,3,v\n", {"columns": {"a": "group"}, "features": ["a"]}, "one of the features", "leave it out"),
-    ("a,y\n1,u\n2,v\n", {"columns": {"a": "ignore"}}, "no column is an input", "number or category"),
+    ("a,y\n1,u\n2,v\n", {"columns": {"a": "ignore"}}, "no column is an input", "number, category or text"),
     ("a,y\n1,u,3\n2,v\n", {"columns": "infer"}, "3", "every row needs as many cells"),
 ]
 

@@ -6,26 +6,26 @@ from craftc.compiler.checking.rules.data_kinds import (
     LAYOUT,
     SOURCE,
     SOURCE_KIND,
+    Kinds,
     Named,
     given,
-    given_kinds,
-    gives_text,
     misfits,
 )
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.tables import kinds_of
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.schemas.catalogue import NUM_SAMPLES
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.split_roles import FIT
 
 NORMALIZE: Path = ("data", "normalize")
+_TEXT: Kinds = ("text",)
 
 
 def kinds_of_data(checked: Checked) -> Iterator[Problem]:
     """What is given the data can work with data of its kind."""
     data = checked.spec.data
-    kinds = given_kinds(data.source.kind, checked.catalogue)
-    yield from misfits(_named(checked), given(data.source.kind, kinds, data.layout), checked.catalogue)
+    yield from misfits(_named(checked), given(data.source.kind, kinds_of(checked), data.layout), checked.catalogue)
 
 
 def _named(checked: Checked) -> Iterator[Named]:
@@ -35,7 +35,7 @@ def _named(checked: Checked) -> Iterator[Named]:
     parts = checked.catalogue.frozen_parts(spec.model.kind)
     if parts is not None and isinstance(backbone := spec.model.args.get(parts.backbone), dict):
         yield Named("models", ("model", parts.backbone, "kind"), backbone["kind"], True)
-    if not gives_text(spec.data.source.kind, checked.catalogue):
+    if kinds_of(checked) != _TEXT:
         yield Named("normalizers", (*NORMALIZE, "kind"), spec.data.normalize.kind)
     for index, augmentation in enumerate(spec.data.augment):
         is_laid_out = augmentation.when == "after_normalize"
@@ -48,7 +48,7 @@ def _named(checked: Checked) -> Iterator[Named]:
 def channels_of_a_table(checked: Checked) -> Iterator[Problem]:
     """What is laid out as an image with channels is an image."""
     source = checked.spec.data.source.kind
-    if checked.spec.data.layout == "channels" and given_kinds(source, checked.catalogue) == ("table",):
+    if checked.spec.data.layout == "channels" and kinds_of(checked) == ("table",):
         message = f"data.layout is channels, but {source} gives a table"
         yield Problem("data-mismatch", LAYOUT, message, "write lines, flat or source", reads=(LAYOUT, SOURCE_KIND))
 
@@ -57,7 +57,7 @@ def text_left_alone(checked: Checked) -> Iterator[Problem]:
     """Nothing normalizes or lays out text: the numbers of tokens are names."""
     data = checked.spec.data
     source = data.source.kind
-    if not gives_text(source, checked.catalogue):
+    if kinds_of(checked) != _TEXT:
         return
     if data.normalize.kind != "none":
         message = (
@@ -76,7 +76,7 @@ def columns_mixed(checked: Checked) -> Iterator[Problem]:
     source, kind = checked.spec.data.source.kind, checked.spec.data.normalize.kind
     normalizer = checked.catalogue.find("normalizers", kind)
     pools = normalizer.pools_columns if normalizer else None
-    if pools is not None and given_kinds(source, checked.catalogue) == ("table",):
+    if pools is not None and kinds_of(checked) == ("table",):
         message = f"{kind} {pools} of all columns that {source} gives, whatever they measure"
         entries = [entry for entry in checked.catalogue.entries if entry.group == "normalizers"]
         by_column = [e.kind for e in entries if e.pools_columns is None and "table" in e.takes]

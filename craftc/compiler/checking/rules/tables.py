@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from craftc.compiler.checking.rules.data_kinds import Kinds, given_kinds
 from craftc.compiler.checking.rules.rule import Checked
-from craftc.compiler.data_files.column_roles import COLUMNS, NUMERIC, TableColumn, is_typed
+from craftc.compiler.data_files.column_roles import COLUMNS, NUMERIC, TableColumn, is_typed, token_names
 from craftc.compiler.data_files.look import look
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import TargetKind, is_own
@@ -55,4 +56,23 @@ def inputs_of_table(checked: Checked) -> tuple[str, ...]:
         return _ONE_INPUT
     inputs = [column for column in _seen(checked) if not column.is_target]
     has = {"numbers": any(c.role in NUMERIC for c in inputs), "categories": any(c.role == "category" for c in inputs)}
-    return tuple(name for name, is_there in has.items() if is_there)
+    tables = tuple(name for name, is_there in has.items() if is_there)
+    texts = [column.name for column in inputs if column.role == "text"]
+    return (*tables, *(name for names in token_names(texts) for name in names)) if texts else tables
+
+
+def kinds_of(checked: Checked) -> Kinds:
+    """The kinds of data that the source gives; of a table, by what its columns are."""
+    declared = given_kinds(checked.spec.data.source.kind, checked.catalogue)
+    if not _is_table(checked) or "text" not in declared:
+        return declared
+    without = tuple(kind for kind in declared if kind != "text")
+    if not is_typed(checked.spec.data.source.args):
+        return without
+    roles = {column.role for column in _seen(checked) if not column.is_target}
+    said = checked.spec.data.source.args.get("columns")
+    if not roles and isinstance(said, Mapping) and "text" in said.values():
+        return declared  # a file that linting does not read, which may have more inputs
+    if "text" not in roles:
+        return without
+    return declared if roles & {*NUMERIC, "category"} else ("text",)

@@ -83,12 +83,19 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
         return
     columns = (*inputs, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
-    offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
+    measures = () if is_own(spec.model.kind) else MEASURES
+    offered = {"models": inputs} | dict.fromkeys(measures, columns)
     for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
         component = checked.catalogue.find(named.group, named.kind)
         if component is None or named.group not in offered:
             continue
-        for name in component.asks:
+        asked = component.asks
+        if named.group == "models" and asked:
+            # By position: the column of that name, or the first input.
+            first, asked = asked[0], asked[1:]
+            first = first if first in inputs else inputs[0]
+            offered["models"] = tuple(name for name in inputs if name != first)
+        for name in asked:
             if name in offered[named.group]:
                 continue
             near = nearest(name, offered[named.group])

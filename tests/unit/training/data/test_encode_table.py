@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
@@ -16,8 +17,12 @@ from craftc.components.errors import DataError
 from craftc.components.sources.table import Table
 from craftc.training.data.encode_table import (
     MISSING,
+    NO_TOKENS,
     NUM_RESERVED,
+    PADDING,
+    RESERVED_TOKENS,
     UNKNOWN,
+    UNKNOWN_TOKEN,
     encode_table,
     one_hot,
     one_hot_names,
@@ -146,3 +151,45 @@ def test_a_column_that_train_has_no_value_of_is_refused(tmp_path: Path) -> None:
     given = build("sources", {"kind": "csv", "path": tmp_path / "t.csv", **asked})
     with pytest.raises(DataError, match='"b" has no value in train'):
         encode_table(given, np.array([0, 1]))
+
+
+REVIEWS = ["A fine film!", "fine, FINE cast", "", "Dull - a waste of 90 minutes.", "não é ruim", "unseen words only"]
+
+
+def reviews(folder: Path, **arguments: Any) -> Table:
+    pd.DataFrame({"review": REVIEWS, "y": ["u", "v"] * 3}).to_csv(folder / "reviews.csv", index=False)
+    asked = {"kind": "csv", "path": folder / "reviews.csv", "target": "y", "columns": {"review": "text"}}
+    found: Table = build("sources", {**asked, **arguments})
+    return found
+
+
+@pytest.mark.parametrize("tokenizer", ["words", "characters"])
+@pytest.mark.parametrize("min_count", [1, 2])
+def test_tokens_are_those_of_a_count_vectorizer(tokenizer: str, min_count: int, tmp_path: Path) -> None:
+    train = np.array([0, 1, 2, 3])
+    [found] = encode_table(reviews(tmp_path, tokenizer=tokenizer, min_count=min_count, max_tokens=40), train).texts
+    how: dict[str, Any] = {"token_pattern": r"\w+|[^\w\s]"}
+    if tokenizer == "characters":
+        how = {"analyzer": "char", "lowercase": False}
+    vectorizer = CountVectorizer(**how).fit([REVIEWS[row] for row in train])
+    counts = vectorizer.transform(REVIEWS).toarray()
+    kept = counts[train].sum(axis=0) >= min_count
+    names = [name for name, is_kept in zip(vectorizer.get_feature_names_out(), kept, strict=True) if is_kept]
+    assert found.names == (*RESERVED_TOKENS, *names)
+    for row, expected in zip(found.tokens, counts[:, kept], strict=True):
+        np.testing.assert_array_equal(np.bincount(row, minlength=len(found.names))[len(RESERVED_TOKENS) :], expected)
+    every = CountVectorizer(**how).fit(REVIEWS).transform(REVIEWS).toarray()
+    unknown = every.sum(axis=1) - counts[:, kept].sum(axis=1)
+    np.testing.assert_array_equal((found.tokens == UNKNOWN_TOKEN).sum(axis=1), unknown)
+    np.testing.assert_array_equal(found.mask.sum(axis=1), np.maximum(every.sum(axis=1), 1))
+    assert (found.tokens[~found.mask] == PADDING).all()
+    assert found.tokens[2].tolist() == [NO_TOKENS, *[PADDING] * 39]
+
+
+def test_texts_are_as_long_as_the_longest_of_train(tmp_path: Path) -> None:
+    [found] = encode_table(reviews(tmp_path), np.array([0, 1])).texts
+    assert found.tokens.shape == (6, 4)
+    assert found.num_cut == 1
+    [short] = encode_table(reviews(tmp_path, max_tokens=2), np.array([0, 1])).texts
+    assert [short.names[token] for token in short.tokens[1]] == ["fine", ","]
+    assert short.num_cut == 5  # all but the empty one

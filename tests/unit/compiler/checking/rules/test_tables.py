@@ -22,9 +22,11 @@ ROWS = "hp,maker,mpg,fuel\n" + "".join(
 )
 
 
-def lint(folder: Path, source: str, objective: str = "cross_entropy", model: str = "mlp") -> list[Diagnostic]:
+def lint(
+    folder: Path, source: str, objective: str = "cross_entropy", model: str = "mlp", own: str = OWN
+) -> list[Diagnostic]:
     (folder / "t.csv").write_text(ROWS)
-    (folder / "own_nets.py").write_text(OWN)
+    (folder / "own_nets.py").write_text(own)
     text = (
         f"craftc: 1\nname: t\ndata: {{source: {{{source}}}}}\nmodel: {{kind: {model}}}\n"
         f"objective: {{kind: {objective}, metrics: []}}\n"
@@ -80,3 +82,35 @@ def test_a_model_of_numbers_and_categories_needs_both(tmp_path: Path) -> None:
     ):
         [found] = lint(tmp_path, source, model=own)
         assert (found.code, given in found.message) == ("missing-column", True), found
+
+
+TEXTS = "review,stars,y\n" + "".join(
+    f"{('good', 'bad')[i % 2]} film number {i},{i % 5}.5,{'uv'[i % 2]}\n" for i in range(30)
+)
+READER = """from torch import Tensor, nn
+
+class Reader(nn.Module):
+    def __init__(self, *, vocabulary_size: int, num_classes: int) -> None:
+        super().__init__()
+
+    def forward(self, tokens: Tensor, {asked}: Tensor) -> Tensor:
+        return tokens
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "model", "asked", "codes"),
+    [
+        ("{review: text, stars: ignore}", "own_nets:Reader", "mask", []),
+        ("{review: text}", "own_nets:Reader", "numbers", []),
+        ("{review: text, stars: ignore}", "own_nets:Reader", "numbers", ["missing-column"]),
+        ("{review: text, stars: ignore}", "mlp", "mask", ["unfit-for-text"]),
+        ("{review: text, y: text}", "own_nets:Reader", "mask", ["data-mismatch"]),
+    ],
+)
+def test_a_column_of_text(columns: str, model: str, asked: str, codes: list[str], tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text(TEXTS)
+    facts = ", vocabulary_size: infer, num_classes: infer" if model != "mlp" else ""
+    source = f"kind: csv, path: texts.csv, target: y, columns: {columns}"
+    found = lint(tmp_path, source, model=f"{model!r}{facts}", own=READER.format(asked=asked))
+    assert [each.code for each in found if each.severity == "error"] == codes, found
