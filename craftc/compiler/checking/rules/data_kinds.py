@@ -78,8 +78,8 @@ def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catal
         return Problem("unfit-for-text", component.path, message, hint, reads=reads)
     message, hint = f"{component.kind} needs {kinds_in_words(takes)}, and {found}", None
     if takes == ("text",):
-        sources = [entry.kind for entry in catalogue.entries if entry.group == "sources" and "text" in entry.gives]
-        hint = f"sources of text are {_listed(sources)}"
+        sources = [entry.kind for entry in catalogue.entries if entry.group == "sources" and entry.gives == ("text",)]
+        hint = f"sources of text are {_listed(sources)}, and tables of which a column is text"
     elif "table" in takes and component.is_laid_out:
         hint = "data.layout: flat makes rows of a table of images"
     return Problem(_code(takes), component.path, message, hint, reads=reads)
