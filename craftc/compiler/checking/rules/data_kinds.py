@@ -79,7 +79,7 @@ def _of_the_source(component: Named, takes: Kinds, data: Given, catalogue: Catal
     message, hint = f"{component.kind} needs {kinds_in_words(takes)}, and {found}", None
     if takes == ("text",):
         sources = [entry.kind for entry in catalogue.entries if entry.group == "sources" and entry.gives == ("text",)]
-        hint = f"sources of text are {_listed(sources)}, and tables of which a column is text"
+        hint = f"sources of text are {_listed(sources)}"
     elif "table" in takes and component.is_laid_out:
         hint = "data.layout: flat makes rows of a table of images"
     return Problem(_code(takes), component.path, message, hint, reads=reads)
