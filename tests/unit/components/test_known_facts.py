@@ -64,10 +64,15 @@ def test_what_needs_images_is_known(kind: str) -> None:
         assert augmentation(table, Numbers((0, 0), table.device)).shape == table.shape
 
 
+TABLES = {"csv", "parquet", "hf_dataset"}
+"""Of which a column may be text."""
+
+
 def test_of_every_source_it_is_known_what_it_gives() -> None:
     gives = {e.kind: e.gives for e in CATALOGUE.entries if e.group == "sources"}
     assert all(gives.values())
-    assert {source for source, kinds in gives.items() if "text" in kinds} == {"text_file", "python_docs"}
+    assert {source for source, kinds in gives.items() if kinds == ("text",)} == {"text_file", "python_docs"}
+    assert {source for source, kinds in gives.items() if "text" in kinds and "table" in kinds} == TABLES
 
 
 SIZES: dict[str, dict[str, int]] = {
