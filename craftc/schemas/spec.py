@@ -112,7 +112,9 @@ class Objective(Component):
     def summands(self) -> dict[Path, Component]:
         """What it is a sum of, by its place in a spec: its terms, or itself alone. Only one without terms has a
         `kind`."""
-        return {(*TERMS, name): self.terms[name] for name in sorted(self.terms)} if self.terms else {OBJECTIVE: self}
+        if self.terms:
+            return {(*TERMS, name): self.terms[name] for name in sorted(self.terms)}
+        return {} if self.kind is None else {OBJECTIVE: self}
 
 
 class Regularization(Section):

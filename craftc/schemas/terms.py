@@ -29,3 +29,13 @@ def loss_names(terms: Iterable[str]) -> list[str]:
 def objective_names(terms: Iterable[str]) -> list[str]:
     """What the terms are recorded as of the epoch that trained, beside `objective`."""
     return [f"{term}_objective" for term in terms]
+
+
+def names_of_term(term: str) -> tuple[str, ...]:
+    """All that a term is recorded as, without splits."""
+    return (*loss_names([term]), *objective_names([term]))
+
+
+def objective_kind(objective: Mapping[str, Any]) -> str:
+    """The kind of an objective, or those of its terms."""
+    return " + ".join(str(term["kind"]) for term in summands(objective).values())

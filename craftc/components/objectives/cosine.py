@@ -10,8 +10,8 @@ from craftc.components.objectives.weighing import check_same_shape, summed
 
 
 def similarities(name: str, outputs: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
-    """The cosine similarity (B, ...) of vectors (B, ..., D), as torch's `CosineSimilarity` computes it. Raises where the
-    last axis is none of a sample, or a mask speaks of single numbers."""
+    """The cosine similarity (B, ...) of vectors (B, ..., D), as torch's `CosineSimilarity` computes it. Raises where
+    the last axis is none of a sample, or a mask speaks of single numbers."""
     check_same_shape(name, outputs, targets)
     if outputs.dim() < 2:
         raise ValueError(f"{name} compares vectors, and a target {tuple(targets.shape)} is one number of each sample")

@@ -8,6 +8,7 @@ from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.language.component_fields import all_component_places
+from craftc.compiler.language.handed_on import handed_to
 from craftc.compiler.language.recorded_metrics import mode_of, selection
 from craftc.compiler.language.value_type import is_file
 from craftc.compiler.planning.identity.shipped_text import settle
@@ -41,10 +42,12 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     training = config["training"]
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
-    for key, target in REGULARIZED.items():
+    config["objective"] = _plain_objective(config["objective"])
+    for key in REGULARIZED:
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:
-            look_up(config, target)[key] = value
+            for target in handed_to(key, spec, catalogue):
+                look_up(config, target)[key] = value
     select = selection(spec)
     config["evaluation"]["select"] = "none" if select is None else as_tree(select)
     for steering in (training["early_stopping"], *training["schedule"], config["evaluation"]["select"]):
@@ -81,6 +84,11 @@ def _plain_splits(splits: dict[str, Any]) -> dict[str, Any]:
         if name in SETTINGS or value is not None:
             found[name] = value
     return found
+
+
+def _plain_objective(objective: dict[str, Any]) -> dict[str, Any]:
+    """The objective without the key that it does not have: a `kind` beside terms, or terms beside a `kind`."""
+    return {key: value for key, value in objective.items() if key not in ("kind", "terms") or value}
 
 
 def _located(written: str, folder: Path, trained: Trained) -> str:
