@@ -7,12 +7,19 @@ from craftc.schemas.diagnostic import Path
 
 OBJECTIVE: Path = ("objective",)
 TERMS: Path = (*OBJECTIVE, "terms")
+TERM_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+"""What a term may be called: its name is part of paths, and of names of metrics."""
 
 
 def summands(objective: Mapping[str, Any]) -> dict[Path, Mapping[str, Any]]:
     """What an objective is a sum of, by its place in a spec: itself alone where it has no terms."""
     terms = term_names(objective)
     return {(*TERMS, name): objective["terms"][name] for name in terms} if terms else {OBJECTIVE: objective}
+
+
+def plain_objective(objective: Mapping[str, Any]) -> dict[str, Any]:
+    """The objective without the key that it does not have: a `kind` beside terms, or terms beside a `kind`."""
+    return {key: value for key, value in objective.items() if key not in ("kind", TERMS[-1]) or value}
 
 
 def term_names(objective: Mapping[str, Any]) -> list[str]:

@@ -59,6 +59,8 @@ def _merge(base: Node, over: Node, path: Path) -> Node:
     if path in open_places() and isinstance(base.value, dict) and isinstance(over.value, dict):
         return _merge_entries(base, over)
     reserved = _reserved(path)
+    if path[:-1] == TERMS and over.value == "none":
+        return over  # it takes the term away
     if reserved is not None:
         base, over = _spelled_out(base), _spelled_out(over)
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):

@@ -11,6 +11,7 @@ from craftc.compiler.language.section_schema import NONE, section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
+from craftc.schemas.terms import TERM_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
@@ -35,7 +36,8 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
             kept["examples"] = properties[name]["examples"]
             definitions[name] = _group(catalogue, field.group, reserved)
             component = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
-            properties[name] = {"anyOf": [{"type": "object", "additionalProperties": component}, NONE], **kept}
+            named = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": component}
+            properties[name] = {"anyOf": [{"type": "object", **named}, NONE], **kept}
             continue
         definitions[field.group] = _group(catalogue, field.group, reserved)
         if TERMS in reserved:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem, show
-from craftc.schemas.terms import OBJECTIVE, TERMS
+from craftc.schemas.terms import OBJECTIVE, TERM_NAME, TERMS
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME = re.compile(TERM_NAME.removesuffix("$"))
 
 
 def kind_or_terms(checked: Checked) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
+from craftc.schemas.terms import plain_objective
 
 SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
@@ -42,7 +43,7 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     training = config["training"]
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
-    config["objective"] = _plain_objective(config["objective"])
+    config["objective"] = plain_objective(config["objective"])
     for key in REGULARIZED:
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:
@@ -84,11 +85,6 @@ def _plain_splits(splits: dict[str, Any]) -> dict[str, Any]:
         if name in SETTINGS or value is not None:
             found[name] = value
     return found
-
-
-def _plain_objective(objective: dict[str, Any]) -> dict[str, Any]:
-    """The objective without the key that it does not have: a `kind` beside terms, or terms beside a `kind`."""
-    return {key: value for key, value in objective.items() if key not in ("kind", "terms") or value}
 
 
 def _located(written: str, folder: Path, trained: Trained) -> str:

@@ -12,6 +12,7 @@ from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.section import Section, plain_value
 from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.terms import plain_objective
 
 
 def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, 
     filled: dict[str, Any] = copy_tree(dict(config))
     for name, section in SECTIONS.items():
         _fill(section, filled[name])
+    filled["objective"] = plain_objective(filled["objective"])
     for key in REGULARIZED:
         filled["regularization"].pop(key, None)  # handed on to the components
     for place in all_component_places(filled, catalogue):
