@@ -58,6 +58,7 @@ def _inner_sections(schema: dict[str, Any], parent: str, fields: Mapping[str, An
         if reserved:
             yield f"{heading}{field['description']} One of the [{target}](#{target}), and beside its arguments:"
             yield _fields(schema, reserved, [])
+            yield from _by_name(schema, path)
         elif target is not None and target not in get_args(Group):
             section = schema["$defs"][target]
             yield heading + section["description"]
@@ -69,6 +70,17 @@ def _inner_sections(schema: dict[str, Any], parent: str, fields: Mapping[str, An
             section = schema["$defs"][value]
             yield f"{heading}Each value: {section['description'][:1].lower()}{section['description'][1:]}"
             yield _fields(schema, section["properties"], [], f"{path}.")
+
+
+def _by_name(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """The components of a section that are called by names of the user's own."""
+    for field in component_fields():
+        if field.by_name and field.path[:-1] == (path,):
+            name = ".".join(map(str, field.path))
+            heading = f"{'#' * (3 + name.count('.'))} {name}\n\n"
+            yield f"{heading}Each value: one of the [{field.group}](#{field.group}), and beside its arguments:"
+            component = next(o for o in schema["$defs"][str(field.path[-1])]["anyOf"] if "properties" in o)
+            yield _fields(schema, {key: component["properties"][key] for key in sorted(field.reserved)}, [])
 
 
 def _reserved(schema: dict[str, Any], path: str) -> dict[str, Any]:

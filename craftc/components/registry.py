@@ -39,6 +39,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "mse": "craftc.components.objectives.regression:MSE",
         "l1": "craftc.components.objectives.regression:L1",
         "huber": "craftc.components.objectives.regression:Huber",
+        "cosine": "craftc.components.objectives.cosine:Cosine",
     },
     "metrics": {
         "accuracy": "craftc.components.metrics.classification:Accuracy",
@@ -48,6 +49,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "iou": "craftc.components.metrics.classification:IoU",
         "multilabel_f1": "craftc.components.metrics.labels:MultilabelF1",
         "multilabel_average_precision": "craftc.components.metrics.labels:MultilabelAveragePrecision",
+        "cosine_similarity": "craftc.components.metrics.cosine_similarity:CosineSimilarity",
         "r2": "craftc.components.metrics.regression:R2",
         "mae": "craftc.components.metrics.regression:MAE",
         "rmse": "craftc.components.metrics.regression:RMSE",

@@ -14,9 +14,10 @@ from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import CARDINALITIES, NUM_SAMPLES, Catalogue, is_own
-from craftc.schemas.diagnostic import Path, Severity, parse_path
+from craftc.schemas.diagnostic import Path, Severity, format_path, parse_path
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.spec import Component
+from craftc.schemas.terms import summands
 
 if TYPE_CHECKING:
     from craftc.training.data.prepare import PreparedData
@@ -98,10 +99,12 @@ def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> lis
         infer_facts(config["model"], data.facts)
         if (parts := catalogue.frozen_parts(config["model"]["kind"])) is not None:
             backbone_facts(config["model"][parts.backbone], data.facts, f"model.{parts.backbone}")
-        infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])
+        for place, objective in summands(config["objective"]).items():
+            infer_facts(objective, data.facts, format_path(place), reserved=["metrics", "terms", "weight"])
+            weights = objective.get("class_weights", "none")
+            check_num_weights(weights, len(data.class_names), f"{format_path(place)}.class_weights")
         for index, metric in enumerate(config["objective"]["metrics"]):
             infer_facts(metric, data.facts, f"objective.metrics.{index}")
-        check_num_weights(config["objective"].get("class_weights", "none"), len(data.class_names))
     except DataError as error:
         return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
     warned = [DataProblem(w.code, parse_path(w.place), w.message, w.hint or None, "warning") for w in data.warnings]
@@ -166,7 +169,8 @@ def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
 
 def _measures(config: dict[str, Any]) -> Iterator[Named]:
     """What is given the target."""
-    yield Named("objectives", ("objective", "kind"), config["objective"]["kind"])
+    for place, objective in summands(config["objective"]).items():
+        yield Named("objectives", (*place, "kind"), objective["kind"])
     for index, metric in enumerate(config["objective"]["metrics"]):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])
 

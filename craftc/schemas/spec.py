@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import EmptiedByNone, Field, Section, SwitchedOffByNone
 from craftc.schemas.splits import Fraction, Splits
+from craftc.schemas.terms import OBJECTIVE, TERMS
 
 T = TypeVar("T")
 
@@ -81,13 +82,39 @@ class Data(Section):
     )
 
 
+class Term(Component):
+    """One summand of an objective."""
+
+    weight: float = Field(
+        1.0, ge=0, description="What its mean is multiplied by; a term of weight 0 is measured, and not trained."
+    )
+
+
 class Objective(Component):
     """What is minimised, and what is measured beside it."""
 
+    kind: str = Field(
+        required_unless=("terms",),
+        description="Which one: a name that the section's reference lists. Not given where there are `terms`.",
+    )
+    terms: Annotated[OrEmpty[dict[str, Term]], ComponentGroup("objectives")] = Field(
+        default_factory=dict,
+        description="In the place of `kind`: objectives by names of your own, whose means are multiplied by their "
+        "weights and added up. `none` takes a term away.",
+        examples=[{"cosine": {"kind": "cosine", "weight": 0.9}, "mse": {"kind": "mse", "weight": 0.1}}],
+    )
     metrics: Annotated[List[Component], ComponentGroup("metrics")] = Field(
         default_factory=lambda: (Component(kind="accuracy"),),
         description="Computed for every split beside the loss; the first is the headline unless report.metric says.",
     )
+
+    @property
+    def summands(self) -> dict[Path, Component]:
+        """What it is a sum of, by its place in a spec: its terms, or itself alone. Only one without terms has a
+        `kind`."""
+        if self.terms:
+            return {(*TERMS, name): self.terms[name] for name in sorted(self.terms)}
+        return {} if self.kind is None else {OBJECTIVE: self}
 
 
 class Regularization(Section):

@@ -24,9 +24,9 @@ from craftc.training.parts.dropout import DropoutBits, count_dropout
 from craftc.training.parts.loss import Loss
 from craftc.training.parts.metrics import MetricSet, build_metrics
 from craftc.training.parts.model import build_model, check_last_batch
-from craftc.training.parts.objective import build_objective
 from craftc.training.parts.optimizer import build_optimizer
 from craftc.training.parts.schedule import Schedule, build_schedule
+from craftc.training.parts.terms import build_sum
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 
@@ -118,7 +118,7 @@ def assemble(
     check_last_batch(model, data, config["training"]["batch_size"])
     dropout_bits = count_dropout(model)
     model.to(device)
-    objective, call = build_objective(config["objective"], data, tried, device)
+    objective, call = build_sum(config["objective"], data, tried, device)
     precision = build_precision(config["training"], device)
     if precision.kept != torch.float32:
         # What was rounded to float32 before stays so: the same weights in both.

@@ -34,6 +34,7 @@ from craftc.schemas.catalogue import (
 )
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation
+from craftc.schemas.terms import TERMS
 
 
 def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem]:
@@ -154,7 +155,9 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
     path = (*place.path, name)
     parameter = entry.parameter(name) or entry.parameter(ANY_OTHER)
     if parameter is None or name == ANY_OTHER:
-        known = [p.name for p in entry.parameters if p.name != ANY_OTHER] + sorted(place.reserved)
+        # Terms stand in the place of a kind, and not beside one.
+        beside = sorted(place.reserved - {TERMS[-1]})
+        known = [p.name for p in entry.parameters if p.name != ANY_OTHER] + beside
         problem = unknown_key(path, place.value[name], known, f"{entry.kind} takes {one_of(known)}", catalogue)
         return [replace(problem, related=entry.definition())]
     problems: list[Problem] = []

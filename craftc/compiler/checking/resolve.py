@@ -34,8 +34,13 @@ def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) ->
         default = field.field.make_default()
         if isinstance(default, Section):
             section[name] = as_tree(default)
-        elif default is not REQUIRED:
+        elif default is not REQUIRED and not field.by_name:
             section[name] = [as_tree(component) for component in default]
+    elif field.by_name:
+        if isinstance(section[name], dict):
+            # `none` takes one away: what an ablation switches off.
+            kept = {key: item for key, item in section[name].items() if item != "none"}
+            section[name] = {key: {"kind": item} if isinstance(item, str) else item for key, item in kept.items()}
     elif isinstance(section[name], str) and not field.many:
         section[name] = {"kind": section[name]}
     elif isinstance(section[name], list) and field.many:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import get_origin
 
-from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.component_fields import component_fields, group_of_field
 from craftc.compiler.reading.document import Node
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section
 from craftc.schemas.spec import Component, Spec
+from craftc.schemas.terms import TERMS
 
 OWN = ("name", "description", "extends")
 """Keys that describe the file itself. `craftc` does too, but a base of another version must be reported."""
@@ -41,7 +42,8 @@ def open_places() -> frozenset[Path]:
         if section.open_to is not None and not issubclass(section, Component):
             yield prefix
         for name, field in section.fields.items():
-            if any(get_origin(part) is dict for part in field.parts):
+            # Components by names are merged each with its own.
+            if any(get_origin(part) is dict for part in field.parts) and group_of_field(field) is None:
                 yield (*prefix, name)
             for inner in field.sections:
                 yield from walk(inner, (*prefix, name))
@@ -57,14 +59,16 @@ def _merge(base: Node, over: Node, path: Path) -> Node:
     if path in open_places() and isinstance(base.value, dict) and isinstance(over.value, dict):
         return _merge_entries(base, over)
     reserved = _reserved(path)
+    if path[:-1] == TERMS and over.value == "none":
+        return over  # it takes the term away
     if reserved is not None:
         base, over = _spelled_out(base), _spelled_out(over)
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
         return over
     kept = base.value
-    if _kind(base) is not None and _kind(over) not in (None, _kind(base)):
+    if reserved is not None and _kind(base) is not None and _kind(over) not in (None, _kind(base)):
         # Arguments of another kind would be mistakes; what belongs to the section stays.
-        kept = {key: entry for key, entry in kept.items() if key in (reserved or ())}
+        kept = {key: entry for key, entry in kept.items() if key in reserved - {TERMS[-1]}}
     entries: Entries = {**kept, **over.value}
     for key, (key_node, value) in over.value.items():
         if key in kept:
@@ -89,7 +93,7 @@ def _like(node: Node, entries: Entries) -> Node:
 
 def _reserved(path: Path) -> frozenset[str] | None:
     """The keys beside `kind` that belong to the section; None where no single component stands."""
-    return next((field.reserved for field in component_fields() if field.path == path and not field.many), None)
+    return next((field.reserved for field in component_fields() if field.holds(path) and not field.many), None)
 
 
 def _spelled_out(node: Node) -> Node:
@@ -98,4 +102,7 @@ def _spelled_out(node: Node) -> Node:
 
 
 def _kind(node: Node) -> object:
-    return node.value["kind"][1].value if isinstance(node.value, dict) and "kind" in node.value else None
+    """What a component is: its kind, or terms, which an objective may have in the place of one."""
+    if not isinstance(node.value, dict):
+        return None
+    return node.value["kind"][1].value if "kind" in node.value else TERMS if TERMS[-1] in node.value else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_origin
 
 from craftc.compiler.language.value_type import group_of
 from craftc.schemas.catalogue import NESTED, Catalogue, Group, is_nested
@@ -12,7 +12,8 @@ from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
 
 
 class ComponentField(NamedTuple):
-    """A field that names one component, or with `many` a list of them.
+    """A field that names one component, with `many` a list of them, or with `by_name` a mapping of them whose keys are
+    the user's.
 
     `reserved` are keys beside `kind` that belong to the section and not to the component.
     """
@@ -22,6 +23,15 @@ class ComponentField(NamedTuple):
     many: bool
     reserved: frozenset[str]
     field: SectionField
+    by_name: bool = False
+
+    def holds(self, path: Path) -> bool:
+        """Whether one of its components stands at a path."""
+        if self.by_name:
+            return path[:-1] == self.path
+        if self.many:
+            return path[:-1] == self.path and isinstance(path[-1], int)
+        return path == self.path
 
 
 class ComponentPlace(NamedTuple):
@@ -44,9 +54,10 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
         path = (*prefix, name)
         group = group_of_field(field)
         if group is not None:
-            many = not is_section(field.annotation)
+            by_name = get_origin(field.annotation) is dict
+            many = not by_name and not is_section(field.annotation)
             [component] = (inner for inner in field.sections if issubclass(inner, Component))
-            yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
+            yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field, by_name)
         for inner in field.sections:
             yield from _walk(inner, path)
 
@@ -65,7 +76,7 @@ def groups_of_trials() -> tuple[Group, ...]:
 
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
     """Every component that stands in a tree as a mapping, or those of some fields."""
-    for path, group, many, reserved, _ in component_fields() if fields is None else fields:
+    for path, group, many, reserved, _, by_name in component_fields() if fields is None else fields:
         value: Any = tree
         for part in path:
             value = value.get(part) if isinstance(value, dict) else None
@@ -73,6 +84,10 @@ def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | No
             for index, item in enumerate(value):
                 if isinstance(item, dict):
                     yield ComponentPlace((*path, index), group, reserved, item)
+        elif by_name and isinstance(value, dict):
+            for name, item in value.items():
+                if isinstance(item, dict):
+                    yield ComponentPlace((*path, name), group, reserved, item)
         elif not many and isinstance(value, dict):
             yield ComponentPlace(path, group, reserved, value)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from craftc.compiler.language.component_fields import component_fields
-from craftc.compiler.language.field_words import GROUPS, kinds, takes, target, yaml_value
+from craftc.compiler.language.field_words import GROUPS, TERMS, kinds, takes, target, yaml_value
 from craftc.compiler.language.json_schema import DIALECT, OWN_KIND, json_schema
 from craftc.compiler.language.required_first import put_required_first
 from craftc.compiler.language.section_schema import NONE
@@ -116,7 +116,8 @@ def _explain(whole: dict[str, Any], properties: dict[str, Any]) -> None:
 def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, Any]:
     """One mapping whose arguments depend on its kind, beside the names that stand for themselves."""
     names = [option for option in group["anyOf"] if "properties" not in option]
-    entries = [option for option in group["anyOf"] if "properties" in option]
+    entries = [option for option in group["anyOf"] if "kind" in option.get("properties", {})]
+    sums = [option for option in group["anyOf"] if "kind" not in option.get("properties", {"kind": {}})]
     own: dict[str, Any] = next(
         (entry["properties"] for entry in entries if "pattern" in entry["properties"]["kind"]), {}
     )
@@ -144,11 +145,18 @@ def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, A
         "required": ["kind"],
         "allOf": rules,
     }
+    if sums:
+        # Terms stand in the place of a kind.
+        del component["required"]
+        component |= {"if": {"not": {"required": [TERMS]}}, "then": {"required": ["kind"]}}
+        allowed = {"properties": dict.fromkeys(reserved, True), "additionalProperties": False}
+        rules.append({"if": {"required": [TERMS]}, "then": allowed})
     return {"anyOf": [*names, component]}
 
 
 def _forget_required(component: dict[str, Any]) -> None:
-    component.pop("required")
+    for key in ("required", "if", "then"):
+        component.pop(key, None)
     for rule in component["allOf"]:
         rule["then"].pop("required", None)
 
@@ -156,20 +164,34 @@ def _forget_required(component: dict[str, Any]) -> None:
 def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
     """Only what must be given, at any depth outside lists; an editor that reads these too would offer keys twice."""
     if target(fragment) in GROUPS:
-        entries = [option for option in whole["$defs"][target(fragment)]["anyOf"] if "properties" in option]
+        options = whole["$defs"][target(fragment)]["anyOf"]
+        entries = [option for option in options if "kind" in option.get("properties", {})]
         rules = []
         for entry in entries:
             kind, needed = entry["properties"]["kind"], [name for name in entry["required"] if name != "kind"]
             if needed:
                 is_it = {"properties": {"kind": {"const": kind["const"]}}, "required": ["kind"]}
                 rules.append({"if": is_it, "then": {"required": needed}})
-        return {"required": ["kind"], **({"allOf": rules} if rules else {})}
+        is_sum = any("kind" not in option.get("properties", {"kind": {}}) for option in options)
+        needed = _kind_unless_terms() if is_sum else {"required": ["kind"]}
+        return {**needed, **({"allOf": rules} if rules else {})}
     options = [_follow(whole, option) for option in fragment.get("anyOf", [fragment])]
     section = next((option for option in options if "properties" in option), {})
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}
     inner = {name: needed for name, needed in inner.items() if needed}
     required = {key: section[key] for key in ("required", "if", "then") if section.get(key)}
     return {**required, **({"properties": {k: {**v, "doNotSuggest": True} for k, v in inner.items()}} if inner else {})}
+
+
+def _kind_unless_terms() -> dict[str, Any]:
+    """What an objective must have, and each of its terms where it has them."""
+    term = {"if": {"type": "object"}, "then": {"required": ["kind"]}, "doNotSuggest": True}
+    terms = {"type": "object", "additionalProperties": term, "doNotSuggest": True}
+    return {
+        "if": {"not": {"required": [TERMS]}},
+        "then": {"required": ["kind"]},
+        "properties": {TERMS: {"anyOf": [terms, NONE], "doNotSuggest": True}},
+    }
 
 
 def _forbid_none(needed: dict[str, Any], path: tuple[str, ...]) -> None:
@@ -269,7 +291,7 @@ def _paths(whole: dict[str, Any], path: str, field: dict[str, Any]) -> Iterator[
             entries = whole["$defs"][target(option)]["anyOf"]
             for entry in (entry for entry in entries if "const" in entry.get("properties", {}).get("kind", {})):
                 for name, argument in entry["properties"].items():
-                    if name != "kind" and (name, target(argument)) != ("metrics", None):
+                    if name not in ("kind", TERMS) and (name, target(argument)) != ("metrics", None):
                         yield f"{path}.{name}", argument
         elif target(option.get("items", {})) in GROUPS:
             for index in range(NUM_OFFERED_ITEMS):

@@ -8,7 +8,7 @@ from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentField, component_fields
 from craftc.compiler.language.declared_words import declared
-from craftc.compiler.language.field_words import kinds, takes, target, yaml_value
+from craftc.compiler.language.field_words import TERMS, kinds, takes, target, yaml_value
 from craftc.compiler.language.json_schema import schema_at
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of
@@ -63,10 +63,16 @@ def field_docs(schema: Mapping[str, Any], catalogue: Catalogue, text: str) -> Fi
         example=written_at(path, value) if path else "",
         header=header,
         rows=rows,
-        notes=f"craftc schema {quote(format_path(component.path))} --kind KIND lists its arguments."
-        if component
-        else "",
+        notes=_notes(component) if component else "",
     )
+
+
+def _notes(component: ComponentField) -> str:
+    said = f"craftc schema {quote(format_path(component.path))} --kind KIND lists its arguments."
+    if TERMS in component.reserved:
+        terms = quote(format_path((*component.path, TERMS)))
+        said += f"\nTerms may stand in the place of a kind, as craftc schema {terms} says."
+    return said
 
 
 def component_docs(entry: ComponentEntry, field: ComponentField, argument: str | None = None) -> FieldDocs:
@@ -99,17 +105,23 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
         title=entry.kind,
         text="\n\n".join(part for part in (entry.summary, entry.doc) if part),
         facts=tuple(facts),
-        example=written_at(field.path, [value] if field.many else value),
+        example=written_at(field.path, _in_field(field, value)),
         header=("argument", "takes", "default", "meaning") if rows else (),
         rows=rows,
         notes="" if rows else "It takes no arguments.",
     )
 
 
+def _in_field(field: ComponentField, component: dict[str, Any]) -> Any:
+    """A component as its field has it."""
+    if field.by_name:
+        return {component["kind"].rpartition(":")[2]: component}
+    return [component] if field.many else component
+
+
 def component_of(path: Path) -> ComponentField | None:
     """The field that takes components at a path, or whose items are components there."""
-    found = (f for f in component_fields() if path == f.path or (f.many and path[:-1] == f.path))
-    return next((field for field in found if path == field.path or isinstance(path[-1], int)), None)
+    return next((f for f in component_fields() if (path == f.path and not f.by_name) or f.holds(path)), None)
 
 
 def _through_lists(path: Path) -> Path:
@@ -154,7 +166,8 @@ def _all_paths(schema: Mapping[str, Any], fragment: Mapping[str, Any], prefix: P
 
 
 def _options(schema: Mapping[str, Any], fragment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [_follow(schema, option) for option in fragment.get("anyOf", [fragment])]
+    followed = [_follow(schema, option) for option in fragment.get("anyOf", [fragment])]
+    return [inner for one in followed for inner in (_options(schema, one) if "anyOf" in one else [one])]
 
 
 def _follow(schema: Mapping[str, Any], fragment: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -190,7 +203,7 @@ def _argument_docs(schema: Mapping[str, Any], catalogue: Catalogue, field: Compo
     return FieldDocs(
         title=format_path(path),
         text=f"An argument of {one_of(name for name, _ in found)}.".replace(" or ", " and "),
-        example=written_at(field.path, [value] if field.many else value),
+        example=written_at(field.path, _in_field(field, value)),
         header=("kind", "takes", "default", "meaning"),
         rows=tuple(
             (name, takes(schema, p.type), "required" if p.required else yaml_value(p.default), p.doc)

@@ -7,7 +7,10 @@ from typing import Any, get_args
 from craftc.compiler.language.value_type import describe
 from craftc.schemas.catalogue import Group
 
-GROUPS: tuple[str, ...] = get_args(Group)
+TERMS = "terms"
+"""The definition of the components of `objective.terms`: objectives, with a weight beside their arguments."""
+GROUPS: tuple[str, ...] = (*get_args(Group), TERMS)
+"""The definitions of components."""
 
 
 def target(fragment: Mapping[str, Any]) -> str | None:
@@ -29,14 +32,16 @@ def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
     if "$ref" in field.get("items", {}):
         return f"a list, each {takes(schema, field['items'])}"
     if isinstance(values := field.get("additionalProperties"), dict) and values:
-        return f"a mapping, each value {takes(schema, values)}"
+        # The word that takes an entry away is one of its own.
+        entries = [option for option in values.get("anyOf", [values]) if option.get("const") != "none"]
+        return f"a mapping, each value {takes(schema, {'anyOf': entries})}"
     pattern = f" matching {field['pattern']}" if "pattern" in field else ""
     return describe(dict(field)) + pattern
 
 
 def kinds(group: Mapping[str, Any]) -> dict[str, str]:
     """The built-in kinds of a group's definition, each with what it is."""
-    properties = [option["properties"]["kind"] for option in group["anyOf"] if "properties" in option]
+    properties = [option["properties"].get("kind", {}) for option in group["anyOf"] if "properties" in option]
     return {kind["const"]: kind["description"] for kind in properties if "const" in kind}
 
 

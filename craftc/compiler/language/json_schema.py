@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from craftc.compiler.language.component_fields import component_fields
-from craftc.compiler.language.section_schema import section_schema
+from craftc.compiler.language.field_words import TERMS
+from craftc.compiler.language.section_schema import NONE, section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
+from craftc.schemas.terms import TERM_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEPT = ("description", "default", "minItems")
@@ -29,10 +31,19 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         name = str(field.path[-1])
         component = {"$ref": f"#/$defs/{field.group}"}
         reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
-        definitions[field.group] = _group(catalogue, field.group, reserved)
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
+        if field.by_name:
+            kept["examples"] = properties[name]["examples"]
+            definitions[name] = _group(catalogue, field.group, reserved)
+            component = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
+            named = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": component}
+            properties[name] = {"anyOf": [{"type": "object", **named}, NONE], **kept}
+            continue
+        definitions[field.group] = _group(catalogue, field.group, reserved)
+        if TERMS in reserved:
+            definitions[field.group]["anyOf"].append(_sum(reserved))
         properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
-    for model in ("Component", "Augmentation", "Objective"):
+    for model in ("Component", "Augmentation", "Objective", "Term"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
@@ -50,11 +61,17 @@ def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     section = schema
     for part in path:
         found = section["properties"][part]
-        found = found.get("items", found)
         # A section that can be switched off is one of two options.
-        section = _follow(schema, next((option for option in found.get("anyOf", []) if "$ref" in option), found))
+        options = [_inner(option) for option in found.get("anyOf", [found])]
+        section = _follow(schema, next((option for option in options if "$ref" in option), found))
     properties: dict[str, Any] = section.get("properties", {})
     return properties
+
+
+def _inner(field: dict[str, Any]) -> dict[str, Any]:
+    """What a field holds: itself, or the items of a list, or the values of a mapping."""
+    values = field.get("items", field.get("additionalProperties"))
+    return values if isinstance(values, dict) else field
 
 
 def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +93,17 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         "required": ["kind"],
     }
     return {"anyOf": [*built_in, named, own]}
+
+
+def _sum(reserved: dict[str, Any]) -> dict[str, Any]:
+    """In the place of a component, several that are added up."""
+    return {
+        "type": "object",
+        "description": "A sum of objectives.",
+        "properties": reserved,
+        "required": [TERMS],
+        "additionalProperties": False,
+    }
 
 
 def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
@@ -110,7 +138,7 @@ def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
     """The part of the schema for one field, with what it refers to. Raises KeyError where there is no such field."""
     found = schema
     for index, part in enumerate(path):
-        options = [_follow(schema, option) for option in found.get("anyOf", [found])]
+        options = list(_options(schema, found))
         fields = [field for option in options if (field := _field(option, part)) is not None]
         if not fields:
             raise KeyError(format_path(path[: index + 1]))
@@ -120,6 +148,15 @@ def schema_at(schema: dict[str, Any], path: Path) -> dict[str, Any]:
         return schema
     definitions = _referred(schema, found)
     return {"$schema": DIALECT, **found, **({"$defs": definitions} if definitions else {})}
+
+
+def _options(schema: Mapping[str, Any], fragment: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All that a fragment allows, also by what its options refer to."""
+    followed = _follow(schema, fragment)
+    if "anyOf" not in followed:
+        yield followed
+    for option in followed.get("anyOf", ()):
+        yield from _options(schema, option)
 
 
 def _field(option: dict[str, Any], part: str | int) -> dict[str, Any] | None:

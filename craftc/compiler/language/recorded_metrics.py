@@ -6,6 +6,7 @@ from craftc.schemas.catalogue import Catalogue, short_name
 from craftc.schemas.spec import Select, Spec
 from craftc.schemas.split_roles import HELD_OUT, ROLE_OF_NAME
 from craftc.schemas.splits import Splits
+from craftc.schemas.terms import loss_names, objective_names
 
 Mode = Literal["min", "max"]
 READ_BY_TRAINING = ("fit", "select")
@@ -13,8 +14,9 @@ READ_BY_TRAINING = ("fit", "select")
 
 
 def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
-    """Metric name, without its split, to its better direction; None of a user's own that does not say."""
-    modes: dict[str, Mode | None] = {"loss": "min"}
+    """Metric name, without its split, to its better direction; None of a user's own that does not say. Losses of terms
+    are among them."""
+    modes: dict[str, Mode | None] = dict.fromkeys(["loss", *loss_names(sorted(spec.objective.terms))], "min")
     for metric in spec.objective.metrics:
         entry = catalogue.find("metrics", metric.kind)
         # An unknown metric is reported as unknown, and not as a metric without a direction.
@@ -28,7 +30,12 @@ def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
     splits = [split for split, role in spec.data.splits.roles.items() if role in wanted]
     metrics = list(metric_modes(spec, catalogue))
     names = [f"{split}/{metric}" for split in splits for metric in metrics]
-    return [*names, "train/objective"]
+    return [*names, *recorded_objectives(spec)]
+
+
+def recorded_objectives(spec: Spec) -> list[str]:
+    """What is recorded of the steps of an epoch: what they minimise, and each term of it."""
+    return [f"train/{name}" for name in ("objective", *objective_names(sorted(spec.objective.terms)))]
 
 
 def mode_of(name: str, spec: Spec, catalogue: Catalogue) -> Mode:

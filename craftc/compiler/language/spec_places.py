@@ -11,10 +11,7 @@ from craftc.schemas.diagnostic import Path
 @lru_cache(maxsize=1024)
 def component_field(path: Path) -> ComponentField | None:
     """The field whose component, or list of them, stands at a path."""
-    for field in component_fields():
-        if path == field.path or (field.many and path[:-1] == field.path and isinstance(path[-1], int)):
-            return field
-    return None
+    return next((f for f in component_fields() if f.holds(path) or (f.many and path == f.path)), None)
 
 
 def as_component(target: Path, value: Any) -> Any:
@@ -26,6 +23,8 @@ def as_component(target: Path, value: Any) -> Any:
         return (
             [{"kind": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
         )
+    if field.by_name and value == "none":
+        return value  # it takes the component away
     return {"kind": value} if isinstance(value, str) else value
 
 
@@ -69,7 +68,7 @@ def required_paths() -> frozenset[Path]:
     """Every path of the schema that must be given."""
 
     def walk(fragment: dict[str, Any], prefix: Path) -> Iterable[Path]:
-        for name in fragment.get("required", []):
+        for name in (*fragment.get("required", []), *fragment.get("then", {}).get("required", [])):
             yield (*prefix, name)
         for name in fragment.get("properties", {}):
             inner = fragment_at((*prefix, name))

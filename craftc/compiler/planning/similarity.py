@@ -4,6 +4,7 @@ from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.schemas.forecast import Similarity
+from craftc.schemas.terms import objective_kind
 
 SIMILARITIES: tuple[Similarity, ...] = ("alike", "same-model", "other-batch-size", "same-kind")
 
@@ -23,7 +24,7 @@ def similarity_keys(config: dict[str, Any], device: str) -> tuple[str, ...]:
     training = {name: value for name, value in config["training"].items() if name not in FREE_IN_TRAINING}
     step = {
         "data": config["data"],
-        "objective": config["objective"]["kind"],
+        "objective": objective_kind(config["objective"]),
         "metrics": [metric["kind"] for metric in config["objective"]["metrics"]],
         "training": training,
         "optimizer": config["training"]["optimizer"]["kind"],

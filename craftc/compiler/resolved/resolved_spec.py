@@ -7,12 +7,14 @@ from typing import Any
 from craftc.compiler.analyse import Analysis
 from craftc.compiler.checking.rules.data_kinds import gives_text
 from craftc.compiler.composing.relative_paths import absolute_paths
+from craftc.compiler.language.handed_on import is_handed
 from craftc.compiler.language.spec_places import component_field
 from craftc.compiler.reading.document import Node
 from craftc.compiler.reading.tree import copy_tree, set_path
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, Range, parse_path
-from craftc.schemas.spec import REGULARIZED, Spec
+from craftc.schemas.spec import Spec
+from craftc.schemas.terms import TERMS
 
 _FOLLOWED = (("extends",), ("search", "use"))
 """What names files, whose contents stand in its place."""
@@ -114,7 +116,7 @@ class _Builder:
             return not self.spec.ablation.features
         if path == ("data", "splits", "stratify"):
             return gives_text(self.spec.data.source.kind, self.catalogue)
-        return path == ("evaluation", "select")
+        return path == ("evaluation", "select") or (path == TERMS and not self.spec.objective.terms)
 
     def _is_set_elsewhere(self, path: Path) -> bool:
         """Whether a default, once written, would stand in the way of what the spec or one of its variants sets."""
@@ -125,8 +127,7 @@ class _Builder:
             return False
         if (*parent, "kind") in self.factors:
             return True
-        handed_on = REGULARIZED.get(name) == parent
-        return handed_on and (
+        return is_handed(name, parent) and (
             getattr(self.spec.regularization, name) is not None or ("regularization", name) in self.factors
         )
 

@@ -90,7 +90,9 @@ def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, A
         section, *rest = field.path
         if section in set_here and rest and not any(touch(field.path, s.target) for s in variant.settings):
             components = getattr(getattr(spec, str(section)), str(rest[0]))
-            kept[field.path] = list(components) if field.many else components
+            # An empty mapping would stand for what is not given at all.
+            if components or not field.by_name:
+                kept[field.path] = list(components) if field.many else components
     return kept
 
 

@@ -21,6 +21,7 @@ from craftc.training.batched_trials.vmap_fallback import no_vmap_fallback, witho
 from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.loop.step import train_step
+from craftc.training.parts.terms import is_shipped
 
 NUM_STEPS = 2
 LOSS_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
@@ -124,7 +125,8 @@ def copy_of(parts: Parts) -> Parts:
 
 @dataclass(frozen=True)
 class _Trace:
-    """The losses of all steps (steps, K), and the gradient of the first by parameter, (K, *shape)."""
+    """The losses of all steps (steps, K), of terms (steps, K, T), and by parameter the gradient of the first,
+    (K, *shape)."""
 
     losses: Tensor
     gradients: list[Tensor]
@@ -147,7 +149,7 @@ def _alone(parts: Sequence[Parts], batch: Columns) -> _Trace:
         if not _same(before, _snapshot(each)):
             raise UnbatchableError("model: a step changes what it keeps outside of its buffers")
     columns = [torch.stack(column) for column in zip(*gradients, strict=True)]
-    return _Trace(torch.stack(losses).view(len(parts), -1).T, columns)
+    return _Trace(torch.stack(losses).view(len(parts), NUM_STEPS, *losses[0].shape).transpose(0, 1), columns)
 
 
 def _gradient(parameter: Tensor) -> Tensor:
@@ -188,7 +190,7 @@ def refused(batch: Batch) -> Iterator[None]:
         raise UnbatchableError(f"{batch.doing}: {_told(error)}") from error
     if not _same(states, _states()):
         # No objective that ships with craftc draws numbers.
-        ships = type(batch.template.objective).__module__.startswith("craftc.")
+        ships = is_shipped(batch.template.objective)
         part = "model" if ships else "model or objective"
         raise UnbatchableError(f"{part}: random numbers of Python or numpy")
 

@@ -12,6 +12,7 @@ import torch
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Metrics
+from craftc.schemas.terms import objective_kind
 from craftc.training.batched_trials.compatibility import NothingToSeeError, unlike
 from craftc.training.batched_trials.evaluate import Evaluator
 from craftc.training.batched_trials.speed import is_worthwhile, measured, room_for, sizes, why_not
@@ -135,8 +136,12 @@ def _spelt_out(reason: str, training: Training) -> str:
     """With the kind of the part that is to blame."""
     part, _, rest = reason.partition(":")
     config = training.trial.config
-    kinds = {"model": config["model"], "objective": config["objective"], "optimizer": config["training"]["optimizer"]}
-    return f"{part} {kinds[part]['kind']}:{rest}" if part in kinds else reason
+    kinds = {
+        "model": config["model"]["kind"],
+        "objective": objective_kind(config["objective"]),
+        "optimizer": config["training"]["optimizer"]["kind"],
+    }
+    return f"{part} {kinds[part]}:{rest}" if part in kinds else reason
 
 
 class _Queue:

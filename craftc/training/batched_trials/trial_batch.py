@@ -6,7 +6,7 @@ K: trainings, B: samples of a batch, N: trainable numbers of one model.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import vmap
 
 from craftc.components.many import for_each_model
@@ -16,11 +16,13 @@ from craftc.training.batched_trials.optimizer import stack_optimizers
 from craftc.training.batched_trials.stacked_state import Stack, Template
 from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit, num_batches
-from craftc.training.foundation.errors import TrainingError, require_finite
+from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
 from craftc.training.foundation.random import Use, epoch_order, step_key
+from craftc.training.loop.epoch import recorded
 from craftc.training.parts.dropout import Counted, Rate, Run
 from craftc.training.parts.objective import sum_and_weight
+from craftc.training.parts.terms import Sums, shape_of_losses, weighing
 
 KEYS_AT_ONCE = 256
 """Steps whose keys are worked out together."""
@@ -43,6 +45,7 @@ class Batch:
         self.optimizer = stack_optimizers(self.stack)
         norms = [float("inf") if each.clip_grad_norm is None else each.clip_grad_norm for each in parts]
         self._norms_K = None if min(norms) == float("inf") else self._tensor(norms)
+        self._weighing = weighing([each.objective for each in parts], self.stack.weights)
         self._runs: dict[tuple[int, ...], list[Run]] = {}
         self._first_step = self._num_steps = 0
         self._keys_of: dict[tuple[Use, int], Tensor] = {}
@@ -67,7 +70,8 @@ class Batch:
         orders = [epoch_order(each.seed, epoch, len(train)) for each, epoch in zip(self.parts, epochs, strict=True)]
         order_KN = torch.stack(orders).to(train.x.device)
         precision = torch.float32 if train.x.device.type == "mps" else torch.float64
-        totals = torch.zeros(2, len(self.parts), dtype=precision, device=train.x.device)
+        shape = (2, len(self.parts), *shape_of_losses(self.template.objective))
+        totals = torch.zeros(shape, dtype=precision, device=train.x.device)
         for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
             steps = [first + index for first in first_steps]
             totals += self.train_step(gathered(train, indices_KB), index, steps)
@@ -77,8 +81,8 @@ class Batch:
         for pulse in pulses:
             pulse.rest()
         self.end_epoch(num_steps)
-        found = zip(*totals.tolist(), epochs, lrs[-1], strict=True)
-        return [_told(loss, weight, epoch, lr) for loss, weight, epoch, lr in found]
+        found = zip(self.parts, *totals.tolist(), epochs, lrs[-1], strict=True)
+        return [_told(each.objective, loss, weight, epoch, lr) for each, loss, weight, epoch, lr in found]
 
     def begin_epoch(self, first_steps: Sequence[int], num_steps: int) -> list[list[float]]:
         """Before `num_steps` steps: their learning rates, for each step those of all trainings."""
@@ -101,22 +105,30 @@ class Batch:
         return list(self._tensor(flat).view(num_steps, -1, 1))
 
     def train_step(self, batch: Columns, index: int, steps: Sequence[int]) -> Tensor:
-        """One step of all: the losses of the batches as sums and weights, (2, K). `index` counts the epoch's steps,
-        `steps` those of each training."""
+        """One step of all: the losses of the batches as sums and weights, (2, K), of terms (2, K, T). `index` counts
+        the epoch's steps, `steps` those of each training."""
         losses, gradient = self.gradient(self.augmented(batch, steps), steps)
         self.update(gradient, index)
         return losses
 
     def gradient(self, batch: Columns, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The losses of K batches as sums and weights (2, K), and the clipped gradients of their means, (K, N)."""
+        """The losses of K batches as sums and weights (2, K), of terms (2, K, T), and the clipped gradients of what
+        each training minimises, (K, N)."""
         loss_K, weight_K = self.forward(batch, steps)
         self.template.dropout_bits.turn()
-        (gradient,) = torch.autograd.grad((loss_K / weight_K).sum(), self.stack.weights)
+        (gradient,) = torch.autograd.grad(self._minimised(loss_K / weight_K), self.stack.weights)
         self.template.dropout_bits.end()
         if self._norms_K is not None:
             norm_K = torch.linalg.vector_norm(gradient, dim=1)
             gradient.mul_((self._norms_K / (norm_K + 1e-6)).clamp_(max=1.0)[:, None])
         return torch.stack([loss_K.detach(), weight_K.detach()]), gradient
+
+    def _minimised(self, means_K: Tensor) -> Tensor:
+        """The sum over trainings of what each minimises, of the means of their losses (K,), of terms (K, T)."""
+        if self._weighing is None:
+            return means_K.sum()
+        weights_KT, trained = self._weighing
+        return (weights_KT * means_K[:, trained]).sum()
 
     @torch.no_grad()
     def update(self, gradient: Tensor, index: int) -> None:
@@ -126,7 +138,7 @@ class Batch:
             self.stack.average.lerp_(self.stack.weights, self._average_weights[index])
 
     def forward(self, batch: Columns, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The losses of K batches, as sums (K,) and weights (K,)."""
+        """The losses of K batches, as sums (K,) and weights (K,); of terms (K, T) each."""
         drawn = self._drawn(steps, tuple(batch[self.calls.first].shape[1:])) if self.template.is_random else ()
         trained = self.stack.views(self.stack.weights)
         return for_each_model(self._one, trained, self.stack.held, batch, drawn)
@@ -224,9 +236,8 @@ def gathered(split: DeviceSplit, indices_KB: Tensor) -> Columns:
     return {name: column.view(*shape, *column.shape[1:]) for name, column in found.items()}
 
 
-def _told(loss: float, weight: float, epoch: int, lr: float) -> Metrics | TrainingError:
+def _told(objective: nn.Module, loss: Sums, weight: Sums, epoch: int, lr: float) -> Metrics | TrainingError:
     try:
-        require_finite(loss, f"the training loss became {loss}", epoch)
+        return recorded(objective, loss, weight, epoch=epoch, lr=lr)
     except TrainingError as error:
         return error
-    return {"train/objective": loss / weight, "train/lr": lr}

@@ -21,6 +21,7 @@ from craftc.training.data.device_split import Batch
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.dropout import DropoutBits
 from craftc.training.parts.loss import Loss, LossFunction
+from craftc.training.parts.terms import mean_of
 
 MAX_CHARACTERS = 240
 """Of what torch says, whose first lines are put into one."""
@@ -35,9 +36,10 @@ class NotCompilableError(Exception):
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What forward and backward of a step change or need beside the batch, of which `first` is the first input."""
+    """What forward and backward of a step change or need beside the batch, of which `first` is the first input.
+    `modules` are the model and the objective."""
 
-    modules: tuple[nn.Module, ...]
+    modules: tuple[nn.Module, nn.Module]
     first: str
     dropout_bits: DropoutBits
     device: torch.device
@@ -51,7 +53,7 @@ class Rehearsal:
             # A copy: the step is still to be taken on the batch, and the model may work in place on it.
             loss, weight = function({name: column.clone() for name, column in batch.items()})
             self.dropout_bits.turn()
-            (loss / weight).backward()  # type: ignore[no-untyped-call]
+            mean_of(self.modules[-1], loss, weight).backward()  # type: ignore[no-untyped-call]
         finally:
             self.dropout_bits.end()
 

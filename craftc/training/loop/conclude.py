@@ -15,9 +15,10 @@ from craftc.training.data.device_split import DeviceSplit
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
+from craftc.training.parts.terms import is_shipped
 from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
-from craftc.training.state.member import TRAINED, Member
+from craftc.training.state.member import Member
 
 _LATEST_OF_NOTHING: list[tuple[object, tuple[object, ...], Metrics]] = []
 """What predictors that know nothing of a sample came to, with the splits and what was measured: the trials of a job
@@ -90,7 +91,7 @@ class Examiner:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
             self._tested[epoch] = self._test(member, epoch, weights)
-        held = {name: value for name, value in metrics.items() if name not in TRAINED}
+        held = {name: value for name, value in metrics.items() if name not in member.trained}
         return member.own(held | self._tested[epoch])
 
     def _test(self, member: Member, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
@@ -151,8 +152,8 @@ class Examiner:
     @property
     def _is_built_in(self) -> bool:
         """Of what is a user's own nobody knows what else it depends on."""
-        measuring = (self._parts.objective, *self._parts.metric_set.metrics.values())
-        return all(type(each).__module__.startswith("craftc.") for each in measuring)
+        metrics = self._parts.metric_set.metrics.values()
+        return is_shipped(self._parts.objective) and all(type(m).__module__.startswith("craftc.") for m in metrics)
 
 
 def _not_finite(best: Metrics, last: Metrics, member: Member) -> dict[str, int]:

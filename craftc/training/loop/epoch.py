@@ -1,11 +1,12 @@
 """Trains one pass over the train split, and returns the mean objective."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
@@ -16,6 +17,7 @@ from craftc.training.foundation.pulse import Pulse
 from craftc.training.foundation.random import epoch_order, key, seed_everything
 from craftc.training.loop.step import train_step
 from craftc.training.parts.optimizer import set_training
+from craftc.training.parts.terms import Sums, losses_of, shape_of_losses
 
 NO_PULSE = Pulse(None)
 STEPS_BETWEEN_SUMS = 256
@@ -34,7 +36,8 @@ def train_epoch(
 ) -> Metrics:
     """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0), or its first `num_steps`.
 
-    Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
+    Returns `train/objective`, the mean as optimised, that of each term, and `train/lr`, that of the last step. Raises
+    TrainingError
     `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
     """
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
@@ -43,7 +46,7 @@ def train_epoch(
     set_training(parts.optimizer, True)
     # float32 sums of many steps would lose digits; MPS has nothing better.
     precision = torch.float32 if parts.device.type == "mps" else torch.float64
-    totals = torch.zeros(2, dtype=precision, device=parts.device)
+    totals = torch.zeros(2, *shape_of_losses(parts.objective), dtype=precision, device=parts.device)
     losses: list[tuple[Tensor, Tensor]] = []
     lr = 0.0
     num_steps = num_batches(len(train), batch_size) if num_steps is None else num_steps
@@ -65,9 +68,17 @@ def train_epoch(
     # What is evaluated and saved are the weights that it judges by.
     set_training(parts.optimizer, False)
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
-    require_finite(loss, f"the training loss became {loss}", epoch)
-    return {"train/objective": loss / weight, "train/lr": lr}
+    return recorded(parts.objective, loss, weight, epoch=epoch, lr=lr)
+
+
+def recorded(objective: nn.Module, loss: Sums, weight: Sums, *, epoch: int, lr: float) -> Metrics:
+    """What an epoch records of its steps, by their losses as sums and weights. Raises TrainingError `nan-loss`."""
+    found = losses_of(objective, loss, weight, "objective")
+    require_finite(found["objective"], f"the training loss became {found['objective']}", epoch)
+    finite = {f"train/{name}": value for name, value in found.items() if math.isfinite(value)}
+    return {**finite, "train/lr": lr}
 
 
 def _summed(losses: Sequence[tuple[Tensor, Tensor]], precision: torch.dtype) -> Tensor:
-    return torch.stack([value for pair in losses for value in pair]).view(-1, 2).to(precision).sum(0)
+    shape = losses[0][0].shape
+    return torch.stack([value for pair in losses for value in pair]).view(-1, 2, *shape).to(precision).sum(0)

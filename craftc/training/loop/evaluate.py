@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
@@ -21,6 +21,7 @@ from craftc.training.parts.calls import Output
 from craftc.training.parts.metrics import computed
 from craftc.training.parts.objective import CODE as OBJECTIVE_FAILED
 from craftc.training.parts.objective import sum_and_weight
+from craftc.training.parts.terms import loss_names_of, losses_of
 from craftc.training.parts.worker_group import WorkerGroup
 
 Predictor = Callable[[Batch], Output]
@@ -62,10 +63,10 @@ def evaluate(
     only: Collection[str] | None = None,
     num_batches: int | None = None,
 ) -> Metrics:
-    """`loss` and every metric, or `only` those, that comes to a finite number on this split, or on its first
-    `num_batches`. A model that predicts is to be in eval mode already.
+    """`loss`, that of each term and every metric, or `only` those, that comes to a finite number on this split, or on
+    its first `num_batches`. A model that predicts is to be in eval mode already.
 
-    The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
+    A loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
     the group runs the model on its part of each batch; the outputs are then put together, and every worker measures
     all of them, so that any metric is exact.
     """
@@ -75,28 +76,29 @@ def evaluate(
     for metric in metrics.values():
         metric.reset()
     sums: list[Tensor] = []
-    measures_loss = only is None or "loss" in only
+    losses = [name for name in loss_names_of(parts.objective) if only is None or name in only]
     with torch.no_grad():
         for batch in islice(evaluation_batches(split, batch_size), num_batches):
             num_samples = len(batch[split.first])
             part = {name: workers.part(column) for name, column in batch.items()}
             output = _whole(parts.precision.output(predict, part), workers, num_samples)
             given = parts.calls.given(output, batch)
-            if measures_loss:
+            if losses:
                 with errors_of(f"objective on {given.shapes}", code=OBJECTIVE_FAILED, hint=GUIDE):
                     sums.append(torch.stack(sum_and_weight(parts.objective, parts.objective_call, given)))
             for name, metric in metrics.items():
                 with errors_of(f"metric {name}", code="metric-failed"):
                     given.to(metric.update, calls[name])
-        loss = {"loss": _mean(sums)} if measures_loss else {}
-        values = {name: computed(name, metric) for name, metric in metrics.items()}
-    return loss | {name: value for name, value in values.items() if math.isfinite(value)}
+        found = _means(parts.objective, sums) if losses else {}
+        values = {name: found[name] for name in losses}
+        values |= {name: computed(name, metric) for name, metric in metrics.items()}
+    return {name: value for name, value in values.items() if name == "loss" or math.isfinite(value)}
 
 
-def _mean(sums: Sequence[Tensor]) -> float:
+def _means(objective: nn.Module, sums: Sequence[Tensor]) -> Metrics:
     """Of the losses of batches, as sums and weights."""
     loss_sum, weight_sum = torch.stack(list(sums)).cpu().double().sum(0).tolist()
-    return float(loss_sum / weight_sum)
+    return losses_of(objective, loss_sum, weight_sum, "loss")
 
 
 def _whole(output: Output, workers: WorkerGroup, num_samples: int) -> Output:

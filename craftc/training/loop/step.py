@@ -18,6 +18,7 @@ from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.loop.blame import blame_objective
 from craftc.training.parts.optimizer import FAILED as OPTIMIZER_FAILED
 from craftc.training.parts.sync_batch_norm import each_has_all
+from craftc.training.parts.terms import mean_of
 
 
 def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, float]:
@@ -25,8 +26,8 @@ def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, f
 
     Every worker of the group is given the whole batch and augments it, so that each sample's random numbers are those
     of a group of one; forward and backward are of its own part. Returns the loss of the whole batch as (sum, weight),
-    two detached scalars on the device that add up over steps, and the learning rate of the first parameter group.
-    Never waits for the device.
+    two detached scalars on the device that add up over steps, of T terms two (T,), and the learning rate of the first
+    parameter group. Never waits for the device.
     """
     lrs = set_lrs(parts, step)
     workers, first = parts.workers, parts.calls.first
@@ -54,7 +55,7 @@ def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, f
         weight_P = weight_sum / workers.size if workers.splits(num_samples) else weight_sum
     parts.dropout_bits.turn()
     try:
-        _backward(parts, loss_P / weight_P)
+        _backward(parts, mean_of(parts.objective, loss_P, weight_P))
     except TrainingError:
         raise
     except Exception:

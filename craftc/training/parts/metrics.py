@@ -12,12 +12,15 @@ from torch import Tensor, nn
 from craftc.components.build import build
 from craftc.components.lean_torchmetrics import Metric as TorchMetric
 from craftc.schemas.catalogue import is_own, short_name
+from craftc.schemas.terms import summands
 from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, call_of_measure
 from craftc.training.parts.model import Tried
+from craftc.training.parts.objective import RESERVED
+from craftc.training.parts.terms import Terms, constants_of_losses, parts_of
 from craftc.training.parts.trivial import best_constant
 
 MOST_SHOWN = 60
@@ -69,8 +72,7 @@ def build_metrics(
     what = f"{num_classes} {'classes' if data.class_names else 'numbers'}"
     metrics: dict[str, Metric] = {}
     calls: dict[str, MeasureCall] = {}
-    inferred = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
-    identities = {"loss": _identity(objective, _spelt_out(inferred, type(objective).__name__))}
+    identities = _identities_of_losses(setting, objective, data)
     for index, written in enumerate(setting["metrics"]):
         name = short_name(written["kind"])
         inferred = infer_facts(written, data.facts, f"objective.metrics.{index}")
@@ -82,13 +84,13 @@ def build_metrics(
         if is_own(written["kind"]):
             _try(name, metrics[name], calls[name], tried.given)
         identities[name] = _identity(metrics[name], _spelt_out(inferred, f"{name}, {what}"))
-    measures = {"loss": (objective, call), **{name: (metric, calls[name]) for name, metric in metrics.items()}}
-    constants = {
-        name: best_constant(measure, train.target_column)
-        for name, (measure, its) in measures.items()
-        # A constant output has nothing else that is asked for by name.
-        if not any(asked in tried.names for _, asked in its.named)
-    }
+    constants: dict[str, str | None] = {}
+    # A constant output has nothing else that is asked for by name.
+    if not any(asked in tried.names for _, asked in call.named):
+        constants |= constants_of_losses(objective, train.target_column)
+    for name, metric in metrics.items():
+        if not any(asked in tried.names for _, asked in calls[name].named):
+            constants[name] = best_constant(metric, train.target_column)
     return MetricSet(
         metrics,
         identities,
@@ -96,6 +98,19 @@ def build_metrics(
         shares=tuple(name for name, metric in metrics.items() if _is_share(metric)),
         trivial={name: constant for name, constant in constants.items() if constant is not None},
     )
+
+
+def _identities_of_losses(setting: Mapping[str, Any], objective: nn.Module, data: PreparedData) -> dict[str, str]:
+    """Of `loss`, and of each term that it is a sum of."""
+    written = zip(summands(setting).items(), parts_of(objective).items(), strict=True)
+    found: dict[str, str] = {}
+    for (place, term), (name, part) in written:
+        inferred = infer_facts(term, data.facts, ".".join(map(str, place)), reserved=RESERVED)
+        found[name] = _identity(part, _spelt_out(inferred, type(part).__name__))
+    if not isinstance(objective, Terms):
+        return found
+    weighed = zip(objective.weights, found.values(), strict=True)
+    return {"loss": " + ".join(f"{weight:g} * ({identity})" for weight, identity in weighed), **found}
 
 
 def computed(name: str, metric: Metric) -> float:

@@ -16,17 +16,20 @@ from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, 
 from craftc.training.parts.model import Tried
 
 CODE = "objective-failed"
+RESERVED = ("metrics", "terms", "weight")
+"""Beside `kind` and the arguments of an objective, or of a term."""
 
 
 def build_objective(
-    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device
+    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device, place: str = "objective"
 ) -> tuple[nn.Module, MeasureCall]:
-    """The objective on the device, and how it is called. It is tried on the output of the first samples of train.
+    """One objective, which stands at that place of the spec, on the device, and how it is called. It is tried on the
+    output of the first samples of train.
 
     Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.
     """
     name = f"objective {setting['kind']}"
-    setting = infer_facts(setting, data.facts, "objective", reserved=["metrics"])
+    setting = infer_facts(setting, data.facts, place, reserved=RESERVED)
     with errors_of("objective", code="objective-not-buildable"):
         objective = build("objectives", setting, torch.from_numpy(data.class_counts))
         if isinstance(objective, nn.Module):

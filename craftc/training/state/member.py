@@ -6,10 +6,8 @@ from pathlib import Path
 
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
+from craftc.schemas.terms import objective_names, term_names
 from craftc.training.state.progress import Progress, metric_names
-
-TRAINED = ("train/objective", "train/lr")
-"""What every trial records beside its metrics."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class Member:
 
     def own(self, metrics: Metrics) -> Metrics:
         """Those of all values that it measures, split by split in the order of its metrics."""
-        places = {name: place for place, name in enumerate(("objective", "lr", "loss", *self.names))}
+        own = ("objective", *self._objectives, "lr", "loss", *self.names)
+        places = {name: place for place, name in enumerate(own)}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
 
@@ -53,8 +52,17 @@ class Member:
 
     @property
     def names(self) -> list[str]:
-        """Of its metrics, without their splits and without the loss."""
+        """Of its terms and metrics, without their splits and without the loss."""
         return metric_names(self.trial)
+
+    @property
+    def trained(self) -> list[str]:
+        """What it records of the training itself, and not of weights."""
+        return [f"train/{name}" for name in ("objective", *self._objectives, "lr")]
+
+    @property
+    def _objectives(self) -> list[str]:
+        return objective_names(term_names(self.trial.config["objective"]))
 
 
 def unite(trials: Sequence[Trial]) -> Trial:

@@ -6,6 +6,7 @@ from typing import Any
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
+from craftc.schemas.terms import loss_names, term_names
 from craftc.training.foundation.best import Best, not_finite, select
 from craftc.training.state.early_stopping import is_stopped, watch
 
@@ -64,8 +65,9 @@ class Progress:
 
 
 def metric_names(trial: Trial) -> list[str]:
-    """Of the trial's metrics, without their splits and without the loss."""
-    return [short_name(metric["kind"]) for metric in trial.config["objective"]["metrics"]]
+    """Of the trial's terms and metrics, without their splits and without the loss."""
+    objective = trial.config["objective"]
+    return loss_names(term_names(objective)) + [short_name(metric["kind"]) for metric in objective["metrics"]]
 
 
 def _early_stopping(trial: Trial) -> Any:

@@ -64,3 +64,39 @@ def test_weights_that_do_not_fit_the_data() -> None:
     with pytest.raises(DataError, match="class 1 has no sample") as raised:
         build("objectives", {"kind": "cross_entropy", "class_weights": "balanced"}, torch.tensor([3, 0, 2]))
     assert raised.value.code == "class-missing-from-train"
+
+
+VECTORS = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+MASK = torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 0], [0, 0, 1]], dtype=torch.bool)
+WEIGHT = torch.tensor([1.0, 2.0, 0.5, 1.0], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+@pytest.mark.parametrize("is_weighed", [False, True])
+def test_cosine_is_torchs_over_the_vectors_that_count(is_masked: bool, is_weighed: bool) -> None:
+    outputs_BTD, targets_BTD = VECTORS
+    given = ({"mask": MASK} if is_masked else {}) | ({"weight": WEIGHT} if is_weighed else {})
+    loss_sum, weight_sum = build("objectives", {"kind": "cosine"}, COUNTS)(outputs_BTD, targets_BTD, **given)
+    losses_BT = 1 - torch.nn.CosineSimilarity(dim=-1)(outputs_BTD, targets_BTD)
+    shares_BT = (MASK if is_masked else torch.ones_like(MASK)) * (WEIGHT[:, None] if is_weighed else 1.0)
+    expected = (losses_BT * shares_BT).sum() / shares_BT.sum()
+    torch.testing.assert_close(loss_sum / weight_sum, expected, rtol=0, atol=1e-12)
+
+
+def test_mse_of_sequences_of_vectors_counts_the_numbers_of_what_no_mask_leaves_out() -> None:
+    outputs_BTD, targets_BTD = VECTORS
+    loss_sum, weight_sum = build("objectives", {"kind": "mse"}, COUNTS)(outputs_BTD, targets_BTD, mask=MASK)
+    expected = functional.mse_loss(outputs_BTD[MASK], targets_BTD[MASK])
+    torch.testing.assert_close(loss_sum / weight_sum, expected, rtol=0, atol=1e-12)
+    assert weight_sum == 7 * 5
+
+
+def test_cosine_refuses_what_holds_no_vectors() -> None:
+    loss = build("objectives", {"kind": "cosine"}, COUNTS)
+    with pytest.raises(ValueError, match=r"a target \(4,\) is one number of each sample"):
+        loss(torch.ones(4), torch.ones(4))
+    with pytest.raises(ValueError, match=r"outputs \(4, 1\) with targets \(4, 2\)"):
+        loss(torch.ones(4, 1), torch.ones(4, 2))
+    with pytest.raises(ValueError, match=r"the mask \(3, 3\) is of their numbers"):
+        # Broadcast, it would have a shape that fits.
+        loss(torch.ones(3, 3), torch.ones(3, 3), mask=torch.ones(3, 3))

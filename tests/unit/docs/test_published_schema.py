@@ -68,6 +68,8 @@ def test_a_right_spec_is_taken(path: Path, validator: Draft202012Validator) -> N
         "data: {source: {kind: arrays, path: x.npz}, splits: {train: 0.5, valid: 0.2, test: 0.2, drifted: 0.1}}",
         "model: {kind: mlp, num_classes: infer}",
         "objective: {kind: cross_entropy, metrics: [accuracy, {kind: auroc}]}",
+        "objective: {terms: {a: mse, b: {kind: huber, delta: 2, weight: 0}, c: 'my.code:Loss', d: none}}",
+        "objective: {terms: {own: {kind: 'my.code:Loss', slope: 2, weight: 0.5}}, metrics: [r2]}",
     ],
 )
 def test_what_the_language_offers_is_taken(change: str, validator: Draft202012Validator) -> None:
@@ -95,6 +97,15 @@ def test_what_the_language_offers_is_taken(change: str, validator: Draft202012Va
         "model: {kind: mlp, d_model: 3}",
         "objective: {kind: cross_entropy, metric: [accuracy]}",
         "objective: {kind: cross_entropy, metrics: [acuracy]}",
+        "objective: {metrics: [accuracy]}",
+        "objective: {kind: mse, terms: {a: mse}}",
+        "objective: {class_weights: balanced, terms: {a: mse}}",
+        "objective: {terms: {a: {kind: mse, weight: -1}}}",
+        "objective: {terms: {a: {weight: 1}}}",
+        "objective: {terms: {a: {kind: mse, delta: 1}}}",
+        "objective: {kind: mse, weight: 1}",
+        "objective: {terms: [mse]}",
+        "objective: {terms: {2nd: mse}}",
     ],
 )
 def test_what_it_does_not_offer_is_refused(change: str, validator: Draft202012Validator) -> None:
@@ -147,6 +158,7 @@ def test_a_field_that_is_not_there_is_named() -> None:
 SAID_BY_A_SCHEMA = {
     "empty-value",
     "foreign-file",
+    "kind-and-terms",
     "missing-key",
     "missing-version",
     "newer-version",

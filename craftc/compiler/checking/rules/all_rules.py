@@ -15,10 +15,12 @@ from craftc.compiler.checking.rules.search import SEARCH_RULES
 from craftc.compiler.checking.rules.splits import SPLIT_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.targets import TARGET_RULES
+from craftc.compiler.checking.rules.terms import TERM_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
+    + TERM_RULES
     + SPLIT_RULES
     + METRIC_RULES
     + EFFECT_RULES

@@ -40,7 +40,8 @@ def _named(checked: Checked) -> Iterator[Named]:
     for index, augmentation in enumerate(spec.data.augment):
         is_laid_out = augmentation.when == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation.kind, is_laid_out)
-    yield Named("objectives", ("objective", "kind"), spec.objective.kind)
+    for place, objective in spec.objective.summands.items():
+        yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
 
@@ -100,13 +101,14 @@ def known_facts(checked: Checked) -> Iterator[Problem]:
             message = f"model.{name} is {value}, but {source} has {facts[name]}"
             path: Path = ("model", name)
             yield Problem("data-mismatch", path, message, f"write {name}: infer", reads=(path, (*SOURCE, "kind")))
-    weights = checked.spec.objective.args.get("class_weights")
     num_classes = facts.get("num_classes")
-    if num_classes is not None and isinstance(weights, list | tuple) and len(weights) != num_classes:
-        message = f"class_weights has {len(weights)} entries, but {source} has {num_classes} classes"
-        path = ("objective", "class_weights")
-        hint = "give one weight per class, or balanced, or none"
-        yield Problem("data-mismatch", path, message, hint, reads=(path, (*SOURCE, "kind")))
+    for place, objective in checked.spec.objective.summands.items():
+        weights = objective.args.get("class_weights")
+        if num_classes is not None and isinstance(weights, list | tuple) and len(weights) != num_classes:
+            message = f"class_weights has {len(weights)} entries, but {source} has {num_classes} classes"
+            path = (*place, "class_weights")
+            hint = "give one weight per class, or balanced, or none"
+            yield Problem("data-mismatch", path, message, hint, reads=(path, (*SOURCE, "kind")))
 
 
 def batch_too_large(checked: Checked) -> Iterator[Problem]:

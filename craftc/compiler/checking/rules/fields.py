@@ -1,13 +1,14 @@
 """Rules of splits, components and schedules: one function and one code each, which yields what breaks its rule."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from itertools import accumulate, groupby
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.language.handed_on import candidates, group_of_handed, handed_to
 from craftc.compiler.reading.problem import Problem, all_of, show
 from craftc.compiler.reading.tree import look_up, written_at
 from craftc.schemas.diagnostic import Path, format_path
@@ -52,36 +53,34 @@ def split_name(checked: Checked) -> Iterator[Problem]:
 
 def regularization_unsupported(checked: Checked) -> Iterator[Problem]:
     """What `regularization` hands on has a taker."""
-    for name, path, kind, taken in _handed_on(checked):
-        if not taken:
-            message = f'"{name}" has no effect: {kind} at "{format_path(path)}" has no argument of that name'
+    for name, taking in _handed_on(checked):
+        if not taking:
+            path, asked = REGULARIZED[name], candidates(name, checked.spec)
+            kinds = " and ".join(dict.fromkeys(component.kind for component in asked.values()))
+            has = "has" if len(asked) == 1 else "have"
+            message = f'"{name}" has no effect: {kinds} at "{format_path(path)}" {has} no argument of that name'
             hint = f'remove it, or use another {format_path(path)} that takes "{name}"'
-            place, reads = ("regularization", name), ((*path, "kind"),)
+            place, reads = ("regularization", name), tuple((*each, "kind") for each in asked)
             yield Problem("regularization-unsupported", place, message, hint, True, reads=reads)
 
 
 def set_twice(checked: Checked) -> Iterator[Problem]:
     """What `regularization` hands on is not set by the component as well."""
-    for name, path, _, taken in _handed_on(checked):
-        if taken and name in written_at(checked.written, path):
+    for name, path in ((name, path) for name, taking in _handed_on(checked) for path in taking):
+        if name in written_at(checked.written, path):
             message = f'"{name}" is set here and in "{format_path(path)}"; only one can count'
             reads = ((*path, "kind"), (*path, name))
             yield Problem("set-twice", ("regularization", name), message, "keep one of the two", True, reads=reads)
 
 
-def _handed_on(checked: Checked) -> Iterator[tuple[str, Path, str, bool]]:
-    for name, path in REGULARIZED.items():
-        if getattr(checked.spec.regularization, name) is None:
-            continue
-        component = written_at(checked.tree, path)
-        entry = checked.catalogue.find(_group_of(path), str(component.get("kind")))
-        if entry is not None:
-            yield name, path, entry.kind, entry.parameter(name) is not None
-
-
-@lru_cache
-def _group_of(path: Path) -> str:
-    return next(field.group for field in component_fields() if field.path == path)
+def _handed_on(checked: Checked) -> Iterator[tuple[str, list[Path]]]:
+    """Each key that is given, and the components that take it; none of which nothing is known."""
+    for name in REGULARIZED:
+        if getattr(checked.spec.regularization, name) is not None and all(
+            checked.catalogue.find(group_of_handed(name), component.kind) is not None
+            for component in candidates(name, checked.spec).values()
+        ):
+            yield name, handed_to(name, checked.spec, checked.catalogue)
 
 
 def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[Problem]:

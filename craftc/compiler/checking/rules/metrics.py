@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
-from craftc.compiler.language.recorded_metrics import headline_split, metric_modes, recorded, selection
+from craftc.compiler.language.recorded_metrics import (
+    headline_split,
+    metric_modes,
+    recorded,
+    recorded_objectives,
+    selection,
+)
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.compiler.reading.tree_edit import respell
@@ -14,14 +20,16 @@ from craftc.schemas.diagnostic import Path
 from craftc.schemas.spec import Spec
 from craftc.schemas.split_roles import Role
 from craftc.schemas.splits import Splits
+from craftc.schemas.terms import TERMS, names_of_term
 
 SPLITS: Path = ("data", "splits")
 RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
 
 
-OF_TRAINING = ("train/objective", "train/lr")
-"""Of those, what tells how a training went, and not what a model is worth."""
+def of_training(spec: Spec) -> list[str]:
+    """Of what is recorded, what says how a training went, and not what a model is worth."""
+    return [*recorded_objectives(spec), "train/lr"]
 
 
 class _Named(NamedTuple):
@@ -55,7 +63,8 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
     """A metric that is named is one that is recorded."""
     every_epoch = dict.fromkeys(recorded(checked.spec, checked.catalogue, held_out=True))
     # What a step minimises belongs to the epoch that trained, and not to the weights that a conclusion is drawn of.
-    of_weights = {name: None for name in every_epoch if name != "train/objective"}
+    trained = of_training(checked.spec)
+    of_weights = {name: None for name in every_epoch if name not in trained}
     steering = recorded(checked.spec, checked.catalogue, held_out=False)
     # What a split that is calibrated on would come to is another mistake.
     named_metrics = [n for n in _named_metrics(checked.spec) if _role(n, checked.spec) != "calibrate"]
@@ -68,11 +77,11 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
         recorded_names = steering if named.steers else of_weights
         hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(recorded_names)}"
         message = f"nothing records {show(named.metric)}"
-        if named.metric in OF_TRAINING:
+        if named.metric in trained:
             verb = "chosen by" if named.steers else "concluded from"
             message = f"{show(named.metric)} is recorded, and nothing is {verb} it"
             hint = f"name {one_of(recorded_names)}"
-        reads = (("objective", "metrics"), ("data", "splits"))
+        reads = (("objective", "metrics"), TERMS, ("data", "splits"))
         path = (*named.place, "metric")
         meant = foreign or _surely_meant_metric(named.metric, by_split[named.steers])
         fix = respell(path, meant) if meant is not None else None
@@ -166,7 +175,7 @@ def headline_not_final(checked: Checked) -> Iterator[Problem]:
     split, _, measure = metric.partition("/")
     final = headline_split(spec.data.splits)
     roles = spec.data.splits.roles
-    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in OF_TRAINING:
+    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in of_training(spec):
         return
     if metric in recorded(spec, checked.catalogue, held_out=False):
         use = "is fitted on" if roles[split] == "fit" else "is for choosing by"
@@ -191,9 +200,15 @@ def wrong_mode(checked: Checked) -> Iterator[Problem]:
 def duplicate_metric(checked: Checked) -> Iterator[Problem]:
     """Every metric is recorded under a name of its own."""
     seen: dict[str, str] = {}
+    names = ((name, term) for term in checked.spec.objective.terms for name in names_of_term(term))
+    terms = dict(names)
     for index, metric in enumerate(checked.spec.objective.metrics):
         name, path = short_name(metric.kind), ("objective", "metrics", index)
-        if is_own(metric.kind) and name in RECORDED_ANYWAY:
+        if name in terms:
+            message = f'"{metric.kind}" would be recorded as "{name}", as is the term {terms[name]}'
+            reads = (path, (*TERMS, terms[name]))
+            yield Problem("duplicate-metric", path, message, "give the term another name", reads=reads)
+        elif is_own(metric.kind) and name in RECORDED_ANYWAY:
             message = f'"{metric.kind}" would be recorded as "{name}", which is the name of something else'
             yield Problem("duplicate-metric", path, message, "give the class another name")
         elif name in seen:

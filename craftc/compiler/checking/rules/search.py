@@ -7,11 +7,13 @@ from math import isfinite, prod
 
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.handed_on import is_handed
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
-from craftc.schemas.diagnostic import Path, format_path, parse_path
-from craftc.schemas.spec import REGULARIZED, ParameterRange
+from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.spec import REGULARIZED, ParameterRange, Spec
+from craftc.schemas.terms import OBJECTIVE, TERMS, names_of_term
 
 SPACE: Path = ("search", "space")
 FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
@@ -19,8 +21,7 @@ MAX_STEPS = 2**53
 """Beyond them, two neighbours are the same number."""
 WIDEST = {"uniform": sys.float_info.max, "int": 2**53}
 """What the ends of a range may be apart."""
-REDEFINES_LOSS: tuple[Path, ...] = (("objective",), ("regularization", "label_smoothing"))
-"""What a loss is defined by."""
+SMOOTHING: Path = ("regularization", "label_smoothing")
 
 
 def ranges(checked: Checked) -> Iterator[tuple[str, ParameterRange]]:
@@ -126,8 +127,11 @@ def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
 
 def _hands_on(path: str, other: str) -> bool:
     """Whether one is a key of `regularization`, and the other the argument to which that is handed."""
-    names = {f"regularization.{name}": f"{format_path(place)}.{name}" for name, place in REGULARIZED.items()}
-    return names.get(path) == other or names.get(other) == path
+    return any(
+        one == f"regularization.{name}" and place[-1] == name and is_handed(name, place[:-1])
+        for name in REGULARIZED
+        for one, place in ((path, parse_path(other)), (other, parse_path(path)))
+    )
 
 
 def moving_target(checked: Checked) -> Iterator[Problem]:
@@ -138,12 +142,22 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
     metric = search.optimize.metric.partition("/")[2]
     for path, _ in ranges(checked):
         target = parse_path(path)
-        redefines = [part for part in REDEFINES_LOSS if touch(part, target)] if metric in ("loss", "objective") else []
+        redefines = _redefines(metric, target, checked.spec)
         is_metrics = touch(("objective", "metrics"), target)
         if target[:2] in (("data", "splits"), ("data", "source")) or redefines or is_metrics:
             message = f'"{path}" changes what "{search.optimize.metric}" is, so its values cannot be compared'
             hint = "optimize a metric that it leaves alone" if redefines else "vary it in ablation.grid"
             yield Problem("moving-target", (*SPACE, path), message, hint, at_key=True)
+
+
+def _redefines(metric: str, target: Path, spec: Spec) -> bool:
+    """Whether a path is part of what a loss is defined by. That of a term has no part in the term's weight."""
+    if metric in ("loss", "objective"):
+        return touch(OBJECTIVE, target) or touch(SMOOTHING, target)
+    terms = [name for name in spec.objective.terms if metric in names_of_term(name)]
+    places: list[Path] = [(*TERMS, name) for name in terms]
+    is_weight = any(target == (*place, "weight") for place in places)
+    return any(touch(place, target) or touch(SMOOTHING, target) for place in places) and not is_weight
 
 
 def too_few_points(checked: Checked) -> Iterator[Problem]:

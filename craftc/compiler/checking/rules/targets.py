@@ -44,7 +44,8 @@ def _of_a_column(checked: Checked) -> Sequence[str]:
 
 
 def _measures(checked: Checked) -> Iterator[Named]:
-    yield Named("objectives", ("objective", "kind"), checked.spec.objective.kind)
+    for place, objective in checked.spec.objective.summands.items():
+        yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(checked.spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
 

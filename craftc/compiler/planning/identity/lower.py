@@ -8,6 +8,7 @@ from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.language.component_fields import all_component_places
+from craftc.compiler.language.handed_on import handed_to
 from craftc.compiler.language.recorded_metrics import mode_of, selection
 from craftc.compiler.language.value_type import is_file
 from craftc.compiler.planning.identity.shipped_text import settle
@@ -18,6 +19,7 @@ from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
+from craftc.schemas.terms import plain_objective
 
 SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
@@ -41,10 +43,12 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     training = config["training"]
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
-    for key, target in REGULARIZED.items():
+    config["objective"] = plain_objective(config["objective"])
+    for key in REGULARIZED:
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:
-            look_up(config, target)[key] = value
+            for target in handed_to(key, spec, catalogue):
+                look_up(config, target)[key] = value
     select = selection(spec)
     config["evaluation"]["select"] = "none" if select is None else as_tree(select)
     for steering in (training["early_stopping"], *training["schedule"], config["evaluation"]["select"]):

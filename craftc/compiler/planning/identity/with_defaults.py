@@ -4,7 +4,7 @@ Each has its default, as the trial had in effect: else it would have another fin
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
 from craftc.compiler.planning.identity.without_defaults import has_plain_default
@@ -12,6 +12,7 @@ from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.section import Section, plain_value
 from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.terms import plain_objective
 
 
 def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, 
     filled: dict[str, Any] = copy_tree(dict(config))
     for name, section in SECTIONS.items():
         _fill(section, filled[name])
+    filled["objective"] = plain_objective(filled["objective"])
     for key in REGULARIZED:
         filled["regularization"].pop(key, None)  # handed on to the components
     for place in all_component_places(filled, catalogue):
@@ -52,6 +54,8 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
             default = field.make_default()
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
         found = value.get(key)
+        if isinstance(found, dict) and get_origin(field.annotation) is dict:
+            found = list(found.values())
         for item in found if isinstance(found, list) else [found]:
             if isinstance(item, dict) and field.sections:
                 _fill(field.sections[0], item)

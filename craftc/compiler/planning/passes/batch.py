@@ -62,10 +62,13 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     common["objective"].pop("metrics")
     common["training"] = {"optimizer": dict(config["training"]["optimizer"])}
     for place in list(all_component_places(common, catalogue)):
-        entry = catalogue.find(place.group, place.value["kind"])
+        entry = catalogue.find(place.group, str(place.value.get("kind")))
         for parameter in entry.parameters if entry else ():
             if parameter.per_trial and parameter.name in place.value:
                 place.value[parameter.name] = CARRIED
+    for term in common["objective"].get("terms", {}).values():
+        # One that weighs nothing is not trained: that is another operation.
+        term["weight"] = CARRIED if term["weight"] > 0 else 0
     common["training"]["batch_size"] = config["training"]["batch_size"]
     common["precision"] = config["training"].get("precision")
     # A clipping norm may be infinite; an average that some have and others have not is another operation.

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from craftc.compiler.planning.passes.place import job_epochs
 from craftc.schemas.plan import Job, Plan, Trial
+from craftc.schemas.terms import objective_kind
 
 
 def verify(plan: Plan) -> None:
@@ -65,7 +66,7 @@ def _verify_groups(plan: Plan, by_id: dict[str, Trial]) -> None:
 def _batched_by(trial: Trial) -> tuple[object, ...]:
     """Some of what trials of a batch have in common, whatever components say of themselves."""
     config = trial.config
-    kinds = (config["model"]["kind"], config["objective"]["kind"], config["training"]["optimizer"]["kind"])
+    kinds = (config["model"]["kind"], objective_kind(config["objective"]), config["training"]["optimizer"]["kind"])
     prepared = (trial.stages.prepare, trial.stages.features) if trial.stages else None
     return (prepared, str(config["data"]["augment"]), config["training"]["batch_size"], *kinds)
 

@@ -308,3 +308,36 @@ def test_a_file_over_itself_or_over_nothing_is_itself(sections: dict[str, Any]) 
     written = resolve(sections)
     for base, over in ((document, document), (nothing, document), (document, nothing)):
         assert resolve(extend(base.root, over.root).plain()) == written
+
+
+TERMS = BASE.replace(
+    "objective: {kind: cross_entropy, label_smoothing: 0.1, metrics: [accuracy, auroc]}",
+    "objective: {terms: {a: {kind: cross_entropy, weight: 0.9}, b: cross_entropy}, metrics: [accuracy]}",
+).replace(", smooth: {objective.label_smoothing: 0.0}", "")
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        ("{terms: {a: {weight: 0.5}}}", {"a": 0.5, "b": 1.0}),
+        ("{terms: {b: {weight: 0.5}, c: {kind: cross_entropy}}}", {"a": 0.9, "b": 0.5, "c": 1.0}),
+        ("{terms: {a: none}}", {"b": 1.0}),
+        ("{kind: cross_entropy}", {}),
+        ("cross_entropy", {}),
+    ],
+)
+def test_terms_merge_each_with_its_own(write: Write, objective: str, expected: dict[str, float]) -> None:
+    write("base.yaml", TERMS)
+    found = tree(read(write("spec.yaml", f"craftc: 1\nname: own\nextends: base.yaml\nobjective: {objective}\n")))
+    terms = found["objective"]["terms"]
+    assert {name: term["weight"] for name, term in terms.items()} == expected
+    assert found["objective"]["metrics"][0]["kind"] == "accuracy"
+    assert all(term["kind"] == "cross_entropy" for term in terms.values())
+
+
+def test_terms_take_the_place_of_a_kind_and_its_arguments(write: Write) -> None:
+    write("base.yaml", BASE.replace(", smooth: {objective.label_smoothing: 0.0}", ""))
+    text = "craftc: 1\nname: own\nextends: base.yaml\nobjective: {terms: {a: cross_entropy}}\n"
+    found = tree(read(write("spec.yaml", text)))["objective"]
+    assert (found["kind"], list(found["terms"]), len(found["metrics"])) == (None, ["a"], 2)
+    assert "label_smoothing" not in found

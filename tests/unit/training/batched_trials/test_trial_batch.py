@@ -21,6 +21,7 @@ from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.loop.step import train_step
 from craftc.training.loop.training import Training
 from craftc.training.loop.trial import lay_ground, open_training
+from craftc.training.parts.terms import mean_of
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start
 
@@ -51,6 +52,12 @@ PLATEAU = {
     "kind": "reduce_on_plateau", "metric": "valid/loss", "mode": "min", "factor": 0.5, "patience": 1, "min_lr": 0.0,
     "epochs": "none",
 }  # fmt: skip
+
+
+def weighed(**weights: float) -> dict[str, Any]:
+    """Terms of the kinds by which they are called."""
+    return {kind: {"kind": kind, "weight": weight} for kind, weight in weights.items()}
+
 
 OWN_TARGET = {"data.target": "x", "data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 1.0}]}
 DROPOUT = [{"model.dropout": rate} for rate in (0.0, 0.1, 0.5)]
@@ -85,6 +92,32 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "objectives/huber": (
         OWN_TARGET,
         [{"objective": {"kind": "huber", "delta": delta, "metrics": [{"kind": "r2"}]}} for delta in (0.1, 0.5, 1.0)],
+    ),
+    "objectives/cosine": (
+        OWN_TARGET | {"objective": {"kind": "cosine", "metrics": [{"kind": "cosine_similarity"}]}},
+        [{}, {}, {}],
+    ),
+    "terms": (
+        OWN_TARGET,
+        [
+            {"objective": {"terms": weighed(cosine=cosine, huber=huber, l1=0.0), "metrics": [{"kind": "r2"}]}}
+            for cosine, huber in ((0.9, 0.1), (0.5, 2.0), (3.0, 0.01))
+        ],
+    ),
+    "terms, of classes": (
+        {},
+        [
+            {
+                "objective": {
+                    "terms": {
+                        "plain": {"kind": "cross_entropy", "weight": 0.5},
+                        "weighted": {"kind": "cross_entropy", "weight": 1.5, **own},
+                    },
+                    "metrics": [],
+                }
+            }
+            for own in ({"class_weights": "balanced"}, {"label_smoothing": 0.2}, {})
+        ],
     ),
     "objectives/bce": (
         {
@@ -262,7 +295,7 @@ def losses_alone(parts: Parts, train: DeviceSplit) -> list[float]:
     losses = []
     for step, batch in enumerate(batches_of(parts, train, 0, NUM_STEPS)):
         loss_sum, weight_sum, _ = train_step(parts, batch, step)
-        losses.append(float(loss_sum / weight_sum))
+        losses.append(float(mean_of(parts.objective, loss_sum, weight_sum)))
     return losses
 
 
@@ -273,7 +306,8 @@ def losses_together(parts: Sequence[Parts], train: DeviceSplit, batch: Batch | N
     for step, batches in enumerate(zip(*(batches_of(each, train, 0, NUM_STEPS) for each in parts), strict=True)):
         columns = {name: torch.stack([each[name] for each in batches]) for name in batches[0]}
         loss_K, weight_K = batch.train_step(columns, step, [step] * len(parts))
-        losses.append((loss_K / weight_K).tolist())
+        each = zip(parts, loss_K, weight_K, strict=True)
+        losses.append([float(mean_of(one.objective, loss, weight)) for one, loss, weight in each])
     batch.end_epoch(NUM_STEPS)
     return [list(column) for column in zip(*losses, strict=True)]
 

@@ -100,6 +100,17 @@ def test_a_resumed_trial_equals_a_straight_one_and_finds_its_step_compiled(make_
     assert not counters["inductor"]["fxgraph_cache_miss"]
 
 
+def test_a_sum_of_terms_is_compiled_as_one_objective_is(make_trial, run, tmp_path):
+    term = {"kind": "cross_entropy", "class_weights": "balanced"}
+    terms = {"plain": {"kind": "cross_entropy", "weight": 0.25}, "weighted": {**term, "weight": 0.75}}
+    own = {"objective": {"terms": terms, "metrics": []}, "training.epochs": 1}
+    plain, _ = run(make_trial(SHORT | own), tmp_path / "plain")
+    compiled, result = run(make_trial(COMPILED | own), tmp_path / "compiled")
+    assert result.execution.compiled
+    for name in ("train/objective", "train/plain_objective", "train/weighted_objective"):
+        assert compiled[0][name] == pytest.approx(plain[0][name], rel=1e-4)
+
+
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """A model that looks at its numbers to decide what to do, which torch cannot compile; and has running means."""

@@ -23,6 +23,15 @@ NO_DROPOUT = {"model.dropout": 0.0, "regularization.ema_decay": 0.9}
 # AdamW and clipping would hide gradients that are all too large by one factor.
 SCALE_MATTERS = {"training.optimizer": {"kind": "sgd", "lr": 0.1}, "regularization.clip_grad_norm": "none"}
 
+TERMS = {
+    "terms": {
+        "weighted": {"kind": "cross_entropy", "class_weights": "balanced", "weight": 0.7},
+        "plain": {"kind": "cross_entropy", "label_smoothing": 0.1, "weight": 0.3},
+        "measured": {"kind": "cross_entropy", "weight": 0.0},
+    },
+    "metrics": [{"kind": "accuracy"}],
+}
+
 
 def drain(epochs, num_epochs=None):
     records: list[EpochRecord] = []
@@ -126,6 +135,8 @@ def assert_same(found: tuple[list[EpochRecord], Result | None], expected: tuple[
         (3, 653, 2, SCALE_MATTERS),
         # Each worker drops of its own part what one worker drops of it.
         (2, 64, 15, {"model.dropout": 0.3}),
+        # Terms that divide by different weights.
+        (2, 64, 15, SCALE_MATTERS | {"objective": TERMS}),
     ],
 )
 def test_several_workers_train_what_one_trains(

@@ -141,3 +141,36 @@ def test_a_configuration_of_earlier_days_is_filled_in() -> None:
 def test_what_is_no_configuration_is_refused(damaged: Tree) -> None:
     with pytest.raises((AttributeError, KeyError, TypeError)):
         with_defaults(damaged, CATALOGUE)
+
+
+def of_terms(**terms: Any) -> Tree:
+    return SPEC | {"objective": {"terms": terms}}
+
+
+def test_terms_count_by_what_they_are_and_not_by_their_order() -> None:
+    first, second = {"kind": "cross_entropy", "weight": 0.5}, {"kind": "cross_entropy", "label_smoothing": 0.1}
+    assert one(of_terms(a=first, b=second)) == one(of_terms(b=second, a=first))
+    assert one(of_terms(a=first, b=second)) == one(
+        of_terms(a=first | {"class_weights": "none"}, b={**second, "weight": 1})
+    )
+    others = [
+        of_terms(a=first),
+        of_terms(a=first, b=second | {"weight": 0.5}),
+        of_terms(a=second, b=first),
+        of_terms(a=first, b=second | {"label_smoothing": 0.2}),
+        of_terms(a=first, c=second),
+    ]
+    assert len({one(tree)[0] for tree in (of_terms(a=first, b=second), *others)}) == len(others) + 1
+
+
+def test_a_trial_of_terms_has_all_its_defaults_filled_in() -> None:
+    [trial] = compiled(of_terms(a={"kind": "cross_entropy", "weight": 0.5}, b="cross_entropy"))
+    config = json.loads(json.dumps(trial.config))
+    assert "kind" not in config["objective"]
+    del config["objective"]["terms"]["b"]["weight"], config["objective"]["terms"]["a"]["class_weights"]
+    assert with_defaults(config, CATALOGUE)["objective"]["terms"] == trial.config["objective"]["terms"]
+
+
+def test_an_objective_by_its_kind_knows_nothing_of_terms() -> None:
+    [trial] = compiled(SPEC)
+    assert trial.config["objective"].keys() == {"kind", "class_weights", "label_smoothing", "metrics"}

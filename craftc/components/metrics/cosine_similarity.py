@@ -1,0 +1,47 @@
+"""The angle between vectors as a metric.
+
+It is a torchmetrics metric: `update(outputs, targets, mask)` and `compute()`.
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from craftc.components.objectives.cosine import similarities
+
+
+class CosineSimilarity(Metric):
+    """Mean over vectors of the cosine similarity of output and target, from -1 to 1.
+
+    The last axis is a vector: (B, D) has one of each sample, (B, T, D) T of them. A column `mask` leaves vectors out
+    where the data has one. The trivial predictor gives the mean vector.
+    """
+
+    takes_targets = ("real", "vectors")
+    trivial = "mean"
+    mode = "max"
+    bounds = (-1.0, 1.0)
+    higher_is_better = True
+    full_state_update = False
+    identity = "mean cosine similarity, each vector weighing 1"
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # float32 loses digits over many samples.
+        self.add_state("total", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, outputs: Tensor, targets: Tensor, mask: Tensor | None = None) -> None:
+        """Take in a batch, (B, ..., D) and (B, ..., D)."""
+        found = similarities("cosine_similarity", outputs.double(), targets.double(), mask)
+        share = torch.ones_like(found)
+        if mask is not None:
+            share = share * mask.to(found.dtype).view(*mask.shape, *[1] * (found.dim() - mask.dim()))
+        self.total += (found * share).sum()
+        self.count += share.sum()
+
+    def compute(self) -> Tensor:
+        """A scalar from -1 to 1."""
+        return self.total / self.count
