@@ -23,8 +23,10 @@ class SearchProgress:
         self._variants = set(search.variants) if search else set()
         names = short_names(set(search.space)) if search else {}
         self._names = {path: names[path] for path in search.space} if search else {}
-        self._num_seeds = len({trial.seed for trial in plan.trials})
-        self._values: dict[str, dict[int, float]] = {}
+        self._num_trials = {
+            name: sum(name in (trial.variant, *trial.aliases) for trial in plan.trials) for name in self._variants
+        }
+        self._values: dict[str, dict[tuple[int | None, int], float]] = {}
         self._best: dict[str, tuple[float, str]] = {variant: (value, variant) for variant, value in starts.items()}
 
     def study_of(self, trial: Trial) -> str | None:
@@ -35,13 +37,13 @@ class SearchProgress:
         return variant if number.isdigit() and variant in self._variants else None
 
     def take(self, trial: Trial, result: Result) -> None:
-        """A trial has finished: with the last of its seeds, the point has a value."""
+        """A trial has finished: with the last of its seeds and folds, the point has a value."""
         study = self.study_of(trial)
         if study is None or self.metric is None or self.metric not in result.best:
             return
         values = self._values.setdefault(trial.variant, {})
-        values[trial.seed] = result.best[self.metric]
-        if len(values) < self._num_seeds:
+        values[trial.fold, trial.seed] = result.best[self.metric]
+        if len(values) < self._num_trials[study]:
             return
         value, sign = fmean(values.values()), 1 if self._mode == "min" else -1
         if study not in self._best or sign * value < sign * self._best[study][0]:

@@ -13,6 +13,7 @@ from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
 from craftc.compiler.pipeline import seeds
 from craftc.compiler.planning.identity.fingerprint import FileDigest, hash_file
+from craftc.compiler.planning.identity.lower import folds
 from craftc.compiler.planning.identity.trials import TrialCompiler
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
 from craftc.compiler.reading.document import SPACE
@@ -24,7 +25,7 @@ from craftc.schemas.plan import Trial
 
 @dataclass(frozen=True)
 class CompiledPoint:
-    """A trial per seed; or none, and why the point cannot be trained."""
+    """A trial per seed, of each fold where there are folds; or none, and why the point cannot be trained."""
 
     trials: tuple[Trial, ...]
     problems: tuple[str, ...] = ()
@@ -73,4 +74,10 @@ class PointCompiler:
                 return CompiledPoint((), (error.message,))
             raise error
         resolved = ResolvedVariant(point, checked)
-        return CompiledPoint(tuple(self._trial_compiler.trials(resolved, lowered, seeds(base.spec))))
+        return CompiledPoint(
+            tuple(
+                trial
+                for fold, of_fold in folds(lowered)
+                for trial in self._trial_compiler.trials(resolved, of_fold, seeds(base.spec), fold)
+            )
+        )

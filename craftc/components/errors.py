@@ -1,6 +1,7 @@
 """Defines the exception by which data reports what is wrong with it, and phrases for its messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class DataError(Exception):
         message: What is wrong, with the value; one sentence.
         hint: What to do about it.
         place: Where in the spec it is to be mended, dotted: `data.source.path`.
+
+    `others` are further problems that were found with it.
     """
 
     def __init__(self, code: str, message: str, hint: str = "", place: str = "data.source") -> None:
@@ -25,6 +28,12 @@ class DataError(Exception):
         self.message = message
         self.hint = hint
         self.place = place
+        self.others: tuple[DataError, ...] = ()
+
+    @property
+    def all(self) -> "tuple[DataError, ...]":
+        """This problem and the others."""
+        return (self, *self.others)
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
@@ -40,14 +49,39 @@ class DataWarning:
     place: str = "data.source"
 
 
+def raise_all(errors: Iterable[DataError]) -> None:
+    """Raise the first, with all that follow beside it; nothing where there are none."""
+    found = list(errors)
+    if found:
+        raise joined(found)
+
+
+def joined(errors: Iterable[DataError]) -> DataError:
+    """The first of them, at least one, with all that follow beside it."""
+    first, *others = [each for error in errors for each in error.all]
+    first.others = tuple(others)
+    return first
+
+
+@contextmanager
+def added_to(errors: list[DataError]) -> Iterator[None]:
+    """Takes up the errors that are raised within, so that what does not depend on it is checked as well."""
+    try:
+        yield
+    except DataError as error:
+        errors += error.all
+
+
 def raised(problems: Iterable[Problem]) -> tuple[DataWarning, ...]:
-    """The warnings among them, unless one of them is an error, which is raised."""
-    warnings = []
+    """The warnings among them, unless there are errors, which are raised."""
+    warnings, errors = [], []
     for problem in problems:
-        place = format_path(problem.path)
+        told = problem.code, problem.message, problem.hint or "", format_path(problem.path)
         if problem.severity == "error":
-            raise DataError(problem.code, problem.message, problem.hint or "", place)
-        warnings.append(DataWarning(problem.code, problem.message, problem.hint or "", place))
+            errors.append(DataError(*told))
+        else:
+            warnings.append(DataWarning(*told))
+    raise_all(errors)
     return tuple(warnings)
 
 

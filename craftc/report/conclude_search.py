@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from craftc.report.compare import difference_of
+from craftc.report.compare import difference_by_place
+from craftc.report.folds import by_fold, fold_overlap
 from craftc.report.read_search import SearchResults
 from craftc.report.statistics import estimate
 from craftc.report.wording import one_line
@@ -11,6 +12,9 @@ from craftc.schemas.conclusion import Difference, EpochCount, PointFailure, Poin
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Result
 from craftc.schemas.search import SearchPoint, StudySummary
+
+_Place = tuple[int | None, int]
+"""The fold and the seed of a trial."""
 
 
 def conclude_search(plan: Plan, search: SearchResults) -> list[SearchConclusion]:
@@ -29,6 +33,7 @@ def best_of(points: Sequence[SearchPoint], mode: str) -> SearchPoint | None:
 
 def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> SearchConclusion:
     start = next((point for point in study.points if point.kind == "start"), None)
+    places = _places(plan, study.variant)
     best = best_of(study.points, search.summary.mode)
     proposed = [point.state for point in study.points if point.kind == "search"]
     own = [point for point in study.points if point.kind != "grid"]
@@ -37,9 +42,9 @@ def _conclude_study(plan: Plan, study: StudySummary, search: SearchResults) -> S
         variant=study.variant,
         metric=search.summary.metric,
         mode=search.summary.mode,
-        start=_point(plan, start, search.results),
-        best=_point(plan, best, search.results),
-        difference=_difference(plan, best, start, search.results),
+        start=_point(plan, start, places, search.results),
+        best=_point(plan, best, places, search.results),
+        difference=_difference(plan, best, start, places, search.results),
         num_finished=proposed.count("finished"),
         num_pruned=proposed.count("pruned"),
         num_failed=proposed.count("failed"),
@@ -72,10 +77,15 @@ def _different(points: Sequence[SearchPoint]) -> list[SearchPoint]:
     return list(furthest.values())
 
 
-def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result]) -> PointSummary | None:
+def _point(
+    plan: Plan, point: SearchPoint | None, places: Sequence[_Place], results: Mapping[str, Result]
+) -> PointSummary | None:
     if point is None or point.value is None:
         return None
-    headline = list(_headline(plan, point.trials, results).values())
+    by_place = _headline(plan, point.trials, places, results)
+    has_folds = any(fold is not None for fold, _ in by_place)
+    headline = list((by_fold(by_place) if has_folds else by_place).values())
+    overlap = fold_overlap(len(headline)) if has_folds else 0.0
     params = point.params
     if point.kind == "start":
         # Also those that lie beyond their ranges.
@@ -88,28 +98,38 @@ def _point(plan: Plan, point: SearchPoint | None, results: Mapping[str, Result])
         number=point.number,
         params={path: params.get(path) for path in space},
         value=point.value,
-        headline=estimate(headline, is_share=_are_shares(plan, known)) if headline else None,
+        headline=estimate(headline, is_share=_are_shares(plan, known), overlap=overlap) if headline else None,
         trivial=fmean(trivial) if trivial else None,
         trials=point.trials,
     )
 
 
-def _headline(plan: Plan, trials: Sequence[str], results: Mapping[str, Result]) -> dict[int, float]:
-    """A point's headline by seed: its trials stand in the order of the seeds, as those of every point."""
-    seeds = dict.fromkeys(trial.seed for trial in plan.trials)
-    known = ((seed, results[trial]) for seed, trial in zip(seeds, trials, strict=True) if trial in results)
-    values = ((seed, result.best.get(plan.headline.name)) for seed, result in known)
-    return {seed: value for seed, value in values if value is not None}
+def _places(plan: Plan, variant: str) -> list[_Place]:
+    """Fold and seed of the trials of each of a study's points, which stand in the order of the variant's own."""
+    return [(trial.fold, trial.seed) for trial in plan.trials if variant in (trial.variant, *trial.aliases)]
+
+
+def _headline(
+    plan: Plan, trials: Sequence[str], places: Sequence[_Place], results: Mapping[str, Result]
+) -> dict[_Place, float]:
+    """A point's headline by fold and seed."""
+    known = ((place, results[trial]) for place, trial in zip(places, trials, strict=True) if trial in results)
+    values = ((place, result.best.get(plan.headline.name)) for place, result in known)
+    return {place: value for place, value in values if value is not None}
 
 
 def _difference(
-    plan: Plan, point: SearchPoint | None, reference: SearchPoint | None, results: Mapping[str, Result]
+    plan: Plan,
+    point: SearchPoint | None,
+    reference: SearchPoint | None,
+    places: Sequence[_Place],
+    results: Mapping[str, Result],
 ) -> Difference | None:
     if point is None or reference is None or point.trials == reference.trials:
         return None
-    values, references = (_headline(plan, each.trials, results) for each in (point, reference))
+    values, references = (_headline(plan, each.trials, places, results) for each in (point, reference))
     known = [results[trial] for each in (point, reference) for trial in each.trials if trial in results]
-    return difference_of(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
+    return difference_by_place(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
 
 
 def _are_shares(plan: Plan, results: Sequence[Result]) -> bool:
@@ -122,7 +142,11 @@ def _against_tuned(
 ) -> SearchConclusion:
     if baseline is None or baseline is conclusion or conclusion.best is None or baseline.best is None:
         return conclusion
-    values, references = (_headline(plan, best.trials, results) for best in (conclusion.best, baseline.best))
+    values, references = (
+        _headline(plan, each.best.trials, _places(plan, each.variant), results)
+        for each in (conclusion, baseline)
+        if each.best is not None
+    )
     known = [results[trial] for best in (conclusion.best, baseline.best) for trial in best.trials if trial in results]
-    difference = difference_of(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
+    difference = difference_by_place(values, references, plan.headline.mode, are_shares=_are_shares(plan, known))
     return conclusion.model_copy(update={"tuned_difference": difference})

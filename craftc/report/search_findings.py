@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from craftc.report.numbers import bracketed, counted, fixed
 from craftc.report.trivial import against_trivial
 from craftc.report.wording import listed
-from craftc.schemas.conclusion import Conclusion, Finding, SearchConclusion
+from craftc.schemas.conclusion import Conclusion, Difference, Finding, SearchConclusion
 
 ROUGH_IMPORTANCES = 20
 """Below this many finished points, importances are rough."""
@@ -69,19 +69,24 @@ def _held_out(search: SearchConclusion, conclusion: Conclusion, decimals: int) -
         yield f"the choice was made by {search.metric}, which flatters the best of {search.num_points}."
         return
     if difference.interval is None:
-        size = f"{fixed(difference.mean, decimals, sign=True)} ({_no_interval(len(difference.seeds))})"
+        size = f"{fixed(difference.mean, decimals, sign=True)} ({_no_interval(difference)})"
     else:
         size = f"{fixed(difference.mean, decimals, sign=True)} {bracketed(difference.interval, decimals, sign=True)}"
         clear = {"better": "", "worse": ", worse", "undecided": ", not told from chance"}.get(difference.verdict, "")
-        size += f" ({len(difference.seeds)} paired seeds{clear})"
+        size += f" ({_paired(difference)}{clear})"
     yield (
         f"the choice was made by {search.metric}, which flatters the best of {search.num_points}; "
         f"{headline}, which took no part in it, changes by {size}."
     )
 
 
-def _no_interval(num_seeds: int) -> str:
-    return "one seed, so no interval" if num_seeds == 1 else f"the same in all {num_seeds} seeds, so no interval"
+def _no_interval(difference: Difference) -> str:
+    what, num = ("fold" if difference.folds else "seed"), difference.num_pairs
+    return f"one {what}, so no interval" if num == 1 else f"the same in all {num} {what}s, so no interval"
+
+
+def _paired(difference: Difference) -> str:
+    return f"{difference.num_pairs} paired {'folds' if difference.folds else 'seeds'}"
 
 
 def _trivial(search: SearchConclusion, conclusion: Conclusion, decimals: int) -> Iterator[str]:
@@ -135,8 +140,7 @@ def _tuned(conclusion: Conclusion, decimals: int) -> list[Finding]:
         if difference is None:
             continue
         interval = f" {bracketed(difference.interval, decimals, sign=True)}" if difference.interval else ""
-        num = len(difference.seeds)
-        seeds = f"{num} paired seeds" if difference.interval else _no_interval(num)
+        seeds = _paired(difference) if difference.interval else _no_interval(difference)
         headline = f"{conclusion.metric.split}/{conclusion.metric.name}"
         size = f"{fixed(difference.mean, decimals, sign=True)}{interval} ({seeds})"
         both = f"{search.variant} and {conclusion.baseline}, each at its own best setting"

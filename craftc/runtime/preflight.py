@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from craftc.schemas.spec import Component
 from craftc.schemas.terms import summands
 
 if TYPE_CHECKING:
+    from craftc.components.errors import DataError
     from craftc.training.data.prepare import PreparedData
 
 
@@ -49,27 +50,28 @@ def preflight(
     folder `prepared`, workers find what took long.
     """
     make_importable(plan.import_folders)
-    if unimportable := [*_check_imports(plan), *_check_trackers(plan, trackers)]:
-        return unimportable
+    unimportable = {kind: problem for kind, problem in _check_imports(plan)}
+    found = [*unimportable.values(), *_check_trackers(plan, trackers)]
     problems: dict[tuple[str, Path, str], DataProblem] = {}
     seen: set[str] = set()
     for trial in plan.trials:
         decisive = [trial.config[section] for section in ("data", "model", "objective")]
         key = json.dumps([*decisive, trial.config["training"]["batch_size"]], sort_keys=True)
-        if trial.status == "new" and key not in seen:
+        is_importable = not any(kind in unimportable for _, kind in own_kinds(trial.config))
+        if trial.status == "new" and key not in seen and is_importable:
             seen.add(key)
             for problem in _check(trial, catalogue, prepared):
                 first = replace(problem, variant=trial.variant)
                 problems.setdefault((problem.code, problem.path, problem.message), first)
-    return list(problems.values())
+    return [*found, *problems.values()]
 
 
-def _check_imports(plan: Plan) -> list[DataProblem]:
+def _check_imports(plan: Plan) -> list[tuple[str, DataProblem]]:
     """Each component of the user's own that cannot be imported, once."""
     places = {kind: path for trial in plan.trials if trial.status == "new" for path, kind in own_kinds(trial.config)}
     found = {kind: cannot_import(kind, plan.import_folders) for kind in places}
     return [
-        DataProblem("component-not-importable", places[kind], message, _IMPORT_HINT)
+        (kind, DataProblem("component-not-importable", places[kind], message, _IMPORT_HINT))
         for kind, message in found.items()
         if message
     ]
@@ -88,28 +90,50 @@ def _check_trackers(plan: Plan, trackers: Sequence[Component]) -> Iterator[DataP
 
 def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
-    from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.data.facts import backbone_facts, infer_facts
     from craftc.training.data.prepare import prepare
     from craftc.training.data.prepared_files import shelf_of
 
     config = trial.config
     try:
         data = prepare(config["data"], shelf_of(trial, prepared), config["model"])
-        infer_facts(config["model"], data.facts)
-        if (parts := catalogue.frozen_parts(config["model"]["kind"])) is not None:
-            backbone_facts(config["model"][parts.backbone], data.facts, f"model.{parts.backbone}")
-        for place, objective in summands(config["objective"]).items():
-            infer_facts(objective, data.facts, format_path(place), reserved=["metrics", "terms", "weight"])
-            weights = objective.get("class_weights", "none")
-            check_num_weights(weights, len(data.class_names), f"{format_path(place)}.class_weights")
-        for index, metric in enumerate(config["objective"]["metrics"]):
-            infer_facts(metric, data.facts, f"objective.metrics.{index}")
     except DataError as error:
-        return [DataProblem(error.code, parse_path(error.place), error.message, error.hint or None)]
+        return _problems(error.all)
     warned = [DataProblem(w.code, parse_path(w.place), w.message, w.hint or None, "warning") for w in data.warnings]
+    beyond = list(_beyond_linting(config, data, catalogue))
+    misfit = [problem.path for problem in beyond if problem.severity == "error"]
+    # An error of a whole component is the cause of those of its arguments.
+    contradicted = [p for p in _problems(_contradictions(config, data, catalogue)) if p.path[:-1] not in misfit]
     missing = _missing_classes(data, config["data"]["splits"]["stratify"])
-    return [*warned, *_beyond_linting(config, data, catalogue), *missing]
+    return [*warned, *contradicted, *beyond, *missing]
+
+
+def _problems(errors: Iterable[DataError]) -> list[DataProblem]:
+    return [DataProblem(each.code, parse_path(each.place), each.message, each.hint or None) for each in errors]
+
+
+def _contradictions(config: dict[str, Any], data: PreparedData, catalogue: Catalogue) -> list[DataError]:
+    """Where a component asks for what the data has not, or has otherwise."""
+    from craftc.components.errors import added_to
+    from craftc.components.objectives.num_weights import check_num_weights
+    from craftc.training.data.facts import backbone_facts, infer_facts
+
+    model = config["model"]
+    errors: list[DataError] = []
+    with added_to(errors):
+        infer_facts(model, data.facts)
+    if (parts := catalogue.frozen_parts(model["kind"])) is not None:
+        with added_to(errors):
+            backbone_facts(model[parts.backbone], data.facts, f"model.{parts.backbone}")
+    for place, objective in summands(config["objective"]).items():
+        with added_to(errors):
+            infer_facts(objective, data.facts, format_path(place), reserved=["metrics", "terms", "weight"])
+        weights = objective.get("class_weights", "none")
+        with added_to(errors):
+            check_num_weights(weights, len(data.class_names), f"{format_path(place)}.class_weights")
+    for index, metric in enumerate(config["objective"]["metrics"]):
+        with added_to(errors):
+            infer_facts(metric, data.facts, f"objective.metrics.{index}")
+    return errors
 
 
 def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catalogue) -> Iterator[DataProblem]:

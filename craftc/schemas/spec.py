@@ -302,7 +302,7 @@ class Optimize(Section):
     """What a search makes better."""
 
     metric: str = Field(
-        description="A metric recorded at every epoch, `<split>/<metric>`; its mean over the seeds.",
+        description="A metric recorded at every epoch, `<split>/<metric>`; its mean over seeds and folds.",
         examples=["valid/loss"],
     )
     mode: Literal["min", "max", "infer"] = Field(
@@ -334,7 +334,7 @@ class Search(Section):
     )
     trials: int = Field(
         ge=1,
-        description="Points that are proposed, each trained with all seeds; the spec's own is extra.",
+        description="Points that are proposed, each trained with all seeds, and folds; the spec's own is extra.",
         examples=[50],
     )
 

@@ -206,3 +206,39 @@ def test_a_mistake_in_the_file_of_ranges_is_shown_there(tmp_path: Path) -> None:
         assert result.returncode == 1
         assert "search_spaces/rates.yaml:2:1: error[unknown-factor]" in result.stdout + result.stderr
         assert "    2 | training.optimizer.lrs: {log_uniform: [1, 2]}" in result.stdout + result.stderr
+
+
+IN_FOLDS = """\
+craftc: 1
+name: in-folds
+data: {source: {kind: csv, path: points.csv, target: y}, splits: {train: 0.75, valid: 0.25, folds: 2}}
+model: {kind: mlp, hidden: [4]}
+objective: {kind: cross_entropy, metrics: [accuracy]}
+training: {epochs: 2, batch_size: 8, optimizer: {kind: adamw, lr: 1e-4}}
+ablation: {seeds: 2}
+search:
+  space: {training.optimizer.lr: {log_uniform: [1e-4, 1e-1]}}
+  optimize: {metric: valid/loss}
+  trials: 2
+"""
+
+
+def test_a_point_is_judged_by_all_seeds_and_folds_and_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    rows = [f"{at % 7 + 0.01 * at},{at % 5},{'ab'[at % 7 > 3]}" for at in range(60)]
+    (tmp_path / "points.csv").write_text("\n".join(["u,v,y", *rows]))
+    (tmp_path / "spec.yaml").write_text(IN_FOLDS)
+    first = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert first.returncode == 0, first.stderr
+    run, store = latest(tmp_path, "in-folds"), tmp_path / "runs" / "store"
+    points = json.loads((run / "search.json").read_text())["studies"][0]["points"]
+    assert len(points) == 3
+    for point in points:
+        results = [json.loads((store / trial / "result.json").read_text()) for trial in point["trials"]]
+        assert len(results) == 4
+        assert point["value"] == pytest.approx(sum(result["best"]["valid/loss"] for result in results) / 4)
+    folds = [json.loads((store / t / "config.json").read_text())["data"]["splits"]["fold"] for t in points[1]["trials"]]
+    assert folds == [0, 0, 1, 1]
+    (store / points[1]["trials"][2] / "result.json").unlink()
+    again = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == first.stdout

@@ -37,7 +37,7 @@ def look_at_columns(
         message = f"{shown}, row {long} below the header, has {len(body[long - 1])} cells, and the header {len(names)}"
         hint = f"every row needs as many cells as the header has; {separated_by(arguments)}"
         return Seen((*problems, Problem("data-unreadable", ("data", "source", "path"), message, hint)))
-    problems += list(_bad_cells(columns, cells, numbers, arguments, shown))[:1]
+    problems += _bad_cells(columns, cells, numbers, arguments, shown)
     seen = Seen(tuple(problems), columns=tuple(columns))
     if not numbers:
         message = f"no row of {shown} has a value of the target"

@@ -60,11 +60,13 @@ def too_large(base: Checked) -> Problem | None:
 
 def _too_many_points(base: Checked) -> Problem | None:
     """A search has no more trials than an ablation."""
-    search, seeds = base.spec.search, base.spec.ablation.seeds
+    search, seeds, splits = base.spec.search, base.spec.ablation.seeds, base.spec.data.splits
     num_seeds = seeds if isinstance(seeds, int) else len(seeds)
-    if search is None or search.trials * num_seeds <= MAX_TRIALS:
+    num_folds = splits.folds or 1 if splits.fold is None else 1
+    if search is None or search.trials * num_seeds * num_folds <= MAX_TRIALS:
         return None
-    each = "" if num_seeds == 1 else f", each with {num_seeds:,} seeds,"
+    several = [f"{num:,} {what}" for num, what in ((num_seeds, "seeds"), (num_folds, "folds")) if num > 1]
+    each = f", each with {' and '.join(several)}," if several else ""
     message = f"{_count(search.trials)} points{each} are asked for; at most {MAX_TRIALS:,} trials are possible"
     return Problem("too-many-trials", ("search", "trials"), message, "search fewer points")
 

@@ -10,7 +10,7 @@ from craftc.compiler.data_files.labels import odd_names
 from craftc.compiler.data_files.npz_file import look_at_arrays
 from craftc.compiler.data_files.seen import HEAD_BYTES
 from craftc.components.declare import declares
-from craftc.components.errors import DataError, raised
+from craftc.components.errors import DataError, raise_all, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
 from craftc.components.sources.guess_columns import are_no_classes, column_of
@@ -60,14 +60,10 @@ def _read(path: Path, keys: tuple[str, ...]) -> list[NDArray[np.generic]]:
         with archive:
             missing = [(key, place) for key, place in zip(keys, _PLACES, strict=False) if key not in archive]
             missing += [(key, "data.splits") for key in keys[2:] if key not in archive]
-            if missing:
-                key, place = missing[0]
-                raise DataError(
-                    "data-unreadable",
-                    f'{path} has no array "{key}"',
-                    f"it has {', '.join(archive.files) or 'none'}; name one of them",
-                    place,
-                )
+            hint = f"it has {', '.join(archive.files) or 'none'}; name one of them"
+            raise_all(
+                DataError("data-unreadable", f'{path} has no array "{key}"', hint, place) for key, place in missing
+            )
             return [archive[key] for key in keys]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         message = f"{path} cannot be read as .npz: {error}"

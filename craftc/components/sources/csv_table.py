@@ -1,6 +1,7 @@
 """Reads samples from a CSV file."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from craftc.compiler.data_files.table_columns import GUESS_ROWS, columns_of
 from craftc.compiler.data_files.typed_rows import cells_of, is_dropped, place_of
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
-from craftc.components.errors import DataError, DataWarning, not_utf8, raised
+from craftc.components.errors import DataError, DataWarning, added_to, not_utf8, raise_all, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples, number_classes
 from craftc.components.sources.table import Impute, Table
@@ -104,10 +105,14 @@ def csv(
     names = [name for name in table.columns if name not in aside] if features == "none" else list(features)
     first = table.head(_FIRST_ROWS).to_numpy().tolist()
     errors, warnings = shape_problems(list(table.columns), first, arguments, str(path))
-    raised([*errors, *header_problems(list(table.columns), arguments, path)])
-    _check_features(names, target)
+    wrong: list[DataError] = []
+    with added_to(wrong):
+        raised([*errors, *header_problems(list(table.columns), arguments, path)])
+    wrong += () if features == "none" else _wrong_features(names, target)
     if not len(table):
-        raise DataError("data-mismatch", f"{path} has no row below its header", "name another file", "data.source.path")
+        message = f"{path} has no row below its header"
+        wrong.append(DataError("data-mismatch", message, "name another file", "data.source.path"))
+    raise_all(wrong)
     noticed = raised(warnings)
     if unlabelled == "drop":
         table = _labelled(table, asked_of_table)
@@ -138,26 +143,26 @@ def _typed(table: pd.DataFrame, asked: TableArguments, first: list[list[str]], p
 def _all_numbers(
     table: pd.DataFrame, names: list[str], asked: TableArguments, path: Path, warnings: tuple[DataWarning, ...]
 ) -> Samples:
-    target = asked["target"]
-    inputs, rounded = _numbers(table[names], path)
-    labels = table[target].str.strip()
-    _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
-    noticed = (*warnings, *rounded, *raised(label_problems(list(labels), target, keep=asked["keep_labels"])))
+    target, labels = asked["target"], table[asked["target"]].str.strip()
+    errors: list[DataError] = []
+    with added_to(errors):
+        inputs, rounded = _numbers(table[names], path)
+    with added_to(errors):
+        _check_cells((labels != "").to_numpy()[:, None], table[[target]], path, "no label")
+        odd = raised(label_problems(list(labels), target, keep=asked["keep_labels"]))
+    raise_all(errors)
     targets, class_names = number_classes(list(labels))
     by_sample = {name: table[name].str.strip().to_numpy(dtype=str) for name in asked["split_columns"]}
-    return Samples(inputs, targets, class_names, tuple(names), noticed, by_sample)
+    return Samples(inputs, targets, class_names, tuple(names), (*warnings, *rounded, *odd), by_sample)
 
 
-def _check_features(names: list[str], target: str) -> None:
+def _wrong_features(names: list[str], target: str) -> Iterator[DataError]:
+    place = "data.source.features"
     if target in names:
         hint = "leave it out: a model that is shown the answer learns nothing"
-        raise DataError(
-            "data-mismatch", f'"{target}" is the target and one of the features', hint, "data.source.features"
-        )
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise DataError(
-            "duplicate-feature", f'"{twice}" is twice among the features', "remove one", "data.source.features"
-        )
+        yield DataError("data-mismatch", f'"{target}" is the target and one of the features', hint, place)
+    for name in sorted(name for name, count in Counter(names).items() if count > 1):
+        yield DataError("duplicate-feature", f'"{name}" is twice among the features', "remove one", place)
 
 
 def _read(path: Path, arguments: Mapping[str, Any]) -> pd.DataFrame:

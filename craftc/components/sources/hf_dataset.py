@@ -15,11 +15,11 @@ from craftc.compiler.data_files.labels import odd_names
 from craftc.compiler.data_files.table_columns import GUESS_ROWS
 from craftc.components.bounds import Name, PositiveInt
 from craftc.components.declare import declares
-from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.errors import DataError, DataWarning, raise_all, raised
 from craftc.components.sources.arrow_columns import arrow_cells, arrow_roles, texts_of
 from craftc.components.sources.exact_numbers import as_floats
 from craftc.components.sources.image_channels import Color
-from craftc.components.sources.image_folder import HeightAndWidth, noted, read_picture
+from craftc.components.sources.image_folder import MOST_UNREADABLE, HeightAndWidth, noted, read_pictures
 from craftc.components.sources.samples import ASKED_NOTHING, Asked, Inputs, Samples, number_classes
 from craftc.components.sources.table import Impute, Table
 from craftc.components.sources.tokenize_cells import Tokenizer
@@ -186,12 +186,12 @@ def _inputs(found: Any, input: str, size: int | list[int], color: Color) -> tupl
 
 def _images(found: Any, input: str, size: int | list[int], color: Color) -> tuple[Inputs, tuple[DataWarning, ...]]:
     height, width = (size, size) if isinstance(size, int) else size
-    pictures, names = [], []
-    for number, cell in enumerate(found[input]):
-        name = f'sample {number} (from 0), column "{input}"'
-        if cell is None or (cell["bytes"] is None and cell["path"] is None):
-            raise DataError("data-unreadable", f"{name} has no image", "leave it out", "data.source.input")
-        opened = Path(cell["path"]) if cell["bytes"] is None else BytesIO(cell["bytes"])
-        pictures.append(read_picture(opened, name, height, width, color))
-        names.append(name)
+    names = [f'sample {number} (from 0), column "{input}"' for number in range(len(found))]
+    lacking = [at for at, cell in enumerate(found[input]) if not cell or not (cell["bytes"] or cell["path"])]
+    raise_all(
+        DataError("data-unreadable", f"{names[at]} has no image", "leave it out", "data.source.input")
+        for at in lacking[:MOST_UNREADABLE]
+    )
+    opened = (BytesIO(cell["bytes"]) if cell["bytes"] else Path(cell["path"]) for cell in found[input])
+    pictures = read_pictures(zip(opened, names, strict=True), height, width, color)
     return np.stack([picture.values for picture in pictures]), noted(names, pictures)

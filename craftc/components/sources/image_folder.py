@@ -1,7 +1,7 @@
 """Reads samples from a folder of image files, with one folder per class."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -16,12 +16,14 @@ from craftc.compiler.data_files.image_files import class_folders, nested_images,
 from craftc.compiler.data_files.labels import spelled_alike
 from craftc.components.bounds import PositiveInt
 from craftc.components.declare import declares
-from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
 from craftc.components.sources.image_channels import Color, UnknownScaleError, channels, has_transparency, upright
 from craftc.components.sources.samples import ASKED_NOTHING, Asked, Samples
 
 HeightAndWidth = Annotated[list[PositiveInt], Len(2, 2)]
 _PATH = "data.source.path"
+MOST_UNREADABLE = 20
+"""Images that cannot be read, after which no more are tried: the folder is probably another than is meant."""
 
 
 @declares(gives=("images",), gives_targets=("class",), gives_columns=("x",))
@@ -47,26 +49,26 @@ def image_folder(
     height, width = (size, size) if isinstance(size, int) else size
     if not root.is_dir():
         raise DataError("data-unreadable", f"{root} is not a folder", "check the path", _PATH)
-    for inner in asked.folders.values():
-        if not (root / inner).is_dir():
-            raise DataError(
-                "data-unreadable", f"{root / inner} is not a folder", "check its name", "data.splits.folders"
-            )
+    raise_all(
+        DataError("data-unreadable", f"{root / inner} is not a folder", "check its name", "data.splits.folders")
+        for inner in asked.folders.values()
+        if not (root / inner).is_dir()
+    )
     roots = {split: root / inner for split, inner in asked.folders.items()} or {"": root}
     names = in_order({name for inner in roots.values() for name in class_folders(inner)})
     if not asked.folders and (mistake := splits_for_classes(root, str(root), names)):
         raised([mistake])
-    found = [
-        (file, label, split)
-        for split, inner in roots.items()
-        for label, name in enumerate(names)
-        if (inner / name).is_dir()
-        for file in _image_files(inner / name)
-    ]
+    errors: list[DataError] = []
+    found: list[tuple[Path, int, str]] = []
+    of_class = [(split, inner / name, label) for split, inner in roots.items() for label, name in enumerate(names)]
+    for split, folder, label in of_class:
+        with added_to(errors):
+            found += [(file, label, split) for file in (_image_files(folder) if folder.is_dir() else ())]
+    raise_all(errors)
     files = [(file, label) for file, label, _ in found]
     if not files:
         raise DataError("data-unreadable", f"{root} holds no folder with images", "make one folder per class", _PATH)
-    pictures = [read_picture(file, str(file), height, width, color) for file, _ in files]
+    pictures = read_pictures([(file, str(file)) for file, _ in files], height, width, color)
     targets = np.array([label for _, label in files], dtype=np.int64)
     nested = [
         problem
@@ -122,6 +124,19 @@ def read_picture(file: Path | BytesIO, shown: str, height: int, width: int, colo
     bilinear = Image.Resampling.BILINEAR
     resized = [np.asarray(Image.fromarray(part).resize((width, height), bilinear)) for part in parts]
     return Picture(resized[0] if color == "grey" else np.stack(resized), tuple(notes))
+
+
+def read_pictures(files: Iterable[tuple[Path | BytesIO, str]], height: int, width: int, color: Color) -> list[Picture]:
+    """All of them, each with what messages call it. Raises DataError with the first few that cannot be read."""
+    pictures: list[Picture] = []
+    errors: list[DataError] = []
+    for file, shown in files:
+        with added_to(errors):
+            pictures.append(read_picture(file, shown, height, width, color))
+        if len(errors) == MOST_UNREADABLE:
+            break
+    raise_all(errors)
+    return pictures
 
 
 def noted(files: Sequence[str], pictures: Sequence[Picture]) -> tuple[DataWarning, ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from craftc.compiler.data_files.class_order import in_order
 from craftc.compiler.data_files.labels import odd_names
 from craftc.components.build import build
-from craftc.components.errors import DataError, DataWarning, raised, type_name
+from craftc.components.errors import DataError, DataWarning, joined, raised, type_name
 from craftc.components.own_line import told
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.exact_numbers import as_floats, rounded_wholes
@@ -46,7 +46,9 @@ def load_samples(setting: Mapping[str, Any], asked: Asked = ASKED_NOTHING, *, gi
         returned = build("sources", setting, asked)
         return united(returned) if gives_splits and isinstance(returned, Mapping) else as_samples(returned)
     except DataError as error:
-        raise DataError(error.code, f"{setting['kind']}: {error.message}", error.hint, error.place) from error
+        kind = setting["kind"]
+        named = (DataError(each.code, f"{kind}: {each.message}", each.hint, each.place) for each in error.all)
+        raise joined(named) from error
     except Exception as error:
         hint = "the source is code of your own; it runs before anything is trained"
         raise DataError("source-failed", f"{setting['kind']}: {told(error)}", hint) from error

@@ -15,7 +15,7 @@ from craftc.compiler.data_files.column_roles import NUMERIC, Role, TableColumn, 
 from craftc.compiler.data_files.labels import label_problems
 from craftc.compiler.data_files.table_columns import bad_cell, counted, reading_of
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, NO_LABEL, place_of, quantity_problem, role_doubts
-from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
 from craftc.components.sources.exact_numbers import rounded_texts
 from craftc.components.sources.samples import number_classes
 from craftc.components.sources.table import GAP, Impute, Table
@@ -61,9 +61,13 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
 
     Raises DataError `data-unreadable`, `data-mismatch`, and what is wrong with the target.
     """
-    warnings = cells.warnings + raised(role_doubts(columns))
-    targets, class_names, of_target = _targets(cells, next(c for c in columns if c.is_target), arguments)
-    warnings += of_target
+    errors: list[DataError] = []
+    warnings = cells.warnings
+    with added_to(errors):
+        warnings += raised(role_doubts(columns))
+    with added_to(errors):
+        targets, class_names, of_target = _targets(cells, next(c for c in columns if c.is_target), arguments)
+        warnings += of_target
     inputs = [column for column in columns if not column.is_target]
     numeric = [column for column in inputs if column.role in NUMERIC]
     categories = [column for column in inputs if column.role == "category"]
@@ -73,7 +77,9 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
         numeric.sort(key=lambda column: list(features).index(column.name))
         categories.sort(key=lambda column: list(features).index(column.name))
         texts.sort(key=lambda column: list(features).index(column.name))
-    numbers, of_numbers = _numbers(cells, numeric, arguments, path)
+    with added_to(errors):
+        numbers, of_numbers = _numbers(cells, numeric, arguments, path)
+    raise_all(errors)
     codes, values = _categories(cells, categories, arguments)
     asked = arguments["split_columns"]
     beside = [column for column in inputs if column.role in _KEPT or column.name in asked]
@@ -148,7 +154,7 @@ def _targets(
 def _numbers(
     cells: Cells, columns: Sequence[TableColumn], arguments: TableArguments, path: Path
 ) -> tuple[NDArray[np.float64], tuple[DataWarning, ...]]:
-    """The columns that are numbers or dates, NaN at gaps. Raises DataError at the first cell that is none of them."""
+    """The columns that are numbers or dates, NaN at gaps. Raises DataError with the first bad cell of each."""
     found, wrong = [], []
     warnings: tuple[DataWarning, ...] = ()
     for column in columns:
@@ -160,10 +166,10 @@ def _numbers(
             exact = np.flatnonzero(numbers.is_plain)
             texts = cells.texts[column.name].to_numpy()[exact].tolist()
             warnings += rounded_texts(texts, numbers.values[exact], column.name)
-    if wrong:
-        first = min(wrong)
-        message = f"{place_of(path, first.row, first.column)}: {first.message}"
-        raise DataError("data-unreadable", message, first.hint, _PATH)
+    raise_all(
+        DataError("data-unreadable", f"{place_of(path, cell.row, cell.column)}: {cell.message}", cell.hint, _PATH)
+        for cell in sorted(wrong)
+    )
     return np.stack(found, axis=1) if found else np.empty((len(cells), 0)), warnings
 
 

@@ -3,14 +3,14 @@
 C: classes, N: samples, S: splits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, added_to
 from craftc.components.group_splits import group_indices
 from craftc.components.splits import Indices, check_disjoint, split_indices
 from craftc.schemas.split_roles import (
@@ -33,11 +33,13 @@ SPLIT_COLUMN, ID_COLUMN = "split", "id"
 @dataclass(frozen=True)
 class Assignment:
     """`indices`: split to its samples, ascending, train first and what is final last. `method` is the key that said so.
-    `num_left_out` samples are in no split."""
+    `num_left_out` samples are in no split. `errors`: where what gives the splits cannot be right; `indices` are then
+    what is left of it, so that it can be checked further."""
 
     indices: dict[str, Indices]
     method: str
     num_left_out: int = 0
+    errors: tuple[DataError, ...] = ()
 
 
 def asked_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -54,16 +56,20 @@ def assign_splits(targets: NDArray[np.int64], by_sample: Columns, options: Mappi
         by_sample: Columns of the samples, (N,) each.
         options: The section.
 
+    Among the errors of what it returns are samples of which a column or file says what cannot be, `split-unusable`,
+    and a group on two sides of splits that are given, `split-leak`.
+
     Raises:
-        DataError: A column or file that is not there, or says of a sample what it cannot: `split-unusable`; a group on
-            two sides of splits that are given: `split-leak`.
+        DataError: A column or file by which samples are told apart is not there: `split-unusable`.
     """
-    given = _given(len(targets), by_sample, options)
+    errors: list[DataError] = []
+    given = _given(len(targets), by_sample, options, errors)
     group = setting(options, "group")
     if given is not None:
         method, found = given
         if group is not None:
-            _check_groups(found, column(by_sample, group, "group"), group)
+            with added_to(errors):
+                _check_groups(found, column(by_sample, group, "group"), group)
     elif setting(options, "folds"):
         method, found = "folds", _fold(targets, by_sample, options)
     elif (order := setting(options, "order")) is not None:
@@ -74,11 +80,11 @@ def assign_splits(targets: NDArray[np.int64], by_sample: Columns, options: Mappi
     check_disjoint(found)
     in_order = {name: found[name] for name in by_reading(options)}
     num_left_out = len(targets) - sum(map(len, in_order.values()))
-    if (share := options.get("train_share", 1.0)) < 1:
+    if (share := options.get("train_share", 1.0)) < 1 and len(in_order[FIT]):
         in_order[FIT] = share_of_train(
             in_order[FIT], targets, share, stratify=options["stratify"], seed=options["seed"]
         )
-    return Assignment(in_order, method, num_left_out)
+    return Assignment(in_order, method, num_left_out, tuple(errors))
 
 
 def column(by_sample: Columns, name: str, key: str) -> NDArray[Any]:
@@ -170,37 +176,48 @@ def _fold(targets: NDArray[np.int64], by_sample: Columns, options: Mapping[str, 
     return {**{name: rest[chosen] for name, chosen in inner.items()}, held_out_by_folds(options): held_out}
 
 
-def _given(num: int, by_sample: Columns, options: Mapping[str, Any]) -> tuple[str, dict[str, Indices]] | None:
+def _given(
+    num: int, by_sample: Columns, options: Mapping[str, Any], errors: list[DataError]
+) -> tuple[str, dict[str, Indices]] | None:
     """What says of each sample which split it is in, and what that is; None where nothing does."""
     if (name := setting(options, "column")) is not None:
-        return "column", _by_values(
-            column(by_sample, name, "column").astype(str), f'column "{name}"', options, "column"
-        )
+        values = column(by_sample, name, "column").astype(str)
+        return "column", _by_values(values, f'column "{name}"', options, "column", errors)
     for key in ("folders", "from_source"):
         if setting(options, key):
-            return key, _by_values(column(by_sample, SPLIT_COLUMN, key).astype(str), "the source", options, key)
+            values = column(by_sample, SPLIT_COLUMN, key).astype(str)
+            return key, _by_values(values, "the source", options, key, errors)
     if (path := setting(options, "file")) is not None:
-        values = read_split_file(path, num, by_sample.get(ID_COLUMN))
-        return "file", _by_values(values, path, options, "file")
+        said = read_split_file(path, num, by_sample.get(ID_COLUMN))
+        errors += said.errors
+        return "file", _by_values(said.values, path, options, "file", errors, said.named)
     return None
 
 
-def _by_values(values: NDArray[Any], what: str, options: Mapping[str, Any], key: str) -> dict[str, Indices]:
-    """Each split's samples by what they are called. What is called nothing is in no split."""
+def _by_values(
+    values: NDArray[Any],
+    what: str,
+    options: Mapping[str, Any],
+    key: str,
+    errors: list[DataError],
+    named: Collection[str] = (),
+) -> dict[str, Indices]:
+    """Each split's samples by what they are called. What is called nothing is in no split.
+
+    Of a split that is `named`, samples are missing for a reason that is among the errors already.
+    """
     called = {str(_value(name, options)): name for name in split_names(options)}
-    unknown = sorted(set(np.unique(values).tolist()) - called.keys() - {""})
-    if unknown:
-        message = f'{what} has samples of "{unknown[0]}", which is no split here'
-        hint = f"the splits are {', '.join(called)}; add {unknown[0]}: {{for: select}}, or another role"
-        raise DataError("split-unusable", message, hint, f"data.splits.{key}")
+    for unknown in sorted({*np.unique(values).tolist(), *named} - called.keys() - {""}):
+        message = f'{what} has samples of "{unknown}", which is no split here'
+        hint = f"the splits are {', '.join(called)}; add {unknown}: {{for: select}}, or another role"
+        errors.append(DataError("split-unusable", message, hint, f"data.splits.{key}"))
     found = {name: np.flatnonzero(values == value).astype(np.int64) for value, name in called.items()}
-    for name, chosen in found.items():
-        if not len(chosen):
-            there = [other for other, samples in found.items() if len(samples)]
-            message = f"{what} has no sample of split {name}"
-            only = ", ".join(f"{other}: {{for: {role_of(other, options.get(other))}}}" for other in there)
-            hint = f"it has {', '.join(there)}; name those that there are: {only}" if there else "check its values"
-            raise DataError("empty-split", message, hint, f"data.splits.{key}")
+    there = [name for value, name in called.items() if len(found[name]) or value in named]
+    only = ", ".join(f"{other}: {{for: {role_of(other, options.get(other))}}}" for other in there)
+    hint = f"it has {', '.join(there)}; name those that there are: {only}" if there else "check its values"
+    for name in (name for name in found if name not in there):
+        message = f"{what} has no sample of split {name}"
+        errors.append(DataError("empty-split", message, hint, f"data.splits.{key}"))
     return found
 
 

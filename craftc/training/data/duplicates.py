@@ -4,6 +4,7 @@ B: bits of a hash, N: samples.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,15 @@ from numpy.typing import NDArray
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.splits import Indices
 from craftc.schemas.split_roles import FIT
+from craftc.training.data.equal_rows import equal_by_chance
 
 LEAST_SIDE = 32
 """Pixels: of smaller images most that are of one class are near each other."""
 MOST_COMPARED = 50_000
 """Images among which near ones are looked for; it takes a second for so many."""
+MOST_BY_CHANCE = 2
+"""Times as many equal rows as are expected by chance, and their standard deviation, are no leak yet: columns depend on
+each other in more ways than the estimate takes into account."""
 SIDE = 8
 NEAR = 0.01
 """The mean difference of two thumbnails, as a part of the range of all images, up to which they are near: what saving
@@ -47,14 +52,23 @@ def check_copies(
     names: NDArray[Any] | None,
     *,
     allowed: bool,
+    rows: Sequence[NDArray[Any]] = (),
 ) -> tuple[DataWarning, ...]:
     """Raise DataError `split-leak` where copies of samples of train are in other splits, unless they are `allowed`;
-    warn of near ones, which only look alike."""
+    warn of near ones, which only look alike, and of equal `rows` of a table that chance explains."""
     if allowed:
         return ()
     exact = copies(digests, indices)
     if exact.pairs:
         message = f"{_counted(exact)} in {FIT} too: {_shown(exact, names)}"
+        by_chance = equal_by_chance(rows, indices) if rows else 0.0
+        if len(exact.pairs) <= MOST_BY_CHANCE * (by_chance + math.sqrt(by_chance)):
+            about = max(1, round(by_chance))
+            hint = (
+                f"chance explains it: of rows with such values about {about:,} would be equal to one of {FIT} without "
+                "any copy; allow_duplicates: true says that they are different samples, and is quiet"
+            )
+            return (DataWarning("equal-rows", message, hint, "data.splits"),)
         hint = (
             "drop the copies, or keep them on one side by a group; where equal samples are no copies, as in a table of "
             "few values, write allow_duplicates: true"

@@ -3,12 +3,13 @@
 N: rows, F: columns of numbers, K: columns of categories, H: their values that train has, T: tokens of a text.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, raise_all
 from craftc.components.sources.table import GAP, Table
 from craftc.components.sources.tokenize_cells import TokenizedColumn
 
@@ -133,22 +134,29 @@ def _filled(table: Table, train: NDArray[np.integer]) -> tuple[NDArray[np.float6
     if not names:
         return numbers, names
     gaps = np.isnan(numbers)
-    without = np.flatnonzero(gaps[train].all(axis=0))
-    if len(without):
-        message = f'column "{names[int(without[0])]}" has no value in train'
-        raise DataError("data-mismatch", message, "leave it out: write ignore for it in columns", "data.source.columns")
+    raise_all(_unlearnable(table, gaps, train))
     if any(table.is_date):
         earliest = np.where(table.is_date, np.nanmin(numbers[train], axis=0), 0.0)
         numbers = numbers - earliest
     if not gaps.any():
         return numbers, names
-    if table.impute == "none":
-        row, column = map(int, np.argwhere(gaps)[0])
-        message = f'column "{names[column]}" has no value in sample {row} (from 0)'
-        raise DataError("data-mismatch", message, "write impute: median", "data.source")
     from sklearn.impute import SimpleImputer  # only where there is a gap: it takes a second
 
     imputer = SimpleImputer(strategy=table.impute, add_indicator=table.missing_indicator).fit(numbers[train])
     filled: NDArray[np.float64] = imputer.transform(numbers)
     indicated = imputer.indicator_.features_ if table.missing_indicator else ()
     return filled, (*names, *(f"{names[int(index)]} {RESERVED_NAMES[MISSING]}" for index in indicated))
+
+
+def _unlearnable(table: Table, gaps: NDArray[np.bool_], train: NDArray[np.integer]) -> Iterator[DataError]:
+    """Columns of which train has no value; and, where nothing stands for a gap, the first gap of the others."""
+    without = gaps[train].all(axis=0)
+    for index in np.flatnonzero(without):
+        message = f'column "{table.number_names[int(index)]}" has no value in train'
+        hint = "leave it out: write ignore for it in columns"
+        yield DataError("data-mismatch", message, hint, "data.source.columns")
+    has_gap = np.flatnonzero(gaps.any(axis=0) & ~without)
+    for index in has_gap if table.impute == "none" else ():
+        row = int(gaps[:, index].argmax())
+        message = f'column "{table.number_names[int(index)]}" has no value in sample {row} (from 0)'
+        yield DataError("data-mismatch", message, "write impute: median", "data.source")

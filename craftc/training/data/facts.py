@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, added_to, raise_all
 from craftc.components.sources.table import CATEGORIES
 from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
 from craftc.training.data.split import Split
@@ -24,16 +24,16 @@ def infer_facts(
     such number.
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
+    errors: list[DataError] = []
     for name, value in list(filled.items()):
         if value == "infer" and name in DATA_FACTS:
-            filled[name] = _fact(name, facts, place)
+            with added_to(errors):
+                filled[name] = _fact(name, facts, place)
         elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
-            raise DataError(
-                "data-mismatch",
-                f"{place}.{name} is {value}, but the data has {facts[name]}",
-                f"write {name}: infer, or {name}: {facts[name]}",
-                f"{place}.{name}",
-            )
+            message = f"{place}.{name} is {value}, but the data has {facts[name]}"
+            hint = f"write {name}: infer, or {name}: {facts[name]}"
+            errors.append(DataError("data-mismatch", message, hint, f"{place}.{name}"))
+    raise_all(errors)
     return filled
 
 

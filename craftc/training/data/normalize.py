@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.build import build
-from craftc.components.errors import DataError
+from craftc.components.errors import DataError, added_to, raise_all
 from craftc.components.own_line import told
 from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import is_own
@@ -68,8 +68,11 @@ def normalized_splits(setting: Mapping[str, Any], columns: Mapping[str, Column])
 
     if not is_own(setting["kind"]):
         found = run()
+        errors: list[DataError] = []
         for name, x in found.items():
-            check_finite(name, inputs[name], x, columns[name].names)
+            with added_to(errors):
+                check_finite(name, inputs[name], x, columns[name].names)
+        raise_all(errors)
         return found
     hint = "a normalizer has fit(x_train) and, called with x, returns as many samples, finite"
     try:

@@ -1,7 +1,7 @@
 """Prepares the `data` section: normalized splits and the facts of the data, with numpy alone, once per process."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.compiler.planning.identity.stage_fingerprints import augments_source
-from craftc.components.errors import DataError, DataWarning
+from craftc.components.errors import DataError, DataWarning, added_to, raise_all
 from craftc.components.sources.columns import Column
 from craftc.components.sources.load import Loaded, load_samples
 from craftc.components.sources.samples import Asked
@@ -171,19 +171,26 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | Non
     train, warnings, source = shared.splits["train"], shared.warnings, None
     quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]
     if not quantities:
-        _check_left_alone(settings["normalize"], layout, train.columns[train.first].kind)
+        raise_all(_computed_with(settings["normalize"], layout, train.columns[train.first].kind))
     found: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in shared.splits}
+    errors: list[DataError] = []
     for name in quantities:
         raw = {split: samples.columns[name] for split, samples in shared.splits.items()}
-        normalized = normalized_splits(settings["normalize"], raw)
+        normalized = None
+        with added_to(errors):
+            normalized = normalized_splits(settings["normalize"], raw)
+        if normalized is None:
+            continue
         if raw["train"].values.dtype == np.float64:
-            warnings += lost_resolution(raw["train"].values, normalized["train"], raw["train"].names)
+            with added_to(errors):
+                warnings += lost_resolution(raw["train"].values, normalized["train"], raw["train"].names)
         if name == train.first:
             normalized = {split: laid_out(x, layout) for split, x in normalized.items()}
             # An axis for channels is there for augmentations, too.
             source = laid_out(raw["train"].values, layout) if layout == "channels" else raw["train"].values
         for split, x in normalized.items():
             found[split][name] = x
+    raise_all(errors)
     splits = {name: _with_target(split.with_values(found[name]), asked) for name, split in shared.splits.items()}
     facts, document = facts_of(splits["train"]), shared.document
     return PreparedData(splits, shared.class_counts, facts, warnings=warnings, document=document), source
@@ -202,13 +209,13 @@ def _with_target(split: Split, asked: str | None) -> Split:
     return Split({**split.columns, OWN_TARGET: replace(split.columns[asked], role="target")})
 
 
-def _check_left_alone(normalize: Mapping[str, Any], layout: str, kind: str) -> None:
-    """Raise where numbers that are names, as of tokens and categories, would be computed with."""
+def _computed_with(normalize: Mapping[str, Any], layout: str, kind: str) -> Iterator[DataError]:
+    """Where numbers that are names, as of tokens and categories, would be computed with."""
     what = "the data is text, whose tokens" if kind == "token" else "the inputs are categories, whose numbers"
     for place, value, none in (("normalize", normalize["kind"], "none"), ("layout", layout, "source")):
         if value != none:
             message = f"data.{place} is {value}, but {what} are no quantities"
-            raise DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
+            yield DataError("unfit-for-text", message, f"write {none}, or leave it out", f"data.{place}")
 
 
 def missing_classes(data: PreparedData) -> dict[str, tuple[str, ...]]:

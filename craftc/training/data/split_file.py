@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,66 @@ from craftc.components.errors import DataError
 from craftc.components.splits import Indices
 
 FORMAT = "craftc_splits"
+SHOWN = 3
+"""Samples that a message names, where it speaks of many."""
 _PLACE = "data.splits.file"
 
 
-def read_split_file(path: str, num_samples: int, ids: NDArray[Any] | None) -> NDArray[Any]:
-    """What each sample's split is called, (N,); nothing where the file leaves it out.
+@dataclass(frozen=True)
+class SplitFile:
+    """What a file says of the samples.
 
-    `ids` are the names of the samples, where they have some. Raises DataError `split-unusable`.
+    Args:
+        values: What each sample's split is called, (N,); nothing where the file leaves it out.
+        named: Every split that the file has a sample of, be it one that the source does not have.
+        errors: `split-unusable`: what it says of samples and cannot be.
+    """
+
+    values: NDArray[Any]
+    named: frozenset[str]
+    errors: tuple[DataError, ...]
+
+
+def read_split_file(path: str, num_samples: int, ids: NDArray[Any] | None) -> SplitFile:
+    """What a file says of each sample. `ids` are the names of the samples, where they have some.
+
+    Raises DataError `split-unusable` where the file is none of its three forms.
     """
     shown = Path(path).name
     document = _document(path) if not path.lower().endswith(".csv") else None
     pairs = list(_rows(path)) if document is None else list(_listed(document, shown))
     positions = {str(name): at for at, name in enumerate(ids.tolist())} if ids is not None else {}
-    if document is not None and isinstance(document.get("num_samples"), int):
-        _check_number(document["num_samples"], num_samples, shown)
+    noted = None if document is None else document.get("num_samples")
     names: list[str] = [""] * num_samples
+    unknown: list[int | str] = []
+    torn: list[str] = []
     for sample, split in pairs:
-        at = _position(sample, positions, num_samples, shown)
-        if names[at] not in ("", split):
-            raise _unusable(f"{shown} has sample {sample} in split {names[at]} and in split {split}")
-        names[at] = split
-    return np.array(names)
+        at = _position(sample, positions, num_samples)
+        if at is None:
+            unknown.append(sample)
+        elif names[at] not in ("", split):
+            torn.append(f"sample {sample} in split {names[at]} and in split {split}")
+        else:
+            names[at] = split
+    found = []
+    if isinstance(noted, int) and noted != num_samples:
+        found.append(f"{shown} is of {noted:,} samples, and the source gives {num_samples:,}")
+    if unknown:
+        some = f"; its ids are like {next(iter(positions))}" if positions else ", whose samples have numbers from 0"
+        found.append(f"{shown} names {_listed_samples(unknown)}, which the source does not have{some}")
+    if torn:
+        found.append(f"{shown} has {'; '.join(torn[:SHOWN])}{_more(len(torn))}")
+    named = frozenset(split for _, split in pairs)
+    return SplitFile(np.array(names), named, tuple(map(_unusable, found)))
+
+
+def _listed_samples(samples: Sequence[int | str]) -> str:
+    listed = ", ".join(f'"{sample}"' for sample in samples[:SHOWN])
+    return f"sample{'' if len(samples) == 1 else 's'} {listed}{_more(len(samples))}"
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN:,} more" if count > SHOWN else ""
 
 
 def noted_digests(path: str) -> dict[str, str]:
@@ -50,19 +90,13 @@ def noted_digests(path: str) -> dict[str, str]:
     return {name: split["sha256_of_inputs"] for name, split in splits.items() if "sha256_of_inputs" in split}
 
 
-def _position(sample: int | str, positions: Mapping[str, int], num_samples: int, shown: str) -> int:
+def _position(sample: int | str, positions: Mapping[str, int], num_samples: int) -> int | None:
     if isinstance(sample, str) and sample in positions:
         return positions[sample]
     is_number = isinstance(sample, int) or sample.isdecimal()
     if is_number and not positions.keys() & {str(sample)} and 0 <= int(sample) < num_samples:
         return int(sample)
-    some = f"; its ids are like {next(iter(positions))}" if positions else ", whose samples have numbers from 0"
-    raise _unusable(f'{shown} names sample "{sample}", which the source does not have{some}')
-
-
-def _check_number(noted: int, found: int, shown: str) -> None:
-    if noted != found:
-        raise _unusable(f"{shown} is of {noted:,} samples, and the source gives {found:,}")
+    return None
 
 
 def _document(path: str) -> dict[str, Any]:
@@ -92,10 +126,12 @@ def _rows(path: str) -> Iterator[tuple[int | str, str]]:
             rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unusable(f"{path} cannot be read as CSV: {error}") from error
-    for number, row in enumerate(rows[1:], start=1):
-        if len(row) != 2 or not row[1].strip():
-            raise _unusable(f"{path}, row {number} below the header, is not a sample and its split")
-        yield row[0].strip(), row[1].strip()
+    wrong = [number for number, row in enumerate(rows[1:], start=1) if len(row) != 2 or not row[1].strip()]
+    if wrong:
+        listed = f"row {wrong[0]}" if len(wrong) == 1 else f"rows {', '.join(map(str, wrong[:SHOWN]))}"
+        are = f"{listed}{_more(len(wrong))} below the header {'is' if len(wrong) == 1 else 'are'}"
+        raise _unusable(f"{path}: {are} not a sample and its split")
+    yield from ((row[0].strip(), row[1].strip()) for row in rows[1:])
 
 
 def _unusable(message: str) -> DataError:

@@ -1,7 +1,7 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from craftc.compiler.data_files.column_roles import token_names
 from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
-from craftc.components.errors import DataError, DataWarning, raised
+from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
 from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
 from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
@@ -49,8 +49,8 @@ def split_samples(
     """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
     where the source does not say it, or says several; an input that is named so stays an input.
 
-    Raises DataError `single-class`, `empty-split`, and of samples `class-missing-from-train`, of tokens
-    `unknown-token`.
+    Raises DataError with all that is wrong: `single-class`, `empty-split`, and of samples `class-missing-from-train`,
+    `split-unusable` and `split-leak`, of tokens `unknown-token`.
     """
     if isinstance(loaded, Tokens):
         shared = _share_tokens(loaded, options)
@@ -58,37 +58,53 @@ def split_samples(
     columns = aimed(_raw_columns(loaded), target)
     whole = Split(columns)
     classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
+    errors: list[DataError] = []
     if classes is not None:
-        _check_classes(classes, class_names(columns[whole.target or ""]))
+        with added_to(errors):
+            _check_classes(classes, class_names(columns[whole.target or ""]))
     else:
         # There are no classes whose frequencies could be kept.
         options = {**options, "stratify": False}
     by_sample = beside(loaded)
     strata = np.zeros(len(whole), dtype=np.int64) if classes is None else classes
-    assigned = assign_splits(strata, by_sample, options)
-    _check_not_empty(assigned, options, len(whole))
+    assigned = None
+    with added_to(errors):
+        assigned = assign_splits(strata, by_sample, options)
+    if assigned is None:
+        raise_all(errors)
+    assert assigned is not None
+    errors += [*assigned.errors, *_empty_splits(assigned, options, len(whole))]
+    has_train = len(assigned.indices[FIT]) > 0
     cut: tuple[DataWarning, ...] = ()
-    if isinstance(loaded, Table):
-        encoded = encode_table(loaded, assigned.indices[FIT])
-        columns = {**columns, **_encoded_columns(encoded)}
-        cut = _cut(encoded, loaded.max_tokens)
+    if isinstance(loaded, Table) and has_train:
+        with added_to(errors):
+            encoded = encode_table(loaded, assigned.indices[FIT])
+            columns = {**columns, **_encoded_columns(encoded)}
+            cut = _cut(encoded, loaded.max_tokens)
     splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
     found = splits[FIT].target_column
     class_counts = counts_in(found)
     # A token that is rare may be missing from train; a class that is would never be learned.
-    if found is not None and len(class_counts) and found.kind != "token":
-        _check_classes_in_train(class_counts, class_names(found))
+    is_learned = found is not None and len(class_counts) and found.kind != "token"
+    if found is not None and is_learned and has_train and "split-unusable" not in {error.code for error in errors}:
+        with added_to(errors):
+            _check_classes_in_train(class_counts, class_names(found))
     ids = by_sample.get(ID_COLUMN)
     # Whole texts, not what is kept of them.
-    whole_inputs = [whole.columns[n] if columns[n].kind == "token" else columns[n] for n in whole.named("input")]
-    digests = sample_digests([column.values for column in whole_inputs])
+    inputs = [whole.columns[n] if columns[n].kind == "token" else columns[n] for n in whole.named("input")]
+    digests = sample_digests([column.values for column in inputs])
+    is_table = all(column.kind in ("real", "class") and column.values.ndim <= 2 for column in inputs)
+    rows = [column.values for column in inputs] if is_table else []
+    allowed = options.get("allow_duplicates", False)
+    warnings = loaded.warnings
+    with added_to(errors):
+        warnings += check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed, rows=rows)
+    raise_all(errors)
     about = {"method": assigned.method, **_about(options)}
     names = class_names(columns[whole.target or ""]) if classes is not None else ()
     document = split_document(assigned.indices, strata, names, digests, ids, about)
-    allowed = options.get("allow_duplicates", False)
-    warnings = check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed)
     warnings += cut + _left_out(assigned) + _of_other_data(document, options)
-    return SplitSamples(splits, class_counts, loaded.warnings + warnings, document)
+    return SplitSamples(splits, class_counts, warnings, document)
 
 
 def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
@@ -222,23 +238,24 @@ def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:
 
     Each stretch is cut into windows that share no target. The targets of a window are its tokens' successors.
     """
-    for key in (*GIVEN_BY, "group", "order", "folds"):
-        if setting(options, key):
-            message = (
-                f"data.splits.{key} is said of samples, and the source gives a text, whose splits are stretches of it"
-            )
-            raise DataError("split-unusable", message, "give fractions", f"data.splits.{key}")
+    of_samples = "is said of samples, and the source gives a text, whose splits are stretches of it"
+    raise_all(
+        DataError("split-unusable", f"data.splits.{key} {of_samples}", "give fractions", f"data.splits.{key}")
+        for key in (*GIVEN_BY, "group", "order", "folds")
+        if setting(options, key)
+    )
     length = tokens.context_length
     fractions = {name: float(share) for name in by_reading(options) if (share := share_of(options.get(name)))}
     stretches = _stretches(tokens, fractions)
     if (share := options.get("train_share", 1.0)) < 1:
         stretches[FIT] = stretches[FIT][: round(share * len(stretches[FIT]))]
-    used = {name: _whole_windows(name, stretch, length) for name, stretch in stretches.items()}
+    raise_all(_too_short(stretches, length))
+    used = {name: _whole_windows(stretch, length) for name, stretch in stretches.items()}
     counts = np.bincount(used[FIT], minlength=len(tokens.names))
     kept = np.flatnonzero(counts >= tokens.min_count)
     has_unknown = counts[counts < tokens.min_count].sum() > 0
     if not has_unknown:
-        _check_known(used, counts, tokens)
+        raise_all(_unknown_tokens(used, counts, tokens))
     numbers = np.full(len(tokens.names), len(kept), dtype=np.int64)
     numbers[kept] = np.arange(len(kept))
     names = (*(tokens.names[number] for number in kept), *([UNKNOWN] if has_unknown else []))
@@ -261,28 +278,34 @@ def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDAr
     return dict(zip(fractions, np.split(tokens.numbers, ends[:-1]), strict=True))
 
 
-def _whole_windows(name: str, stretch: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+def _too_short(stretches: Mapping[str, NDArray[np.int64]], length: int) -> Iterator[DataError]:
+    """Of each split that no window fits into."""
+    for name, stretch in stretches.items():
+        if len(stretch) <= length:
+            yield DataError(
+                "empty-split",
+                f"split {name} is empty: it has {len(stretch)} tokens of the text, and a window takes {length + 1}",
+                f"raise data.splits.{name}, lower data.source.context_length, or take a longer text",
+                f"data.splits.{name}",
+            )
+
+
+def _whole_windows(stretch: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """The tokens of all windows that fit, and the successor of the last."""
-    num_windows = (len(stretch) - 1) // length
-    if num_windows < 1:
-        raise DataError(
-            "empty-split",
-            f"split {name} is empty: it has {len(stretch)} tokens of the text, and a window takes {length + 1}",
-            f"raise data.splits.{name}, lower data.source.context_length, or take a longer text",
-            f"data.splits.{name}",
-        )
-    return stretch[: num_windows * length + 1]
+    return stretch[: (len(stretch) - 1) // length * length + 1]
 
 
-def _check_known(used: Mapping[str, NDArray[np.int64]], counts: NDArray[np.int64], tokens: Tokens) -> None:
-    """Raise where a split has a token that train has not, and train has no rare ones that could stand for it."""
+def _unknown_tokens(
+    used: Mapping[str, NDArray[np.int64]], counts: NDArray[np.int64], tokens: Tokens
+) -> Iterator[DataError]:
+    """Of each split that has a token that train has not, where train has no rare ones that could stand for it."""
     for name, stretch in used.items():
         new = np.unique(stretch[counts[stretch] == 0])
         if len(new):
             rarest = int(np.where(counts > 0, counts, counts.max()).argmin())
             shown = ", ".join(repr(tokens.names[number]) for number in new[:5])
             more = f" and {len(new) - 5} more" if len(new) > 5 else ""
-            raise DataError(
+            yield DataError(
                 "unknown-token",
                 f"split {name} has tokens that train does not have: {shown}{more}",
                 f"with min_count: {counts[rarest] + 1} in data.source, rare ones of train, such as "
@@ -290,14 +313,16 @@ def _check_known(used: Mapping[str, NDArray[np.int64]], counts: NDArray[np.int64
             )
 
 
-def _check_not_empty(assigned: Assignment, options: Mapping[str, Any], num_samples: int) -> None:
+def _empty_splits(assigned: Assignment, options: Mapping[str, Any], num_samples: int) -> Iterator[DataError]:
+    """Of splits that are drawn; what gives them says by itself which it has no sample of."""
+    if assigned.method in GIVEN_BY:
+        return
     fractions = {name: share for name in assigned.indices if (share := share_of(options.get(name))) is not None}
-    for name, chosen in assigned.indices.items():
-        if len(chosen):
-            continue
+    for name in (name for name, chosen in assigned.indices.items() if not len(chosen)):
         if name not in fractions:
             message = f"split {name} is empty: {assigned.method} gives it none of {num_samples:,} samples"
-            raise DataError("empty-split", message, "add samples", f"data.splits.{assigned.method}")
+            yield DataError("empty-split", message, "add samples", f"data.splits.{assigned.method}")
+            continue
         message, hint = (
             too_small_a_share(name, fractions[name], num_samples),
             f"raise data.splits.{name}, or add samples",
@@ -305,7 +330,7 @@ def _check_not_empty(assigned: Assignment, options: Mapping[str, Any], num_sampl
         if assigned.method == "fractions" and options["stratify"] and split_sizes(num_samples, fractions)[name] > 0:
             message += ", but stratify shares out each class by itself, and train needs one of each first"
             hint = "add samples to the small classes, leave those out, or write stratify: false"
-        raise DataError("empty-split", message, hint, f"data.splits.{name}")
+        yield DataError("empty-split", message, hint, f"data.splits.{name}")
 
 
 def _check_classes_in_train(class_counts: NDArray[np.int64], class_names: tuple[str, ...]) -> None:

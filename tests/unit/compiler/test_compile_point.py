@@ -51,6 +51,18 @@ def test_a_point_is_the_trials_of_the_spec_with_its_values(proposer: PointCompil
     }  # fmt: skip
 
 
+def test_a_point_of_folds_is_the_trials_of_every_fold() -> None:
+    splits = "splits: {{train: 0.8, valid: 0.2, folds: 3}}"
+    text = SPEC.replace("source: digits", f"source: digits, {splits}")
+    analysis = analyse(text.format(d_model=32, dropout=0.1, lr="1e-3") + SEARCH, "spec.yaml", built_in_catalogue())
+    assert analysis.diagnostics == ()
+    point = PointCompiler(analysis, Path("x.yaml"))("full", {"training.optimizer.lr": 0.005, "model.d_model": 48}, 1)
+    written = compile_spec(text.format(d_model=48, dropout=0.1, lr="0.005"), "spec.yaml", built_in_catalogue())
+    assert written.plan is not None
+    assert [trial.id for trial in point.trials] == [t.id for t in written.plan.trials if t.variant == "full"]
+    assert [(trial.fold, trial.seed) for trial in point.trials] == [(0, 3), (0, 5), (1, 3), (1, 5), (2, 3), (2, 5)]
+
+
 @pytest.mark.parametrize(
     ("params", "reason"),
     [

@@ -174,6 +174,24 @@ def test_a_single_seed_has_no_interval():
     assert said[1].endswith("changes by +0.200 (one seed, so no interval).")
 
 
+def test_folds_are_paired_each_the_mean_of_its_seeds():
+    start = ("finished", [(0.5, 0.50), (0.5, 0.52), (0.5, 0.48), (0.5, 0.40)])
+    better = ("finished", [(0.8, 0.70), (0.8, 0.72), (0.8, 0.64), (0.8, 0.60)])
+    case = Case({"base": [start, better]}, seeds=(0, 1, 2, 3))
+    places = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    folded = [t.model_copy(update={"fold": f, "seed": s}) for t, (f, s) in zip(case.plan.trials, places, strict=True)]
+    case.plan = case.plan.model_copy(update={"trials": tuple(folded)})
+    (search,) = case.conclude().searches
+    assert (search.difference.folds, search.difference.seeds) == ((0, 1), (0, 1))
+    assert search.difference.mean == pytest.approx((0.20 + 0.18) / 2)
+    assert search.best.value == pytest.approx(0.8)
+    assert search.best.headline.mean == pytest.approx((0.71 + 0.62) / 2)
+    # Of two folds, Nadeau and Bengio's variance of the mean is that of one difference times 1/2 + 1.
+    half_width = 12.7062 * 0.02 / 2**0.5 * (1 / 2 + 1) ** 0.5
+    assert search.difference.interval.high - search.difference.mean == pytest.approx(half_width, rel=1e-4)
+    assert "(2 paired folds, not told from chance)" in case.said()[1]
+
+
 def test_a_search_without_a_finished_point_concludes_nothing():
     (search,) = Case({"base": [PRUNED, PRUNED]}).conclude().searches
     assert (search.start, search.best, search.num_pruned) == (None, None, 1)

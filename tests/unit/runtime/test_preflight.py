@@ -9,6 +9,7 @@ import pytest
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.preflight import DataProblem, preflight
+from craftc.schemas.spec import Component
 
 SPEC = """craftc: 1
 name: table
@@ -256,3 +257,21 @@ def test_a_tracker_that_cannot_run_is_told_at_its_place(tmp_path: Path, monkeypa
         "pip install mlflow-skinny",
     )
     assert "No module named 'no_such_package'" in problems[1].message
+
+
+def test_contradictions_of_several_components_are_all_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", inputs=np.random.RandomState(0).rand(42, 3), targets=np.arange(42) % 2)
+    spec = SPEC.replace("[horizontal_flip]", "[]").replace("mlp}", "mlp, num_features: 5, num_classes: 3}")
+    spec = spec.replace("cross_entropy}", "cross_entropy, class_weights: [1, 1, 1]}")
+
+    compiled = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue())
+    assert compiled.plan is not None
+    assert compiled.analysis.base is not None
+    trackers = [Component(kind="no_such_package.module:Tracker")]
+    problems = preflight(compiled.plan, built_in_catalogue(), trackers=trackers)
+    assert [(problem.code, problem.path) for problem in problems] == [
+        ("component-not-importable", ("report", "trackers", 0, "kind")),
+        ("data-mismatch", ("model", "num_features")),
+        ("data-mismatch", ("model", "num_classes")),
+        ("data-mismatch", ("objective", "class_weights")),
+    ]

@@ -130,16 +130,6 @@ def drawn_by_nothing(checked: Checked) -> Iterator[Problem]:
         yield Problem("no-effect", (*SPLITS, "seed"), message, severity="warning", reads=((*SPLITS, ways[0]),))
 
 
-def folds_of_search(checked: Checked) -> Iterator[Problem]:
-    """A search judges a point by its seeds alone."""
-    splits = checked.spec.data.splits
-    if checked.spec.search is not None and splits.folds is not None and splits.fold is None:
-        message = "a search judges a point by its seeds, and cannot yet by its folds"
-        hint = "search without folds, or in one of them, such as fold: 0"
-        reads = ((*SPLITS, "folds"), ("search",))
-        yield Problem("split-method", (*SPLITS, "folds"), message, hint, True, reads=reads)
-
-
 SPLIT_RULES: tuple[Rule, ...] = (
     split_role,
     split_method,
@@ -147,6 +137,5 @@ SPLIT_RULES: tuple[Rule, ...] = (
     fractions_of_text,
     unread_split,
     drawn_by_nothing,
-    folds_of_search,
 )
 """Of the splits."""
