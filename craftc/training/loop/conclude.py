@@ -17,7 +17,7 @@ from craftc.training.foundation.best import not_finite
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
-from craftc.training.state.member import TRAINED, Member
+from craftc.training.state.member import Member
 
 _LATEST_OF_NOTHING: list[tuple[object, tuple[object, ...], Metrics]] = []
 """What predictors that know nothing of a sample came to, with the splits and what was measured: the trials of a job
@@ -40,7 +40,7 @@ class Examiner:
         self._parts, self._splits, self._data = parts, splits, data
         self._batch_size, self._keeps = batch_size, keeps
         self._tested: dict[int, Metrics] = {}
-        self._trivial: Metrics | None = None
+        self._trivial: dict[tuple[float, ...], Metrics] = {}
 
     @property
     def target(self) -> Column | None:
@@ -62,7 +62,7 @@ class Examiner:
             steps=progress.step,
             best=best,
             last=last,
-            trivial=member.own(self._of_nothing()),
+            trivial=member.own(self._of_nothing(progress.selected.epoch)),
             identities={name: identities[name] for name in ("loss", *member.names)},
             shares=tuple(name for name in member.names if name in parts.metric_set.shares),
             not_finite=progress.not_finite | _not_finite(best, last, member),
@@ -85,7 +85,7 @@ class Examiner:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
             self._tested[epoch] = self._test(member, epoch, weights)
-        held = {name: value for name, value in metrics.items() if name not in TRAINED}
+        held = {name: value for name, value in metrics.items() if name not in member.of_training}
         return member.own(held | self._tested[epoch])
 
     def _test(self, member: Member, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
@@ -111,24 +111,27 @@ class Examiner:
         )
         return parts.workers.share(weights)
 
-    def _of_nothing(self) -> Metrics:
-        """The metrics of predictors that know train and nothing of a sample."""
-        if self._trivial is None:
-            self._trivial = self._known_of_nothing() or self._measured_of_nothing()
-        return self._trivial
+    def _of_nothing(self, epoch: int) -> Metrics:
+        """The metrics of predictors that know train and nothing of a sample, by an objective with the values of an
+        epoch."""
+        numbers = tuple(float(value) for value in self._parts.values.at_end_of(epoch).values())
+        if numbers not in self._trivial:
+            self._trivial[numbers] = self._known_of_nothing(numbers) or self._measured_of_nothing(epoch, numbers)
+        return self._trivial[numbers]
 
-    def _measured_of_nothing(self) -> Metrics:
+    def _measured_of_nothing(self, epoch: int, numbers: tuple[float, ...]) -> Metrics:
         wanted = dict.fromkeys(self._parts.metric_set.trivial.values())
         constants = {name: constant_output(name, self._data) for name in wanted}
-        measured = evaluate_trivial(self._parts, self._splits, constants, batch_size=self._batch_size)
+        measured = evaluate_trivial(self._parts, self._splits, constants, epoch=epoch, batch_size=self._batch_size)
         if self._is_built_in:
-            _LATEST_OF_NOTHING[:] = [(self._data.splits, self._what_is_measured, measured)]
+            _LATEST_OF_NOTHING[:] = [(self._data.splits, (self._what_is_measured, numbers), measured)]
         return measured
 
-    def _known_of_nothing(self) -> Metrics | None:
+    def _known_of_nothing(self, numbers: tuple[float, ...]) -> Metrics | None:
         """What the latest trial came to, where this one has its data and is measured as it was."""
         for splits, measured, known in _LATEST_OF_NOTHING:
-            if splits is self._data.splits and measured == self._what_is_measured and self._is_built_in:
+            is_same = measured == (self._what_is_measured, numbers)
+            if splits is self._data.splits and is_same and self._is_built_in:
                 return known
         return None
 
