@@ -27,7 +27,7 @@ from craftc.training.parts.model import build_model, check_last_batch
 from craftc.training.parts.objective import build_objective
 from craftc.training.parts.optimizer import build_optimizer
 from craftc.training.parts.schedule import Schedule, build_schedule
-from craftc.training.parts.values import Values, build_values
+from craftc.training.parts.values import Values, build_values, check_names
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 
@@ -130,6 +130,7 @@ def assemble(
     dropout_bits = count_dropout(model)
     model.to(device)
     objective, call = build_objective(config["objective"], data, tried, device, values.names)
+    check_names(values.names, data.train, tried.calls.model, call)
     precision = build_precision(training, device)
     if precision.kept != torch.float32:
         # What was rounded to float32 before stays so: the same weights in both.

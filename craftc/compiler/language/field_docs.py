@@ -16,6 +16,8 @@ from craftc.schemas.catalogue import ANY_OTHER, Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path, parse_path
 
 Row = tuple[str, ...]
+EXAMPLE_NAME = "teacher_forcing"
+"""What a component is called in an example of those with names of the user's own."""
 UNLIKELY = ("none", "infer", None)
 """Defaults that an example would not show anything by."""
 
@@ -99,24 +101,29 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
         title=entry.kind,
         text="\n\n".join(part for part in (entry.summary, entry.doc) if part),
         facts=tuple(facts),
-        example=written_at(field.path, [value] if field.many else value),
+        example=written_at(field.path, _in_field(field, value)),
         header=("argument", "takes", "default", "meaning") if rows else (),
         rows=rows,
         notes="" if rows else "It takes no arguments.",
     )
 
 
+def _in_field(field: ComponentField, component: dict[str, Any]) -> Any:
+    """A component as its field has it."""
+    value = [component] if field.many else component
+    return {EXAMPLE_NAME: value} if field.by_name else value
+
+
 def component_of(path: Path) -> ComponentField | None:
     """The field that takes components at a path, or whose items are components there."""
-    found = (f for f in component_fields() if path == f.path or (f.many and path[:-1] == f.path))
-    return next((field for field in found if path == field.path or isinstance(path[-1], int)), None)
+    return next((f for f in component_fields() if path == f.path or f.holds(path) or f.is_list(path)), None)
 
 
 def _through_lists(path: Path) -> Path:
     """`data.augment.kind` is that of any item."""
     for field in component_fields():
-        length = len(field.path)
-        if field.many and path[:length] == field.path and len(path) > length and isinstance(path[length], str):
+        length = len(field.path) + field.by_name
+        if len(path) > length and field.is_list(path[:length]) and isinstance(path[length], str):
             return (*path[:length], 0, *path[length:])
     return path
 
@@ -190,7 +197,7 @@ def _argument_docs(schema: Mapping[str, Any], catalogue: Catalogue, field: Compo
     return FieldDocs(
         title=format_path(path),
         text=f"An argument of {one_of(name for name, _ in found)}.".replace(" or ", " and "),
-        example=written_at(field.path, [value] if field.many else value),
+        example=written_at(field.path, _in_field(field, value)),
         header=("kind", "takes", "default", "meaning"),
         rows=tuple(
             (name, takes(schema, p.type), "required" if p.required else yaml_value(p.default), p.doc)

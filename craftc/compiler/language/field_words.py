@@ -29,7 +29,9 @@ def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
     if "$ref" in field.get("items", {}):
         return f"a list, each {takes(schema, field['items'])}"
     if isinstance(values := field.get("additionalProperties"), dict) and values:
-        return f"a mapping, each value {takes(schema, values)}"
+        # The word that takes an entry away is one of its own.
+        entries = [option for option in values.get("anyOf", [values]) if option.get("const") != "none"]
+        return f"a mapping, each value {takes(schema, {'anyOf': entries} if len(entries) > 1 else entries[0])}"
     pattern = f" matching {field['pattern']}" if "pattern" in field else ""
     return describe(dict(field)) + pattern
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from craftc.compiler.language.component_fields import component_fields
-from craftc.compiler.language.section_schema import section_schema
+from craftc.compiler.language.section_schema import NONE, section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
@@ -31,10 +31,19 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
         definitions[field.group] = _group(catalogue, field.group, reserved)
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
-        properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
+        if field.by_name:
+            kept["examples"] = properties[name]["examples"]
+        value = {"type": "array", "items": component} if field.many else component
+        properties[name] = {**(_by_name(value) if field.by_name else value), **kept}
     for model in ("Component", "Augmentation", "Objective"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
+
+
+def _by_name(phases: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of phases of values by names of the user's own; a number is a constant one."""
+    entry = {"anyOf": [{"type": "number"}, {**phases, "minItems": 1}, NONE]}
+    return {"anyOf": [{"type": "object", "additionalProperties": entry}, NONE]}
 
 
 def spec_schema() -> dict[str, Any]:

@@ -90,7 +90,10 @@ def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, A
         section, *rest = field.path
         if section in set_here and rest and not any(touch(field.path, s.target) for s in variant.settings):
             components = getattr(getattr(spec, str(section)), str(rest[0]))
-            kept[field.path] = list(components) if field.many else components
+            if not field.by_name:
+                kept[field.path] = list(components) if field.many else components
+            elif components:
+                kept[field.path] = {name: list(items) for name, items in components.items()}
     return kept
 
 

@@ -5,13 +5,11 @@ epoch have the value of its first.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
-from craftc.components.bounds import PER_TRIAL, EpochsOrRest, PositiveFloat
+from craftc.components.bounds import EpochsOrRest, PositiveFloat
 
 Unit = Literal["step", "epoch"]
-Number = Annotated[float, PER_TRIAL]
-Positive = Annotated[PositiveFloat, PER_TRIAL]
 
 
 class Constant:
@@ -24,7 +22,7 @@ class Constant:
 
     depends_on_length = False
 
-    def __init__(self, *, value: Number, epochs: EpochsOrRest = "none") -> None:
+    def __init__(self, *, value: float, epochs: EpochsOrRest = "none") -> None:
         self._value, self.epochs = value, epochs
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
@@ -42,7 +40,7 @@ class Linear:
         by: Whether the value changes with every step or with every epoch.
     """
 
-    def __init__(self, *, start: Number, end: Number, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+    def __init__(self, *, start: float, end: float, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
         self._start, self._end, self.epochs, self._by = start, end, epochs, by
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
@@ -60,7 +58,7 @@ class Cosine:
         by: Whether the value changes with every step or with every epoch.
     """
 
-    def __init__(self, *, start: Number, end: Number, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+    def __init__(self, *, start: float, end: float, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
         self._start, self._end, self.epochs, self._by = start, end, epochs, by
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
@@ -79,7 +77,9 @@ class Exponential:
         by: Whether the value changes with every step or with every epoch.
     """
 
-    def __init__(self, *, start: Positive, end: Positive, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+    def __init__(
+        self, *, start: PositiveFloat, end: PositiveFloat, epochs: EpochsOrRest = "none", by: Unit = "step"
+    ) -> None:
         self._start, self._end, self.epochs, self._by = start, end, epochs, by
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:

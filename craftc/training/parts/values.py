@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from craftc.components.build import build
-from craftc.training.foundation.error_context import errors_of
+from craftc.training.data.split import Split
+from craftc.training.foundation.error_context import GUIDE, errors_of
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.parts.calls import MeasureCall, ModelCall
 from craftc.training.parts.phases import Chain, check_epochs, is_finite
 from craftc.training.parts.phases import Phase as AnyPhase
 
@@ -124,6 +126,20 @@ def build_values(
             built = [_phase(setting) for setting in phases]
             chains[name] = Chain(built, what=f"value {name}", num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
     return Values(chains, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch, device=device, dtype=dtype)
+
+
+def check_names(names: Sequence[str], split: Split, *calls: ModelCall | MeasureCall) -> None:
+    """Raise TrainingError where a value has the name of a column, and where no forward is given it."""
+    taken = {name for call in calls for _, name in call.named}
+    for name in names:
+        if name in split.columns:
+            message = f'value "{name}" has the name of a column, and forward is given one of the two'
+            raise TrainingError("value-name", message)
+        if name not in taken:
+            message = (
+                f'nothing takes the value "{name}": no forward, of model or objective, has a parameter of that name'
+            )
+            raise TrainingError("value-unused", f"{message}; {GUIDE}")
 
 
 def _phase(setting: Mapping[str, Any]) -> Phase:

@@ -20,8 +20,9 @@ RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
 
 
-OF_TRAINING = ("train/objective", "train/lr")
-"""Of those, what tells how a training went, and not what a model is worth."""
+def of_training(spec: Spec) -> tuple[str, ...]:
+    """Of what is recorded, what says how a training went, and not what a model is worth."""
+    return tuple(f"train/{name}" for name in ("objective", "lr", *spec.training.values))
 
 
 class _Named(NamedTuple):
@@ -68,7 +69,7 @@ def unknown_metric(checked: Checked) -> Iterator[Problem]:
         recorded_names = steering if named.steers else of_weights
         hint = f'did you mean "{near}"?' if near else f"recorded are {one_of(recorded_names)}"
         message = f"nothing records {show(named.metric)}"
-        if named.metric in OF_TRAINING:
+        if named.metric in of_training(checked.spec):
             verb = "chosen by" if named.steers else "concluded from"
             message = f"{show(named.metric)} is recorded, and nothing is {verb} it"
             hint = f"name {one_of(recorded_names)}"
@@ -166,7 +167,7 @@ def headline_not_final(checked: Checked) -> Iterator[Problem]:
     split, _, measure = metric.partition("/")
     final = headline_split(spec.data.splits)
     roles = spec.data.splits.roles
-    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in OF_TRAINING:
+    if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in of_training(checked.spec):
         return
     if metric in recorded(spec, checked.catalogue, held_out=False):
         use = "is fitted on" if roles[split] == "fit" else "is for choosing by"

@@ -81,9 +81,10 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     inputs = inputs_of_table(checked) or (entry.gives_columns if entry else ())
     if not inputs:
         return
-    columns = (*inputs, *TARGET_NAMES)
+    values = tuple(spec.training.values)
+    columns = (*inputs, *values, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
-    offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
+    offered = {"models": (*inputs[1:], *values)} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
     for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
         component = checked.catalogue.find(named.group, named.kind)
         if component is None or named.group not in offered:

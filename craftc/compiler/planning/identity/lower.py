@@ -41,6 +41,8 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     training = config["training"]
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
+    if not training["values"]:
+        del training["values"]
     for key, target in REGULARIZED.items():
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:

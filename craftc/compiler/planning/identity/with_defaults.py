@@ -4,7 +4,7 @@ Each has its default, as the trial had in effect: else it would have another fin
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
 from craftc.compiler.planning.identity.without_defaults import has_plain_default
@@ -52,6 +52,8 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
             default = field.make_default()
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
         found = value.get(key)
+        if isinstance(found, dict) and get_origin(field.annotation) is dict:
+            continue  # components by name, whose arguments are filled as theirs
         for item in found if isinstance(found, list) else [found]:
             if isinstance(item, dict) and field.sections:
                 _fill(field.sections[0], item)

@@ -7,7 +7,7 @@ docs/decisions/0040-identity-without-defaults.md.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from craftc.compiler.language.component_fields import group_of_field
 from craftc.compiler.language.value_type import group_of
@@ -80,6 +80,9 @@ def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
     if not isinstance(value, Mapping) or not field.sections:
         return value
     section = field.sections[0]
+    if group is not None and get_origin(field.annotation) is dict:
+        phases = {name: items if isinstance(items, list) else [items] for name, items in value.items()}
+        return {name: [_of_component(section, group, i, catalogue) for i in items] for name, items in phases.items()}
     if group is not None:
         return _of_component(section, group, value, catalogue)
     return _marked(section.semantics_version, _of_keys(section, value, catalogue))
