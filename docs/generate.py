@@ -113,6 +113,8 @@ def _type(field: dict[str, Any], path: str) -> str:
     """What is expected, in words; sections and groups of components as links."""
     if "anyOf" in field:
         return ", or ".join(_type(option, path) for option in field["anyOf"])
+    if any("$ref" in option.get("items", {}) for option in _values(field).get("anyOf", ())):
+        return f"a mapping, each value {_type(dict(_values(field)), path)}"
     if "$ref" in field.get("items", {}):
         return f"a list of {_type(field['items'], path)}"
     target = _target(field)

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.own_code.signature import read_component
+from craftc.compiler.own_code.interface import named_parameters
+from craftc.compiler.own_code.python_source import SourceIndex
+from craftc.compiler.own_code.signature import describe_component, find_component
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, FrozenParts, Parameter
+from craftc.schemas.catalogue import Catalogue, ComponentEntry, FrozenParts, Group, Parameter
 
 CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "language" / "catalogue.json"
 
@@ -19,11 +21,16 @@ CATALOGUE_FILE = Path(__file__).parents[1] / "compiler" / "language" / "catalogu
 def describe() -> Catalogue:
     """The entry of every registered component, in the order of the registry."""
     entries = [
-        _shipped(read_component(group, kind, target))  # type: ignore[arg-type]
+        _shipped(_read(group, kind, target))  # type: ignore[arg-type]
         for group, kinds in REGISTRY.items()
         for kind, target in kinds.items()
     ]
     return Catalogue(entries=tuple(entries))
+
+
+def _read(group: Group, kind: str, target: str) -> ComponentEntry:
+    component = find_component(target, SourceIndex())
+    return describe_component(component, group, kind)._replace(named=named_parameters(component, group))
 
 
 def _shipped(entry: ComponentEntry) -> ComponentEntry:

@@ -16,6 +16,7 @@ Group = Literal[
     "metrics",
     "optimizers",
     "schedules",
+    "values",
     "samplers",
     "pruners",
     "trackers",
@@ -55,6 +56,7 @@ OFFERED: dict[Group, tuple[str, ...]] = {
     "metrics": ("num_classes",),
     "optimizers": ("params",),
     "schedules": (),
+    "values": (),
     "samplers": ("seed",),
     "pruners": (),
     "trackers": ("run",),
@@ -145,8 +147,8 @@ class ComponentEntry(NamedTuple):
 
     `mode` is the better direction of a metric ("min" or "max"); None for everything else, and for a metric that does
     not say. `defined_at` is its name in its Python file; None of what ships with craftc. A component in another's
-    argument is of no group, but `nested`. `depends_on_length` says of a schedule's phase that takes
-    all epochs that remain whether its rates depend on how many; None where it does not say.
+    argument is of no group, but `nested`. `depends_on_length` says of a phase that takes all epochs that remain whether
+    its rates or values depend on how many; None where it does not say.
 
     What follows is declared on the component. `semantics_version` is part of a trial's identity; the others decide
     nothing of its result.
@@ -169,7 +171,10 @@ class ComponentEntry(NamedTuple):
         takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
         asks: Of a user's own model, objective or metric, the names of what it must be given beside the output and the
-            target: columns, or outputs of the model. Of a model, its first parameter too, which may have any name.
+            target: columns, values of the training, or outputs of the model. Of a model, its first parameter too, which
+            may have any name.
+        named: Of a model or an objective, all names that its `forward` can be given behind its first parameter; None
+            where that cannot be read.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
@@ -199,6 +204,7 @@ class ComponentEntry(NamedTuple):
     takes_targets: tuple[str, ...] = ()
     trivial: str | None = None
     asks: tuple[str, ...] = ()
+    named: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 

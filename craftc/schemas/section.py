@@ -4,7 +4,7 @@ A section is declared like a pydantic model and checks as strictly. It is not on
 fast: docs/decisions/0025-a-short-start.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar, Union, get_args, get_origin
@@ -88,8 +88,8 @@ class SectionField:
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """The type, and what it is made of: the options of a union, the items of a list."""
-        return (self.annotation, *get_args(self.annotation))
+        """The type, and what it is made of: the options of a union, the items of a list or a mapping, and theirs."""
+        return tuple(_parts(self.annotation))
 
     @property
     def is_required(self) -> bool:
@@ -191,6 +191,12 @@ def _declared(section: type[Section], name: str) -> SectionField:
     field.annotate(section.__annotations__[name])
     assert isinstance(field, SectionField)
     return field
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 def is_section(annotation: Any) -> bool:

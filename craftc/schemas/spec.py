@@ -157,6 +157,15 @@ class Training(Section):
         min_length=1,
         description="Learning-rate phases in order; all but the last say how many epochs they take.",
     )
+    values: Annotated[OrEmpty[dict[str, Annotated[List[Component], Field(min_length=1)]]], ComponentGroup("values")] = (
+        Field(
+            default_factory=dict,
+            description="Numbers that change over the training, by the name of the parameter of `forward` that takes "
+            "each: phases in order, of which all but the last say how many epochs they take. A number alone is one "
+            "constant phase; `none` leaves the parameter's default.",
+            examples=[{"teacher_forcing": [{"kind": "linear", "start": 1.0, "end": 0.0}]}],
+        )
+    )
     early_stopping: OrNone[EarlyStopping] = Field(None, description="When to stop before the last epoch.")
     precision: Literal["float32", "bf16", "fp16", "float64"] = Field(
         "float32",

@@ -20,6 +20,8 @@ _PLACES: dict[str, str] = {
     "optimizer": "training.optimizer",
     "nan": "training.optimizer",
     "schedule": "training.schedule",
+    "value": "training.values",
+    "values": "training.values",
     "augmentation": "data.augment",
     "augmentations": "data.augment",
     "normalizer": "data.normalize",

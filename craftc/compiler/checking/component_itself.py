@@ -22,6 +22,7 @@ _CALLED_WITH: dict[str, tuple[frozenset[str], ...]] = {
     "objectives": (_LOGITS, _TARGETS),
     "metrics": (_LOGITS, _TARGETS),
     "schedules": tuple(frozenset([name]) for name in ("base_lr", "step", "num_steps", "steps_per_epoch")),
+    "values": tuple(frozenset([name]) for name in ("step", "num_steps", "steps_per_epoch")),
 }
 """Names of the arguments, in their order, with which craftc calls a component of the group, and others do."""
 _OFFERED: dict[str, tuple[str, ...]] = {group: names for group, names in OFFERED.items() if group != "optimizers"}
@@ -33,6 +34,7 @@ _IS: dict[str, str] = {
     "objectives": "a loss",
     "metrics": "a metric",
     "schedules": "a phase",
+    "values": "a phase",
 }
 _MEND: dict[str, str] = {
     "models": "name a class derived from torch.nn.Module, whose forward(self, x) returns {name}(x)",
@@ -43,6 +45,7 @@ _MEND: dict[str, str] = {
     "metrics": "name a class with reset(self), update(self, logits, targets) and compute(self), which returns one "
     "number",
     "schedules": 'name a class with epochs = "none", and lr(self, base_lr, step, num_steps, steps_per_epoch)',
+    "values": 'name a class with epochs = "none", and value(self, step, num_steps, steps_per_epoch)',
 }
 _CLASSES: dict[str, str] = {
     "torch.nn.functional": "name its class in torch.nn, as torch.nn:CrossEntropyLoss is that of cross_entropy",

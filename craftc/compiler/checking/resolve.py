@@ -4,6 +4,7 @@ from collections.abc import Container
 from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.section import REQUIRED, Section, as_tree
 
@@ -40,8 +41,6 @@ def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) ->
         if isinstance(section[name], dict):
             # `none` takes one away: what an ablation switches off.
             kept = {key: item for key, item in section[name].items() if item != "none"}
-            section[name] = {key: {"kind": item} if isinstance(item, str) else item for key, item in kept.items()}
-    elif isinstance(section[name], str) and not field.many:
-        section[name] = {"kind": section[name]}
-    elif isinstance(section[name], list) and field.many:
-        section[name] = [{"kind": item} if isinstance(item, str) else item for item in section[name]]
+            section[name] = {key: as_component((*field.path, key), item) for key, item in kept.items()}
+    else:
+        section[name] = as_component(field.path, section[name])

@@ -136,7 +136,7 @@ def _in_its_section(
         # A section that `none` switches off is not to be switched on by a key that was meant for it.
         creates = len(to) == 2 and not Spec.fields[str(to[0])].is_switch
         return move(path, to, creates=creates) if _takes(sections[0], name, value) else None
-    if not sections and len(fields) == 1 and not fields[0].many:
+    if not sections and len(fields) == 1 and not fields[0].many and not fields[0].by_name:
         taking = [entry for entry in catalogue.entries if entry.group == fields[0].group]
         types = {entry.kind: entry.parameter(name) for entry in taking}
         kinds = frozenset(kind for kind, parameter in types.items() if parameter and fits(value, parameter.type))

@@ -9,7 +9,7 @@ from craftc.compiler.checking.suggestion import Suggestion, fits, is_off, number
 from craftc.compiler.checking.unknown_key import unknown_key
 from craftc.compiler.language.component_fields import ComponentField
 from craftc.compiler.language.field_words import yaml_value
-from craftc.compiler.language.spec_places import component_field, fragment_at
+from craftc.compiler.language.spec_places import VALUES, component_field, fragment_at
 from craftc.compiler.language.value_type import describe, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.odd_characters import look_alikes
@@ -185,8 +185,10 @@ def meant_as(path: Path, others: Sequence[str]) -> TreeEdit | None:
 
 def _no_component(path: Path, value: Any, field: ComponentField, kinds: Sequence[str]) -> Problem:
     one = "the name of a component, or a mapping with its kind"
-    many = field.many and path == field.path
+    many = field.is_list(path)
     expected = f"a list, each {one}" if many else one
+    if many and field.group == VALUES:
+        expected = "a number, or a list of phases, each a mapping with its kind"
     message = f'"{format_path(path)}" is {show(value)}; expected {expected}'
     suggestion = Suggestion()
     if many and isinstance(value, dict):

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, cast, get_origin
+from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from craftc.compiler.language.value_type import group_of
 from craftc.schemas.catalogue import NESTED, Catalogue, Group, is_nested
 from craftc.schemas.diagnostic import Path
-from craftc.schemas.section import Section, SectionField, is_section
+from craftc.schemas.section import Section, SectionField, bare, is_section
 from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
 
 
 class ComponentField(NamedTuple):
-    """A field that names one component, with `many` a list of them, or with `by_name` a mapping of them whose keys are
-    the user's.
+    """A field that names one component, with `many` a list of them, or with `by_name` a mapping of either whose keys
+    are the user's.
 
     `reserved` are keys beside `kind` that belong to the section and not to the component.
     """
@@ -27,11 +27,14 @@ class ComponentField(NamedTuple):
 
     def holds(self, path: Path) -> bool:
         """Whether one of its components stands at a path."""
-        if self.by_name:
-            return path[:-1] == self.path
-        if self.many:
-            return path[:-1] == self.path and isinstance(path[-1], int)
-        return path == self.path
+        return self.is_list(path[:-1]) and isinstance(path[-1], int) if self.many else self._is_entry(path)
+
+    def is_list(self, path: Path) -> bool:
+        """Whether a list of its components stands at a path."""
+        return self.many and self._is_entry(path)
+
+    def _is_entry(self, path: Path) -> bool:
+        return path[:-1] == self.path if self.by_name else path == self.path
 
 
 class ComponentPlace(NamedTuple):
@@ -55,7 +58,8 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
         group = group_of_field(field)
         if group is not None:
             by_name = get_origin(field.annotation) is dict
-            many = not by_name and not is_section(field.annotation)
+            inner = bare(get_args(field.annotation)[-1])[0] if by_name else field.annotation
+            many = not is_section(inner)
             [component] = (inner for inner in field.sections if issubclass(inner, Component))
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field, by_name)
         for inner in field.sections:
@@ -76,20 +80,20 @@ def groups_of_trials() -> tuple[Group, ...]:
 
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
     """Every component that stands in a tree as a mapping, or those of some fields."""
-    for path, group, many, reserved, _, by_name in component_fields() if fields is None else fields:
+    for field in component_fields() if fields is None else fields:
         value: Any = tree
-        for part in path:
+        for part in field.path:
             value = value.get(part) if isinstance(value, dict) else None
-        if many and isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield ComponentPlace((*path, index), group, reserved, item)
-        elif by_name and isinstance(value, dict):
-            for name, item in value.items():
-                if isinstance(item, dict):
-                    yield ComponentPlace((*path, name), group, reserved, item)
-        elif not many and isinstance(value, dict):
-            yield ComponentPlace(path, group, reserved, value)
+        entries = {field.path: value}
+        if field.by_name:
+            entries = {(*field.path, name): item for name, item in value.items()} if isinstance(value, dict) else {}
+        for path, entry in entries.items():
+            if field.many and isinstance(entry, list):
+                for index, item in enumerate(entry):
+                    if isinstance(item, dict):
+                        yield ComponentPlace((*path, index), field.group, field.reserved, item)
+            elif not field.many and isinstance(entry, dict):
+                yield ComponentPlace(path, field.group, field.reserved, entry)
 
 
 def all_component_places(

@@ -173,8 +173,8 @@ def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, 
                 is_it = {"properties": {"kind": {"const": kind["const"]}}, "required": ["kind"]}
                 rules.append({"if": is_it, "then": {"required": needed}})
         is_sum = any("kind" not in option.get("properties", {"kind": {}}) for option in options)
-        needed = _kind_unless_terms() if is_sum else {"required": ["kind"]}
-        return {**needed, **({"allOf": rules} if rules else {})}
+        must_have = _kind_unless_terms() if is_sum else {"required": ["kind"]}
+        return {**must_have, **({"allOf": rules} if rules else {})}
     options = [_follow(whole, option) for option in fragment.get("anyOf", [fragment])]
     section = next((option for option in options if "properties" in option), {})
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}

@@ -16,6 +16,8 @@ from craftc.schemas.catalogue import ANY_OTHER, Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path, parse_path
 
 Row = tuple[str, ...]
+EXAMPLE_NAME = "teacher_forcing"
+"""What a component is called in an example of those with names of the user's own."""
 UNLIKELY = ("none", "infer", None)
 """Defaults that an example would not show anything by."""
 
@@ -114,21 +116,23 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
 
 def _in_field(field: ComponentField, component: dict[str, Any]) -> Any:
     """A component as its field has it."""
-    if field.by_name:
-        return {component["kind"].rpartition(":")[2]: component}
-    return [component] if field.many else component
+    value = [component] if field.many else component
+    name = EXAMPLE_NAME if field.many else component["kind"].rpartition(":")[2]
+    return {name: value} if field.by_name else value
 
 
 def component_of(path: Path) -> ComponentField | None:
     """The field that takes components at a path, or whose items are components there."""
-    return next((f for f in component_fields() if (path == f.path and not f.by_name) or f.holds(path)), None)
+    return next(
+        (f for f in component_fields() if (path == f.path and not f.by_name) or f.holds(path) or f.is_list(path)), None
+    )
 
 
 def _through_lists(path: Path) -> Path:
     """`data.augment.kind` is that of any item."""
     for field in component_fields():
-        length = len(field.path)
-        if field.many and path[:length] == field.path and len(path) > length and isinstance(path[length], str):
+        length = len(field.path) + field.by_name
+        if len(path) > length and field.is_list(path[:length]) and isinstance(path[length], str):
             return (*path[:length], 0, *path[length:])
     return path
 

@@ -34,7 +34,7 @@ def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
     if isinstance(values := field.get("additionalProperties"), dict) and values:
         # The word that takes an entry away is one of its own.
         entries = [option for option in values.get("anyOf", [values]) if option.get("const") != "none"]
-        return f"a mapping, each value {takes(schema, {'anyOf': entries})}"
+        return f"a mapping, each value {takes(schema, {'anyOf': entries} if len(entries) > 1 else entries[0])}"
     pattern = f" matching {field['pattern']}" if "pattern" in field else ""
     return describe(dict(field)) + pattern
 

@@ -34,18 +34,27 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
         if field.by_name:
             kept["examples"] = properties[name]["examples"]
-            definitions[name] = _group(catalogue, field.group, reserved)
-            component = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
-            named = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": component}
-            properties[name] = {"anyOf": [{"type": "object", **named}, NONE], **kept}
-            continue
+            if not field.many:
+                # The terms of an objective have a key of their own, and may be of any of its kinds.
+                definitions[name] = _group(catalogue, field.group, reserved)
+                named = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
+                terms = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": named}
+                properties[name] = {"anyOf": [{"type": "object", **terms}, NONE], **kept}
+                continue
         definitions[field.group] = _group(catalogue, field.group, reserved)
         if TERMS in reserved:
             definitions[field.group]["anyOf"].append(_sum(reserved))
-        properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
+        value = {"type": "array", "items": component} if field.many else component
+        properties[name] = {**(_by_name(value) if field.by_name else value), **kept}
     for model in ("Component", "Augmentation", "Objective", "Term"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
+
+
+def _by_name(phases: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of phases of values by names of the user's own; a number is a constant one."""
+    entry = {"anyOf": [{"type": "number"}, {**phases, "minItems": 1}, NONE]}
+    return {"anyOf": [{"type": "object", "additionalProperties": entry}, NONE]}
 
 
 def spec_schema() -> dict[str, Any]:

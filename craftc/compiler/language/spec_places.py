@@ -7,11 +7,14 @@ from typing import Any
 from craftc.compiler.language.component_fields import ComponentField, component_fields
 from craftc.schemas.diagnostic import Path
 
+VALUES, CONSTANT = "values", "constant"
+"""The group of the phases of values, and the kind of a phase that keeps one number."""
+
 
 @lru_cache(maxsize=1024)
 def component_field(path: Path) -> ComponentField | None:
     """The field whose component, or list of them, stands at a path."""
-    return next((f for f in component_fields() if f.holds(path) or (f.many and path == f.path)), None)
+    return next((field for field in component_fields() if field.holds(path) or field.is_list(path)), None)
 
 
 def as_component(target: Path, value: Any) -> Any:
@@ -19,12 +22,19 @@ def as_component(target: Path, value: Any) -> Any:
     field = component_field(target)
     if field is None:
         return value
-    if field.many and target == field.path:
-        return (
-            [{"kind": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
-        )
     if field.by_name and value == "none":
-        return value  # it takes the component away
+        return value  # it takes the entry away
+    return as_components(field, value) if field.is_list(target) else _spelled_out(value)
+
+
+def as_components(field: ComponentField, value: Any) -> Any:
+    """A list of components likewise; a number alone is a constant phase of a value."""
+    if field.group == VALUES and isinstance(value, int | float) and not isinstance(value, bool):
+        return [{"kind": CONSTANT, "value": value}]
+    return [_spelled_out(item) for item in value] if isinstance(value, list) else value
+
+
+def _spelled_out(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 

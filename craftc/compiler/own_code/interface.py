@@ -23,6 +23,7 @@ SINGULAR: dict[Group, str] = {
     "metrics": "a metric",
     "optimizers": "an optimizer",
     "schedules": "a schedule",
+    "values": "a phase of a value",
     "samplers": "a sampler",
     "pruners": "a pruner",
     "trackers": "a tracker",
@@ -33,6 +34,7 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "metrics": ("update", "compute", "reset"),
     "optimizers": ("step",),
     "schedules": ("lr",),
+    "values": ("value",),
     "trackers": ("start", "event", "close"),
 }
 """What craftc calls of the objects of a group, besides calling them."""
@@ -43,6 +45,7 @@ _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "normalizers": (("fit", ("x_train",)), ("__call__", ("x",))),
     "optimizers": (("step", ()),),
     "schedules": (("lr", ("base_lr", "step", "num_steps", "steps_per_epoch")),),
+    "values": (("value", ("step", "num_steps", "steps_per_epoch")),),
     "trackers": (("start", ("plan", "run_name")), ("event", ("event",)), ("close", ())),
 }
 """What it gives each of them, by position."""
@@ -142,18 +145,31 @@ def _resolution_order(
 def asked_names(component: Component, group: Group) -> tuple[str, ...]:
     """The parameters that must be given by name when an object of the group is called, of a model with the first one;
     none where that cannot be read."""
+    _, num_before = _BY_NAME.get(group, ("", 0))
+    parameters = _parameters_by_name(component, group) or []
+    named = [p for i, p in enumerate(parameters) if i >= num_before or (p.kind and p.kind.value == "keyword-only")]
+    return tuple(p.name for p in named if p.required)
+
+
+def named_parameters(component: Component, group: Group) -> tuple[str, ...] | None:
+    """Of a model or an objective, the parameters of `forward` behind the first that can be given by name, whether they
+    must be or not; None where they cannot be read."""
+    parameters = _parameters_by_name(component, group) if group in ("models", "objectives") else None
+    return None if parameters is None else tuple(p.name for p in parameters[1:])
+
+
+def _parameters_by_name(component: Component, group: Group) -> list[griffe.Parameter] | None:
+    """Those of the method that is given names, but for `*args` and `**kwargs`; None where they cannot be read."""
     import griffe
 
     if group not in _BY_NAME or not isinstance(component.found, griffe.Class):
-        return ()
-    name, num_before = _BY_NAME[group]
-    method = find_method(component.found, name, component.index)
+        return None
+    method = find_method(component.found, _BY_NAME[group][0], component.index)
     if method is None or method.decorators:
-        return ()
-    parameters = list(method.parameters)[_num_bound(method) :]
+        return None
     starred = ("variadic positional", "variadic keyword")
-    named = [p for i, p in enumerate(parameters) if i >= num_before or (p.kind and p.kind.value == "keyword-only")]
-    return tuple(p.name for p in named if p.required and not (p.kind and p.kind.value in starred))
+    parameters = list(method.parameters)[_num_bound(method) :]
+    return [p for p in parameters if not (p.kind and p.kind.value in starred)]
 
 
 def _takes(method: griffe.Function, num_given: int, *, by_name: bool = False) -> bool:

@@ -66,7 +66,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry | Unreadable]]:
     """The entry of a kind in each group, or why it has none."""
     from craftc.compiler.own_code.declarations import DeclarationError
-    from craftc.compiler.own_code.interface import asked_names, interface_problem
+    from craftc.compiler.own_code.interface import asked_names, interface_problem, named_parameters
     from craftc.compiler.own_code.signature import TargetError, describe_component, find_component
 
     groups: tuple[Group, ...] = get_args(Group)
@@ -86,7 +86,9 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
             yield group, Unreadable(kind, "unfit-component", f"{show(kind)} {reason}", related=nested.definition())
             continue
         try:
-            yield group, describe_component(component, group, kind)._replace(asks=asked_names(component, group))
+            entry = describe_component(component, group, kind)
+            asks, named = asked_names(component, group), named_parameters(component, group)
+            yield group, entry._replace(asks=asks, named=named)
         except DeclarationError as error:
             message = f"{show(kind)} {error.message}"
             yield group, Unreadable(kind, "unfit-component", message, error.hint, error.related)

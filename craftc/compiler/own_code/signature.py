@@ -103,7 +103,7 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
         parameters=parameters,
         constraints=_constraints(found, index),
         mode=_mode(found, index) if group == "metrics" else None,
-        depends_on_length=_depends_on_length(found, index) if group == "schedules" else None,
+        depends_on_length=_depends_on_length(found, index) if group in ("schedules", "values") else None,
         ignored=ignored_methods(found, index) if group == "models" else (),
         defined_at=index.name_of(found),
         **({} if group == NESTED else read_declarations(found, group, parameters, index)),

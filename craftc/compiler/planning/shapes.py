@@ -31,7 +31,8 @@ def shape_key(trial: Trial) -> str:
         "model": _with_coarse_rates(model) if _has_own(model) else _coarse(model),
         "objective": _coarse(config["objective"]),
         "regularization": _coarse(config["regularization"]),
-        "training": _coarse(kept) | {"schedule": _coarse(training["schedule"], whole=True)},
+        "training": _coarse(kept)
+        | {name: _coarse(training.get(name, {}), whole=True) for name in ("schedule", "values")},
     }
     return canonical_json(decisive)
 

@@ -8,7 +8,7 @@ from craftc.schemas.terms import objective_kind
 
 SIMILARITIES: tuple[Similarity, ...] = ("alike", "same-model", "other-batch-size", "same-kind")
 
-FREE_IN_TRAINING = ("epochs", "schedule", "early_stopping", "optimizer")
+FREE_IN_TRAINING = ("epochs", "schedule", "values", "early_stopping", "optimizer")
 """What decides how many steps there are, or what a step is worth, and hardly how long it takes."""
 
 

@@ -84,7 +84,8 @@ class _Builder:
         if isinstance(value, dict) and value and not _is_setting(path):
             return self._mapping(value, node, path)
         if isinstance(value, list) and any(isinstance(entry, dict) for entry in value) and not _is_setting(path):
-            written = node.value if node is not None and isinstance(node.value, list) else []
+            # A number alone stands for a list of one phase.
+            written = [] if node is None else node.value if isinstance(node.value, list) else [node]
             nodes = [*written, *[None] * len(value)]
             return Item(children=[self.item(entry, nodes[i], (*path, i)) for i, entry in enumerate(value)])
         if path[:2] == ("search", "space") and isinstance(value, dict):
@@ -107,6 +108,8 @@ class _Builder:
                 continue
             if written is None and node is not None and isinstance(node.value, str) and key == "kind":
                 written = node  # a component by its name alone
+            elif written is None and node is not None and isinstance(node.value, int | float) and key == "value":
+                written = node
             children[key] = self.item(inner, written, place)
         return Item(children=children, unset=tuple(unset))
 
@@ -116,6 +119,8 @@ class _Builder:
             return not self.spec.ablation.features
         if path == ("data", "splits", "stratify"):
             return gives_text(self.spec.data.source.kind, self.catalogue)
+        if path == ("training", "values"):
+            return not self.spec.training.values
         return path == ("evaluation", "select") or (path == TERMS and not self.spec.objective.terms)
 
     def _is_set_elsewhere(self, path: Path) -> bool:

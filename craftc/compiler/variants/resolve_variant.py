@@ -90,9 +90,11 @@ def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, A
         section, *rest = field.path
         if section in set_here and rest and not any(touch(field.path, s.target) for s in variant.settings):
             components = getattr(getattr(spec, str(section)), str(rest[0]))
-            # An empty mapping would stand for what is not given at all.
-            if components or not field.by_name:
+            if not field.by_name:
                 kept[field.path] = list(components) if field.many else components
+            elif components:
+                # An empty mapping would stand for what is not given at all.
+                kept[field.path] = {n: list(each) if field.many else each for n, each in components.items()}
     return kept
 
 

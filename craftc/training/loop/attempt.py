@@ -195,7 +195,7 @@ def _check_causal(training: Training) -> None:
     split, calls = training.splits["train"], training.parts.calls
     if split.y is None or split.y.dim() != 2 or split.x.shape != split.y.shape or split.x.is_floating_point():
         return
-    batch = split.batch(dict(split.head(2).columns))
+    batch = split.batch(dict(split.head(2).columns)) | training.parts.values.at(0)
     x_BT, y_BT = batch[split.first], batch[split.target or ""]
     if not torch.equal(x_BT[:, 1:], y_BT[:, :-1]):
         return
@@ -226,7 +226,7 @@ def _flops_per_sample(parts: Parts, training: Training) -> float | None:
 
     split = training.splits["train"]
     few = split.head(2).columns
-    batch = split.batch({name: column.clone() for name, column in few.items()})
+    batch = split.batch({name: column.clone() for name, column in few.items()}) | parts.values.at(0)
     parts.evaluated.eval()
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -41,7 +41,7 @@ class Examiner:
         self._parts, self._splits, self._data = parts, splits, data
         self._batch_size, self._keeps = batch_size, keeps
         self._tested: dict[int, Metrics] = {}
-        self._trivial: Metrics | None = None
+        self._trivial: dict[tuple[float, ...], Metrics] = {}
 
     @property
     def target(self) -> Column | None:
@@ -68,7 +68,7 @@ class Examiner:
             steps=progress.step,
             best=best,
             last=last,
-            trivial=member.own(self._of_nothing()),
+            trivial=member.own(self._of_nothing(progress.selected.epoch)),
             identities={name: identities[name] for name in ("loss", *member.names)},
             shares=tuple(name for name in member.names if name in parts.metric_set.shares),
             not_finite=progress.not_finite | _not_finite(best, last, member),
@@ -117,24 +117,27 @@ class Examiner:
         )
         return parts.workers.share(weights)
 
-    def _of_nothing(self) -> Metrics:
-        """The metrics of predictors that know train and nothing of a sample."""
-        if self._trivial is None:
-            self._trivial = self._known_of_nothing() or self._measured_of_nothing()
-        return self._trivial
+    def _of_nothing(self, epoch: int) -> Metrics:
+        """The metrics of predictors that know train and nothing of a sample, by an objective with the values of an
+        epoch."""
+        numbers = tuple(float(value) for value in self._parts.values.at_end_of(epoch).values())
+        if numbers not in self._trivial:
+            self._trivial[numbers] = self._known_of_nothing(numbers) or self._measured_of_nothing(epoch, numbers)
+        return self._trivial[numbers]
 
-    def _measured_of_nothing(self) -> Metrics:
+    def _measured_of_nothing(self, epoch: int, numbers: tuple[float, ...]) -> Metrics:
         wanted = dict.fromkeys(self._parts.metric_set.trivial.values())
         constants = {name: constant_output(name, self._data) for name in wanted}
-        measured = evaluate_trivial(self._parts, self._splits, constants, batch_size=self._batch_size)
+        measured = evaluate_trivial(self._parts, self._splits, constants, epoch=epoch, batch_size=self._batch_size)
         if self._is_built_in:
-            _LATEST_OF_NOTHING[:] = [(self._data.splits, self._what_is_measured, measured)]
+            _LATEST_OF_NOTHING[:] = [(self._data.splits, (self._what_is_measured, numbers), measured)]
         return measured
 
-    def _known_of_nothing(self) -> Metrics | None:
+    def _known_of_nothing(self, numbers: tuple[float, ...]) -> Metrics | None:
         """What the latest trial came to, where this one has its data and is measured as it was."""
         for splits, measured, known in _LATEST_OF_NOTHING:
-            if splits is self._data.splits and measured == self._what_is_measured and self._is_built_in:
+            is_same = measured == (self._what_is_measured, numbers)
+            if splits is self._data.splits and is_same and self._is_built_in:
                 return known
         return None
 

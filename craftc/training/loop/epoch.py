@@ -36,9 +36,9 @@ def train_epoch(
 ) -> Metrics:
     """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0), or its first `num_steps`.
 
-    Returns `train/objective`, the mean as optimised, that of each term, and `train/lr`, that of the last step. Raises
-    TrainingError
-    `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
+    Returns `train/objective`, the mean as optimised, that of each term, and `train/lr` and each value, those of the
+    last step. Raises TrainingError `nan-loss`, `value-failed`, `not-deterministic` and `not-compilable`; the loss is
+    read from the device once, at the end.
     """
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
     parts.model.train()
@@ -58,7 +58,7 @@ def train_epoch(
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
             else:
-                loss_sum, weight_sum, lr = parts.compilation.take(step, parts.given(batch), take)
+                loss_sum, weight_sum, lr = parts.compilation.take(step, parts.given(batch, step), take)
             losses.append((loss_sum, weight_sum))
             pulse.beat(epoch, step + 1 - first_step, num_steps)
             if len(losses) == STEPS_BETWEEN_SUMS:
@@ -68,7 +68,9 @@ def train_epoch(
     # What is evaluated and saved are the weights that it judges by.
     set_training(parts.optimizer, False)
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
-    return recorded(parts.objective, loss, weight, epoch=epoch, lr=lr)
+    values = parts.values.numbers(first_step + num_steps - 1)
+    of_values = {f"train/{name}": value for name, value in values.items()}
+    return recorded(parts.objective, loss, weight, epoch=epoch, lr=lr) | of_values
 
 
 def recorded(objective: nn.Module, loss: Sums, weight: Sums, *, epoch: int, lr: float) -> Metrics:

@@ -8,7 +8,7 @@ T: terms, K: trainings of a batch.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -71,15 +71,15 @@ class Terms(nn.Module):
 
 
 def build_sum(
-    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device
+    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device, values: Collection[str] = ()
 ) -> tuple[nn.Module, MeasureCall]:
-    """The objective of a spec on the device, and how it is called: one alone, or a sum. Raises what `build_objective`
-    does."""
+    """The objective of a spec on the device, and how it is called, which may be by `values`: one alone, or a sum.
+    Raises what `build_objective` does."""
     names = term_names(setting)
     if not names:
-        return build_objective(setting, data, tried, device)
+        return build_objective(setting, data, tried, device, values)
     built = [
-        build_objective(term, data, tried, device, place=".".join(map(str, place)))
+        build_objective(term, data, tried, device, values, place=".".join(map(str, place)))
         for place, term in summands(setting).items()
     ]
     terms = Terms(

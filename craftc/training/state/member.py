@@ -39,8 +39,8 @@ class Member:
 
     def own(self, metrics: Metrics) -> Metrics:
         """Those of all values that it measures, split by split in the order of its metrics."""
-        own = ("objective", *self._objectives, "lr", "loss", *self.names)
-        places = {name: place for place, name in enumerate(own)}
+        steps = ("objective", *self._objectives, "lr", *self._values)
+        places = {name: place for place, name in enumerate((*steps, "loss", *self.names))}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
 
@@ -51,6 +51,10 @@ class Member:
         return {name: metrics[name] for name in sorted(mine, key=place)}
 
     @property
+    def _values(self) -> tuple[str, ...]:
+        return tuple(self.trial.config["training"].get("values", {}))
+
+    @property
     def names(self) -> list[str]:
         """Of its terms and metrics, without their splits and without the loss."""
         return metric_names(self.trial)
@@ -58,7 +62,7 @@ class Member:
     @property
     def trained(self) -> list[str]:
         """What it records of the training itself, and not of weights."""
-        return [f"train/{name}" for name in ("objective", *self._objectives, "lr")]
+        return [f"train/{name}" for name in ("objective", *self._objectives, "lr", *self._values)]
 
     @property
     def _objectives(self) -> list[str]:

@@ -8,6 +8,7 @@ from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, expe
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
 from craftc.compiler.checking.rules.own_models import OWN_MODEL_RULES
+from craftc.compiler.checking.rules.phases import PHASE_RULES
 from craftc.compiler.checking.rules.report import REPORT_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
@@ -16,11 +17,14 @@ from craftc.compiler.checking.rules.splits import SPLIT_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.terms import TERM_RULES
+from craftc.compiler.checking.rules.training_values import TRAINING_VALUE_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
     + TERM_RULES
+    + PHASE_RULES
+    + TRAINING_VALUE_RULES
     + SPLIT_RULES
     + METRIC_RULES
     + EFFECT_RULES

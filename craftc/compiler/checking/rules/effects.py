@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE, SOURCE_KIND, gives_text
+from craftc.compiler.checking.rules.phases import EPOCHS, SCHEDULE
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import look_up, touch, written_at
 from craftc.schemas.diagnostic import Path, parse_path
-
-EPOCHS: Path = ("training", "epochs")
-SCHEDULE: Path = ("training", "schedule")
 
 
 def _idle(path: Path, message: str, *reads: Path, hint: str | None = None) -> Problem:
@@ -24,17 +22,6 @@ def patience_too_long(checked: Checked) -> Iterator[Problem]:
     if stop is not None and stop.patience >= training.epochs:
         message = f"a patience of {stop.patience} cannot stop a training of {training.epochs} epochs"
         yield _idle(("training", "early_stopping", "patience"), message, EPOCHS)
-
-
-def phase_without_epochs(checked: Checked) -> Iterator[Problem]:
-    """The last phase of a schedule, where it takes what remains, has an epoch left."""
-    training = checked.spec.training
-    *before, last = training.schedule
-    lengths = [phase.args.get("epochs") for phase in before]
-    total = sum(length for length in lengths if isinstance(length, int))
-    if before and last.args.get("epochs") == "none" and total == training.epochs and "none" not in lengths:
-        message = f"{last.kind} never comes: the phases before it take all {training.epochs} epochs"
-        yield _idle((*SCHEDULE, len(before)), message, EPOCHS, SCHEDULE)
 
 
 def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
@@ -120,7 +107,6 @@ def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
 
 EFFECT_RULES: tuple[Rule, ...] = (
     patience_too_long,
-    phase_without_epochs,
     plateau_never_reached,
     seed_of_nothing,
     splits_of_text,

@@ -1,8 +1,8 @@
-"""Rules of splits, components and schedules: one function and one code each, which yields what breaks its rule."""
+"""Rules of splits and components: one function and one code each, which yields what breaks its rule."""
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Any
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
@@ -120,64 +120,13 @@ def _is_written(tree: dict[str, Any], path: Path) -> bool:
     return True
 
 
-def schedule_open_phase(checked: Checked) -> Iterator[Problem]:
-    """Every phase of a schedule but the last says how long it is."""
-    schedule = checked.spec.training.schedule
-    for index, phase in enumerate(schedule[:-1]):
-        if phase.args.get("epochs") == "none":
-            message = f"{phase.kind} takes all epochs that remain, so what follows it never comes"
-            yield Problem("schedule-open-phase", ("training", "schedule", index), message, "give it epochs")
-
-
-def schedule_too_short(checked: Checked) -> Iterator[Problem]:
-    """The phases of a schedule last as long as the training, and an epoch at least."""
-    epochs, schedule = checked.spec.training.epochs, checked.spec.training.schedule
-    lengths = [phase.args.get("epochs") for phase in schedule]
-    if not schedule or not all(isinstance(length, int) for length in lengths):
-        return
-    total = sum(length for length in lengths if isinstance(length, int))
-    place: Path = ("training", "schedule", len(schedule) - 1, "epochs")
-    reads = (("training", "epochs"), ("training", "schedule"))
-    last = schedule[-1].kind
-    hint = "add a phase behind it, such as constant"
-    if not _needs_epochs(checked, last):
-        hint = f"leave the epochs of {last} out, so that it takes all that remain"
-    if total == 0:
-        message = "no phase of the schedule lasts an epoch"
-        yield Problem("schedule-too-short", place, message, hint, reads=reads)
-    elif total < epochs:
-        message = f"the phases take {total} of {epochs} epochs; in the others the rate stays where {last} ends"
-        yield Problem("schedule-too-short", place, message, hint, severity="warning", reads=reads)
-
-
-def _needs_epochs(checked: Checked, kind: str) -> bool:
-    entry = checked.catalogue.find("schedules", kind)
-    parameter = entry.parameter("epochs") if entry else None
-    return parameter is not None and parameter.required
-
-
-def schedule_too_long(checked: Checked) -> Iterator[Problem]:
-    """The phases of a schedule fit into the training."""
-    epochs = checked.spec.training.epochs
-    lengths = [phase.args.get("epochs") for phase in checked.spec.training.schedule]
-    totals = list(accumulate(length if isinstance(length, int) else 0 for length in lengths))
-    if totals and totals[-1] > epochs:
-        message = f"the phases take {totals[-1]} epochs, but training.epochs is {epochs}"
-        reads = (("training", "epochs"), ("training", "schedule"))
-        first_beyond = next(index for index, total in enumerate(totals) if total > epochs)
-        yield Problem("schedule-too-long", ("training", "schedule", first_beyond, "epochs"), message, reads=reads)
-
-
 FIELD_RULES: tuple[Rule, ...] = (
     splits_sum,
     split_name,
     regularization_unsupported,
     set_twice,
-    schedule_open_phase,
-    schedule_too_long,
-    schedule_too_short,
 )
-"""Of the experiment itself: its splits, components and schedule."""
+"""Of the experiment itself: its splits and components."""
 CONSTRAINTS: dict[str, Rule] = {
     str(section): partial(constraint, tuple(fields))
     for section, fields in groupby(component_fields(), key=lambda field: field.path[0])

@@ -29,7 +29,7 @@ RECORDED_ANYWAY = ("loss", "objective", "lr")
 
 def of_training(spec: Spec) -> list[str]:
     """Of what is recorded, what says how a training went, and not what a model is worth."""
-    return [*recorded_objectives(spec), "train/lr"]
+    return [*recorded_objectives(spec), *(f"train/{name}" for name in ("lr", *spec.training.values))]
 
 
 class _Named(NamedTuple):

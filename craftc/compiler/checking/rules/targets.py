@@ -82,7 +82,8 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     inputs = inputs_of_table(checked) or (entry.gives_columns if entry else ())
     if not inputs:
         return
-    columns = (*inputs, *TARGET_NAMES)
+    values = tuple(spec.training.values)
+    columns = (*inputs, *values, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
     measures = () if is_own(spec.model.kind) else MEASURES
     offered = {"models": inputs} | dict.fromkeys(measures, columns)
@@ -95,7 +96,7 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
             # By position: the column of that name, or the first input.
             first, asked = asked[0], asked[1:]
             first = first if first in inputs else inputs[0]
-            offered["models"] = tuple(name for name in inputs if name != first)
+            offered["models"] = (*(name for name in inputs if name != first), *values)
         for name in asked:
             if name in offered[named.group]:
                 continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from craftc.compiler.checking.rules.effects import SCHEDULE
+from craftc.compiler.checking.rules.phases import SCHEDULE
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import short_name

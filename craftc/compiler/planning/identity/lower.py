@@ -44,6 +44,8 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
     config["objective"] = plain_objective(config["objective"])
+    if not training["values"]:
+        del training["values"]
     for key in REGULARIZED:
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:

@@ -1,6 +1,6 @@
 """What a trial's stages read, as fingerprints: stages of one fingerprint come to the same, whichever trial has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import (
@@ -22,7 +22,8 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     Trials of one train stage take the same steps, as far as each goes: what they may differ in is when they stop, which
     epoch they select and what is measured beside.
     """
-    counted, schedule = content.counted, content.config["training"]["schedule"]
+    counted, training = content.counted, content.config["training"]
+    schedule = training["schedule"]
     # What is prepared, and how it is normalized; with augmentations of what the source gives, that is kept as well.
     data = _without(counted["data"], {"augment"})
     prepared = data | ({"keeps": "source"} if augments_source(content.config["data"]) else {})
@@ -32,7 +33,7 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
         "model": counted["model"],
         "objective": _without(counted["objective"], {"metrics"}) | {"metrics": metrics},
         "regularization": counted["regularization"],
-        "training": _without(counted["training"], _no_matter_of_steps(schedule, catalogue)),
+        "training": _without(counted["training"], _no_matter_of_steps(training, catalogue)),
         "seed": seed,
     }
     return Stages(
@@ -68,22 +69,28 @@ def _features(data: dict[str, Any], content: Decisive, seed: int, catalogue: Cat
     return _hash("features", {"data": data, **read, **drawn}, content.code)
 
 
-def _no_matter_of_steps(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> set[str]:
+def _no_matter_of_steps(training: Mapping[str, Any], catalogue: Catalogue) -> set[str]:
     """The keys of `training` that change no step, or only how many there are."""
-    return {"early_stopping"} | (set() if _depends_on_length(schedule, catalogue) else {"epochs"})
+    depends = any(
+        _phase_depends(group, phase, catalogue)
+        for group, phases in (("schedules", training["schedule"]), *(("values", v) for v in _values(training)))
+        for phase in phases
+    )
+    return {"early_stopping"} | (set() if depends else {"epochs"})
 
 
-def _depends_on_length(schedule: Sequence[dict[str, Any]], catalogue: Catalogue) -> bool:
-    """Whether the learning rate of a step can be another when the training has more epochs.
+def _values(training: Mapping[str, Any]) -> Iterable[Sequence[dict[str, Any]]]:
+    phases: dict[str, Sequence[dict[str, Any]]] = training.get("values", {})
+    return phases.values()
+
+
+def _phase_depends(group: str, phase: dict[str, Any], catalogue: Catalogue) -> bool:
+    """Whether the learning rate or value of a step can be another when the training has more epochs.
 
     A phase of a given length cannot know; one that takes all epochs that remain can, unless its component says that it
     does not. A user's own may do anything, so it has to say so whatever its arguments are.
     """
-    return any(_phase_depends(phase, catalogue) for phase in schedule)
-
-
-def _phase_depends(phase: dict[str, Any], catalogue: Catalogue) -> bool:
-    entry = catalogue.find("schedules", phase["kind"])
+    entry = catalogue.find(group, phase["kind"])
     if entry is not None and entry.depends_on_length is False:
         return False
     return is_own(phase["kind"]) or phase["epochs"] == "none"

@@ -55,6 +55,8 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
         found = value.get(key)
         if isinstance(found, dict) and get_origin(field.annotation) is dict:
+            if any(isinstance(item, list) for item in found.values()):
+                continue  # phases by name, whose arguments are filled as theirs
             found = list(found.values())
         for item in found if isinstance(found, list) else [found]:
             if isinstance(item, dict) and field.sections:

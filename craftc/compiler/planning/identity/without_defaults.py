@@ -81,10 +81,17 @@ def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
         return value
     section = field.sections[0]
     if group is not None and get_origin(field.annotation) is dict:
-        return {name: _of_component(section, group, item, catalogue) for name, item in value.items()}
+        return {name: _of_entry(section, group, entry, catalogue) for name, entry in value.items()}
     if group is not None:
         return _of_component(section, group, value, catalogue)
     return _marked(section.semantics_version, _of_keys(section, value, catalogue))
+
+
+def _of_entry(section: type[Section], group: str, entry: Any, catalogue: Catalogue) -> Any:
+    """What stands by a name of the user's own: a component, or a list of them."""
+    if isinstance(entry, list):
+        return [_of_component(section, group, item, catalogue) for item in entry]
+    return _of_component(section, group, entry, catalogue)
 
 
 def _of_keys(section: type[Section], value: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def is_batchable(config: dict[str, Any], catalogue: Catalogue) -> bool:
 def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     """What trials of one batch have in common: data, shapes and the operations of a step.
 
-    The learning rate of each step, when a training ends, and what is measured are settled outside of it, for each trial
-    on its own. Of a component, all arguments count but those that it marks as per trial.
+    The learning rate and the values of each step, when a training ends, and what is measured are settled outside of it,
+    for each trial on its own. Of a component, all arguments count but those that it marks as per trial.
     """
     common: dict[str, Any] = copy_tree({name: config[name] for name in ("data", "model", "objective")})
     common["objective"].pop("metrics")
@@ -70,6 +70,8 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
         # One that weighs nothing is not trained: that is another operation.
         term["weight"] = CARRIED if term["weight"] > 0 else 0
     common["training"]["batch_size"] = config["training"]["batch_size"]
+    # Each trial's own numbers ride in the batch; which there are decides what a step computes.
+    common["values"] = sorted(config["training"].get("values", {}))
     common["precision"] = config["training"].get("precision")
     # A clipping norm may be infinite; an average that some have and others have not is another operation.
     common["has_ema"] = config["regularization"]["ema_decay"] != "none"
