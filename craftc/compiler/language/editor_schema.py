@@ -176,7 +176,7 @@ def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, 
         must_have = _kind_unless_terms() if is_sum else {"required": ["kind"]}
         return {**must_have, **({"allOf": rules} if rules else {})}
     options = [_follow(whole, option) for option in fragment.get("anyOf", [fragment])]
-    section = next((option for option in options if "properties" in option), {})
+    section: dict[str, Any] = next((option for option in options if "properties" in option), {})
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}
     inner = {name: needed for name, needed in inner.items() if needed}
     required = {key: section[key] for key in ("required", "if", "then") if section.get(key)}

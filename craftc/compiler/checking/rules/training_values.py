@@ -10,9 +10,9 @@ from craftc.compiler.language.recorded_metrics import metric_modes
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.terms import objective_names
 
 MODEL: Path = ("model", "kind")
-OBJECTIVE: Path = ("objective", "kind")
 SOURCE: Path = ("data", "source", "kind")
 HINT = "give the value another name"
 
@@ -22,19 +22,21 @@ def value_is_taken(checked: Checked) -> Iterator[Problem]:
     named = _named(checked)
     if named is None:
         return
-    of_model, of_objective = named
+    of_model, of_objectives = named
     used_elsewhere = (*_columns(checked), *_recorded(checked))
     # The second parameter of an objective is the target, unless it is called as a value is.
-    offered = [name for name in (*of_model, *of_objective[1:]) if name not in used_elsewhere]
+    offered = [n for names in (of_model, *(each[1:] for each in of_objectives)) for n in names]
+    offered = [name for name in dict.fromkeys(offered) if name not in used_elsewhere]
     for name in checked.spec.training.values:
-        if name in (*of_model, *of_objective, *used_elsewhere):
+        if name in used_elsewhere or any(name in names for names in (of_model, *of_objectives)):
             continue
-        kinds = f"{checked.spec.model.kind} nor {checked.spec.objective.kind}"
+        summands = checked.spec.objective.summands
+        kinds = " nor ".join(str(each.kind) for each in (checked.spec.model, *summands.values()))
         message = f'nothing takes the value "{name}": forward of neither {kinds} has a parameter of that name'
         hint: str | None = "give forward a parameter of that name, or remove it"
         if offered:
             hint = did_you_mean(name, offered) if nearest(name, offered) else f"there is {all_of(offered)}"
-        reads = (MODEL, OBJECTIVE)
+        reads = (MODEL, *((*place, "kind") for place in summands))
         yield Problem("value-unused", (*VALUES, name), message, hint, at_key=True, reads=reads)
 
 
@@ -59,17 +61,20 @@ def _columns(checked: Checked) -> tuple[str, ...]:
 
 def _recorded(checked: Checked) -> tuple[str, ...]:
     """What is recorded of train."""
-    return ("objective", "lr", *metric_modes(checked.spec, checked.catalogue))
+    objectives = objective_names(checked.spec.objective.terms)
+    return ("objective", *objectives, "lr", *metric_modes(checked.spec, checked.catalogue))
 
 
-def _named(checked: Checked) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The parameters that forward of the model, and of the objective, can be given by name; None where one cannot be
+def _named(checked: Checked) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    """The parameters that forward of the model, and of each objective, can be given by name; None where one cannot be
     read."""
     model = checked.catalogue.find("models", str(_trained(checked).get("kind")))
-    objective = checked.catalogue.find("objectives", checked.spec.objective.kind)
-    if model is None or model.named is None or objective is None or objective.named is None:
+    objectives = [checked.catalogue.find("objectives", str(o.kind)) for o in checked.spec.objective.summands.values()]
+    named = [None if entry is None else entry.named for entry in objectives]
+    known = [names for names in named if names is not None]
+    if model is None or model.named is None or len(known) < len(named):
         return None
-    return model.named, objective.named
+    return model.named, known
 
 
 def _trained(checked: Checked) -> Mapping[str, object]:
