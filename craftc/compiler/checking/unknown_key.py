@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from craftc.compiler.checking.suggestion import fits
-from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.component_fields import EACH, component_fields
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import options
 from craftc.compiler.reading.nearest import nearest, surely_meant
@@ -130,7 +130,7 @@ def _in_its_section(
     if place is not None and place[:-1] in sections:
         sections = [place[:-1]]
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    fields = [field for field in component_fields() if field.group in groups]
+    fields = [field for field in component_fields() if field.group in groups and EACH not in field.path]
     if len(sections) == 1 and (place is not None or not fields or name in fragment_at(sections[0]).get("required", [])):
         to = (*sections[0], name)
         # A section that `none` switches off is not to be switched on by a key that was meant for it.
@@ -150,7 +150,7 @@ def _owners(name: str, catalogue: Catalogue) -> list[Path]:
     if sections is not None:
         return sections
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    return [field.path for field in component_fields() if field.group in groups]
+    return [field.path for field in component_fields() if field.group in groups and EACH not in field.path]
 
 
 def _takes(section: Path, name: str, value: Any) -> bool:

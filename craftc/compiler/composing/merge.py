@@ -89,7 +89,7 @@ def _like(node: Node, entries: Entries) -> Node:
 
 def _reserved(path: Path) -> frozenset[str] | None:
     """The keys beside `kind` that belong to the section; None where no single component stands."""
-    return next((field.reserved for field in component_fields() if field.path == path and not field.many), None)
+    return next((field.reserved for field in component_fields() if field.is_at(path) and not field.many), None)
 
 
 def _spelled_out(node: Node) -> Node:

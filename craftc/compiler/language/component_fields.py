@@ -10,9 +10,12 @@ from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section, SectionField, is_section
 from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
 
+EACH = "*"
+"""In the path of a field, stands for a key of the user's own: `evaluation.passes.*.views`."""
+
 
 class ComponentField(NamedTuple):
-    """A field that names one component, or with `many` a list of them.
+    """A field that names one component, or with `many` a list of them. Its path may have EACH in it.
 
     `reserved` are keys beside `kind` that belong to the section and not to the component.
     """
@@ -22,6 +25,11 @@ class ComponentField(NamedTuple):
     many: bool
     reserved: frozenset[str]
     field: SectionField
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a path is one of its places."""
+        own = self.path
+        return len(own) == len(path) and all(a in (EACH, b) for a, b in zip(own, path, strict=True))
 
 
 class ComponentPlace(NamedTuple):
@@ -48,7 +56,7 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
             [component] = (inner for inner in field.sections if issubclass(inner, Component))
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field)
         for inner in field.sections:
-            yield from _walk(inner, path)
+            yield from _walk(inner, (*path, EACH) if field.is_mapping else path)
 
 
 def group_of_field(field: SectionField) -> str | None:
@@ -65,16 +73,30 @@ def groups_of_trials() -> tuple[Group, ...]:
 
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
     """Every component that stands in a tree as a mapping, or those of some fields."""
-    for path, group, many, reserved, _ in component_fields() if fields is None else fields:
-        value: Any = tree
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
-        if many and isinstance(value, list):
-            for index, item in enumerate(value):
-                if isinstance(item, dict):
-                    yield ComponentPlace((*path, index), group, reserved, item)
-        elif not many and isinstance(value, dict):
-            yield ComponentPlace(path, group, reserved, value)
+    for pattern, group, many, reserved, _ in component_fields() if fields is None else fields:
+        for path, value in values_at(tree, pattern):
+            if many and isinstance(value, list):
+                for index, item in enumerate(value):
+                    if isinstance(item, dict):
+                        yield ComponentPlace((*path, index), group, reserved, item)
+            elif not many and isinstance(value, dict):
+                yield ComponentPlace(path, group, reserved, value)
+
+
+def values_at(tree: Any, pattern: Path) -> Iterator[tuple[Path, Any]]:
+    """What stands at the path of a field, at each of its places that there is."""
+    if EACH in pattern:
+        before = pattern[: pattern.index(EACH)]
+        for path, found in values_at(tree, before):
+            for key in found if isinstance(found, dict) else ():
+                of_key = values_at(found[key], pattern[len(before) + 1 :])
+                yield from (((*path, key, *rest), value) for rest, value in of_key)
+        return
+    for part in pattern:
+        if not isinstance(tree, dict) or part not in tree:
+            return
+        tree = tree[part]
+    yield pattern, tree
 
 
 def all_component_places(

@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from craftc.compiler.language.component_fields import component_fields
-from craftc.compiler.language.section_schema import section_schema
+from craftc.compiler.language.component_fields import EACH, component_fields
+from craftc.compiler.language.section_schema import NONE, section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_HOLDS = {"$ref", "items", "additionalProperties"}
 _KEPT = ("description", "default", "minItems")
 OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 """A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
@@ -29,10 +30,12 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         name = str(field.path[-1])
         component = {"$ref": f"#/$defs/{field.group}"}
         reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
-        definitions[field.group] = _group(catalogue, field.group, reserved)
+        needed = [key for key in reserved if field.field.sections[0].fields[key].is_required]
+        definitions[field.group] = _group(catalogue, field.group, reserved, needed)
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
-        properties[name] = {**({"type": "array", "items": component} if field.many else component), **kept}
-    for model in ("Component", "Augmentation", "Objective"):
+        value = {"type": "array", "items": component} if field.many else component
+        properties[name] = {**({"anyOf": [value, NONE]} if field.field.is_emptied else value), **kept}
+    for model in ("Component", "Augmentation", "Objective", "AfterStage"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
@@ -49,23 +52,25 @@ def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The `properties` of the section at a path."""
     section = schema
     for part in path:
-        found = section["properties"][part]
-        found = found.get("items", found)
-        # A section that can be switched off is one of two options.
-        section = _follow(schema, next((option for option in found.get("anyOf", []) if "$ref" in option), found))
+        found = section["additionalProperties"] if part == EACH else section["properties"][part]
+        # What can be switched off is one of two options.
+        inner = (option for option in found.get("anyOf", []) if _HOLDS & option.keys())
+        found = next(inner, found)
+        section = _follow(schema, found.get("items", found))
     properties: dict[str, Any] = section.get("properties", {})
     return properties
 
 
-def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
-    """Any component of a group: by name alone where it needs no arguments, or as a mapping."""
+def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any], needed: Sequence[str]) -> dict[str, Any]:
+    """Any component of a group: by name alone where it needs no arguments, or as a mapping. `needed` are those of the
+    keys `reserved` for the section that have to be given."""
     entries = [entry for entry in catalogue.entries if entry.group == group]
     by_name = [
         {"const": entry.kind, "description": entry.summary}
         for entry in entries
-        if not any(parameter.required for parameter in entry.parameters)
+        if not needed and not any(parameter.required for parameter in entry.parameters)
     ]
-    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    built_in = [*by_name, *(_entry(entry, reserved, needed) for entry in entries)]
     if group in BUILT_IN_ONLY:
         return {"anyOf": built_in}
     named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
@@ -73,9 +78,9 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         "type": "object",
         "description": "Your own class or function; its signature says what it takes.",
         "properties": {"kind": named, **reserved},
-        "required": ["kind"],
+        "required": ["kind", *needed],
     }
-    return {"anyOf": [*built_in, named, own]}
+    return {"anyOf": [*built_in, *([] if needed else [named]), own]}
 
 
 def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
@@ -86,7 +91,9 @@ def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{group}", "type": "object"} if refers else plain
 
 
-def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = True) -> dict[str, Any]:
+def _entry(
+    entry: ComponentEntry, reserved: dict[str, Any], needed: Sequence[str] = (), *, refers: bool = True
+) -> dict[str, Any]:
     properties: dict[str, Any] = {"kind": {"const": entry.kind, "description": entry.summary}}
     for parameter in entry.parameters:
         described = {"description": parameter.doc} if parameter.doc else {}
@@ -96,7 +103,7 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = Tr
         "type": "object",
         "description": entry.summary,
         "properties": {**properties, **reserved},
-        "required": ["kind", *(p.name for p in entry.parameters if p.required)],
+        "required": ["kind", *needed, *(p.name for p in entry.parameters if p.required)],
         "additionalProperties": False,
     }
 

@@ -12,7 +12,7 @@ from craftc.schemas.diagnostic import Path
 def component_field(path: Path) -> ComponentField | None:
     """The field whose component, or list of them, stands at a path."""
     for field in component_fields():
-        if path == field.path or (field.many and path[:-1] == field.path and isinstance(path[-1], int)):
+        if field.is_at(path) or (field.many and field.is_at(path[:-1]) and isinstance(path[-1], int)):
             return field
     return None
 
@@ -22,7 +22,7 @@ def as_component(target: Path, value: Any) -> Any:
     field = component_field(target)
     if field is None:
         return value
-    if field.many and target == field.path:
+    if field.many and field.is_at(target):
         return (
             [{"kind": item} if isinstance(item, str) else item for item in value] if isinstance(value, list) else value
         )

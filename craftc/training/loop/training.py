@@ -91,6 +91,7 @@ class Training:
         measured = evaluate_splits(
             self.parts, self.splits, watched(self.splits, self.trial), epoch=epoch, batch_size=self.batch_size
         )
+        measured |= self.examiner.at_epoch(self.trial, epoch)
         return self.record(trained | measured, time.perf_counter() - start)
 
     def record(self, metrics: Metrics, seconds: float) -> EpochRecord:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
-from craftc.training.state.progress import Progress, metric_names
+from craftc.training.state.progress import Progress, metric_names, prefixes
 
 TRAINED = ("train/objective", "train/lr")
 """What every trial records beside its metrics."""
@@ -40,8 +40,8 @@ class Member:
         return replace(self, progress=self.progress.after(own, self.trial))
 
     def own(self, metrics: Metrics) -> Metrics:
-        """Those of all values that it measures, split by split in the order of its metrics."""
-        places = {name: place for place, name in enumerate(("objective", "lr", "loss", *self.names))}
+        """Those of all values that it measures, split by split in the order of its metrics, then of its passes."""
+        places = {name: place for place, name in enumerate(("objective", "lr", "loss", *self.all_names))}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
 
@@ -55,6 +55,12 @@ class Member:
     def names(self) -> list[str]:
         """Of its metrics, without their splits and without the loss."""
         return metric_names(self.trial)
+
+    @property
+    def all_names(self) -> list[str]:
+        """Those, and what passes and after-stages record of them and of the loss."""
+        plain = ("loss", *self.names)
+        return [*self.names, *(f"{prefix}.{name}" for prefix in prefixes(self.trial) for name in plain)]
 
 
 def unite(trials: Sequence[Trial]) -> Trial:

@@ -4,6 +4,7 @@ from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.data_files import FILE_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
+from craftc.compiler.checking.rules.evaluation import EVALUATION_RULES
 from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, experiment_name
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
@@ -21,6 +22,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
     + SPLIT_RULES
     + METRIC_RULES
+    + EVALUATION_RULES
     + EFFECT_RULES
     + VALUE_RULES
     + DATA_RULES

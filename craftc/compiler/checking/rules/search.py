@@ -7,6 +7,7 @@ from math import isfinite, prod
 
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.pass_names import passes_of, plain_measure, stages_of
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
@@ -135,7 +136,7 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
     search = checked.spec.search
     if search is None:
         return
-    metric = search.optimize.metric.partition("/")[2]
+    metric = plain_measure(search.optimize.metric, (*passes_of(checked.spec), *stages_of(checked.spec)))
     for path, _ in ranges(checked):
         target = parse_path(path)
         redefines = [part for part in REDEFINES_LOSS if touch(part, target)] if metric in ("loss", "objective") else []

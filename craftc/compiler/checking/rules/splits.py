@@ -110,10 +110,13 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
 
 def unread_split(checked: Checked) -> Iterator[Problem]:
     """Something reads every split."""
+    fitted_on = {stage.fit for stage in checked.spec.evaluation.after}
     for name, role in checked.spec.data.splits.roles.items():
-        if role == "calibrate":
+        if role == "calibrate" and name not in fitted_on:
             message = f"nothing reads split {name}, which is for calibrate: it is not measured"
-            yield Problem("no-effect", (*SPLITS, name), message, None, True, severity="warning")
+            hint = f"fit something on it: evaluation.after: [{{kind: temperature, fit: {name}}}]"
+            reads = ((*SPLITS, name), ("evaluation", "after"))
+            yield Problem("no-effect", (*SPLITS, name), message, hint, True, severity="warning", reads=reads)
 
 
 def drawn_by_nothing(checked: Checked) -> Iterator[Problem]:

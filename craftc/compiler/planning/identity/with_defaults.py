@@ -52,6 +52,7 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
             default = field.make_default()
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
         found = value.get(key)
-        for item in found if isinstance(found, list) else [found]:
+        of_mapping = list(found.values()) if field.is_mapping and isinstance(found, dict) else [found]
+        for item in found if isinstance(found, list) else of_mapping:
             if isinstance(item, dict) and field.sections:
                 _fill(field.sections[0], item)

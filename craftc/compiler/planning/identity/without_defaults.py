@@ -80,6 +80,13 @@ def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
     if not isinstance(value, Mapping) or not field.sections:
         return value
     section = field.sections[0]
+    if field.is_mapping:
+        return {
+            key: _marked(section.semantics_version, _of_keys(section, item, catalogue))
+            if isinstance(item, Mapping)
+            else item
+            for key, item in value.items()
+        }
     if group is not None:
         return _of_component(section, group, value, catalogue)
     return _marked(section.semantics_version, _of_keys(section, value, catalogue))
