@@ -76,6 +76,12 @@ REGISTRY: dict[str, dict[str, str]] = {
         "constant": "craftc.components.schedules.phases:Constant",
         "reduce_on_plateau": "craftc.components.schedules.plateau:ReduceOnPlateau",
     },
+    "values": {
+        "constant": "craftc.components.values.phases:Constant",
+        "linear": "craftc.components.values.phases:Linear",
+        "cosine": "craftc.components.values.phases:Cosine",
+        "exponential": "craftc.components.values.phases:Exponential",
+    },
     "samplers": {
         "random": "craftc.components.samplers.optuna_samplers:random",
         "tpe": "craftc.components.samplers.optuna_samplers:tpe",

@@ -15,7 +15,7 @@ from craftc.training.data.device_split import Batch
 from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import errors_of
-from craftc.training.foundation.precision import Precision, build_precision
+from craftc.training.foundation.precision import Precision, build_precision, kept_type
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.augmentations import Augmentations, build_augmentations
 from craftc.training.parts.average import Average
@@ -27,6 +27,7 @@ from craftc.training.parts.model import build_model, check_last_batch
 from craftc.training.parts.objective import build_objective
 from craftc.training.parts.optimizer import build_optimizer
 from craftc.training.parts.schedule import Schedule, build_schedule
+from craftc.training.parts.values import Values, build_values
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 
@@ -35,9 +36,9 @@ class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
     The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
-    None where it is given the batch. `calls` and `objective_call` say how model and objective are called. `loss` is
-    theirs, which `compilation` may compile. `class_names` are in the order of the model's logits. `parameters` are the
-    model's, and `average` takes them into `ema`."""
+    None where it is given the batch. `calls` and `objective_call` say how model and objective are called, `values` are
+    handed to both. `loss` is theirs, which `compilation` may compile. `class_names` are in the order of the model's
+    logits. `parameters` are the model's, and `average` takes them into `ema`."""
 
     seed: int
     class_names: tuple[str, ...]
@@ -55,6 +56,7 @@ class Parts:
     optimizer: torch.optim.Optimizer
     base_lrs: tuple[float, ...]
     schedule: Schedule
+    values: Values
     augmentations: Augmentations
     features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
@@ -78,10 +80,11 @@ class Parts:
         )
         object.__setattr__(self, "compilation", Compilation(self.compiling, loss, rehearsal))
 
-    def given(self, batch: Batch) -> Batch:
-        """What the model is given of a batch of the train split that is not augmented."""
+    def given(self, batch: Batch, step: int) -> Batch:
+        """What the model is given of a batch of the train split that is not augmented, at a step."""
         x_B = self.augmentations.normalized(batch[self.calls.first])
-        return {**batch, self.calls.first: x_B if self.features is None else self.features(x_B)}
+        given = x_B if self.features is None else self.features(x_B)
+        return {**batch, self.calls.first: given, **self.values.at(step)}
 
     def predict(self, batch: Batch) -> Output:
         """What the model whose weights are judged makes of a batch. It is to be in eval mode already."""
@@ -113,13 +116,21 @@ def assemble(
     """
     config = trial.config
     seed_everything(key(trial.seed, "init"), device)
-    tried = build_model(infer_facts(config["model"], data.facts), data, device)
+    training = config["training"]
+    values = build_values(
+        training.get("values", {}),
+        num_epochs=training["epochs"],
+        steps_per_epoch=steps_per_epoch,
+        device=device,
+        dtype=kept_type(training),
+    )
+    tried = build_model(infer_facts(config["model"], data.facts), data, device, values)
     model = tried.model
-    check_last_batch(model, data, config["training"]["batch_size"])
+    check_last_batch(tried, data, training["batch_size"])
     dropout_bits = count_dropout(model)
     model.to(device)
-    objective, call = build_objective(config["objective"], data, tried, device)
-    precision = build_precision(config["training"], device)
+    objective, call = build_objective(config["objective"], data, tried, device, values.names)
+    precision = build_precision(training, device)
     if precision.kept != torch.float32:
         # What was rounded to float32 before stays so: the same weights in both.
         model.to(precision.kept)
@@ -127,7 +138,6 @@ def assemble(
     metric_set = build_metrics(config["objective"], objective, call, data, tried.kept_as(precision.kept))
     asked = {name for each in (call, *metric_set.calls.values()) for _, name in each.named}
     calls = replace(tried.calls, keeps_all=not asked.isdisjoint(tried.names))
-    training = config["training"]
     optimizer = build_optimizer(training["optimizer"], model)
     with errors_of("schedule", code="schedule-not-buildable"):
         schedule = build_schedule(training["schedule"], num_epochs=training["epochs"], steps_per_epoch=steps_per_epoch)
@@ -160,6 +170,7 @@ def assemble(
         optimizer=optimizer,
         base_lrs=tuple(group["lr"] for group in optimizer.param_groups),
         schedule=schedule,
+        values=values,
         augmentations=augmentations,
         features=None if features is None else _kept_as(precision.kept, features),
         clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],

@@ -52,6 +52,13 @@ class Tiles:
         return [*([x] if self.whole else []), *(_resized(tile, height, width) for tile in tiles)]
 
 
+_MIRRORED: dict[str, list[tuple[int, ...]]] = {
+    "horizontal": [(-1,)],
+    "vertical": [(-2,)],
+    "both": [(-1,), (-2,), (-2, -1)],
+}
+
+
 class Flips:
     """An image, and its mirror images (test-time augmentation).
 
@@ -68,8 +75,7 @@ class Flips:
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Of (B, H, W) or (B, C, H, W)."""
         _require_images(x, "flips need")
-        axes = {"horizontal": [(-1,)], "vertical": [(-2,)], "both": [(-1,), (-2,), (-2, -1)]}[self.axes]
-        return [x, *(x.flip(each) for each in axes)]
+        return [x, *(x.flip(axes) for axes in _MIRRORED[self.axes])]
 
 
 class Shifts:

@@ -54,6 +54,8 @@ def unlike(parts: Sequence[Parts]) -> str | None:
         for name in ("model", "objective"):
             if (difference := _difference(getattr(first, name), getattr(other, name))) is not None:
                 return f"{name}: {difference}"
+        if first.values.names != other.values.names:
+            return "some trainings have values that others have not"
         if (first.ema is None) != (other.ema is None):
             return "some trainings average their weights, and some do not"
     return None

@@ -4,7 +4,7 @@ K: trainings, N: samples of a split, B: those of a batch of it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -35,23 +35,38 @@ class Evaluator:
         self.because: str | None = None
 
     def measure(
-        self, batch: Batch, splits: dict[str, DeviceSplit], names: Sequence[str], epochs: Sequence[int], batch_size: int
+        self,
+        batch: Batch,
+        splits: dict[str, DeviceSplit],
+        names: Sequence[str],
+        epochs: Sequence[int],
+        batch_size: int,
+        values: Mapping[str, float] | None = None,
     ) -> list[Metrics | Exception]:
         """What `evaluate_splits` returns or raises, for each training behind its own epoch.
 
-        Each measures by its own objective and metrics, in the batches in which it would alone.
+        Each measures by its own objective and metrics, in the batches in which it would alone, with the values of its
+        own epoch, but for `values`, by name.
         """
         found: list[Metrics | Exception] = [{} for _ in batch.parts]
+        each = zip(batch.parts, epochs, strict=True)
+        of_steps = [parts.values.at_end_of(epoch, values) for parts, epoch in each]
         for name in names:
             for rows in self._groups(batch, splits[name]):
-                outputs = self._outputs(batch, rows, splits[name]) if len(rows) > 1 else None
+                outputs = self._outputs(batch, rows, splits[name], of_steps) if len(rows) > 1 else None
                 for place, k in enumerate(rows):
-                    values, predict = found[k], None if outputs is None else _known(outputs[place])
-                    if isinstance(values, Exception):
+                    metrics, predict = found[k], None if outputs is None else _known(outputs[place])
+                    if isinstance(metrics, Exception):
                         continue
                     try:
-                        found[k] = values | evaluate_splits(
-                            batch.parts[k], splits, [name], epoch=epochs[k], batch_size=batch_size, predict=predict
+                        found[k] = metrics | evaluate_splits(
+                            batch.parts[k],
+                            splits,
+                            [name],
+                            epoch=epochs[k],
+                            batch_size=batch_size,
+                            predict=predict,
+                            values=values,
                         )
                     except Exception as error:
                         found[k] = error
@@ -66,14 +81,14 @@ class Evaluator:
             size = 1
         return [range(first, min(first + size, num_models)) for first in range(0, num_models, size)]
 
-    def _outputs(self, batch: Batch, rows: range, split: DeviceSplit) -> Tensor | None:
+    def _outputs(self, batch: Batch, rows: range, split: DeviceSplit, values: Sequence[Columns]) -> Tensor | None:
         """Those of a group, (len(rows), N, ...), or None where each is to be evaluated alone."""
         if self.because is not None:
             return None
         try:
             if not self._is_tried:
-                self._is_tried = try_evaluation(batch, rows[:2], split)
-            return outputs_of(batch, rows, split)
+                self._is_tried = try_evaluation(batch, rows[:2], split, values)
+            return outputs_of(batch, rows, split, values)
         except Exception as error:
             self.because = str(error)
             log.info("the trainings of a batch are evaluated one after another: %s", error)
@@ -81,14 +96,15 @@ class Evaluator:
 
 
 @torch.no_grad()
-def try_evaluation(batch: Batch, rows: range, split: DeviceSplit) -> bool:
-    """Run the models of `rows` alone and as one, and compare; whether there were numbers to compare. Raises
-    UnbatchableError."""
+def try_evaluation(batch: Batch, rows: range, split: DeviceSplit, values: Sequence[Columns]) -> bool:
+    """Run the models of `rows` alone and as one, each with its own of `values`, and compare; whether there were
+    numbers to compare. Raises UnbatchableError."""
     with refused(batch):
-        together = outputs_of(batch, rows, split)
+        together = outputs_of(batch, rows, split, values)
     for k, ours in zip(rows, together, strict=True):
         batch.parts[k].evaluated.eval()
-        theirs = batch.parts[k].predict({name: column.clone() for name, column in split.columns.items()})
+        columns = {name: column.clone() for name, column in split.columns.items()}
+        theirs = batch.parts[k].predict(columns | values[k])
         assert isinstance(theirs, Tensor)
         if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
             raise UnbatchableError(f"model: as one of several its outputs are {tuple(ours.shape)} of {ours.dtype}")
@@ -100,8 +116,9 @@ def try_evaluation(batch: Batch, rows: range, split: DeviceSplit) -> bool:
 
 
 @torch.no_grad()
-def outputs_of(batch: Batch, rows: range, split: DeviceSplit) -> Tensor:
-    """What the models of `rows`, with the weights that are judged, make of a split: (len(rows), N, ...)."""
+def outputs_of(batch: Batch, rows: range, split: DeviceSplit, values: Sequence[Columns]) -> Tensor:
+    """What the models of `rows`, with the weights that are judged and their own of `values`, make of a split:
+    (len(rows), N, ...)."""
     stack, template, calls = batch.stack, batch.template, batch.calls
     template.model.eval()
 
@@ -122,6 +139,9 @@ def outputs_of(batch: Batch, rows: range, split: DeviceSplit) -> Tensor:
         name: column.expand(len(rows), *column.shape).clone(memory_format=torch.contiguous_format)
         for name, column in split.columns.items()
         if name in calls.model.columns
+    }
+    columns |= {
+        name: torch.stack([values[k][name] for k in rows]) for name in values[rows.start] if name in calls.model.columns
     }
     found = for_each_model(one, stack.views(weights[group]), [tensor[group] for tensor in stack.held], columns)
     return found

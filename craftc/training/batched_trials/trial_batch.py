@@ -46,6 +46,7 @@ class Batch:
         self._runs: dict[tuple[int, ...], list[Run]] = {}
         self._first_step = self._num_steps = 0
         self._keys_of: dict[tuple[Use, int], Tensor] = {}
+        self._values: dict[str, list[Tensor]] = {}
         self._decays = [0.0 if each.ema_decay is None else each.ema_decay for each in parts]
 
     def _tensor(self, values: Sequence[float]) -> Tensor:
@@ -78,7 +79,12 @@ class Batch:
             pulse.rest()
         self.end_epoch(num_steps)
         found = zip(*totals.tolist(), epochs, lrs[-1], strict=True)
-        return [_told(loss, weight, epoch, lr) for loss, weight, epoch, lr in found]
+        told = [_told(loss, weight, epoch, lr) for loss, weight, epoch, lr in found]
+        for parts, metrics, first in zip(self.parts, told, first_steps, strict=True):
+            if not isinstance(metrics, TrainingError):
+                last = parts.values.numbers(first + num_steps - 1)
+                metrics |= {f"train/{name}": value for name, value in last.items()}
+        return told
 
     def begin_epoch(self, first_steps: Sequence[int], num_steps: int) -> list[list[float]]:
         """Before `num_steps` steps: their learning rates, for each step those of all trainings."""
@@ -87,11 +93,23 @@ class Batch:
         self._keys_of.clear()
         lrs = [[parts.schedule.lr(parts.base_lrs[0], first + i) for parts, first in each] for i in range(num_steps)]
         self.optimizer.plan(lrs)
+        self._values = self._values_of(first_steps, num_steps)
         self._num_averaged = [0 if parts.ema is None else int(parts.ema.n_averaged) for parts in self.parts]
         self._average_weights = [] if self.stack.average is None else self._shares(num_steps)
         self.template.model.train()
         self.template.objective.train()
         return lrs
+
+    def _values_of(self, first_steps: Sequence[int], num_steps: int) -> dict[str, list[Tensor]]:
+        """The values of each step, (K,) by name."""
+        first, device = self.parts[0].values, self.stack.weights.device
+        each = [(parts.values, first_step) for parts, first_step in zip(self.parts, first_steps, strict=True)]
+        steps = range(num_steps if first.names else 0)
+        numbers = [[values.numbers(first_step + i) for values, first_step in each] for i in steps]
+        return {
+            name: list(torch.tensor([[k[name] for k in step] for step in numbers], dtype=first.dtype, device=device))
+            for name in first.names
+        }
 
     def _shares(self, num_steps: int) -> list[Tensor]:
         """What of the new weights each step takes into the averages, (K, 1); the first weights are the average."""
@@ -129,6 +147,7 @@ class Batch:
         """The losses of K batches, as sums (K,) and weights (K,)."""
         drawn = self._drawn(steps, tuple(batch[self.calls.first].shape[1:])) if self.template.is_random else ()
         trained = self.stack.views(self.stack.weights)
+        batch = batch | {name: values[steps[0] - self._first_step] for name, values in self._values.items()}
         return for_each_model(self._one, trained, self.stack.held, batch, drawn)
 
     def _one(

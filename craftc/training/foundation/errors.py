@@ -7,8 +7,9 @@ class TrainingError(Exception):
     """A trial that cannot be trained to its end.
 
     Codes: `nan-loss`, `model-output-shape`, `metric-not-recorded`, `checkpoint-corrupt`, and `<part>-not-buildable` of
-    `model`, `objective`, `metrics`, `optimizer`, `schedule`, `augmentations`; of what raises later, `objective-failed`,
-    `metric-failed`, `optimizer-failed`, `schedule-failed`, `augmentation-failed`; `nothing-to-train`.
+    `model`, `objective`, `metrics`, `optimizer`, `schedule`, `values`, `augmentations`; of what raises later,
+    `objective-failed`, `metric-failed`, `optimizer-failed`, `schedule-failed`, `value-failed`, `augmentation-failed`;
+    `nothing-to-train`.
     `epoch` counts from 1 and is None before the first.
     """
 

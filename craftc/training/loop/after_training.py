@@ -1,26 +1,28 @@
 """Measures weights in other ways than plainly: by passes, and behind the stages that are fitted to their outputs."""
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
-from craftc.training.data.device_split import DeviceSplit, evaluation_batches
+from craftc.training.data.device_split import Batch, DeviceSplit, evaluation_batches
 from craftc.training.foundation.determinism import deterministic
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.loop.evaluate import Predictor, evaluate_splits
 from craftc.training.parts.after_stages import Stage, build_stages
+from craftc.training.parts.calls import ModelCall, Output
 from craftc.training.parts.views import Views, build_views
 
 _NO_VALUES = ("views", "every_epoch")
@@ -29,12 +31,31 @@ _NO_VALUES = ("views", "every_epoch")
 
 @dataclass(frozen=True)
 class Pass:
-    """Another way to measure weights. `values` are numbers that the model is given instead of its own."""
+    """Another way to measure weights. `values` are numbers that the model is given instead of those of the training;
+    `numbers` those of them that it has a default for, and that no step gives it."""
 
     name: str
     views: Views | None
     values: Mapping[str, float]
+    numbers: Mapping[str, float]
     every_epoch: bool
+
+    def predictor(self, parts: Parts) -> Predictor:
+        """What predicts the outputs of a batch."""
+        predict: Predictor = parts.predict
+        if self.numbers:
+            named = (*parts.calls.model.named, *((name, name) for name in self.numbers))
+            calls = replace(parts.calls, model=parts.calls.model._replace(named=named))
+            given = {
+                name: torch.tensor(number, dtype=parts.precision.kept, device=parts.device)
+                for name, number in self.numbers.items()
+            }
+
+            def predict_with(batch: Batch) -> Output:
+                return calls.predict(parts.evaluated, {**batch, **given})
+
+            predict = predict_with
+        return predict if self.views is None else self.views.of(predict)
 
 
 @dataclass(frozen=True)
@@ -79,16 +100,32 @@ def component_in_words(component: Mapping[str, Any]) -> str:
 
 def build_passes(trial: Trial, parts: Parts, target: Column | None) -> tuple[Pass, ...]:
     """Those of a trial. Raises TrainingError `views-failed`."""
+    return tuple(_build(name, setting, parts, target) for name, setting in settings_of_passes(trial).items())
+
+
+def _build(name: str, setting: Mapping[str, Any], parts: Parts, target: Column | None) -> Pass:
     calls = parts.calls
-    return tuple(
-        Pass(
-            name,
-            build_views(setting["views"], calls.first, target, calls.main, parts.device),
-            {key: value for key, value in setting.items() if key not in _NO_VALUES},
-            setting["every_epoch"],
-        )
-        for name, setting in settings_of_passes(trial).items()
-    )
+    values = {key: float(value) for key, value in setting.items() if key not in _NO_VALUES}
+    numbers = {key: value for key, value in values.items() if key not in parts.values.names}
+    taken = number_parameters(parts.model, calls.model)
+    if (unknown := next((each for each in numbers if each not in taken), None)) is not None:
+        known = ", ".join(dict.fromkeys((*parts.values.names, *taken))) or "no number"
+        message = f"pass {name} gives the model {unknown}, and its forward takes {known} by name"
+        raise TrainingError("unknown-value", message)
+    views = build_views(setting["views"], calls.first, target, calls.main, parts.device)
+    return Pass(name, views, values, numbers, setting["every_epoch"])
+
+
+def number_parameters(model: nn.Module, call: ModelCall) -> list[str]:
+    """The parameters of a model's forward that have a default, and are given nothing by name: such may be numbers."""
+    try:
+        _, *rest = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    given = {parameter for parameter, _ in call.named}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = [each for each in rest if each.kind in kinds and each.default is not each.empty]
+    return [each.name for each in found if each.name not in given and not isinstance(each.default, str | Tensor)]
 
 
 def measure_pass(
@@ -96,8 +133,7 @@ def measure_pass(
 ) -> Metrics:
     """`<split>/<pass>.<metric>` of the named splits. Raises TrainingError."""
     parts.evaluated.eval()
-    predict = parts.predict if each.views is None else each.views.of(parts.predict)
-    return _measured(parts, each.name, predict, splits, names, amount)
+    return _measured(parts, each.name, each.predictor(parts), splits, names, amount, each.values)
 
 
 def fit_stages(
@@ -143,6 +179,7 @@ def _measured(
     splits: dict[str, DeviceSplit],
     names: Iterable[str],
     amount: Amount,
+    values: Mapping[str, float] | None = None,
 ) -> Metrics:
     found: Metrics = {}
     for split in names:
@@ -155,6 +192,7 @@ def _measured(
                 batch_size=amount.batch_size,
                 predict=predict,
                 num_batches=amount.num_batches,
+                values=values,
             )
         found |= {f"{split}/{name}.{metric.partition('/')[2]}": value for metric, value in metrics.items()}
     return found
@@ -181,13 +219,14 @@ def _of_batches(
     parts: Parts, predict: Predictor, split: DeviceSplit, amount: Amount
 ) -> Iterator[tuple[Tensor, Tensor]]:
     workers, calls = parts.workers, parts.calls
+    values = parts.values.at_end_of(amount.epoch)
     seed_everything(key(parts.seed, "evaluation", amount.epoch), parts.device)
     with torch.no_grad(), deterministic(parts.deterministic):
         for batch in islice(evaluation_batches(split, amount.batch_size), amount.num_batches):
-            part = {name: workers.part(column) for name, column in batch.items()}
+            part = {name: workers.part(column) for name, column in batch.items()} | values
             output = parts.precision.output(predict, part)
             main = output if isinstance(output, Tensor) else output[str(calls.main)]
-            given = calls.given(workers.whole(main, len(batch[split.first])), batch)
+            given = calls.given(workers.whole(main, len(batch[split.first])), batch | values)
             if given.target is None:
                 raise TrainingError("after-stage-failed", "a stage after training is fitted to targets; there are none")
             yield given.output, given.target

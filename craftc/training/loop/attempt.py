@@ -17,7 +17,6 @@ from craftc.schemas.result import TrialWarning
 from craftc.training.assemble import Parts
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.loop.epoch import train_epoch
-from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.loop.live_memory import peak_bytes
 from craftc.training.loop.training import Training
 from craftc.training.loop.trial import Ground, lay_ground, open_training
@@ -118,25 +117,17 @@ def _left_range(training: Training) -> TrialWarning | None:
 
 
 def _evaluate(training: Training) -> None:
-    """Two batches of every split. On the CPU, where those are seconds of work, as few samples as two steps take, unless
-    a metric needs more of them."""
+    """Two batches of every split, by every pass and behind every stage after training too. On the CPU, where those are
+    seconds of work, as few samples as two steps take, unless a metric needs more of them."""
     few = 2 * training.batch_size
     if training.parts.device.type == "cpu":
-        splits = {name: split.head(few) for name, split in training.splits.items()}
         try:
-            evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
+            training.examiner.try_all(training.trial, few=few)
             return
         except TrainingError as error:
             if error.code == "nan-loss":
                 raise
-    evaluate_splits(
-        training.parts,
-        training.splits,
-        training.splits,
-        epoch=1,
-        batch_size=training.batch_size,
-        num_batches=NUM_BATCHES,
-    )
+    training.examiner.try_all(training.trial, num_batches=NUM_BATCHES)
 
 
 @contextmanager
@@ -180,7 +171,7 @@ def _check_causal(training: Training) -> None:
     split, calls = training.splits["train"], training.parts.calls
     if split.y is None or split.y.dim() != 2 or split.x.shape != split.y.shape or split.x.is_floating_point():
         return
-    batch = split.batch(dict(split.head(2).columns))
+    batch = split.batch(dict(split.head(2).columns)) | training.parts.values.at(0)
     x_BT, y_BT = batch[split.first], batch[split.target or ""]
     if not torch.equal(x_BT[:, 1:], y_BT[:, :-1]):
         return
@@ -211,7 +202,7 @@ def _flops_per_sample(parts: Parts, training: Training) -> float | None:
 
     split = training.splits["train"]
     few = split.head(2).columns
-    batch = split.batch({name: column.clone() for name, column in few.items()})
+    batch = split.batch({name: column.clone() for name, column in few.items()}) | parts.values.at(0)
     parts.evaluated.eval()
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

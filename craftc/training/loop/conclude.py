@@ -31,7 +31,7 @@ from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.parts.after_stages import keep
 from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
-from craftc.training.state.member import TRAINED, Member
+from craftc.training.state.member import Member
 from craftc.training.state.progress import prefixes
 
 Weights = Callable[[], Mapping[str, Any]]
@@ -57,7 +57,7 @@ class Examiner:
         self._batch_size, self._keeps = batch_size, keeps
         self._tested: dict[int, Metrics] = {}
         self._built: dict[str, Sequence[Pass]] = {}
-        self._trivial: Metrics | None = None
+        self._trivial: dict[tuple[float, ...], Metrics] = {}
 
     @property
     def target(self) -> Column | None:
@@ -80,7 +80,7 @@ class Examiner:
             steps=progress.step,
             best=best,
             last=last,
-            trivial=member.own(self._of_nothing()),
+            trivial=member.own(self._of_nothing(progress.selected.epoch)),
             identities=self._identities(member),
             shares=self._shares(member),
             not_finite=progress.not_finite | _not_finite(best, last, member),
@@ -101,7 +101,7 @@ class Examiner:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
             self._tested[epoch] = self._test(member, epoch, weights)
-        held = {name: value for name, value in metrics.items() if name not in TRAINED}
+        held = {name: value for name, value in metrics.items() if name not in member.of_training}
         return member.own(held | self._tested[epoch])
 
     def _test(self, member: Member, epoch: int, weights: Weights | None) -> Metrics:
@@ -130,6 +130,22 @@ class Examiner:
                 selects = selecting(self._splits, trial)
                 found |= measure_pass(self._parts, each, self._splits, selects, Amount(epoch, self._batch_size))
         return found
+
+    def try_all(self, trial: Trial, *, few: int | None = None, num_batches: int | None = None) -> None:
+        """Measure the first `few` samples, or `num_batches`, of every split in every way in which a trial is measured
+        while it is trained and afterwards, and keep nothing. Raises TrainingError."""
+
+        def some(splits: Mapping[str, DeviceSplit]) -> dict[str, DeviceSplit]:
+            return dict(splits) if few is None else {name: split.head(few) for name, split in splits.items()}
+
+        parts, splits, amount = self._parts, some(self._splits), Amount(1, self._batch_size, num_batches)
+        names = judging(splits, trial)
+        evaluate_splits(parts, splits, splits, epoch=1, batch_size=self._batch_size, num_batches=num_batches)
+        for each in self._passes(trial):
+            measure_pass(parts, each, splits, names, amount)
+        if fitted_on := calibrating(self._data.splits, trial):
+            fitted = fit_stages(parts, trial, some(to_device(fitted_on, parts.device, parts.precision.kept)), amount)
+            measure_stages(parts, [stage for stage, _ in fitted], splits, names, amount)
 
     def _passes(self, trial: Trial) -> Sequence[Pass]:
         if trial.id not in self._built:
@@ -182,24 +198,27 @@ class Examiner:
         )
         return parts.workers.share(weights)
 
-    def _of_nothing(self) -> Metrics:
-        """The metrics of predictors that know train and nothing of a sample."""
-        if self._trivial is None:
-            self._trivial = self._known_of_nothing() or self._measured_of_nothing()
-        return self._trivial
+    def _of_nothing(self, epoch: int) -> Metrics:
+        """The metrics of predictors that know train and nothing of a sample, by an objective with the values of an
+        epoch."""
+        numbers = tuple(float(value) for value in self._parts.values.at_end_of(epoch).values())
+        if numbers not in self._trivial:
+            self._trivial[numbers] = self._known_of_nothing(numbers) or self._measured_of_nothing(epoch, numbers)
+        return self._trivial[numbers]
 
-    def _measured_of_nothing(self) -> Metrics:
+    def _measured_of_nothing(self, epoch: int, numbers: tuple[float, ...]) -> Metrics:
         wanted = dict.fromkeys(self._parts.metric_set.trivial.values())
         constants = {name: constant_output(name, self._data) for name in wanted}
-        measured = evaluate_trivial(self._parts, self._splits, constants, batch_size=self._batch_size)
+        measured = evaluate_trivial(self._parts, self._splits, constants, epoch=epoch, batch_size=self._batch_size)
         if self._is_built_in:
-            _LATEST_OF_NOTHING[:] = [(self._data.splits, self._what_is_measured, measured)]
+            _LATEST_OF_NOTHING[:] = [(self._data.splits, (self._what_is_measured, numbers), measured)]
         return measured
 
-    def _known_of_nothing(self) -> Metrics | None:
+    def _known_of_nothing(self, numbers: tuple[float, ...]) -> Metrics | None:
         """What the latest trial came to, where this one has its data and is measured as it was."""
         for splits, measured, known in _LATEST_OF_NOTHING:
-            if splits is self._data.splits and measured == self._what_is_measured and self._is_built_in:
+            is_same = measured == (self._what_is_measured, numbers)
+            if splits is self._data.splits and is_same and self._is_built_in:
                 return known
         return None
 

@@ -34,8 +34,9 @@ def train_epoch(
 ) -> Metrics:
     """Train one epoch (counts from 1) whose first step is `first_step` (counts from 0), or its first `num_steps`.
 
-    Returns `train/objective`, the mean as optimised, and `train/lr`, that of the last step. Raises TrainingError
-    `nan-loss`, `not-deterministic` and `not-compilable`; the loss is read from the device once, at the end.
+    Returns `train/objective`, the mean as optimised, and `train/lr` and each value, those of the last step. Raises
+    TrainingError `nan-loss`, `value-failed`, `not-deterministic` and `not-compilable`; the loss is read from the device
+    once, at the end.
     """
     seed_everything(key(parts.seed, "epoch", epoch), parts.device)
     parts.model.train()
@@ -55,7 +56,7 @@ def train_epoch(
             if parts.compilation.is_settled:
                 loss_sum, weight_sum, lr = take()
             else:
-                loss_sum, weight_sum, lr = parts.compilation.take(step, parts.given(batch), take)
+                loss_sum, weight_sum, lr = parts.compilation.take(step, parts.given(batch, step), take)
             losses.append((loss_sum, weight_sum))
             pulse.beat(epoch, step + 1 - first_step, num_steps)
             if len(losses) == STEPS_BETWEEN_SUMS:
@@ -66,7 +67,12 @@ def train_epoch(
     set_training(parts.optimizer, False)
     loss, weight = (totals + _summed(losses, precision) if losses else totals).tolist()
     require_finite(loss, f"the training loss became {loss}", epoch)
-    return {"train/objective": loss / weight, "train/lr": lr}
+    values = parts.values.numbers(first_step + num_steps - 1)
+    return {
+        "train/objective": loss / weight,
+        "train/lr": lr,
+        **{f"train/{name}": value for name, value in values.items()},
+    }
 
 
 def _summed(losses: Sequence[tuple[Tensor, Tensor]], precision: torch.dtype) -> Tensor:

@@ -36,21 +36,30 @@ def evaluate_splits(
     batch_size: int,
     predict: Predictor | None = None,
     num_batches: int | None = None,
+    values: Mapping[str, float] | None = None,
 ) -> Metrics:
     """`<split>/loss` and `<split>/<metric>` of the named splits, or of their first `num_batches`, with the weights that
-    are judged; `predict` stands for those where what they predict is known. Raises TrainingError `nan-loss` and
-    `metric-failed`."""
+    are judged; `predict` stands for those where what they predict is known. Values are those of the epoch's last step,
+    but for `values`, by name. Raises TrainingError `nan-loss` and `metric-failed`."""
     if predict is None:
         parts.evaluated.eval()
         predict = parts.predict
-    values: Metrics = {}
+    measured: Metrics = {}
     for name in names:
         seed_everything(key(parts.seed, "evaluation", epoch), parts.device)
         with deterministic(parts.deterministic):
-            found = evaluate(parts, predict, splits[name], batch_size=batch_size, num_batches=num_batches)
+            found = evaluate(
+                parts,
+                predict,
+                splits[name],
+                batch_size=batch_size,
+                num_batches=num_batches,
+                epoch=epoch,
+                values=values,
+            )
         require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
-        values |= {f"{name}/{metric}": value for metric, value in found.items()}
-    return values
+        measured |= {f"{name}/{metric}": value for metric, value in found.items()}
+    return measured
 
 
 def evaluate(
@@ -61,9 +70,12 @@ def evaluate(
     batch_size: int,
     only: Collection[str] | None = None,
     num_batches: int | None = None,
+    epoch: int | None = None,
+    values: Mapping[str, float] | None = None,
 ) -> Metrics:
     """`loss` and every metric, or `only` those, that comes to a finite number on this split, or on its first
-    `num_batches`. A model that predicts is to be in eval mode already.
+    `num_batches`. A model that predicts is to be in eval mode already. Values are those of the last step of `epoch`, or
+    of the training, but for `values`, by name.
 
     The loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
     the group runs the model on its part of each batch; the outputs are then put together, and every worker measures
@@ -76,12 +88,13 @@ def evaluate(
         metric.reset()
     sums: list[Tensor] = []
     measures_loss = only is None or "loss" in only
+    of_step = parts.values.at_end_of(epoch, values)
     with torch.no_grad():
         for batch in islice(evaluation_batches(split, batch_size), num_batches):
             num_samples = len(batch[split.first])
-            part = {name: workers.part(column) for name, column in batch.items()}
+            part = {name: workers.part(column) for name, column in batch.items()} | of_step
             output = _whole(parts.precision.output(predict, part), workers, num_samples)
-            given = parts.calls.given(output, batch)
+            given = parts.calls.given(output, batch | of_step)
             if measures_loss:
                 with errors_of(f"objective on {given.shapes}", code=OBJECTIVE_FAILED, hint=GUIDE):
                     sums.append(torch.stack(sum_and_weight(parts.objective, parts.objective_call, given)))
@@ -89,8 +102,8 @@ def evaluate(
                 with errors_of(f"metric {name}", code="metric-failed"):
                     given.to(metric.update, calls[name])
         loss = {"loss": _mean(sums)} if measures_loss else {}
-        values = {name: computed(name, metric) for name, metric in metrics.items()}
-    return loss | {name: value for name, value in values.items() if math.isfinite(value)}
+        found = {name: computed(name, metric) for name, metric in metrics.items()}
+    return loss | {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _mean(sums: Sequence[Tensor]) -> float:
@@ -107,17 +120,17 @@ def _whole(output: Output, workers: WorkerGroup, num_samples: int) -> Output:
 
 
 def evaluate_trivial(
-    parts: Parts, splits: dict[str, DeviceSplit], constants: Mapping[str, Tensor], *, batch_size: int
+    parts: Parts, splits: dict[str, DeviceSplit], constants: Mapping[str, Tensor], *, epoch: int, batch_size: int
 ) -> Metrics:
     """Every split's metrics of predictors that know train and nothing of a sample: of each of the `constants` those to
-    which it means something, where they are finite."""
+    which it means something, where they are finite; values are those of the last step of `epoch`."""
     of_each = parts.metric_set.trivial
     values: Metrics = {}
     for name, split in splits.items():
         for constant, output in constants.items():
             only = [measure for measure, best in of_each.items() if best == constant]
             predict = _constant(output.to(parts.device, parts.precision.kept), split, parts.calls.alignment)
-            found = evaluate(parts, predict, split, batch_size=batch_size, only=only)
+            found = evaluate(parts, predict, split, batch_size=batch_size, only=only, epoch=epoch)
             finite = {metric: value for metric, value in found.items() if math.isfinite(value)}
             values |= {f"{name}/{metric}": value for metric, value in finite.items()}
     return values

@@ -36,6 +36,7 @@ def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, f
     if parts.features is not None:
         x_P = parts.features(x_P)
     part = {name: x_P if name == first else workers.part(column) for name, column in batch.items()}
+    part |= parts.values.at(step)
     # What draws from the global generators needs, for a worker's own part, numbers of its own.
     rank = workers.rank if workers.splits(num_samples) else 0
     seed_torch(key(parts.seed, "forward", step, rank=rank), parts.device)

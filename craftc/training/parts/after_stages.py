@@ -111,11 +111,13 @@ def build_stages(settings: Any, device: torch.device) -> tuple[Stage, ...]:
 def _build(setting: Mapping[str, Any], device: torch.device) -> Stage:
     name = short_name(setting["kind"])
     with errors_of(f"after-stage {name}", code=FAILED):
-        component = build("after_stages", {key: value for key, value in setting.items() if key != "fit"})
+        component: Any = build("after_stages", {key: value for key, value in setting.items() if key != "fit"})
         for method in ("fit", "apply", "state_dict", "load_state_dict"):
             if not callable(getattr(component, method, None)):
                 raise TypeError(f"it gave {described(component)}, which has no {method}(); {GUIDE}")
-    return Stage(name, setting["fit"], setting, component.to(device) if isinstance(component, nn.Module) else component)
+    if isinstance(component, nn.Module):
+        component = component.to(device)
+    return Stage(name, setting["fit"], setting, component)
 
 
 def state_path(folder: Path, name: str) -> Path:

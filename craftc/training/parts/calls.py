@@ -2,11 +2,12 @@
 
 B: samples of a batch, M: predictions of a batch, C: classes. A *batch* is columns by name, an *output* is a tensor, or
 tensors by name. What comes first is given by position: to a model the first input, to all else the output. What
-follows is given by the names of parameters.
+follows is given by the names of parameters. Beside the columns, a batch that is handed over holds the *values* of its
+step, 0-d tensors by name.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, NamedTuple
@@ -33,7 +34,7 @@ class UnknownColumnError(Exception):
 
 
 class ModelCall(NamedTuple):
-    """The column that a model gets by position, and those that it gets by the names of parameters."""
+    """The column that a model gets by position, and the columns and values that it gets by the names of parameters."""
 
     first: str
     named: tuple[tuple[str, str], ...] = ()
@@ -169,12 +170,12 @@ def main_of(outputs: Mapping[str | int, Any]) -> str | int | None:
     return next((name for name, value in outputs.items() if isinstance(value, Tensor)), None)
 
 
-def call_of_model(model: nn.Module, split: Split) -> ModelCall:
-    """By the parameters of `forward`. Raises UnknownColumnError.
+def call_of_model(model: nn.Module, split: Split, values: Sequence[str] = ()) -> ModelCall:
+    """By the parameters of `forward`: columns, and `values` of the training. Raises UnknownColumnError.
 
     A model is never given a target.
     """
-    offered = split.named("input", "mask", "weight")
+    offered = (*split.named("input", "mask", "weight"), *values)
     parameters = _parameters(model.forward)
     if not parameters:
         return ModelCall(split.first)
@@ -185,16 +186,18 @@ def call_of_model(model: nn.Module, split: Split) -> ModelCall:
         return ModelCall(first, tuple(_asked(rest, {name: name for name in offered if name != first})))
 
 
-def call_of_measure(measure: Callable[..., Any], split: Split, outputs: Collection[str] = ()) -> MeasureCall:
-    """By the parameters of an objective's `forward` or a metric's `update`, which come behind the output: columns, or
-    `outputs` of the model's. Raises UnknownColumnError.
+def call_of_measure(
+    measure: Callable[..., Any], split: Split, outputs: Collection[str] = (), values: Collection[str] = ()
+) -> MeasureCall:
+    """By the parameters of an objective's `forward` or a metric's `update`, which come behind the output: columns,
+    `outputs` of the model's, or `values` of the training. Raises UnknownColumnError.
 
     What is called by no such name, and is the second, is the target.
     """
     parameters, target = _parameters(measure), split.target
     if not parameters:  # it does not tell
         return MeasureCall(target is not None)
-    known = {name: name for name in (*split.named("input", "target", "mask", "weight"), *outputs)}
+    known = {name: name for name in (*split.named("input", "target", "mask", "weight"), *outputs, *values)}
     if target is not None:
         known = {name: target for name in TARGET_NAMES} | known
     rest = parameters if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL else parameters[1:]

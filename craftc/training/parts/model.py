@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ from craftc.training.parts.calls import (
     main_of,
     outputs_of,
 )
+from craftc.training.parts.values import Values
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
 
@@ -66,8 +67,10 @@ def _as(kept: torch.dtype, values: Tensor) -> Tensor:
     return values.to(kept) if values.is_floating_point() else values
 
 
-def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.device) -> Tried:
-    """The model on the device, tried on the first two samples of train.
+def build_model(
+    setting: Mapping[str, Any], data: PreparedData, device: torch.device, values: Values | None = None
+) -> Tried:
+    """The model on the device, tried on the first two samples of train and the values of the first step.
 
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
@@ -78,7 +81,9 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
         model = model.to(device)
     train = data.splits["train"]
     batch = few_of(train, 2, device)
-    call = _call_of(model, name, train, batch)
+    if values is not None:
+        batch |= {value: number.float() for value, number in values.at(0).items()}
+    call = _call_of(model, name, train, batch, () if values is None else values.names)
     calls = Calls(call, train.target, alignment_of(train.target_column))
     inputs = batch[calls.first]
     on = f"{name} on a batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}"
@@ -99,10 +104,10 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
     return Tried(model, calls, batch, calls.read(returned), names)
 
 
-def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> None:
+def check_last_batch(tried: Tried, data: PreparedData, batch_size: int) -> None:
     """Raise TrainingError `model-forward` where an epoch ends with one sample, and batch normalization, which
     needs the variance of several, cannot do without more."""
-    train = data.splits["train"]
+    model, train = tried.model, data.splits["train"]
     leaves_one = len(train) > 1 and len(train) % batch_size == 1 % batch_size
     if not leaves_one or not any(isinstance(module, _BatchNorm) for module in model.modules()):
         return
@@ -110,7 +115,7 @@ def check_last_batch(model: nn.Module, data: PreparedData, batch_size: int) -> N
     try:
         with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
             # A copy, for it would take the sample into its statistics.
-            call_of_model(model, train)(copy.deepcopy(model).train(), few_of(train, 1, device))
+            tried.calls.model(copy.deepcopy(model).train(), {**tried.batch, **few_of(train, 1, device)})
     except Exception as error:
         if "more than 1 value per channel" not in str(error):
             return  # training itself reports that
@@ -130,10 +135,10 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     return model
 
 
-def _call_of(model: nn.Module, name: str, train: Split, batch: Batch) -> ModelCall:
+def _call_of(model: nn.Module, name: str, train: Split, batch: Batch, values: Sequence[str]) -> ModelCall:
     """Raises TrainingError where `forward` asks for what no column has."""
     try:
-        call = call_of_model(model, train)
+        call = call_of_model(model, train, values)
         signature = inspect.signature(model.forward)
     except UnknownColumnError as error:
         message = f"{name}: forward {error}"

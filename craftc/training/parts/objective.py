@@ -1,6 +1,6 @@
 """Builds the objective of a spec, and accepts each form of loss that it may return."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -19,9 +19,10 @@ CODE = "objective-failed"
 
 
 def build_objective(
-    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device
+    setting: Mapping[str, Any], data: PreparedData, tried: Tried, device: torch.device, values: Collection[str] = ()
 ) -> tuple[nn.Module, MeasureCall]:
-    """The objective on the device, and how it is called. It is tried on the output of the first samples of train.
+    """The objective on the device, and how it is called, which may be by `values`. It is tried on the output of the
+    first samples of train.
 
     Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.
     """
@@ -35,7 +36,7 @@ def build_objective(
         message = f"{name} gave {described(objective)}; expected a torch.nn.Module"
         raise TrainingError("objective-not-buildable", message)
     try:
-        call = call_of_measure(objective.forward, data.splits["train"], tried.names)
+        call = call_of_measure(objective.forward, data.splits["train"], tried.names, values)
     except UnknownColumnError as error:
         raise TrainingError("objective-failed", f"{name} {error}; {GUIDE}") from None
     if is_own(setting["kind"]):

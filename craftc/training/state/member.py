@@ -8,8 +8,8 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.training.state.progress import Progress, metric_names, prefixes
 
-TRAINED = ("train/objective", "train/lr")
-"""What every trial records beside its metrics."""
+OF_STEPS = ("objective", "lr")
+"""What every trial records of its steps, beside its values and before its metrics."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Member:
 
     def own(self, metrics: Metrics) -> Metrics:
         """Those of all values that it measures, split by split in the order of its metrics, then of its passes."""
-        places = {name: place for place, name in enumerate(("objective", "lr", "loss", *self.all_names))}
+        places = {name: place for place, name in enumerate((*OF_STEPS, *self._values, "loss", *self.all_names))}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
 
@@ -50,6 +50,15 @@ class Member:
             return splits.index(split), places[metric]
 
         return {name: metrics[name] for name in sorted(mine, key=place)}
+
+    @property
+    def of_training(self) -> tuple[str, ...]:
+        """What it records of its steps alone, by its full names."""
+        return tuple(f"train/{name}" for name in (*OF_STEPS, *self._values))
+
+    @property
+    def _values(self) -> tuple[str, ...]:
+        return tuple(self.trial.config["training"].get("values", {}))
 
     @property
     def names(self) -> list[str]:

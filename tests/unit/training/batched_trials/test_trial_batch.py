@@ -194,6 +194,19 @@ class Focal(nn.Module):
         loss = nn.functional.cross_entropy(logits, targets, reduction="none")
         return ((1 - torch.exp(-loss)) ** self.exponent * loss).mean() if self.gamma else loss.mean()
 
+class Annealed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, x, scale, keep=1.0):
+        x = x.flatten(1)
+        return self.head(torch.where(torch.arange(64) < 64 * keep, x, 0 * x)) * scale
+
+class Blended(nn.Module):
+    def forward(self, logits, targets, beta):
+        return nn.functional.cross_entropy(logits, targets) + beta * logits.square().mean()
+
 class Noisy:
     def __call__(self, x):
         return x + 0.1 * torch.randn_like(x)
@@ -214,6 +227,22 @@ CASES |= {
     "own objective": (
         {"objective.metrics": []},
         [{"objective": {"kind": "own_batched:Focal", "gamma": gamma, "metrics": []}} for gamma in (0.0, 1.0, 2.5)],
+    ),
+    "own values": (
+        {
+            "model": {"kind": "own_batched:Annealed"},
+            "objective": {"kind": "own_batched:Blended", "metrics": [{"kind": "accuracy"}]},
+        },
+        [
+            {
+                "training.values": {
+                    "scale": [{"kind": "linear", "start": start, "end": 2.0, "epochs": epochs}],
+                    "keep": [{"kind": "linear", "start": 0.5, "end": 1.0, "epochs": 2, "by": "epoch"}],
+                    "beta": [{"kind": "constant", "value": beta}],
+                }
+            }
+            for start, epochs, beta in ((0.5, 1, 0.0), (1.0, 2, 0.1), (1.5, 3, 0.3))
+        ],
     ),
     "own augmentation": ({"data.augment": [{"kind": "own_batched:Noisy"}]}, [{}, {}, {}]),
 }

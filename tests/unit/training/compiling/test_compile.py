@@ -224,3 +224,21 @@ def test_auto_decides_by_what_was_found(
     assert [left["num_left"] for left in findings()] == [finding.num_left + 42 if dear else 0]
     # From its first step on.
     assert found == (compiled if because is None else plain)[0]
+
+
+def test_values_that_change_at_every_step_are_compiled_once(make_trial, run, tmp_path, monkeypatch):
+    (tmp_path / "scaled.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Linear):\n"
+        "    def __init__(self, *, num_classes): super().__init__(64, num_classes)\n"
+        "    def forward(self, x, scale): return super().forward(x.flatten(1)) * scale\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    values = {"scale": [{"kind": "linear", "start": 0.5, "end": 1.0, "epochs": 1}, {"kind": "constant", "value": 1.0}]}
+    settings = {"model": {"kind": "scaled:Net", "num_classes": "infer"}, "training.values": values}
+    plain, _ = run(make_trial(SHORT | settings), tmp_path / "plain")
+    counters.clear()
+    compiled, result = run(make_trial(COMPILED | settings), tmp_path / "compiled")
+    assert result.execution.compiled
+    assert counters["stats"]["unique_graphs"] == 1
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)

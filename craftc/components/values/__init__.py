@@ -1,0 +1,1 @@
+"""Values: phases of a named number over the training."""

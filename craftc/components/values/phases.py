@@ -1,0 +1,93 @@
+"""Phases of a named number, such as the probability of teacher forcing, which depend only on the step.
+
+The step after a phase is the first to have its `end`, as with phases of the learning rate. By epoch, all steps of an
+epoch have the value of its first.
+"""
+
+import math
+from typing import Annotated, Literal
+
+from craftc.components.bounds import PER_TRIAL, EpochsOrRest, PositiveFloat
+
+Unit = Literal["step", "epoch"]
+Number = Annotated[float, PER_TRIAL]
+Positive = Annotated[PositiveFloat, PER_TRIAL]
+
+
+class Constant:
+    """Keeps one value.
+
+    Args:
+        value: The value of every step.
+        epochs: Length of the phase; none: all that remain.
+    """
+
+    depends_on_length = False
+
+    def __init__(self, *, value: Number, epochs: EpochsOrRest = "none") -> None:
+        self._value, self.epochs = value, epochs
+
+    def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
+        """The same, whatever the step."""
+        return self._value
+
+
+class Linear:
+    """Goes on a straight line from one value to another.
+
+    Args:
+        start: The value of the first step.
+        end: The value of the step after the phase.
+        epochs: Length of the phase; none: all that remain.
+        by: Whether the value changes with every step or with every epoch.
+    """
+
+    def __init__(self, *, start: Number, end: Number, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+
+    def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
+        """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""
+        return self._start + (self._end - self._start) * _progress(step, num_steps, steps_per_epoch, self._by)
+
+
+class Cosine:
+    """Goes on half a cosine from one value to another, slowly at both ends.
+
+    Args:
+        start: The value of the first step.
+        end: The value of the step after the phase.
+        epochs: Length of the phase; none: all that remain.
+        by: Whether the value changes with every step or with every epoch.
+    """
+
+    def __init__(self, *, start: Number, end: Number, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+
+    def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
+        """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""
+        progress = _progress(step, num_steps, steps_per_epoch, self._by)
+        return self._end + (self._start - self._end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class Exponential:
+    """Goes from one value to another by the same factor in every step.
+
+    Args:
+        start: The value of the first step.
+        end: The value of the step after the phase.
+        epochs: Length of the phase; none: all that remain.
+        by: Whether the value changes with every step or with every epoch.
+    """
+
+    def __init__(self, *, start: Positive, end: Positive, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
+        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+
+    def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
+        """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""
+        progress = _progress(step, num_steps, steps_per_epoch, self._by)
+        return float(self._start * (self._end / self._start) ** progress)
+
+
+def _progress(step: int, num_steps: int, steps_per_epoch: int, by: Unit) -> float:
+    """The share of the phase that lies before `step`, or before its epoch."""
+    return (step if by == "step" else step - step % steps_per_epoch) / max(1, num_steps)
