@@ -17,6 +17,7 @@ from craftc.schemas.result import TrialWarning
 from craftc.training.assemble import Parts
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.loop.epoch import train_epoch
+from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.loop.live_memory import peak_bytes
 from craftc.training.loop.training import Training
 from craftc.training.loop.trial import Ground, lay_ground, open_training
@@ -121,13 +122,23 @@ def _evaluate(training: Training) -> None:
     seconds of work, as few samples as two steps take, unless a metric needs more of them."""
     few = 2 * training.batch_size
     if training.parts.device.type == "cpu":
+        splits = {name: split.head(few) for name, split in training.splits.items()}
         try:
-            training.examiner.try_all(training.trial, few=few)
+            evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
+            training.examiner.try_others(training.trial, few=few)
             return
         except TrainingError as error:
             if error.code == "nan-loss":
                 raise
-    training.examiner.try_all(training.trial, num_batches=NUM_BATCHES)
+    evaluate_splits(
+        training.parts,
+        training.splits,
+        training.splits,
+        epoch=1,
+        batch_size=training.batch_size,
+        num_batches=NUM_BATCHES,
+    )
+    training.examiner.try_others(training.trial, num_batches=NUM_BATCHES)
 
 
 @contextmanager

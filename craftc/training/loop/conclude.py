@@ -131,16 +131,15 @@ class Examiner:
                 found |= measure_pass(self._parts, each, self._splits, selects, Amount(epoch, self._batch_size))
         return found
 
-    def try_all(self, trial: Trial, *, few: int | None = None, num_batches: int | None = None) -> None:
-        """Measure the first `few` samples, or `num_batches`, of every split in every way in which a trial is measured
-        while it is trained and afterwards, and keep nothing. Raises TrainingError."""
+    def try_others(self, trial: Trial, *, few: int | None = None, num_batches: int | None = None) -> None:
+        """Measure the first `few` samples, or `num_batches`, by every pass and behind every stage after training, and
+        keep nothing. Raises TrainingError."""
 
         def some(splits: Mapping[str, DeviceSplit]) -> dict[str, DeviceSplit]:
             return dict(splits) if few is None else {name: split.head(few) for name, split in splits.items()}
 
         parts, splits, amount = self._parts, some(self._splits), Amount(1, self._batch_size, num_batches)
         names = judging(splits, trial)
-        evaluate_splits(parts, splits, splits, epoch=1, batch_size=self._batch_size, num_batches=num_batches)
         for each in self._passes(trial):
             measure_pass(parts, each, splits, names, amount)
         if fitted_on := calibrating(self._data.splits, trial):
