@@ -68,6 +68,11 @@ class Trial(Frozen):
         return f"seed{self.seed}{'' if self.fold is None else f'_fold{self.fold}'}"
 
     @property
+    def is_trained(self) -> bool:
+        """Whether steps are taken for it, and not for another trial or in an earlier run."""
+        return self.shares is None and self.read_off is None
+
+    @property
     def epochs(self) -> int:
         """The most epochs that it is trained."""
         return int(self.config["training"]["epochs"])

@@ -97,6 +97,10 @@ class Examiner:
             classes=() if self._is_of_text else parts.class_names,
         )
 
+    def know(self, epoch: int, metrics: Metrics) -> None:
+        """Take what an epoch's weights come to on what is final from these metrics, and do not measure it."""
+        self._tested[epoch] = metrics
+
     def _with_test(self, member: Member, metrics: Metrics, epoch: int, weights: Weights | None = None) -> Metrics:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
