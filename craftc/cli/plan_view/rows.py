@@ -62,7 +62,7 @@ def _fate(trial: Trial, names: dict[str, str], outlook: Outlook) -> tuple[Mark, 
     if trial.shares is not None:
         return "&", f"shared with {names[trial.shares]}"
     if trial.read_off is not None:
-        return "<", f"read off finished {trial.read_off[:12]}"
+        return "<", "read off a finished trial"
     if trial.id in outlook.done:
         return ">", f"goes on from epoch {outlook.done[trial.id]} of {trial.epochs}"
     cause = outlook.replaced.get(trial.id)

@@ -23,8 +23,13 @@ def finished_with(root: Path, is_finished: Callable[[str], bool]) -> Callable[[s
     """From a fingerprint of weights to a finished trial of a store whose best weights are there."""
 
     def find(weights: str) -> str | None:
-        names = (path.name for path in sorted(_listed(root / FOLDER / weights)))
-        return next((n for n in names if (root / n / "checkpoints" / "best.pt").is_file() and is_finished(n)), None)
+        names = [path.name for path in sorted(_listed(root / FOLDER / weights))]
+        usable = [name for name in names if has(name, "best.pt") and is_finished(name)]
+        # A metric that is added is measured of the last weights, too, which a trial that was read off does not keep.
+        return next((name for name in usable if has(name, "last.pt")), usable[0] if usable else None)
+
+    def has(name: str, checkpoint: str) -> bool:
+        return (root / name / "checkpoints" / checkpoint).is_file()
 
     return find
 

@@ -13,7 +13,7 @@ from craftc.compiler.checking.rules.report import REPORT_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES
-from craftc.compiler.checking.rules.splits import SPLIT_RULES
+from craftc.compiler.checking.rules.splits import SPLIT_RULES, unread_split
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
@@ -34,5 +34,12 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + OWN_MODEL_RULES
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
-DESIGN_RULES: tuple[Rule, ...] = (experiment_name, *CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)
+DESIGN_RULES: tuple[Rule, ...] = (
+    experiment_name,
+    unread_split,
+    *CONSTRAINTS.values(),
+    *ABLATION_RULES,
+    *SEARCH_RULES,
+    *REPORT_RULES,
+)
 """What is asked once, of the spec as written: constraints, and what no variant changes (ablation, search, report)."""

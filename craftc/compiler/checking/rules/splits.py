@@ -110,9 +110,12 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
 
 def unread_split(checked: Checked) -> Iterator[Problem]:
     """Something reads every split."""
+    splits = checked.spec.data.splits
     fitted_on = {stage.fit for stage in checked.spec.evaluation.after}
-    for name, role in checked.spec.data.splits.roles.items():
-        if role == "calibrate" and name not in fitted_on:
+    # Where a stage names a split that there is not, this may be the one that is meant.
+    is_known = fitted_on <= set(splits.names)
+    for name, role in splits.roles.items():
+        if role == "calibrate" and name not in fitted_on and is_known:
             message = f"nothing reads split {name}, which is for calibrate: it is not measured"
             hint = f"fit something on it: evaluation.after: [{{kind: temperature, fit: {name}}}]"
             reads = ((*SPLITS, name), ("evaluation", "after"))
@@ -148,7 +151,6 @@ SPLIT_RULES: tuple[Rule, ...] = (
     split_method,
     folders_of_images,
     fractions_of_text,
-    unread_split,
     drawn_by_nothing,
     folds_of_search,
 )

@@ -68,9 +68,9 @@ def misfits_of_target(
         is_quantity = "class" in entry.takes_targets and set(kinds) <= {"real", "vectors"}
         message = f"{measure.kind} {VERBS.get(measure.group, 'measures')} {targets_in_words(entry.takes_targets)}"
         message += f", and the target that {source} gives is {targets_in_words(kinds)}"
-        hint = f"use {one_of(fitting)}" if fitting else None
-        if is_quantity:
-            hint = f"{hint}; or write ranges of the quantity as classes"
+        hints = [f"use {one_of(fitting)}"] if fitting else []
+        hints += ["or write ranges of the quantity as classes"] if is_quantity else []
+        hint = "; ".join(hints).removeprefix("or ") or None
         code = "target-not-classes" if is_quantity else "unfit-for-target"
         yield Problem(code, measure.path, message, hint, reads=(measure.path, SOURCE_KIND), related=entry.definition())
 

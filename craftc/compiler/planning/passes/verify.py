@@ -20,7 +20,7 @@ def verify(plan: Plan) -> None:
             assert (trial.job, trial.shares, trial.group) == (None, None, None), "a reused trial is trained"
             assert trial.read_off is None, "a reused trial is measured again"
         if trial.read_off is not None:
-            assert trial.shares is None and trial.group is None, "a trial that is read off is trained with others"
+            assert (trial.shares, trial.group) == (None, None), "a trial that is read off is trained with others"
         if trial.shares is not None:
             _verify_shared(trial, by_id[trial.shares], plan)
     _verify_groups(plan, by_id)
