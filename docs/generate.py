@@ -125,8 +125,8 @@ def _type(field: dict[str, Any], path: str) -> str:
 
 def _values(field: Mapping[str, Any]) -> Mapping[str, Any]:
     """What every value of a mapping of the user's own keys is to be."""
-    values = field.get("additionalProperties", {})
-    return values if isinstance(values, dict) else {}
+    found = (option.get("additionalProperties") for option in field.get("anyOf", [field]))
+    return next((values for values in found if isinstance(values, dict)), {})
 
 
 def _target(field: Mapping[str, Any]) -> str | None:

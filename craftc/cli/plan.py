@@ -40,8 +40,8 @@ class Format(StrEnum):
 def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, detailed_exitcode: bool) -> None:
     """Show what `craftc run` would train, what it would reuse, and how long that takes.
 
-    + new, > goes on from its last epoch, & read off the training of another, = finished before, ~ another name of the
-    same, - of the last run, and replaced or no longer in the spec.
+    + new, > goes on from its last epoch, & read off the training of another, < measured with the weights of a finished
+    trial, = finished before, ~ another name of the same, - of the last run, and replaced or no longer in the spec.
 
     With --resolved, the spec as YAML (or JSON) with every default and every included file written in, and where each
     value comes from. Saved as a file, it plans to the same trials.
@@ -61,7 +61,7 @@ def plan(spec: Path, format: Format, runs_dir: Path, resolved: bool, all: bool, 
         _print_json(plan_json(compiled, outlook, views))
     else:
         _print_text(compiled, outlook, views, every_variant=all)
-    if detailed_exitcode and (compiled.jobs or compiled.search is not None):
+    if detailed_exitcode and (any(trial.is_trained for trial in _new(compiled)) or compiled.search is not None):
         raise Exit(IS_WORK)
 
 
@@ -125,7 +125,7 @@ def plan_json(
     plan: Plan, outlook: "Outlook | None" = None, views: "Sequence[DataView] | None" = None
 ) -> dict[str, Any]:
     """The contract of `craftc plan --format json`; without an outlook, what the spec alone decides."""
-    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "group"}
+    shown = {"id", "variant", "aliases", "seed", "overrides", "status", "job", "stages", "shares", "read_off", "group"}
     estimate: dict[str, Any] = {
         "new_trials": len(_new(plan)) + num_searched(plan),
         "epochs": _num_epochs(plan, outlook.done if outlook else {}),
@@ -146,6 +146,7 @@ def plan_json(
         "trials": [trial.model_dump(mode="json", include=shown) for trial in plan.trials],
         "folded": plan.folded,
         "shared": num_shared(plan),
+        "read_off": num_read_off(plan),
         "unshared": plan.unshared,
         **known,
         "jobs": [job.model_dump(mode="json") for job in plan.jobs],
@@ -161,7 +162,7 @@ def _new(plan: Plan) -> list[Trial]:
 def _num_epochs(plan: Plan, done: Mapping[str, int]) -> int:
     """The most epochs that the new trials can still take, as far as the search leaves their number alone; those of a
     shared training once. Early stopping and pruning may end them sooner."""
-    left = (max(0, trial.epochs - done.get(trial.id, 0)) for trial in _new(plan) if trial.shares is None)
+    left = (max(0, trial.epochs - done.get(trial.id, 0)) for trial in _new(plan) if trial.is_trained)
     return sum(left) + sum(
         plan.search.trials * trial.epochs
         for trial in plan.trials
@@ -181,6 +182,11 @@ def num_shared(plan: Plan) -> int:
     return sum(trial.shares is not None for trial in plan.trials)
 
 
+def num_read_off(plan: Plan) -> int:
+    """The new trials that are measured with the weights of a finished one."""
+    return sum(trial.read_off is not None for trial in plan.trials)
+
+
 def describe(plan: Plan, done: Mapping[str, int], num_orphaned: int = 0) -> str:
     """The plan in one line; `done` are the epochs that unfinished trials have behind them."""
     new = _new(plan)
@@ -189,6 +195,8 @@ def describe(plan: Plan, done: Mapping[str, int], num_orphaned: int = 0) -> str:
         parts.append(f"{len(done):,} of them begun before")
     if shared := num_shared(plan):
         parts.append(f"{shared:,} of them shared")
+    if num := num_read_off(plan):
+        parts.append(f"{num:,} of them read off finished trials")
     parts.append(f"{len(plan.trials) - len(new):,} reused")
     if plan.folded:
         parts.append(f"{plan.folded:,} folded into them")

@@ -58,7 +58,9 @@ class Tally:
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
         self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
-        self._epochs_left = {trial_id: self.num_epochs(trial_id) for trial_id in self.trials}
+        self._epochs_left = {
+            trial_id: 0 if trial.read_off else self.num_epochs(trial_id) for trial_id, trial in self.trials.items()
+        }
         self._num_epochs_left = sum(self._epochs_left.values())
         self._num_trained = 0
         self._first_epoch_at: float | None = None
@@ -69,8 +71,8 @@ class Tally:
         return self.num_finished + self.num_failed + self.num_pruned
 
     def num_epochs(self, trial_id: str) -> int:
-        """The epochs that a trial trains at the most."""
-        return int(self.trials[trial_id].config["training"]["epochs"])
+        """The epochs that a trial trains at the most; of one that is read off a finished trial, those of that."""
+        return self.trials[trial_id].epochs
 
     def name(self, trial_id: str) -> str:
         """A trial as people know it."""
@@ -184,8 +186,13 @@ def outcome_line(
     else:
         result = event.result
         epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
-        reused = ", trained before" if event.reused else f" in {clock(result.seconds)}"
-        line = f"{name}: {epochs}{reused}, best {result.best_epoch}: {tally.watched(result.best)}"
+        how = ", trained before" if event.reused else f" in {clock(result.seconds)}"
+        execution = result.execution
+        if not event.reused and execution.read_off is not None:
+            how = f", read off trial {execution.read_off[:12]}"
+        elif not event.reused and execution.trained_because is not None:
+            how += f" (trained: {execution.trained_because})"
+        line = f"{name}: {epochs}{how}, best {result.best_epoch}: {tally.watched(result.best)}"
     return f"{line}; {best}" if best else line
 
 

@@ -1,7 +1,7 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
 text -> analyse (all that lint tells)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> share -> batch -> pack -> place -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> read_off -> share -> batch -> pack -> place -> Plan
 """
 
 from collections.abc import Callable, Mapping
@@ -20,6 +20,7 @@ from craftc.compiler.planning.passes.batch import batch
 from craftc.compiler.planning.passes.fold import fold
 from craftc.compiler.planning.passes.pack import FindingOf, job_resources, nothing_known, pack
 from craftc.compiler.planning.passes.place import num_slots, place
+from craftc.compiler.planning.passes.read_off import FinishedWith, nothing_finished, read_off
 from craftc.compiler.planning.passes.reuse import reuse
 from craftc.compiler.planning.passes.search import factors, plan_search
 from craftc.compiler.planning.passes.share import share
@@ -59,13 +60,14 @@ def compile_spec(
     runs_here: bool = True,
     concurrent: int | None = None,
     finding_of: FindingOf = nothing_known,
+    finished_with: FinishedWith = nothing_finished,
 ) -> Compiled:
     """Compile a spec. `is_finished` tells of a fingerprint whether the store holds its result; `file_digest` may know
     the hash of a file that has not changed; `trained` knows the trials that weights are taken from.
 
     `machine` is what it is to run on; without `runs_here` it may yet run elsewhere. None where that is not known.
     `concurrent` is how many jobs run at a time, where machine and spec do not say. `finding_of` tells what is known of
-    training a trial's group as one batch.
+    training a trial's group as one batch, and `finished_with` which finished trial has the weights of a fingerprint.
     """
     analysis = analyse(text, filename, catalogue, environment=environment)
     if not analysis.is_valid:
@@ -79,6 +81,7 @@ def compile_spec(
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
+    plan = read_off(plan, finished_with, resources)
     plan = share(plan, resources)
     plan = batch(plan, catalogue, resources)
     slots = concurrent or num_slots(resources, machine, plan.max_concurrent)

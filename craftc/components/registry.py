@@ -44,6 +44,7 @@ REGISTRY: dict[str, dict[str, str]] = {
     "metrics": {
         "accuracy": "craftc.components.metrics.classification:Accuracy",
         "balanced_accuracy": "craftc.components.metrics.classification:BalancedAccuracy",
+        "ece": "craftc.components.metrics.calibration:ExpectedCalibrationError",
         "auroc": "craftc.components.metrics.classification:AUROC",
         "f1_macro": "craftc.components.metrics.classification:F1Macro",
         "iou": "craftc.components.metrics.classification:IoU",
@@ -55,6 +56,16 @@ REGISTRY: dict[str, dict[str, str]] = {
         "rmse": "craftc.components.metrics.regression:RMSE",
         "perplexity": "craftc.components.metrics.likelihood:Perplexity",
         "bits_per_character": "craftc.components.metrics.likelihood:BitsPerCharacter",
+    },
+    "views": {
+        "none": "craftc.components.views.images:OneView",
+        "tiles": "craftc.components.views.images:Tiles",
+        "flips": "craftc.components.views.images:Flips",
+        "shifts": "craftc.components.views.images:Shifts",
+    },
+    "after_stages": {
+        "temperature": "craftc.components.after_stages.scaling:Temperature",
+        "vector_scaling": "craftc.components.after_stages.scaling:VectorScaling",
     },
     "optimizers": {
         "sgd": "craftc.components.optimizers.torch_optimizers:Sgd",

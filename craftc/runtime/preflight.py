@@ -188,6 +188,8 @@ def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
     for index, augmentation in enumerate(config["data"]["augment"]):
         is_laid_out = augmentation["when"] == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"], is_laid_out)
+    for name, each in config["evaluation"].get("passes", {}).items():
+        yield Named("views", ("evaluation", "passes", name, "views", "kind"), each["views"]["kind"], True)
     yield from _measures(config)
 
 
@@ -197,6 +199,8 @@ def _measures(config: dict[str, Any]) -> Iterator[Named]:
         yield Named("objectives", (*place, "kind"), objective["kind"])
     for index, metric in enumerate(config["objective"]["metrics"]):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])
+    for index, stage in enumerate(config["evaluation"].get("after", ())):
+        yield Named("after_stages", ("evaluation", "after", index, "kind"), stage["kind"])
 
 
 def _missing_classes(data: PreparedData, is_stratified: bool) -> list[DataProblem]:

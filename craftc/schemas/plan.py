@@ -27,11 +27,14 @@ class Headline(Frozen):
 class Stages(Frozen):
     """Fingerprints of what a trial's stages read: those of its prepared data, and of the steps of its training.
 
-    `features` is that of what a frozen backbone makes of the data; None of a model that has none.
+    `weights` is that of the weights that training ends with and of those that are the best: also of when it stops and
+    which epoch is selected. None in a plan of earlier versions. `features` is that of what a frozen backbone makes of
+    the data; None of a model that has none.
     """
 
     prepare: str
     train: str
+    weights: str | None = None
     features: str | None = None
 
 
@@ -40,7 +43,8 @@ class Trial(Frozen):
 
     `config` holds the sections data, model, objective, regularization, training and evaluation as plain JSON values,
     every default filled in, file paths absolute. `aliases` are the other variants that came out the same. `shares` is
-    the trial in whose training this one is trained along, in the same job. Trials of one `group` could be trained as
+    the trial in whose training this one is trained along, in the same job. `read_off` is the finished trial of the
+    store that has the weights of this one, of which no step is taken. Trials of one `group` could be trained as
     one batch; None where no other could be trained with it. `fold`, from 0, is held out of the splits; None without.
     """
 
@@ -55,12 +59,18 @@ class Trial(Frozen):
     job: int | None = None
     stages: Stages | None = None
     shares: str | None = None
+    read_off: str | None = None
     group: int | None = None
 
     @property
     def replicate(self) -> str:
         """What it is called among the trials of its variant: `seed0`, `seed0_fold2`."""
         return f"seed{self.seed}{'' if self.fold is None else f'_fold{self.fold}'}"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether steps are taken for it, and not for another trial or in an earlier run."""
+        return self.shares is None and self.read_off is None
 
     @property
     def epochs(self) -> int:

@@ -26,7 +26,8 @@ class Execution(Frozen):
 
     `batched` is the most trainings that were one batch with it at a time, 1 for a trial trained alone; `alone_because`
     says why, where others could have been trained with it. `compiled` says whether its steps were, at the end;
-    `uncompiled_because` why not, where that was to be found out.
+    `uncompiled_because` why not, where that was to be found out. `read_off` is the finished trial whose weights it was
+    measured with, so that nothing was trained; `trained_because` says why it was trained after all.
     """
 
     batched: int = Field(1, ge=1)
@@ -34,6 +35,8 @@ class Execution(Frozen):
     precision: str = "float32"
     compiled: bool = False
     uncompiled_because: str | None = None
+    read_off: str | None = None
+    trained_because: str | None = None
 
 
 class Result(Frozen):

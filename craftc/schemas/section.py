@@ -84,12 +84,17 @@ class SectionField:
         self.bounds = {**bounds, **self.bounds}
         self.is_switch = any(isinstance(mark, SwitchedOffByNone) for mark in self.metadata)
         self.is_emptied = any(isinstance(mark, EmptiedByNone) for mark in self.metadata)
-        self.sections: tuple[type[Section], ...] = tuple(part for part in self.parts if is_section(part))
+        self.sections: tuple[type[Section], ...] = tuple(_sections_in(self.annotation))
 
     @property
     def parts(self) -> tuple[Any, ...]:
         """The type, and what it is made of: the options of a union, the items of a list or a mapping, and theirs."""
         return tuple(_parts(self.annotation))
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether it is a mapping whose keys are the user's."""
+        return get_origin(self.annotation) is dict
 
     @property
     def is_required(self) -> bool:
@@ -204,6 +209,15 @@ def is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
+def _sections_in(annotation: Any) -> Iterator[Any]:
+    """A type itself, or what it is made of: the options of a union, the items of a list, the values of a mapping."""
+    kind, _, _ = bare(annotation)
+    if is_section(kind):
+        yield kind
+    for part in get_args(kind) if get_origin(kind) is not Literal else ():
+        yield from _sections_in(part)
+
+
 def bare(annotation: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """A type without `Annotated`, its marks, and its bounds."""
     if get_origin(annotation) is not Annotated:
@@ -226,7 +240,8 @@ def options(annotation: Any) -> tuple[Any, ...]:
 
 
 def _fit_of(annotation: Any, outer: Mapping[str, Any], is_switch: bool = False) -> Fit:
-    kind, _, inner = bare(annotation)
+    kind, marks, inner = bare(annotation)
+    is_switch = is_switch or any(isinstance(mark, SwitchedOffByNone) for mark in marks)
     bounds = {**inner, **outer}
     several = options(kind)
     if len(several) > 1 or several[0] is not kind:

@@ -195,6 +195,26 @@ class Select(Section):
     )
 
 
+class Pass(Section, open_to=float):
+    """Another way to measure the same weights. Any other key is a number that the model is given instead of its own."""
+
+    views: Annotated[Component, ComponentGroup("views")] = Field(
+        default_factory=lambda: Component(kind="none"),
+        description="Views of each sample, whose predictions are averaged; none: the sample as it is.",
+    )
+    every_epoch: bool = Field(
+        False,
+        description="Whether it is measured after every epoch, on the splits for select, and not at the end alone. So "
+        "is a pass by whose metric something is chosen.",
+    )
+
+
+class AfterStage(Component):
+    """What is fitted to the outputs of the trained model, with the selected weights."""
+
+    fit: FileName = Field(description="The split that it is fitted on, which is for calibrate.", examples=["calib"])
+
+
 class Evaluation(Section):
     """How a trained model is judged."""
 
@@ -202,6 +222,17 @@ class Evaluation(Section):
         None,
         is_off_by_default=False,
         description="Which epoch's weights are kept as best; by default the least valid/loss. none: the last epoch's.",
+    )
+    passes: OrEmpty[dict[str, Annotated[Pass | None, SwitchedOffByNone()]]] = Field(
+        default_factory=dict,
+        description="Name to another way to measure the best weights, recorded as `<split>/<name>.<metric>`.",
+        examples=[{"tiles": {"views": {"kind": "tiles", "n": 2}}}],
+    )
+    after: Annotated[OrEmpty[List[AfterStage]], ComponentGroup("after_stages")] = Field(
+        (),
+        description="What is fitted to the outputs of the best weights, in order; recorded as "
+        "`<split>/<kind>.<metric>`.",
+        examples=[[{"kind": "temperature", "fit": "calib"}]],
     )
 
 

@@ -30,6 +30,9 @@ _PLACES: dict[str, str] = {
     "out": "training.batch_size",
     "precision": "training.precision",
     "not": "training",
+    "views": "evaluation.passes",
+    "unknown": "evaluation.passes",
+    "after": "evaluation.after",
 }
 """By the first word of a code, the part of the spec that it speaks of; every other is of the model."""
 

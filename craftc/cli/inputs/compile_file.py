@@ -86,6 +86,7 @@ def compile_file(
         runs_here=runs_here,
         concurrent=concurrent,
         finding_of=findings_in(store, tuple(map(str, import_folders(path)))),
+        finished_with=store.finished_with(),
     )
     digests.save()
     texts = {str(path): text, **compiled.analysis.fragments}

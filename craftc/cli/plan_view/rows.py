@@ -8,8 +8,8 @@ from typing import Any, Literal
 from craftc.cli.plan_view.outlook import Outlook
 from craftc.schemas.plan import Plan, Trial
 
-Mark = Literal["+", ">", "&", "=", "~", "-"]
-"""New, goes on, shares another's training, reused, another name of the same, orphaned."""
+Mark = Literal["+", ">", "&", "<", "=", "~", "-"]
+"""New, goes on, shares another's training, read off a finished trial, reused, another name of the same, orphaned."""
 
 MOST_ROWS = 40
 MOST_VALUES = 4
@@ -61,6 +61,8 @@ def _fate(trial: Trial, names: dict[str, str], outlook: Outlook) -> tuple[Mark, 
         return "=", "reused"
     if trial.shares is not None:
         return "&", f"shared with {names[trial.shares]}"
+    if trial.read_off is not None:
+        return "<", "read off a finished trial"
     if trial.id in outlook.done:
         return ">", f"goes on from epoch {outlook.done[trial.id]} of {trial.epochs}"
     cause = outlook.replaced.get(trial.id)
@@ -98,6 +100,7 @@ _MANY: dict[Mark, str] = {
     "+": "new",
     ">": "go on from their last epoch",
     "&": "shared with others",
+    "<": "read off finished trials",
     "=": "reused",
     "~": "same as others",
     "-": "replaced, or no longer in the spec",

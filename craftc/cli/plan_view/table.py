@@ -18,7 +18,15 @@ _FRAME = 2 + 2 * len(_HEADER) + len(_HEADER) - 1
 """What of a row is no cell: the edges, a blank on both sides of each cell, and one between two."""
 NARROWEST = 14
 WIDEST_FATE = 30
-COLOURS: dict[Mark, str] = {"+": "green", ">": "yellow", "&": "green", "=": "dim", "~": "cyan", "-": "red"}
+COLOURS: dict[Mark, str] = {
+    "+": "green",
+    ">": "yellow",
+    "&": "green",
+    "<": "green",
+    "=": "dim",
+    "~": "cyan",
+    "-": "red",
+}
 
 
 def print_plan(plan: Plan, outlook: Outlook, console: "Console", *, every_variant: bool) -> None:

@@ -19,6 +19,7 @@ _CALLED_WITH: dict[str, tuple[frozenset[str], ...]] = {
     "models": (_INPUT,),
     "normalizers": (_INPUT,),
     "augmentations": (_INPUT, _NUMBERS),
+    "views": (_INPUT,),
     "objectives": (_LOGITS, _TARGETS),
     "metrics": (_LOGITS, _TARGETS),
     "schedules": tuple(frozenset([name]) for name in ("base_lr", "step", "num_steps", "steps_per_epoch")),
@@ -31,6 +32,7 @@ _IS: dict[str, str] = {
     "models": "a model",
     "normalizers": "a normalizer",
     "augmentations": "an augmentation",
+    "views": "views",
     "objectives": "a loss",
     "metrics": "a metric",
     "schedules": "a phase",
@@ -40,6 +42,7 @@ _MEND: dict[str, str] = {
     "models": "name a class derived from torch.nn.Module, whose forward(self, x) returns {name}(x)",
     "normalizers": "name a class with fit(self, x_train), and __call__(self, x), which returns {name}(x)",
     "augmentations": "name a function without arguments that returns it: def make_{name}(): return {name}",
+    "views": "name a function without arguments that returns it: def make_{name}(): return {name}",
     "objectives": "name a class derived from torch.nn.Module, whose forward(self, logits, targets) returns "
     "{name}(logits, targets)",
     "metrics": "name a class with reset(self), update(self, logits, targets) and compute(self), which returns one "

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from typing import Any
 
-from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.component_fields import ComponentField, component_fields, values_at
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.section import REQUIRED, Section, as_tree
@@ -23,11 +23,11 @@ def resolve(tree: dict[str, Any]) -> dict[str, Any]:
 def resolve_sections(tree: dict[str, Any], names: Container[object]) -> None:
     """The same of some sections, in place."""
     for field in component_fields():
-        section: Any = tree if field.path[0] in names else None
-        for part in field.path[:-1]:
-            section = section.get(part) if isinstance(section, dict) else None
-        if isinstance(section, dict):
-            _resolve_field(section, str(field.path[-1]), field)
+        if field.path[0] not in names:
+            continue
+        for _, section in values_at(tree, field.path[:-1]):
+            if isinstance(section, dict):
+                _resolve_field(section, str(field.path[-1]), field)
 
 
 def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:

@@ -130,13 +130,13 @@ def _in_its_section(
     if place is not None and place[:-1] in sections:
         sections = [place[:-1]]
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    fields = [field for field in component_fields() if field.group in groups and not field.by_name]
+    fields = [field for field in component_fields() if field.group in groups and not field.is_named_by_user]
     if len(sections) == 1 and (place is not None or not fields or name in fragment_at(sections[0]).get("required", [])):
         to = (*sections[0], name)
         # A section that `none` switches off is not to be switched on by a key that was meant for it.
         creates = len(to) == 2 and not Spec.fields[str(to[0])].is_switch
         return move(path, to, creates=creates) if _takes(sections[0], name, value) else None
-    if not sections and len(fields) == 1 and not fields[0].many and not fields[0].by_name:
+    if not sections and len(fields) == 1 and not fields[0].many:
         taking = [entry for entry in catalogue.entries if entry.group == fields[0].group]
         types = {entry.kind: entry.parameter(name) for entry in taking}
         kinds = frozenset(kind for kind, parameter in types.items() if parameter and fits(value, parameter.type))
@@ -150,7 +150,7 @@ def _owners(name: str, catalogue: Catalogue) -> list[Path]:
     if sections is not None:
         return sections
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
-    return [field.path for field in component_fields() if field.group in groups and not field.by_name]
+    return [field.path for field in component_fields() if field.group in groups and not field.is_named_by_user]
 
 
 def _takes(section: Path, name: str, value: Any) -> bool:

@@ -93,10 +93,7 @@ def _like(node: Node, entries: Entries) -> Node:
 
 def _reserved(path: Path) -> frozenset[str] | None:
     """The keys beside `kind` that belong to the section; None where no single component stands."""
-    return next(
-        (field.reserved for field in component_fields() if field.holds(path) and not field.many and not field.by_name),
-        None,
-    )
+    return next((field.reserved for field in component_fields() if field.holds(path) and not field.many), None)
 
 
 def _spelled_out(node: Node) -> Node:

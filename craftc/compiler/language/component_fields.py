@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, cast, get_args, get_origin
+from typing import Any, NamedTuple, cast, get_args
 
 from craftc.compiler.language.value_type import group_of
 from craftc.schemas.catalogue import NESTED, Catalogue, Group, is_nested
@@ -10,10 +10,13 @@ from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section, SectionField, bare, is_section
 from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
 
+EACH = "*"
+"""In the path of a field, stands for a key of the user's own: `evaluation.passes.*.views`."""
+
 
 class ComponentField(NamedTuple):
     """A field that names one component, with `many` a list of them, or with `by_name` a mapping of either whose keys
-    are the user's.
+    are the user's. Its path may have EACH in it.
 
     `reserved` are keys beside `kind` that belong to the section and not to the component.
     """
@@ -33,8 +36,18 @@ class ComponentField(NamedTuple):
         """Whether a list of its components stands at a path."""
         return self.many and self._is_entry(path)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether a path is one of its places."""
+        own = self.path
+        return len(own) == len(path) and all(a in (EACH, b) for a, b in zip(own, path, strict=True))
+
+    @property
+    def is_named_by_user(self) -> bool:
+        """Whether it stands at keys of the user's own."""
+        return self.by_name or EACH in self.path
+
     def _is_entry(self, path: Path) -> bool:
-        return path[:-1] == self.path if self.by_name else path == self.path
+        return self.is_at(path[:-1] if self.by_name else path)
 
 
 class ComponentPlace(NamedTuple):
@@ -57,13 +70,13 @@ def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:
         path = (*prefix, name)
         group = group_of_field(field)
         if group is not None:
-            by_name = get_origin(field.annotation) is dict
+            by_name = field.is_mapping
             inner = bare(get_args(field.annotation)[-1])[0] if by_name else field.annotation
             many = not is_section(inner)
             [component] = (inner for inner in field.sections if issubclass(inner, Component))
             yield ComponentField(path, group, many, frozenset(component.fields) - {"kind"}, field, by_name)
         for inner in field.sections:
-            yield from _walk(inner, path)
+            yield from _walk(inner, (*path, EACH) if field.is_mapping and group is None else path)
 
 
 def group_of_field(field: SectionField) -> str | None:
@@ -81,19 +94,30 @@ def groups_of_trials() -> tuple[Group, ...]:
 def component_places(tree: dict[str, Any], fields: Iterable[ComponentField] | None = None) -> Iterator[ComponentPlace]:
     """Every component that stands in a tree as a mapping, or those of some fields."""
     for field in component_fields() if fields is None else fields:
-        value: Any = tree
-        for part in field.path:
-            value = value.get(part) if isinstance(value, dict) else None
-        entries = {field.path: value}
-        if field.by_name:
-            entries = {(*field.path, name): item for name, item in value.items()} if isinstance(value, dict) else {}
-        for path, entry in entries.items():
-            if field.many and isinstance(entry, list):
-                for index, item in enumerate(entry):
+        pattern = (*field.path, EACH) if field.by_name else field.path
+        for path, value in values_at(tree, pattern):
+            if field.many and isinstance(value, list):
+                for index, item in enumerate(value):
                     if isinstance(item, dict):
                         yield ComponentPlace((*path, index), field.group, field.reserved, item)
-            elif not field.many and isinstance(entry, dict):
-                yield ComponentPlace(path, field.group, field.reserved, entry)
+            elif not field.many and isinstance(value, dict):
+                yield ComponentPlace(path, field.group, field.reserved, value)
+
+
+def values_at(tree: Any, pattern: Path) -> Iterator[tuple[Path, Any]]:
+    """What stands at the path of a field, at each of its places that there is."""
+    if EACH in pattern:
+        before = pattern[: pattern.index(EACH)]
+        for path, found in values_at(tree, before):
+            for key in found if isinstance(found, dict) else ():
+                of_key = values_at(found[key], pattern[len(before) + 1 :])
+                yield from (((*path, key, *rest), value) for rest, value in of_key)
+        return
+    for part in pattern:
+        if not isinstance(tree, dict) or part not in tree:
+            return
+        tree = tree[part]
+    yield pattern, tree
 
 
 def all_component_places(

@@ -34,7 +34,8 @@ def declared(entry: ComponentEntry) -> list[tuple[str, str]]:
     if entry.takes:
         found.append(("takes", kinds_in_words(entry.takes)))
     if entry.takes_targets:
-        found.append(("measures", targets_in_words(entry.takes_targets)))
+        verb = "fitted to" if entry.group == "after_stages" else "measures"
+        found.append((verb, targets_in_words(entry.takes_targets)))
     if entry.pools_columns is not None:
         found.append(("of a table", f"it {entry.pools_columns} of all columns"))
     return found

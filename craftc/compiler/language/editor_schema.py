@@ -138,7 +138,7 @@ def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, A
         "properties": {
             "kind": {
                 "description": "Which one.",
-                "anyOf": [*listed, *(name for name in names if "pattern" in name)],
+                "anyOf": [*listed, *([own["kind"]] if own else [])],
             },
             **reserved,
         },

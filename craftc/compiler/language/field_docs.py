@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.component_fields import EACH, ComponentField, component_fields
 from craftc.compiler.language.declared_words import declared
 from craftc.compiler.language.field_words import TERMS, kinds, takes, target, yaml_value
 from craftc.compiler.language.json_schema import schema_at
@@ -96,7 +96,7 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
         for p in entry.parameters
     )
     needed = {p.name: example_value({}, p.type) for p in entry.parameters if p.required and p.name != ANY_OTHER}
-    value: Any = {"kind": entry.kind, **needed}
+    value: Any = {"kind": entry.kind, **needed, **_needed_beside(field)}
     facts: list[Row] = [("kind of", format_path(field.path)), ("source", entry.target)]
     facts += declared(entry)
     if entry.constraints:
@@ -107,7 +107,7 @@ def component_docs(entry: ComponentEntry, field: ComponentField, argument: str |
         title=entry.kind,
         text="\n\n".join(part for part in (entry.summary, entry.doc) if part),
         facts=tuple(facts),
-        example=written_at(field.path, _in_field(field, value)),
+        example=written_at(example_place(field, entry.kind), _in_field(field, value)),
         header=("argument", "takes", "default", "meaning") if rows else (),
         rows=rows,
         notes="" if rows else "It takes no arguments.",
@@ -121,10 +121,21 @@ def _in_field(field: ComponentField, component: dict[str, Any]) -> Any:
     return {name: value} if field.by_name else value
 
 
+def _needed_beside(field: ComponentField) -> dict[str, Any]:
+    """The keys of the section that stand beside a component's arguments and have to be given, with an example."""
+    keys = field.field.sections[0].fields
+    return {name: keys[name].examples[0] for name in sorted(field.reserved) if keys[name].is_required}
+
+
+def example_place(field: ComponentField, name: str) -> Path:
+    """A place of a field, with a name in the place of keys of the user's own."""
+    return tuple(name if part == EACH else part for part in field.path)
+
+
 def component_of(path: Path) -> ComponentField | None:
     """The field that takes components at a path, or whose items are components there."""
     return next(
-        (f for f in component_fields() if (path == f.path and not f.by_name) or f.holds(path) or f.is_list(path)), None
+        (f for f in component_fields() if (f.is_at(path) and not f.by_name) or f.holds(path) or f.is_list(path)), None
     )
 
 
@@ -207,7 +218,7 @@ def _argument_docs(schema: Mapping[str, Any], catalogue: Catalogue, field: Compo
     return FieldDocs(
         title=format_path(path),
         text=f"An argument of {one_of(name for name, _ in found)}.".replace(" or ", " and "),
-        example=written_at(field.path, _in_field(field, value)),
+        example=written_at(path[: len(field.path)], _in_field(field, value)),
         header=("kind", "takes", "default", "meaning"),
         rows=tuple(
             (name, takes(schema, p.type), "required" if p.required else yaml_value(p.default), p.doc)

@@ -25,7 +25,8 @@ def takes(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
     name = target(field)
     if name in GROUPS:
         group = schema["$defs"][name]
-        own = ", or your own as package.module:Name" if any("pattern" in option for option in group["anyOf"]) else ""
+        kinds_of = [option.get("properties", {}).get("kind", option) for option in group["anyOf"]]
+        own = ", or your own as package.module:Name" if any("pattern" in kind for kind in kinds_of) else ""
         return f"a component: {', '.join(kinds(group))}{own}"
     if name is not None or ("properties" in field and "kind" not in field["properties"]):
         return "a mapping"

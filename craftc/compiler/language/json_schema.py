@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.component_fields import EACH, component_fields
 from craftc.compiler.language.field_words import TERMS
 from craftc.compiler.language.section_schema import NONE, section_schema
 from craftc.schemas.catalogue import Catalogue, ComponentEntry
@@ -14,6 +14,7 @@ from craftc.schemas.spec import Spec
 from craftc.schemas.terms import TERM_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_HOLDS = {"$ref", "items", "additionalProperties"}
 _KEPT = ("description", "default", "minItems")
 OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 """A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
@@ -31,22 +32,27 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         name = str(field.path[-1])
         component = {"$ref": f"#/$defs/{field.group}"}
         reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
+        needed = [key for key in reserved if field.field.sections[0].fields[key].is_required]
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
         if field.by_name:
             kept["examples"] = properties[name]["examples"]
             if not field.many:
                 # The terms of an objective have a key of their own, and may be of any of its kinds.
-                definitions[name] = _group(catalogue, field.group, reserved)
+                definitions[name] = _group(catalogue, field.group, reserved, needed)
                 named = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
                 terms = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": named}
                 properties[name] = {"anyOf": [{"type": "object", **terms}, NONE], **kept}
                 continue
-        definitions[field.group] = _group(catalogue, field.group, reserved)
+        definitions[field.group] = _group(catalogue, field.group, reserved, needed)
         if TERMS in reserved:
             definitions[field.group]["anyOf"].append(_sum(reserved))
-        value = {"type": "array", "items": component} if field.many else component
-        properties[name] = {**(_by_name(value) if field.by_name else value), **kept}
-    for model in ("Component", "Augmentation", "Objective", "Term"):
+        value: dict[str, Any] = {"type": "array", "items": component} if field.many else component
+        if field.by_name:
+            value = _by_name(value)
+        elif field.field.is_emptied:
+            value = {"anyOf": [value, NONE]}
+        properties[name] = {**value, **kept}
+    for model in ("Component", "Augmentation", "Objective", "Term", "AfterStage"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
@@ -69,29 +75,33 @@ def _properties(schema: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The `properties` of the section at a path."""
     section = schema
     for part in path:
-        found = section["properties"][part]
-        # A section that can be switched off is one of two options.
-        options = [_inner(option) for option in found.get("anyOf", [found])]
-        section = _follow(schema, next((option for option in options if "$ref" in option), found))
+        found = section["additionalProperties"] if part == EACH else section["properties"][part]
+        section = _follow(schema, _held(found))
+    values = section.get("additionalProperties")
+    if isinstance(values, dict) and "properties" not in section:
+        # What stands by names of the user's own.
+        section = _follow(schema, _held(values))
     properties: dict[str, Any] = section.get("properties", {})
     return properties
 
 
-def _inner(field: dict[str, Any]) -> dict[str, Any]:
-    """What a field holds: itself, or the items of a list, or the values of a mapping."""
-    values = field.get("items", field.get("additionalProperties"))
-    return values if isinstance(values, dict) else field
+def _held(field: dict[str, Any]) -> dict[str, Any]:
+    """What a field holds, or each item of a list: of what can be switched off, that is one of two options."""
+    inner = next((option for option in field.get("anyOf", []) if _HOLDS & option.keys()), field)
+    items: dict[str, Any] = inner.get("items", inner)
+    return items
 
 
-def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[str, Any]:
-    """Any component of a group: by name alone where it needs no arguments, or as a mapping."""
+def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any], needed: Sequence[str]) -> dict[str, Any]:
+    """Any component of a group: by name alone where it needs no arguments, or as a mapping. `needed` are those of the
+    keys `reserved` for the section that have to be given."""
     entries = [entry for entry in catalogue.entries if entry.group == group]
     by_name = [
         {"const": entry.kind, "description": entry.summary}
         for entry in entries
-        if not any(parameter.required for parameter in entry.parameters)
+        if not needed and not any(parameter.required for parameter in entry.parameters)
     ]
-    built_in = [*by_name, *(_entry(entry, reserved) for entry in entries)]
+    built_in = [*by_name, *(_entry(entry, reserved, needed) for entry in entries)]
     if group in BUILT_IN_ONLY:
         return {"anyOf": built_in}
     named = {"type": "string", "pattern": OWN_KIND, "description": "Your own, as package.module:Name."}
@@ -99,9 +109,9 @@ def _group(catalogue: Catalogue, group: str, reserved: dict[str, Any]) -> dict[s
         "type": "object",
         "description": "Your own class or function; its signature says what it takes.",
         "properties": {"kind": named, **reserved},
-        "required": ["kind"],
+        "required": ["kind", *needed],
     }
-    return {"anyOf": [*built_in, named, own]}
+    return {"anyOf": [*built_in, *([] if needed else [named]), own]}
 
 
 def _sum(reserved: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +133,9 @@ def _type(fragment: dict[str, Any], *, refers: bool) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{group}", "type": "object"} if refers else plain
 
 
-def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = True) -> dict[str, Any]:
+def _entry(
+    entry: ComponentEntry, reserved: dict[str, Any], needed: Sequence[str] = (), *, refers: bool = True
+) -> dict[str, Any]:
     properties: dict[str, Any] = {"kind": {"const": entry.kind, "description": entry.summary}}
     for parameter in entry.parameters:
         described = {"description": parameter.doc} if parameter.doc else {}
@@ -133,7 +145,7 @@ def _entry(entry: ComponentEntry, reserved: dict[str, Any], *, refers: bool = Tr
         "type": "object",
         "description": entry.summary,
         "properties": {**properties, **reserved},
-        "required": ["kind", *(p.name for p in entry.parameters if p.required)],
+        "required": ["kind", *needed, *(p.name for p in entry.parameters if p.required)],
         "additionalProperties": False,
     }
 

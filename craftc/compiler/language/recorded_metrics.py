@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from craftc.compiler.language.pass_names import passes_of, stages_of
 from craftc.schemas.catalogue import Catalogue, short_name
 from craftc.schemas.spec import Select, Spec
 from craftc.schemas.split_roles import HELD_OUT, ROLE_OF_NAME
@@ -13,23 +14,28 @@ READ_BY_TRAINING = ("fit", "select")
 """The roles of the splits that are measured after every epoch."""
 
 
-def metric_modes(spec: Spec, catalogue: Catalogue) -> dict[str, Mode | None]:
+def metric_modes(spec: Spec, catalogue: Catalogue, *, passes: bool = True) -> dict[str, Mode | None]:
     """Metric name, without its split, to its better direction; None of a user's own that does not say. Losses of terms
-    are among them."""
+    are among them. Without `passes`, those that are measured plainly."""
     modes: dict[str, Mode | None] = dict.fromkeys(["loss", *loss_names(sorted(spec.objective.terms))], "min")
     for metric in spec.objective.metrics:
         entry = catalogue.find("metrics", metric.kind)
         # An unknown metric is reported as unknown, and not as a metric without a direction.
         modes.setdefault(short_name(metric.kind), entry.mode if entry else "max")
-    return modes
+    prefixes = (*passes_of(spec), *stages_of(spec)) if passes else ()
+    return modes | {f"{prefix}.{name}": mode for prefix in prefixes for name, mode in modes.items()}
 
 
 def recorded(spec: Spec, catalogue: Catalogue, *, held_out: bool) -> list[str]:
-    """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch only."""
+    """The names `<split>/<metric>` that a trial records; without `held_out`, those of every epoch, or of passes that
+    can be measured so."""
     wanted = (*READ_BY_TRAINING, "final") if held_out else READ_BY_TRAINING
-    splits = [split for split, role in spec.data.splits.roles.items() if role in wanted]
-    metrics = list(metric_modes(spec, catalogue))
-    names = [f"{split}/{metric}" for split in splits for metric in metrics]
+    roles = {split: role for split, role in spec.data.splits.roles.items() if role in wanted}
+    metrics = list(metric_modes(spec, catalogue, passes=False))
+    prefixes = [*passes_of(spec), *(stages_of(spec) if held_out else ())]
+    of_passes = [f"{prefix}.{metric}" for prefix in prefixes for metric in metrics]
+    measured = {split: [*metrics, *(of_passes if role != "fit" else ())] for split, role in roles.items()}
+    names = [f"{split}/{metric}" for split, of_split in measured.items() for metric in of_split]
     return [*names, *recorded_objectives(spec)]
 
 

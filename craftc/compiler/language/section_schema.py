@@ -4,7 +4,16 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from craftc.schemas.section import Section, SectionField, as_tree, bare, in_words_of_schema, is_section, options
+from craftc.schemas.section import (
+    Section,
+    SectionField,
+    SwitchedOffByNone,
+    as_tree,
+    bare,
+    in_words_of_schema,
+    is_section,
+    options,
+)
 from craftc.schemas.spec import Component
 
 _TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
@@ -59,7 +68,9 @@ def _property(field: SectionField, definitions: dict[str, dict[str, Any]]) -> di
 
 
 def _fragment(annotation: Any, outer: Mapping[str, Any], definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    kind, _, inner = bare(annotation)
+    kind, marks, inner = bare(annotation)
+    if any(isinstance(mark, SwitchedOffByNone) for mark in marks):
+        return {"anyOf": [_fragment(kind, {**inner, **outer}, definitions), NONE]}
     bounds = {**inner, **outer}
     several = options(kind)
     if len(several) > 1:

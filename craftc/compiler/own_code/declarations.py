@@ -230,7 +230,7 @@ def _trivial(value: Any, _: Sequence[Parameter]) -> str:
     return str(value)
 
 
-_TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives")
+_TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives", "views")
 _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes": (_TAKE, _kinds),
     "gives": (("sources",), _kinds),
@@ -246,7 +246,7 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "bounds": (("metrics",), _bounds),
     "gives_targets": (("sources",), _targets),
     "gives_columns": (("sources",), _names),
-    "takes_targets": (("metrics", "objectives"), _targets),
+    "takes_targets": (("metrics", "objectives", "after_stages"), _targets),
     "trivial": (("metrics", "objectives"), _trivial),
 }
 """Each declaration: the groups that have it, and how its value is read."""

@@ -110,7 +110,7 @@ class _Evidence:
     def seconds(self, trial: Trial, num_done: int) -> _Seconds | None:
         """What is left of a trial; None where nothing is known of its like. One that is read off another's training
         costs nothing that counts."""
-        if trial.shares is not None:
+        if not trial.is_trained:
             return NOTHING
         if not self._like:
             return None

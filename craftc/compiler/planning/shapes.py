@@ -34,12 +34,14 @@ def shape_key(trial: Trial) -> str:
         "training": _coarse(kept)
         | {name: _coarse(training.get(name, {}), whole=True) for name in ("schedule", "values")},
     }
-    return canonical_json(decisive)
+    evaluation = {key: value for key, value in config["evaluation"].items() if key != "select" and value}
+    return canonical_json(decisive | ({"evaluation": _coarse(evaluation)} if evaluation else {}))
 
 
 def trials_to_try(plan: Plan, begun: Collection[str] = ()) -> tuple[Trial, ...]:
-    """One new trial of each shape that no trial has been trained with; `begun` are those with epochs in the store."""
-    new = [trial for trial in plan.trials if trial.status == "new"]
+    """One trial of each shape that no trial has been trained with, of those that are to be trained; `begun` are those
+    with epochs in the store."""
+    new = [trial for trial in plan.trials if trial.status == "new" and trial.read_off is None]
     if not new:
         return ()
     known = {shape_key(trial) for trial in plan.trials if trial.status == "reused" or trial.id in begun}

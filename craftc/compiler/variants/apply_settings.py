@@ -84,7 +84,7 @@ def _not_settable(setting: Setting, complete: dict[str, Any]) -> Problem | None:
         message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
         return Problem("unknown-factor", setting.target, message)
     if section in SECTIONS:
-        return None
+        return _nothing_to_take_away(setting, complete)
     meant: str | None = None
     if section in Spec.fields:
         message = f'"{setting.path}" cannot be varied: it makes no other experiment'
@@ -97,6 +97,33 @@ def _not_settable(setting: Setting, complete: dict[str, Any]) -> Problem | None:
         meant = surely_meant(str(section), Spec.fields)
     fix = rename((section,), meant) if meant in SECTIONS else None
     return Problem("unknown-factor", setting.target, message, hint, fix=fix)
+
+
+def _nothing_to_take_away(setting: Setting, complete: dict[str, Any]) -> Problem | None:
+    """What `none` takes away of a mapping whose keys are the user's is in it."""
+    *above, name = setting.target
+    if setting.value != "none" or tuple(above) not in _user_mappings():
+        return None
+    try:
+        known = look_up(complete, tuple(above))
+    except KeyError:
+        return None
+    if not isinstance(known, dict) or name in known:
+        return None
+    message = f'there is no "{setting.path}" to take away'
+    hint = did_you_mean(str(name), known) or (f"there are {one_of(known)}" if known else None)
+    return Problem("unknown-factor", setting.target, message, hint)
+
+
+@lru_cache(maxsize=1)
+def _user_mappings() -> frozenset[Path]:
+    """Of what can be varied, the mappings of sections whose keys are the user's."""
+    return frozenset(
+        (name, key)
+        for name, section in SECTIONS.items()
+        for key, field in section.fields.items()
+        if field.is_mapping and field.sections
+    )
 
 
 def _whole_path(path: str, complete: dict[str, Any]) -> str | None:

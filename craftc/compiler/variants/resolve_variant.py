@@ -12,7 +12,7 @@ from craftc.compiler.checking.resolve import resolve_sections
 from craftc.compiler.checking.rules.fields import CONSTRAINTS
 from craftc.compiler.checking.rules.rule import Checked, Rule, check
 from craftc.compiler.checking.validate import validate
-from craftc.compiler.language.component_fields import component_fields
+from craftc.compiler.language.component_fields import EACH, component_fields
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, touch
 from craftc.compiler.variants.apply_settings import apply_settings
@@ -88,7 +88,9 @@ def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, A
             kept[name,] = section
     for field in component_fields():
         section, *rest = field.path
-        if section in set_here and rest and not any(touch(field.path, s.target) for s in variant.settings):
+        if section not in set_here or not rest or EACH in rest:
+            continue  # those at keys of the user's own are few, and looked at again
+        if not any(touch(field.path, setting.target) for setting in variant.settings):
             components = getattr(getattr(spec, str(section)), str(rest[0]))
             if not field.by_name:
                 kept[field.path] = list(components) if field.many else components

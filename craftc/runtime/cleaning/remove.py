@@ -5,12 +5,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from craftc.runtime.cleaning.read_contents import CHECKPOINTS, REMOVING, checkpoint_files, life_of
 from craftc.runtime.cleaning.references import STORE, References
 from craftc.runtime.store.store import Store
+from craftc.runtime.store.trained_alike import entries
 from craftc.schemas.store_contents import Removal, Skipped
 
 NOT_ENDED = {"running": "it runs", "unknown": "its driver is on another machine, and may live"}
@@ -26,9 +28,28 @@ def remove(runs_dir: Path, removals: Sequence[Removal], in_specs: frozenset[str]
     """
     named = _Named(runs_dir, in_specs)
     store = Store(runs_dir / STORE)
+    entered = _entered(store) if removals else {}
     for removal in removals:
         reason = _remove(runs_dir / removal.path, removal, store, named)
+        if reason is None and removal.kind in ("trial", "all-checkpoints"):
+            _forget(entered.get(removal.name, ()))
         yield removal if reason is None else Skipped(removal=removal, reason=reason)
+
+
+def _entered(store: Store) -> dict[str, list[Path]]:
+    """By which trials of the same weights find each."""
+    found: dict[str, list[Path]] = {}
+    for trial, path in entries(store.root):
+        found.setdefault(trial, []).append(path)
+    return found
+
+
+def _forget(paths: Sequence[Path]) -> None:
+    """Nobody is to look for weights that are gone; an entry that stays is looked up in vain."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()  # where it was the last
 
 
 class _Named:

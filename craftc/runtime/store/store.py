@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from craftc.runtime.store.file_digests import FileDigests
+from craftc.runtime.store.trained_alike import finished_with, note
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.foundation.atomic_file import write_unflushed
@@ -75,6 +76,10 @@ class Store:
 
         return is_finished
 
+    def finished_with(self) -> Callable[[str], str | None]:
+        """From a fingerprint of weights to a finished trial that has them; None where there is none."""
+        return finished_with(self.root, self.is_finished)
+
     def file_digests(self) -> FileDigests:
         """The digests of data files, those kept here known."""
         return FileDigests(self.root / "digests.json")
@@ -105,8 +110,13 @@ class Store:
         self.folder(trial.id).mkdir(parents=True, exist_ok=True)
         write_unflushed(self.folder(trial.id) / "config.json", to_json(content, indent=2) + b"\n")
 
-    def write_result(self, result: Result, write_buffer: WriteBuffer | None = None) -> None:
-        """Write `result.json`; from then on the trial is finished. With an `write_buffer`, it may wait there."""
+    def write_result(
+        self, result: Result, write_buffer: WriteBuffer | None = None, *, weights: str | None = None
+    ) -> None:
+        """Write `result.json`; from then on the trial is finished. With an `write_buffer`, it may wait there. Trials
+        whose stages have the same `weights` find it by them."""
+        if weights is not None:
+            note(self.root, weights, result.trial)
         self.folder(result.trial).mkdir(parents=True, exist_ok=True)
         content = (result.model_dump_json(indent=2) + "\n").encode()
         config = self.folder(result.trial) / "config.json"

@@ -9,6 +9,7 @@ from craftc.runtime.store.batch_findings import finding_file
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.failure import failure
 from craftc.runtime.work.shared_training import Lost
+from craftc.runtime.work.single_trial import weights_of
 from craftc.runtime.work.trial_end import ended_by, stopped_at
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, TrialFinished, TrialPruned, TrialStarted
@@ -126,5 +127,5 @@ def train_group(
             elif isinstance(item, Failed):
                 yield Lost(item.trial, item.error)
             else:
-                store.write_result(item)
+                store.write_result(item, weights=weights_of(trials[item.trial]))
                 yield TrialFinished(result=item)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from craftc.runtime.jobs.decide import go_on
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.failure import failure, with_failure
-from craftc.runtime.work.single_trial import ALONE, run_trial, train
+from craftc.runtime.work.single_trial import ALONE, run_trial, train, weights_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -102,6 +102,7 @@ def train_shared(
     for trial in trials:
         store.write_config(trial)
     members = [Member(trial, store.folder(trial.id)) for trial in trials]
+    by_id = {trial.id: trial for trial in trials}
     with closing(train_together(members, device=device, prepared=store.prepared, execution=execution)) as told:
         for item in told:
             if isinstance(item, Begun):
@@ -111,5 +112,5 @@ def train_shared(
             elif isinstance(item, Failed):
                 yield Lost(item.trial, item.error)
             else:
-                store.write_result(item)
+                store.write_result(item, weights=weights_of(by_id[item.trial]))
                 yield TrialFinished(result=item)

@@ -1,11 +1,12 @@
 """Trains one trial by itself, or as the first of several workers."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from craftc.runtime.jobs.decide import Decide
-from craftc.runtime.store.store import Store
+from craftc.runtime.jobs.decide import Decide, go_on
+from craftc.runtime.store.store import Store, StoreError
 from craftc.runtime.work.trial_end import end_in_store, pruned, reuse
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, Event, Execution, TrialFinished, TrialStarted
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from craftc.training.parts.worker_group import WorkerGroup
 
 ALONE = Execution()
+log = logging.getLogger(__name__)
 
 
 def run_trial(
@@ -39,6 +41,13 @@ def run_trial(
         if end is not None:
             yield end
         else:
+            if trial.read_off is not None and decide is go_on:
+                try:
+                    yield from read_off(trial, store, device, cpus)
+                    return
+                except NotReadOffError as error:
+                    log.warning("trial %s is trained: %s", trial.id[:12], error)
+                    execution = execution.model_copy(update={"trained_because": str(error)})
             yield from train(trial, store, device, cpus, decide, execution=execution, write_buffer=write_buffer)
         # Until its result is there, it is this process's.
         write_buffer.afterwards(lock.pop_all().close)
@@ -92,5 +101,43 @@ def train(
             epochs.close()
             yield pruned(trial, record.epoch)
             return
-    store.write_result(result, write_buffer)
+    store.write_result(result, write_buffer, weights=weights_of(trial))
     yield TrialFinished(result=result)
+
+
+def weights_of(trial: Trial) -> str | None:
+    """The fingerprint of the weights that a trial comes to; None where that is not known."""
+    return None if trial.stages is None else trial.stages.weights
+
+
+def read_off(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Event]:
+    """Measure a trial that this process has locked with the weights of a finished one, `trial.read_off`.
+
+    Raises NotReadOffError where those are no longer there, or are damaged.
+    """
+    import torch
+
+    from craftc.training.foundation.errors import TrainingError
+    from craftc.training.loop import read_off as of_weights
+
+    source = str(trial.read_off)
+    torch.set_num_threads(cpus)
+    store.write_config(trial)
+    try:
+        finished = of_weights.Finished(store.folder(source), store.result(source), store.history(source))
+    except (KeyError, StoreError, ValueError) as error:
+        raise NotReadOffError(f"trial {source[:12]} cannot be read: {error}") from error
+    try:
+        result = of_weights.read_off(trial, store.folder(trial.id), finished, device=device, prepared=store.prepared)
+    except TrainingError as error:
+        if error.code != "checkpoint-corrupt":
+            raise
+        raise NotReadOffError(error.message) from error
+    # Only now: what follows the epochs of a trial reads them from its history.
+    yield TrialStarted(trial=trial.id, epoch=result.epochs_trained)
+    store.write_result(result, weights=weights_of(trial))
+    yield TrialFinished(result=result)
+
+
+class NotReadOffError(Exception):
+    """The weights of a finished trial cannot be used; the message says why."""

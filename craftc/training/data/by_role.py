@@ -24,6 +24,22 @@ def final(splits: Iterable[str], trial: Trial) -> list[str]:
     return [name for name in splits if of_role(name, trial) == "final"]
 
 
+def calibrating(splits: Mapping[str, Samples], trial: Trial) -> dict[str, Samples]:
+    """The splits for calibrate that a stage after training is fitted on. They are read when training is over."""
+    wanted = {stage["fit"] for stage in trial.config["evaluation"].get("after", ())}
+    return {name: splits[name] for name in splits if name in wanted and of_role(name, trial) == "calibrate"}
+
+
+def judging(splits: Iterable[str], trial: Trial) -> list[str]:
+    """The splits that passes and stages after training are measured on, once training is over."""
+    return [name for name in splits if of_role(name, trial) in ("select", "final")]
+
+
+def selecting(splits: Iterable[str], trial: Trial) -> list[str]:
+    """The splits that something is chosen by."""
+    return [name for name in splits if of_role(name, trial) == "select"]
+
+
 def measured(splits: Mapping[str, Samples], trial: Trial) -> dict[str, Samples]:
-    """The splits that are measured at some time, which need a place on the device."""
+    """The splits that are measured while or after training, which need a place on the device from the beginning."""
     return {name: split for name, split in splits.items() if of_role(name, trial) != "calibrate"}

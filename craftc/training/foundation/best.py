@@ -43,9 +43,10 @@ def watched_value(metrics: Metrics, name: str, measured: Collection[str], asked_
 
 
 def not_finite(metrics: Metrics, measured: Collection[str]) -> list[str]:
-    """`<split>/<metric>` of what was computed and came to no finite number. Of every split the loss is recorded."""
-    splits = [name.removesuffix("/loss") for name in metrics if name.endswith("/loss")]
-    names = (f"{split}/{metric}" for split in splits for metric in measured)
+    """`<split>/<metric>` of what was computed and came to no finite number. Of every split, and every pass over it, the
+    loss is recorded."""
+    measured_of = [name.removesuffix("loss") for name in metrics if name.endswith(("/loss", ".loss"))]
+    names = (f"{of}{metric}" for of in measured_of for metric in measured)
     return [name for name in names if name not in metrics]
 
 

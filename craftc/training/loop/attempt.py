@@ -133,13 +133,14 @@ def _left_range(training: Training) -> TrialWarning | None:
 
 
 def _evaluate(training: Training) -> None:
-    """Two batches of every split. On the CPU, where those are seconds of work, as few samples as two steps take, unless
-    a metric needs more of them."""
+    """Two batches of every split, by every pass and behind every stage after training too. On the CPU, where those are
+    seconds of work, as few samples as two steps take, unless a metric needs more of them."""
     few = 2 * training.batch_size
     if training.parts.device.type == "cpu":
         splits = {name: split.head(few) for name, split in training.splits.items()}
         try:
             evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
+            training.examiner.try_others(training.trial, few=few)
             return
         except TrainingError as error:
             if error.code == "nan-loss":
@@ -152,6 +153,7 @@ def _evaluate(training: Training) -> None:
         batch_size=training.batch_size,
         num_batches=NUM_BATCHES,
     )
+    training.examiner.try_others(training.trial, num_batches=NUM_BATCHES)
 
 
 @contextmanager

@@ -1,25 +1,41 @@
 """Makes the Results of trials whose training is over; only this module measures the splits that are final."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 
 import craftc
 from craftc.components.sources.columns import Column
+from craftc.schemas.plan import Trial
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
-from craftc.training.data.by_role import final, of_role
-from craftc.training.data.device_split import DeviceSplit
+from craftc.training.data.by_role import calibrating, final, judging, of_role, selecting
+from craftc.training.data.device_split import DeviceSplit, to_device
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.best import not_finite
+from craftc.training.loop.after_training import (
+    Amount,
+    Pass,
+    build_passes,
+    fit_stages,
+    measure_pass,
+    measure_stages,
+    pass_in_words,
+    stages_in_words,
+)
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
+from craftc.training.parts.after_stages import keep
 from craftc.training.parts.terms import is_shipped
 from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
 from craftc.training.state.member import Member
+from craftc.training.state.progress import prefixes
 
+Weights = Callable[[], Mapping[str, Any]]
 _LATEST_OF_NOTHING: list[tuple[object, tuple[object, ...], Metrics]] = []
 """What predictors that know nothing of a sample came to, with the splits and what was measured: the trials of a job
 mostly have the same, and of a short trial it is a tenth."""
@@ -41,6 +57,7 @@ class Examiner:
         self._parts, self._splits, self._data = parts, splits, data
         self._batch_size, self._keeps = batch_size, keeps
         self._tested: dict[int, Metrics] = {}
+        self._built: dict[str, Sequence[Pass]] = {}
         self._trivial: dict[tuple[float, ...], Metrics] = {}
 
     @property
@@ -57,9 +74,10 @@ class Examiner:
         """Its Result. Raises TrainingError `checkpoint-corrupt` and `nan-loss`."""
         parts, progress, config = self._parts, member.progress, member.trial.config
         last = best = self._with_test(member, progress.metrics, progress.epoch)
-        if not progress.is_best:
-            best = self._with_test(member, progress.best_metrics, progress.selected.epoch, lambda: self._best(member))
-        identities = parts.metric_set.identities
+        weights = None if progress.is_best else partial(self._best, member)
+        if weights is not None:
+            best = self._with_test(member, progress.best_metrics, progress.selected.epoch, weights)
+        best = member.own(best | self._otherwise(member, weights))
         return Result(
             trial=member.trial.id,
             best_epoch=progress.selected.epoch,
@@ -69,8 +87,8 @@ class Examiner:
             best=best,
             last=last,
             trivial=member.own(self._of_nothing(progress.selected.epoch)),
-            identities={name: identities[name] for name in ("loss", *member.names)},
-            shares=tuple(name for name in member.names if name in parts.metric_set.shares),
+            identities=self._identities(member),
+            shares=self._shares(member),
             not_finite=progress.not_finite | _not_finite(best, last, member),
             num_parameters=parts.num_parameters,
             split_sizes={name: len(split) for name, split in self._splits.items()},
@@ -85,26 +103,98 @@ class Examiner:
             classes=() if self._is_of_text else parts.class_names,
         )
 
-    def _with_test(
-        self, member: Member, metrics: Metrics, epoch: int, weights: Callable[[], Mapping[str, Any]] | None = None
-    ) -> Metrics:
+    def know(self, epoch: int, metrics: Metrics) -> None:
+        """Take what an epoch's weights come to on what is final from these metrics, and do not measure it."""
+        self._tested[epoch] = metrics
+
+    def _with_test(self, member: Member, metrics: Metrics, epoch: int, weights: Weights | None = None) -> Metrics:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
         if epoch not in self._tested:
             self._tested[epoch] = self._test(member, epoch, weights)
         held = {name: value for name, value in metrics.items() if name not in member.trained}
         return member.own(held | self._tested[epoch])
 
-    def _test(self, member: Member, epoch: int, weights: Callable[[], Mapping[str, Any]] | None) -> Metrics:
+    def _test(self, member: Member, epoch: int, weights: Weights | None) -> Metrics:
+        tested = final(self._splits, member.trial)
+        with self._loaded(weights):
+            return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, batch_size=self._batch_size)
+
+    @contextmanager
+    def _loaded(self, weights: Weights | None) -> Iterator[None]:
+        """Within it the parts have these weights; None: those that they have."""
         model = self._parts.evaluated
         kept = copy.deepcopy(model.state_dict()) if self._keeps else None
         if weights is not None:
             model.load_state_dict(weights())
-        tested = final(self._splits, member.trial)
         try:
-            return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, batch_size=self._batch_size)
+            yield
         finally:
             if kept is not None:
                 model.load_state_dict(kept)
+
+    def at_epoch(self, trial: Trial, epoch: int) -> Metrics:
+        """What the passes of a trial that are measured after every epoch come to, on the splits for select."""
+        found: Metrics = {}
+        for each in self._passes(trial):
+            if each.every_epoch:
+                selects = selecting(self._splits, trial)
+                found |= measure_pass(self._parts, each, self._splits, selects, Amount(epoch, self._batch_size))
+        return found
+
+    def try_others(self, trial: Trial, *, few: int | None = None, num_batches: int | None = None) -> None:
+        """Measure the first `few` samples, or `num_batches`, by every pass and behind every stage after training, and
+        keep nothing. Raises TrainingError."""
+
+        def some(splits: Mapping[str, DeviceSplit]) -> dict[str, DeviceSplit]:
+            return dict(splits) if few is None else {name: split.head(few) for name, split in splits.items()}
+
+        parts, splits, amount = self._parts, some(self._splits), Amount(1, self._batch_size, num_batches)
+        names = judging(splits, trial)
+        for each in self._passes(trial):
+            measure_pass(parts, each, splits, names, amount)
+        if fitted_on := calibrating(self._data.splits, trial):
+            fitted = fit_stages(parts, trial, some(to_device(fitted_on, parts.device, parts.precision.kept)), amount)
+            measure_stages(parts, [stage for stage, _ in fitted], splits, names, amount)
+
+    def _passes(self, trial: Trial) -> Sequence[Pass]:
+        if trial.id not in self._built:
+            self._built[trial.id] = build_passes(trial, self._parts, self.target)
+        return self._built[trial.id]
+
+    def _otherwise(self, member: Member, weights: Weights | None) -> Metrics:
+        """What passes and after-stages come to, with the best weights."""
+        trial, parts = member.trial, self._parts
+        passes, fitted_on = self._passes(trial), calibrating(self._data.splits, trial)
+        if not passes and not fitted_on:
+            return {}
+        amount = Amount(member.progress.selected.epoch, self._batch_size)
+        names, finals = judging(self._splits, trial), final(self._splits, trial)
+        found: Metrics = {}
+        with self._loaded(weights):
+            for each in passes:
+                # On the splits for select its epoch has it.
+                of = finals if each.every_epoch else names
+                found |= measure_pass(parts, each, self._splits, of, amount)
+            if fitted_on:
+                fitted = fit_stages(parts, trial, to_device(fitted_on, parts.device, parts.precision.kept), amount)
+                for stage, text in fitted if parts.workers.is_first else ():
+                    keep(stage, text, member.folder)
+                found |= measure_stages(parts, [stage for stage, _ in fitted], self._splits, names, amount)
+        return found
+
+    def _identities(self, member: Member) -> dict[str, str]:
+        """All that defines each number, those of passes and after-stages with what is done for them."""
+        of_all, evaluation = self._parts.metric_set.identities, member.trial.config["evaluation"]
+        plain = {name: of_all[name] for name in ("loss", *member.names)}
+        how = {name: pass_in_words(setting) for name, setting in evaluation.get("passes", {}).items()}
+        how |= stages_in_words(evaluation.get("after", ()))
+        return plain | {f"{of}.{name}": f"{what}, {said}" for of, said in how.items() for name, what in plain.items()}
+
+    def _shares(self, member: Member) -> tuple[str, ...]:
+        """The names of the metrics that lie between 0 and 1."""
+        shares = self._parts.metric_set.shares
+        names = [name for name in member.names if name in shares]
+        return (*names, *(f"{prefix}.{name}" for prefix in prefixes(member.trial) for name in names))
 
     def _best(self, member: Member) -> Mapping[str, Any]:
         parts = self._parts
@@ -160,8 +250,18 @@ class Examiner:
 
 
 def _not_finite(best: Metrics, last: Metrics, member: Member) -> dict[str, int]:
-    """How often, of the best and the last epoch, each metric of what is final came to no finite number."""
+    """How often, of the best and the last epoch, each metric of what is final came to no finite number; and what is
+    measured of the best alone, by passes and behind after-stages."""
     progress = member.progress
-    measured = [last] if progress.is_best else [best, last]
-    missing = [name for metrics in measured for name in not_finite(metrics, member.names)]
-    return {name: missing.count(name) for name in missing if of_role(name.partition("/")[0], member.trial) == "final"}
+    plain = [last] if progress.is_best else [best, last]
+    missing = [name for metrics in plain for name in not_finite(metrics, member.names) if not _is_other(name, member)]
+    missing = [name for name in missing if of_role(name.partition("/")[0], member.trial) == "final"]
+    others = [name for name in not_finite(best, member.names) if _is_other(name, member)]
+    # Of a pass that is measured after every epoch, its epochs have said so.
+    missing += [name for name in others if name not in progress.not_finite]
+    return {name: missing.count(name) for name in missing}
+
+
+def _is_other(name: str, member: Member) -> bool:
+    """Whether a pass or an after-stage records a metric `<split>/<metric>`."""
+    return name.partition("/")[2] not in ("loss", *member.names)

@@ -91,6 +91,7 @@ class Training:
         measured = evaluate_splits(
             self.parts, self.splits, watched(self.splits, self.trial), epoch=epoch, batch_size=self.batch_size
         )
+        measured |= self.examiner.at_epoch(self.trial, epoch)
         return self.record(trained | measured, time.perf_counter() - start)
 
     def record(self, metrics: Metrics, seconds: float) -> EpochRecord:
@@ -133,7 +134,9 @@ class Training:
                 # Its best weights are read.
                 self.write_buffer.put()
             result = self.examiner.conclude(member)
-            how = {"batched": self.execution.batched, "alone_because": self.execution.alone_because}
+            given = self.execution
+            how = {"batched": given.batched, "alone_because": given.alone_because}
+            how |= {"trained_because": given.trained_because}
             return result.model_copy(update={"execution": result.execution.model_copy(update=how)})
         except Exception as error:
             # Of a metric or a model in the user's own code, too: what is wrong with one trial's end is not the others'.

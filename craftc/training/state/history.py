@@ -1,6 +1,7 @@
 """Appends to, reads and cuts a trial's `metrics.jsonl`, which has one line per epoch."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from craftc.schemas.result import EpochRecord
@@ -31,8 +32,12 @@ def cut_history(folder: Path, num_epochs: int) -> None:
     """Keep the lines of the first `num_epochs` epochs; the trial continues behind them."""
     if not (folder / FILENAME).exists():
         return
-    kept = [record for record in read_history(folder) if record.epoch <= num_epochs]
-    write_atomically(folder / FILENAME, b"".join(_line(record) for record in kept))
+    write_history(folder, [record for record in read_history(folder) if record.epoch <= num_epochs])
+
+
+def write_history(folder: Path, records: Iterable[EpochRecord]) -> None:
+    """Write all lines."""
+    write_atomically(folder / FILENAME, b"".join(map(_line, records)))
 
 
 def _line(record: EpochRecord) -> bytes:

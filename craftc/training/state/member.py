@@ -7,7 +7,7 @@ from pathlib import Path
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.schemas.terms import objective_names, term_names
-from craftc.training.state.progress import Progress, metric_names
+from craftc.training.state.progress import Progress, metric_names, prefixes
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Member:
         return replace(self, progress=self.progress.after(own, self.trial))
 
     def own(self, metrics: Metrics) -> Metrics:
-        """Those of all values that it measures, split by split in the order of its metrics."""
+        """Those of all values that it measures, split by split in the order of its metrics, then of its passes."""
         steps = ("objective", *self._objectives, "lr", *self._values)
-        places = {name: place for place, name in enumerate((*steps, "loss", *self.names))}
+        places = {name: place for place, name in enumerate((*steps, "loss", *self.all_names))}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
 
@@ -58,6 +58,12 @@ class Member:
     def names(self) -> list[str]:
         """Of its terms and metrics, without their splits and without the loss."""
         return metric_names(self.trial)
+
+    @property
+    def all_names(self) -> list[str]:
+        """Those, and what passes and after-stages record of them and of the loss."""
+        plain = ("loss", *self.names)
+        return [*self.names, *(f"{prefix}.{name}" for prefix in prefixes(self.trial) for name in plain)]
 
     @property
     def trained(self) -> list[str]:

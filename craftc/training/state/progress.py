@@ -70,5 +70,11 @@ def metric_names(trial: Trial) -> list[str]:
     return loss_names(term_names(objective)) + [short_name(metric["kind"]) for metric in objective["metrics"]]
 
 
+def prefixes(trial: Trial) -> list[str]:
+    """What stands before the names of metrics that are measured in another way: the passes, then the after-stages."""
+    evaluation = trial.config["evaluation"]
+    return [*evaluation.get("passes", {}), *(short_name(stage["kind"]) for stage in evaluation.get("after", ()))]
+
+
 def _early_stopping(trial: Trial) -> Any:
     return trial.config["training"]["early_stopping"]

@@ -4,6 +4,7 @@ from craftc.compiler.checking.rules.ablation import ABLATION_RULES
 from craftc.compiler.checking.rules.data import DATA_RULES
 from craftc.compiler.checking.rules.data_files import FILE_RULES
 from craftc.compiler.checking.rules.effects import EFFECT_RULES
+from craftc.compiler.checking.rules.evaluation import EVALUATION_RULES
 from craftc.compiler.checking.rules.fields import CONSTRAINTS, FIELD_RULES, experiment_name
 from craftc.compiler.checking.rules.frozen_backbone import FROZEN_RULES
 from craftc.compiler.checking.rules.metrics import METRIC_RULES
@@ -13,7 +14,7 @@ from craftc.compiler.checking.rules.report import REPORT_RULES
 from craftc.compiler.checking.rules.resources import RESOURCE_RULES
 from craftc.compiler.checking.rules.rule import Rule
 from craftc.compiler.checking.rules.search import SEARCH_RULES
-from craftc.compiler.checking.rules.splits import SPLIT_RULES
+from craftc.compiler.checking.rules.splits import SPLIT_RULES, unread_split
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.terms import TERM_RULES
@@ -27,6 +28,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + TRAINING_VALUE_RULES
     + SPLIT_RULES
     + METRIC_RULES
+    + EVALUATION_RULES
     + EFFECT_RULES
     + VALUE_RULES
     + DATA_RULES
@@ -38,5 +40,12 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + OWN_MODEL_RULES
 )
 """What every variant has to keep, beside the constraints of the components that it sets."""
-DESIGN_RULES: tuple[Rule, ...] = (experiment_name, *CONSTRAINTS.values(), *ABLATION_RULES, *SEARCH_RULES, *REPORT_RULES)
+DESIGN_RULES: tuple[Rule, ...] = (
+    experiment_name,
+    unread_split,
+    *CONSTRAINTS.values(),
+    *ABLATION_RULES,
+    *SEARCH_RULES,
+    *REPORT_RULES,
+)
 """What is asked once, of the spec as written: constraints, and what no variant changes (ablation, search, report)."""

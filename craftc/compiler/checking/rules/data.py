@@ -13,6 +13,7 @@ from craftc.compiler.checking.rules.data_kinds import (
 )
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.checking.rules.tables import kinds_of
+from craftc.compiler.language.pass_names import passes_of
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.schemas.catalogue import NUM_SAMPLES
 from craftc.schemas.diagnostic import Path
@@ -40,6 +41,8 @@ def _named(checked: Checked) -> Iterator[Named]:
     for index, augmentation in enumerate(spec.data.augment):
         is_laid_out = augmentation.when == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation.kind, is_laid_out)
+    for name, each in passes_of(spec).items():
+        yield Named("views", ("evaluation", "passes", name, "views", "kind"), each.views.kind, True)
     for place, objective in spec.objective.summands.items():
         yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(spec.objective.metrics):

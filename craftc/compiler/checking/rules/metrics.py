@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.pass_names import pass_of, passes_of, plain_measure, stages_of
 from craftc.compiler.language.recorded_metrics import (
     headline_split,
     metric_modes,
@@ -166,6 +167,22 @@ def held_out_used(checked: Checked) -> Iterator[Problem]:
         elif named.steers and named.metric in names:
             message = f'"{named.metric}" is measured once, at the end; nothing can be chosen by it'
             yield Problem("held-out-used", path, message, hint)
+    yield from _of_after_stages(checked)
+
+
+def _of_after_stages(checked: Checked) -> Iterator[Problem]:
+    """Nothing is chosen by what a stage after training comes to; a search may, of points that go to their end."""
+    spec, stages = checked.spec, stages_of(checked.spec)
+    for named in _named_metrics(spec) if stages else ():
+        stage = pass_of(named.metric, stages)
+        ends = spec.search is not None and named.place == ("search", "optimize") and spec.search.pruner.kind == "none"
+        if stage is None or not named.steers or ends or _role(named, spec) != "select":
+            continue
+        split, _, measure = named.metric.partition("/")
+        message = f'"{named.metric}" is measured when training is over; nothing that happens before can be chosen by it'
+        hint = f"choose by {split}/{measure.removeprefix(f'{stage}.')}"
+        reads = ((*named.place, "metric"), ("evaluation", "after"))
+        yield Problem("held-out-used", (*named.place, "metric"), message, hint, reads=reads)
 
 
 def headline_not_final(checked: Checked) -> Iterator[Problem]:
@@ -177,7 +194,7 @@ def headline_not_final(checked: Checked) -> Iterator[Problem]:
     roles = spec.data.splits.roles
     if roles.get(split) not in ("fit", "select") or roles[final] != "final" or metric in of_training(spec):
         return
-    if metric in recorded(spec, checked.catalogue, held_out=False):
+    if metric in recorded(spec, checked.catalogue, held_out=True):
         use = "is fitted on" if roles[split] == "fit" else "is for choosing by"
         message = f'"{metric}" would flatter what is concluded: split {split} {use}, and {final} is there for that'
         hint = f"write {final}/{measure}, or leave the split {final} out"
@@ -225,8 +242,9 @@ def metric_without_mode(checked: Checked) -> Iterator[Problem]:
         return
     told = {short_name(metric.kind): metric.kind for metric in reversed(metrics)}
     hint = 'give its class mode = "min" or "max", or higher_is_better'
+    prefixes = (*passes_of(checked.spec), *stages_of(checked.spec))
     for place, metric, mode in _named_metrics(checked.spec):
-        name = metric.partition("/")[2]
+        name = plain_measure(metric, prefixes)
         if name in undirected and mode in ("infer", None):
             or_mode = f"write mode: min or max here, or {hint}" if mode else hint
             yield _without_mode((*place, "metric"), told[name], or_mode, checked)

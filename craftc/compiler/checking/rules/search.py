@@ -8,6 +8,7 @@ from math import isfinite, prod
 from craftc.compiler.checking.rules.effects import pruner_never_prunes
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.handed_on import is_handed
+from craftc.compiler.language.pass_names import passes_of, plain_measure, stages_of
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
@@ -139,7 +140,7 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
     search = checked.spec.search
     if search is None:
         return
-    metric = search.optimize.metric.partition("/")[2]
+    metric = plain_measure(search.optimize.metric, (*passes_of(checked.spec), *stages_of(checked.spec)))
     for path, _ in ranges(checked):
         target = parse_path(path)
         redefines = _redefines(metric, target, checked.spec)

@@ -110,10 +110,16 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
 
 def unread_split(checked: Checked) -> Iterator[Problem]:
     """Something reads every split."""
-    for name, role in checked.spec.data.splits.roles.items():
-        if role == "calibrate":
+    splits = checked.spec.data.splits
+    fitted_on = {stage.fit for stage in checked.spec.evaluation.after}
+    # Where a stage names a split that there is not, this may be the one that is meant.
+    is_known = fitted_on <= set(splits.names)
+    for name, role in splits.roles.items():
+        if role == "calibrate" and name not in fitted_on and is_known:
             message = f"nothing reads split {name}, which is for calibrate: it is not measured"
-            yield Problem("no-effect", (*SPLITS, name), message, None, True, severity="warning")
+            hint = f"fit something on it: evaluation.after: [{{kind: temperature, fit: {name}}}]"
+            reads = ((*SPLITS, name), ("evaluation", "after"))
+            yield Problem("no-effect", (*SPLITS, name), message, hint, True, severity="warning", reads=reads)
 
 
 def drawn_by_nothing(checked: Checked) -> Iterator[Problem]:
@@ -135,7 +141,6 @@ SPLIT_RULES: tuple[Rule, ...] = (
     split_method,
     folders_of_images,
     fractions_of_text,
-    unread_split,
     drawn_by_nothing,
 )
 """Of the splits."""

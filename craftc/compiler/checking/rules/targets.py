@@ -16,6 +16,7 @@ from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_o
 from craftc.schemas.catalogue import Catalogue, is_own
 
 MEASURES = ("objectives", "metrics")
+VERBS = {"after_stages": "is fitted to"}
 TARGET_NAMES = ("targets", "target", "labels", "label")
 
 
@@ -48,6 +49,8 @@ def _measures(checked: Checked) -> Iterator[Named]:
         yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(checked.spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
+    for index, stage in enumerate(checked.spec.evaluation.after):
+        yield Named("after_stages", ("evaluation", "after", index, "kind"), stage.kind)
 
 
 def misfits_of_target(
@@ -64,13 +67,11 @@ def misfits_of_target(
             if other.group == measure.group and set(other.takes_targets) & set(kinds)
         ]
         is_quantity = "class" in entry.takes_targets and set(kinds) <= {"real", "vectors"}
-        message = (
-            f"{measure.kind} measures {targets_in_words(entry.takes_targets)}, and the target that {source} gives "
-        )
-        message += f"is {targets_in_words(kinds)}"
-        hint = f"use {one_of(fitting)}" if fitting else None
-        if is_quantity:
-            hint = f"{hint}; or write ranges of the quantity as classes"
+        message = f"{measure.kind} {VERBS.get(measure.group, 'measures')} {targets_in_words(entry.takes_targets)}"
+        message += f", and the target that {source} gives is {targets_in_words(kinds)}"
+        hints = [f"use {one_of(fitting)}"] if fitting else []
+        hints += ["or write ranges of the quantity as classes"] if is_quantity else []
+        hint = "; ".join(hints).removeprefix("or ") or None
         code = "target-not-classes" if is_quantity else "unfit-for-target"
         yield Problem(code, measure.path, message, hint, reads=(measure.path, SOURCE_KIND), related=entry.definition())
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from craftc.compiler.checking.rules.phases import SCHEDULE
 from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.language.pass_names import passes_of, plain_measure
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import Path
@@ -36,7 +37,7 @@ def improvement_out_of_reach(checked: Checked) -> Iterator[Problem]:
     stop = checked.spec.training.early_stopping
     if stop is None or stop.min_delta == 0:
         return
-    name = stop.metric.partition("/")[2]
+    name = plain_measure(stop.metric, passes_of(checked.spec))
     kind = next((each.kind for each in checked.spec.objective.metrics if short_name(each.kind) == name), None)
     entry = checked.catalogue.find("metrics", kind) if kind is not None else None
     if entry is None or entry.bounds is None or stop.min_delta < entry.bounds[1] - entry.bounds[0]:

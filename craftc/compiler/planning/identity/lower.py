@@ -9,6 +9,7 @@ from typing import Any
 from craftc.compiler.checking.rules.rule import Checked
 from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.language.handed_on import handed_to
+from craftc.compiler.language.pass_names import pass_of, steering_names
 from craftc.compiler.language.recorded_metrics import mode_of, selection
 from craftc.compiler.language.value_type import is_file
 from craftc.compiler.planning.identity.shipped_text import settle
@@ -17,7 +18,7 @@ from craftc.compiler.reading.tree import copy_tree, look_up, set_path
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.spec import REGULARIZED, SECTIONS, Spec
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
 from craftc.schemas.terms import plain_objective
 
@@ -56,11 +57,22 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     for steering in (training["early_stopping"], *training["schedule"], config["evaluation"]["select"]):
         if isinstance(steering, dict) and steering.get("mode") == "infer" and "metric" in steering:
             steering["mode"] = mode_of(steering["metric"], spec, catalogue)
+    config["evaluation"]["passes"] = _passes(config, spec)
     files = {}
     for place in path_arguments(config, catalogue):
         files[place] = _located(look_up(config, place), folder, trained)
         set_path(config, place, files[place])
     return Lowered(config, files)
+
+
+def _passes(config: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    """The passes that are not switched off; those that something is chosen by are measured after every epoch."""
+    passes = {name: value for name, value in config["evaluation"]["passes"].items() if value is not None}
+    steering = steering_names(config)
+    if spec.search is not None and spec.search.pruner.kind != "none":
+        steering.append(spec.search.optimize.metric)
+    chosen_by = {pass_of(name, passes) for name in steering}
+    return {name: value | {"every_epoch": value["every_epoch"] or name in chosen_by} for name, value in passes.items()}
 
 
 def folds(lowered: Lowered) -> Iterator[tuple[int | None, Lowered]]:

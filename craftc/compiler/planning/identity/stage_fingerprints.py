@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from craftc.compiler.language.pass_names import plain_measure, steering_names
 from craftc.compiler.planning.identity.fingerprint import (
     SEMANTICS_VERSION,
     Decisive,
@@ -12,7 +13,7 @@ from craftc.compiler.planning.identity.fingerprint import (
 )
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.compiler.planning.identity.without_defaults import VERSION, counted_metrics
-from craftc.schemas.catalogue import Catalogue, is_own
+from craftc.schemas.catalogue import Catalogue, is_own, short_name
 from craftc.schemas.plan import Stages
 
 
@@ -24,6 +25,8 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     """
     counted, training = content.counted, content.config["training"]
     schedule = training["schedule"]
+    # What is measured at every epoch is part of its record, and may be what the learning rate waits for.
+    at_every_epoch = _every_epoch(content)
     # What is prepared, and how it is normalized; with augmentations of what the source gives, that is kept as well.
     data = _without(counted["data"], {"augment"})
     prepared = data | ({"keeps": "source"} if augments_source(content.config["data"]) else {})
@@ -35,12 +38,38 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
         "regularization": counted["regularization"],
         "training": _without(counted["training"], _no_matter_of_steps(training, catalogue)),
         "seed": seed,
-    }
+    } | ({"passes": at_every_epoch} if at_every_epoch else {})
+    train = _hash("train", steps, content.code)
     return Stages(
         prepare=_hash("prepare", prepared, content.code),
-        train=_hash("train", steps, content.code),
+        train=train,
+        weights=_hash("weights", {"train": train, **_choices(content, catalogue)}, content.code),
         features=_features(data, content, seed, catalogue),
     )
+
+
+def _choices(content: Decisive, catalogue: Catalogue) -> dict[str, Any]:
+    """What decides how long a training goes on and which of its weights are the best, beside its steps.
+
+    A selection is counted as it is resolved, whether or not it is written.
+    """
+    training, evaluation = content.config["training"], content.config["evaluation"]
+    passes = evaluation.get("passes", {})
+    watched = {plain_measure(name, passes) for name in steering_names(content.config)}
+    metrics = counted_metrics(content.config["objective"]["metrics"], catalogue)
+    return {
+        "epochs": training["epochs"],
+        "stops": content.counted["training"].get("early_stopping"),
+        "selects": evaluation["select"],
+        "metrics": [metric for metric in metrics if short_name(metric["kind"]) in watched],
+    }
+
+
+def _every_epoch(content: Decisive) -> dict[str, Any]:
+    """What counts of the passes that are measured after every epoch."""
+    counted = content.counted["evaluation"].get("passes", {})
+    passes = content.config["evaluation"].get("passes", {})
+    return {name: counted[name] for name, each in passes.items() if each["every_epoch"]}
 
 
 def augments_source(data: Mapping[str, Any]) -> bool:
@@ -106,7 +135,8 @@ def _steering(content: Decisive, catalogue: Catalogue, schedule: list[dict[str, 
     metrics = counted_metrics(content.config["objective"]["metrics"], catalogue)
     if any(is_own(phase["kind"]) for phase in schedule):
         return metrics
-    watched = {str(phase.get("metric")).partition("/")[2] for phase in schedule}
+    passes = content.config["evaluation"].get("passes", {})
+    watched = {plain_measure(str(phase.get("metric")), passes) for phase in schedule}
     fixed = [m for m in metrics if m["kind"] in watched or is_own(m["kind"]) or m.keys() - {"kind", VERSION}]
     return sorted(fixed, key=canonical_json)
 

@@ -4,7 +4,7 @@ Each has its default, as the trial had in effect: else it would have another fin
 """
 
 from collections.abc import Mapping
-from typing import Any, get_origin
+from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
 from craftc.compiler.planning.identity.without_defaults import has_plain_default
@@ -54,10 +54,7 @@ def _fill(section: type[Section], value: dict[str, Any]) -> None:
             default = field.make_default()
             value[key] = "none" if default is None and field.is_switch else plain_value(default)
         found = value.get(key)
-        if isinstance(found, dict) and get_origin(field.annotation) is dict:
-            if any(isinstance(item, list) for item in found.values()):
-                continue  # phases by name, whose arguments are filled as theirs
-            found = list(found.values())
-        for item in found if isinstance(found, list) else [found]:
+        of_mapping = list(found.values()) if field.is_mapping and isinstance(found, dict) else [found]
+        for item in found if isinstance(found, list) else of_mapping:
             if isinstance(item, dict) and field.sections:
                 _fill(field.sections[0], item)

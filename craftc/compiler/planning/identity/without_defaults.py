@@ -7,7 +7,7 @@ docs/decisions/0040-identity-without-defaults.md.
 """
 
 from collections.abc import Mapping
-from typing import Any, get_origin
+from typing import Any
 
 from craftc.compiler.language.component_fields import group_of_field
 from craftc.compiler.language.value_type import group_of
@@ -80,8 +80,15 @@ def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
     if not isinstance(value, Mapping) or not field.sections:
         return value
     section = field.sections[0]
-    if group is not None and get_origin(field.annotation) is dict:
+    if group is not None and field.is_mapping:
         return {name: _of_entry(section, group, entry, catalogue) for name, entry in value.items()}
+    if field.is_mapping:
+        return {
+            key: _marked(section.semantics_version, _of_keys(section, item, catalogue))
+            if isinstance(item, Mapping)
+            else item
+            for key, item in value.items()
+        }
     if group is not None:
         return _of_component(section, group, value, catalogue)
     return _marked(section.semantics_version, _of_keys(section, value, catalogue))

@@ -23,7 +23,7 @@ def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     steps: dict[tuple[str, int | None], str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.shares is None and is_batchable(trial.config, catalogue):
+        if trial.status == "new" and trial.is_trained and is_batchable(trial.config, catalogue):
             # All seeds of a variant have one configuration in each fold.
             place = trial.variant, trial.fold
             if place not in steps:
@@ -47,6 +47,8 @@ def is_batchable(config: dict[str, Any], catalogue: Catalogue) -> bool:
     training, model = config["training"], config["model"]
     lowered = training.get("precision") in ("bf16", "fp16")
     is_open = not lowered and training.get("compile") is not True and not training.get("deterministic")
+    # A batch measures what it does after every epoch as one, and passes are measured one by one.
+    is_open = is_open and not any(each["every_epoch"] for each in config["evaluation"].get("passes", {}).values())
     # The features of a backbone that is drawn by the seed are other data.
     parts = catalogue.frozen_parts(model["kind"])
     return is_open and (parts is None or model[parts.weights] != "random")

@@ -157,5 +157,5 @@ def _has_room(job: _Job, training: list[Trial], most_epochs: float) -> bool:
 
 
 def _num_epochs(trials: list[Trial]) -> int:
-    """The most that they train; those of a shared training once."""
-    return sum(trial.epochs for trial in trials if trial.shares is None)
+    """The most that they train; those of a shared training once, those that are read off not at all."""
+    return sum(trial.epochs for trial in trials if trial.is_trained)

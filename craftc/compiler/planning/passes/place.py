@@ -23,7 +23,7 @@ def place(plan: Plan) -> Plan:
 
 def job_epochs(job: Job, by_id: dict[str, Trial]) -> int:
     """The most epochs that a job trains; those of a training that trials share once."""
-    return sum(by_id[trial_id].epochs for trial_id in job.trials if by_id[trial_id].shares is None)
+    return sum(by_id[trial_id].epochs for trial_id in job.trials if by_id[trial_id].is_trained)
 
 
 def model_size(model: Any) -> int:

@@ -33,8 +33,13 @@ def share(plan: Plan, resources: JobResources) -> Plan:
 
 
 def shareable(plan: Plan) -> Iterable[Trial]:
-    """The new trials that no study follows."""
+    """The trials that are to be trained, and that no study follows."""
     searched = set(plan.search.variants) if plan.search else set()
     for trial in plan.trials:
-        if trial.status == "new" and trial.stages and searched.isdisjoint((trial.variant, *trial.aliases)):
+        if (
+            trial.status == "new"
+            and trial.read_off is None
+            and trial.stages
+            and searched.isdisjoint((trial.variant, *trial.aliases))
+        ):
             yield trial

@@ -19,6 +19,9 @@ def verify(plan: Plan) -> None:
         assert trial.overrides.keys() <= plan.factors.keys(), "a trial varies what is no factor"
         if trial.status == "reused":
             assert (trial.job, trial.shares, trial.group) == (None, None, None), "a reused trial is trained"
+            assert trial.read_off is None, "a reused trial is measured again"
+        if trial.read_off is not None:
+            assert (trial.shares, trial.group) == (None, None), "a trial that is read off is trained with others"
         if trial.shares is not None:
             _verify_shared(trial, by_id[trial.shares], plan)
     _verify_groups(plan, by_id)

@@ -1,0 +1,1 @@
+"""Several views of a sample, over which a trained model's outputs are averaged."""
