@@ -25,6 +25,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "vertical_flip": "craftc.components.augmentations.flips:VerticalFlip",
         "gaussian_noise": "craftc.components.augmentations.corruptions:GaussianNoise",
         "line_dropout": "craftc.components.augmentations.corruptions:LineDropout",
+        "random_shift": "craftc.components.augmentations.shifts:RandomShift",
     },
     "models": {
         "linear": "craftc.components.models.linear:Linear",
@@ -39,6 +40,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "mse": "craftc.components.objectives.regression:MSE",
         "l1": "craftc.components.objectives.regression:L1",
         "huber": "craftc.components.objectives.regression:Huber",
+        "info_nce": "craftc.components.objectives.info_nce:InfoNCE",
     },
     "metrics": {
         "accuracy": "craftc.components.metrics.classification:Accuracy",
@@ -48,6 +50,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "iou": "craftc.components.metrics.classification:IoU",
         "multilabel_f1": "craftc.components.metrics.labels:MultilabelF1",
         "multilabel_average_precision": "craftc.components.metrics.labels:MultilabelAveragePrecision",
+        "multilabel_auroc": "craftc.components.metrics.labels:MultilabelAUROC",
+        "nearest_neighbour": "craftc.components.metrics.embeddings:NearestNeighbour",
         "r2": "craftc.components.metrics.regression:R2",
         "mae": "craftc.components.metrics.regression:MAE",
         "rmse": "craftc.components.metrics.regression:RMSE",

@@ -88,14 +88,14 @@ def _check_trackers(plan: Plan, trackers: Sequence[Component]) -> Iterator[DataP
 def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.data.facts import backbone_facts, infer_facts
+    from craftc.training.data.facts import backbone_facts, infer_facts, model_facts
     from craftc.training.data.prepare import prepare
     from craftc.training.data.prepared_files import shelf_of
 
     config = trial.config
     try:
         data = prepare(config["data"], shelf_of(trial, prepared), config["model"])
-        infer_facts(config["model"], data.facts)
+        model_facts(config, data.facts)
         if (parts := catalogue.frozen_parts(config["model"]["kind"])) is not None:
             backbone_facts(config["model"][parts.backbone], data.facts, f"model.{parts.backbone}")
         infer_facts(config["objective"], data.facts, "objective", reserved=["metrics"])

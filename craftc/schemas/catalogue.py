@@ -37,6 +37,13 @@ TARGET_KINDS: dict[TargetKind, str] = {
 }
 """What a target may be, and in words."""
 
+OutputKind = Literal["views", "embeddings"]
+OUTPUT_KINDS: dict[OutputKind, str] = {
+    "views": "embeddings of several views of a sample",
+    "embeddings": "embeddings",
+}
+"""What a model may give in the place of predictions, and in words."""
+
 CARDINALITIES = "cardinalities"
 """How many numbers each category of a table may have: the one fact that is a list of numbers."""
 DATA_FACTS = (
@@ -167,6 +174,8 @@ class ComponentEntry(NamedTuple):
         gives_targets: Of a source, the kinds of target that it may give; empty: any.
         gives_columns: Of a source, the names of its inputs; empty: not known.
         takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
+        takes_outputs: Of a metric or an objective, what it can work with beside predictions of the target: `views`,
+            embeddings of several views of each sample, or `embeddings`, one of each.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
         asks: Of a user's own model, objective or metric, the names of what it must be given beside what comes first and
             the target: columns, or outputs of the model.
@@ -197,6 +206,7 @@ class ComponentEntry(NamedTuple):
     gives_targets: tuple[str, ...] = ()
     gives_columns: tuple[str, ...] = ()
     takes_targets: tuple[str, ...] = ()
+    takes_outputs: tuple[str, ...] = ()
     trivial: str | None = None
     asks: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()

@@ -79,6 +79,13 @@ class Data(Section):
         description="Random changes of the train samples, in order, each sample by numbers of its own.",
         semantics_version=2,
     )
+    views: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Views of a sample in a step, each changed by the augmentations with numbers of its own. An "
+        "objective such as info_nce compares the embeddings of 2 or more.",
+    )
 
 
 class Objective(Component):

@@ -102,7 +102,7 @@ def try_evaluation(batch: Batch, rows: range, split: DeviceSplit) -> bool:
 @torch.no_grad()
 def outputs_of(batch: Batch, rows: range, split: DeviceSplit) -> Tensor:
     """What the models of `rows`, with the weights that are judged, make of a split: (len(rows), N, ...)."""
-    stack, template, calls = batch.stack, batch.template, batch.calls
+    stack, template, calls = batch.stack, batch.template, batch.parts[0].calls
     template.model.eval()
 
     def one(trained: list[Tensor], held: list[Tensor], columns: Columns) -> Tensor:

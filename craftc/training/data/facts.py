@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from craftc.components.declared import gives_embeddings
 from craftc.components.errors import DataError
 from craftc.components.sources.table import CATEGORIES
 from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
@@ -36,6 +37,15 @@ def infer_facts(
                 f"{place}.{name}",
             )
     return filled
+
+
+def model_facts(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a trial's model with each `infer` replaced; embeddings may have any number of dimensions.
+
+    Raises DataError `data-mismatch`.
+    """
+    model: Mapping[str, Any] = config["model"]
+    return backbone_facts(model, facts, "model") if gives_embeddings(config) else infer_facts(model, facts)
 
 
 def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: str) -> dict[str, Any]:

@@ -54,6 +54,19 @@ class Tried(NamedTuple):
         """What objectives and metrics are given of those samples."""
         return self.calls.given(self.output, self.batch)
 
+    def of_views(self, num_views: int) -> "Tried":
+        """With each sample in so many views, all of them alike."""
+        if num_views == 1:
+            return self
+
+        def viewed(values: Tensor) -> Tensor:
+            return values.unsqueeze(1).expand(-1, num_views, *values.shape[1:])
+
+        output, first = self.output, self.calls.first
+        shown = {name: viewed(v) for name, v in output.items()} if isinstance(output, dict) else viewed(output)
+        batch = {**self.batch, first: viewed(self.batch[first])}
+        return self._replace(calls=self.calls.of_views(num_views), batch=batch, output=shown)
+
     def kept_as(self, kept: torch.dtype) -> "Tried":
         """With quantities in the type of the training."""
         output = self.output
@@ -66,8 +79,10 @@ def _as(kept: torch.dtype, values: Tensor) -> Tensor:
     return values.to(kept) if values.is_floating_point() else values
 
 
-def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.device) -> Tried:
-    """The model on the device, tried on the first two samples of train.
+def build_model(
+    setting: Mapping[str, Any], data: PreparedData, device: torch.device, *, is_embedding: bool = False
+) -> Tried:
+    """The model on the device, tried on the first two samples of train. Embeddings may have any shape.
 
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
@@ -90,7 +105,7 @@ def build_model(setting: Mapping[str, Any], data: PreparedData, device: torch.de
         hint = _layout_hint(model, data, call, device) if is_own(setting["kind"]) else ""
         with errors_of(on, code="model-forward", hint=hint):
             raise
-    check_output(returned, name, inputs, train.target_column)
+    check_output(returned, name, inputs, None if is_embedding else train.target_column)
     outputs = outputs_of(returned)
     main = None if isinstance(returned, Tensor) else main_of(outputs)
     names = tuple(name for name in outputs if isinstance(name, str))

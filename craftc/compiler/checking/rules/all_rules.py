@@ -16,6 +16,7 @@ from craftc.compiler.checking.rules.splits import SPLIT_RULES
 from craftc.compiler.checking.rules.steps import STEP_RULES
 from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
+from craftc.compiler.checking.rules.views import VIEW_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
@@ -25,6 +26,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + VALUE_RULES
     + DATA_RULES
     + TARGET_RULES
+    + VIEW_RULES
     + FILE_RULES
     + FROZEN_RULES
     + RESOURCE_RULES

@@ -24,6 +24,12 @@ class Checked:
     folder: str | None = None
 
 
+def gives_embeddings(checked: Checked) -> bool:
+    """Whether the model gives embeddings, and no predictions of the target."""
+    objective = checked.catalogue.find("objectives", checked.spec.objective.kind)
+    return checked.spec.data.views > 1 or (objective is not None and bool(objective.takes_outputs))
+
+
 Rule = Callable[[Checked], Iterator[Problem]]
 
 

@@ -30,7 +30,7 @@ def targets_fit(checked: Checked) -> Iterator[Problem]:
     kinds = kinds if data.target is None else _of_a_column(checked)
     of_table = target_of_table(checked) if data.target is None else None
     misfits = misfits_of_target(
-        _measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
+        measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
     )
     yield from misfits if of_table is None else with_its_role(misfits, of_table, data.source.args["target"])
 
@@ -43,7 +43,8 @@ def _of_a_column(checked: Checked) -> Sequence[str]:
     return ("token",) if entry.gives == ("text",) else ("real",)
 
 
-def _measures(checked: Checked) -> Iterator[Named]:
+def measures(checked: Checked) -> Iterator[Named]:
+    """The objective and the metrics of a spec."""
     yield Named("objectives", ("objective", "kind"), checked.spec.objective.kind)
     for index, metric in enumerate(checked.spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
@@ -84,7 +85,7 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     columns = (*inputs, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
     offered = {"models": inputs[1:]} | ({} if is_own(spec.model.kind) else dict.fromkeys(MEASURES, columns))
-    for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
+    for named in (Named("models", ("model", "kind"), spec.model.kind), *measures(checked)):
         component = checked.catalogue.find(named.group, named.kind)
         if component is None or named.group not in offered:
             continue
