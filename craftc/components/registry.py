@@ -31,6 +31,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "linear": "craftc.components.models.linear:Linear",
         "mlp": "craftc.components.models.mlp:MLP",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
+        "sequence": "craftc.components.models.sequence:ModuleSequence",
         "decoder": "craftc.components.models.decoder:Decoder",
         "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
     },

@@ -102,6 +102,21 @@ AS = "as"
 AS_CLASS = "class"
 
 
+ARGS = "args"
+"""Beside the `kind` of a component in an argument's place: a list of arguments by position."""
+INFERRED = "infer "
+"""Before the name of a fact: what stands for the data's own number in an argument of any name."""
+
+
+OUTPUT = "output"
+"""Beside the arguments of a model: what of its output is its prediction."""
+
+
+def fact_of(value: Any) -> str | None:
+    """The fact whose number a text stands for; None of any other value. There may be no such fact."""
+    return value.removeprefix(INFERRED) if isinstance(value, str) and value.startswith(INFERRED) else None
+
+
 def is_class(value: Mapping[str, Any]) -> bool:
     """Whether a component in an argument's place is handed over itself, its arguments given, and not called."""
     return value.get(AS) == AS_CLASS
@@ -179,6 +194,7 @@ class ComponentEntry(NamedTuple):
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
         asks: Of a user's own model, objective or metric, the names of what it must be given beside what comes first and
             the target: columns, or outputs of the model.
+        by_position: Of a component in another's argument, the arguments that can be given by position, in their order.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
@@ -209,6 +225,7 @@ class ComponentEntry(NamedTuple):
     takes_outputs: tuple[str, ...] = ()
     trivial: str | None = None
     asks: tuple[str, ...] = ()
+    by_position: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 

@@ -88,6 +88,16 @@ class Data(Section):
     )
 
 
+class Model(Component):
+    """What is trained, and what of its output is its prediction."""
+
+    output: Literal["none", "mean", "max", "first", "last"] = Field(
+        "none",
+        description="Of a model that returns (B, ..., C), one output for each position, what is taken for a sample: "
+        "their mean, their largest numbers, the first or the last. none: the output as it is.",
+    )
+
+
 class Objective(Component):
     """What is minimised, and what is measured beside it."""
 
@@ -373,7 +383,7 @@ class Spec(Section):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
     data: Data = Field(description="Samples, splits, normalization, augmentation.")
-    model: Annotated[Component, ComponentGroup("models")] = Field(description="What is trained.")
+    model: Annotated[Model, ComponentGroup("models")] = Field(description="What is trained.")
     objective: Annotated[Objective, ComponentGroup("objectives")] = Field(
         description="What is minimised, and the metrics."
     )

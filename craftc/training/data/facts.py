@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from craftc.components.declared import gives_embeddings
+from craftc.components.declared import frozen_parts, gives_embeddings
 from craftc.components.errors import DataError
 from craftc.components.sources.table import CATEGORIES
-from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
+from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, fact_of, is_nested, is_own
 from craftc.training.data.one_input import has_categories
 from craftc.training.data.split import Split
 
@@ -26,6 +26,8 @@ def infer_facts(
     such number.
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
+    if frozen_parts(component["kind"]) is None:  # whose head is given other data
+        filled = {name: _with_facts(value, facts, f"{place}.{name}") for name, value in filled.items()}
     for name, value in list(filled.items()):
         if value == "infer" and name in DATA_FACTS:
             filled[name] = _fact(name, facts, place)
@@ -57,6 +59,17 @@ def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: 
     classes = setting.get("num_classes")
     own = {"num_classes": classes} if isinstance(classes, int) else {}
     return infer_facts(setting, {**facts, **own}, place)
+
+
+def _with_facts(value: Any, facts: Mapping[str, Any], place: str) -> Any:
+    """A value with the data's own number wherever `infer` and the name of a fact stand, in components within it too."""
+    if (name := fact_of(value)) in DATA_FACTS:
+        return _fact(name, facts, place)
+    if isinstance(value, list):
+        return [_with_facts(item, facts, f"{place}.{index}") for index, item in enumerate(value)]
+    if is_nested(value):
+        return {name: _with_facts(item, facts, f"{place}.{name}") for name, item in value.items()}
+    return value
 
 
 def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:

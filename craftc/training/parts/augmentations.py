@@ -43,7 +43,7 @@ class Augmentations:
     changes of what the model is given. `normalize` is None where what comes in is normalized.
 
     Of several views (B, ...) becomes (B, V, ...): the samples of a batch are taken V times, one view after another, and
-    each is changed by the numbers of its place. The first view is what there would be without the others.
+    each is changed by the numbers of its place among all of them.
     """
 
     before: tuple[Augmentation, ...]

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import is_own
+from craftc.schemas.catalogue import OUTPUT, is_own
 from craftc.training.data.device_split import Batch
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
@@ -35,6 +35,7 @@ from craftc.training.parts.calls import (
     main_of,
     outputs_of,
 )
+from craftc.training.parts.output import reduce_output
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
 
@@ -139,9 +140,11 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
     name = f"{what} {setting['kind']}"
     with errors_of(name, code="model-not-buildable"):
-        model = build("models", setting)
+        model = build("models", {key: value for key, value in setting.items() if key != OUTPUT})
     if not isinstance(model, nn.Module):
         raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
+    if (how := setting.get(OUTPUT, "none")) != "none":
+        reduce_output(model, how)
     return model
 
 
