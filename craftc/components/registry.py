@@ -4,6 +4,7 @@ REGISTRY: dict[str, dict[str, str]] = {
     "sources": {
         "digits": "craftc.components.sources.bundled:digits",
         "mnist_5k": "craftc.components.sources.bundled:mnist_5k",
+        "digit_pairs": "craftc.components.sources.digit_pairs:digit_pairs",
         "diabetes": "craftc.components.sources.bundled_tables:diabetes",
         "linnerud": "craftc.components.sources.bundled_tables:linnerud",
         "arrays": "craftc.components.sources.arrays:arrays",

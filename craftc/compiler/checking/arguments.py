@@ -53,6 +53,9 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
     problems = _wrong_as(place)
     by_position = _named(place, entry, problems)
     found = _check_arguments(place, entry, catalogue)
+    if any(problem.path == (*place.path, ARGS) for problem in problems):
+        # It is not known which arguments were meant.
+        found = [problem for problem in found if problem.code != "missing-key"]
     return problems + [_at_its_position(problem, place.path, by_position) for problem in found]
 
 
