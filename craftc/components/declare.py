@@ -7,7 +7,7 @@ have an attribute of the same name: `takes = ("images",)`.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from craftc.schemas.catalogue import DataKind, TargetKind
+from craftc.schemas.catalogue import DataKind, OutputKind, TargetKind
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -29,6 +29,7 @@ def declares(
     gives_targets: Sequence[TargetKind] | None = None,
     gives_columns: Sequence[str] | None = None,
     takes_targets: Sequence[TargetKind] | None = None,
+    takes_outputs: Sequence[OutputKind] | None = None,
     trivial: Literal["class_frequencies", "label_frequencies", "mean", "median"] | None = None,
 ) -> Callable[[C], C]:
     """Decorates a class or function; what is stated becomes attributes of it.
@@ -56,6 +57,8 @@ def declares(
         gives_columns: Of a source, the names of its inputs, so that linting knows what a model may ask for. Not stated:
             not known.
         takes_targets: Of a metric or an objective, the kinds of target that it can work with. Not stated: any.
+        takes_outputs: Of a metric or an objective, what it can work with in the place of predictions: `embeddings`, or
+            of an objective `views`, embeddings (B, V, ...) of V views of each sample.
         trivial: Of a metric or an objective, the predictor that a model has to beat: `class_frequencies` gives every
             sample the logarithms of the class frequencies in train as its logits, `label_frequencies` the log odds of
             every label, `mean` and `median` those of the target. Not stated: there is none.
@@ -76,6 +79,7 @@ def declares(
         "gives_targets": gives_targets,
         "gives_columns": gives_columns,
         "takes_targets": takes_targets,
+        "takes_outputs": takes_outputs,
         "trivial": trivial,
     }
 

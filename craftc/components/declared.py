@@ -2,10 +2,30 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.components.build import load_component
 from craftc.schemas.catalogue import FrozenParts, is_own
+from craftc.schemas.terms import summands
+
+
+def gives_embeddings(config: Mapping[str, Any]) -> bool:
+    """Whether the model of a trial gives embeddings, whose shape is for the objective to judge, and no predictions."""
+    kinds = [objective["kind"] for objective in summands(config["objective"]).values()]
+    return config["data"].get("views", 1) > 1 or any(map(_outputs_of_objective, kinds))
+
+
+@lru_cache(maxsize=64)
+def _outputs_of_objective(kind: str) -> tuple[str, ...]:
+    """What an objective declares to take of a model in the place of predictions."""
+    if not is_own(kind):
+        entry = built_in_catalogue().find("objectives", kind)
+        return () if entry is None else entry.takes_outputs
+    try:
+        return tuple(getattr(load_component("objectives", kind), "takes_outputs", None) or ())
+    except Exception:
+        return ()  # that it cannot be imported is reported where it is built
 
 
 @lru_cache(maxsize=64)

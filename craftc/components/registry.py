@@ -4,6 +4,7 @@ REGISTRY: dict[str, dict[str, str]] = {
     "sources": {
         "digits": "craftc.components.sources.bundled:digits",
         "mnist_5k": "craftc.components.sources.bundled:mnist_5k",
+        "digit_pairs": "craftc.components.sources.digit_pairs:digit_pairs",
         "diabetes": "craftc.components.sources.bundled_tables:diabetes",
         "linnerud": "craftc.components.sources.bundled_tables:linnerud",
         "arrays": "craftc.components.sources.arrays:arrays",
@@ -25,11 +26,13 @@ REGISTRY: dict[str, dict[str, str]] = {
         "vertical_flip": "craftc.components.augmentations.flips:VerticalFlip",
         "gaussian_noise": "craftc.components.augmentations.corruptions:GaussianNoise",
         "line_dropout": "craftc.components.augmentations.corruptions:LineDropout",
+        "random_shift": "craftc.components.augmentations.shifts:RandomShift",
     },
     "models": {
         "linear": "craftc.components.models.linear:Linear",
         "mlp": "craftc.components.models.mlp:MLP",
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
+        "sequence": "craftc.components.models.sequence:ModuleSequence",
         "decoder": "craftc.components.models.decoder:Decoder",
         "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
     },
@@ -40,6 +43,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "l1": "craftc.components.objectives.regression:L1",
         "huber": "craftc.components.objectives.regression:Huber",
         "cosine": "craftc.components.objectives.cosine:Cosine",
+        "info_nce": "craftc.components.objectives.info_nce:InfoNCE",
     },
     "metrics": {
         "accuracy": "craftc.components.metrics.classification:Accuracy",
@@ -51,6 +55,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "multilabel_f1": "craftc.components.metrics.labels:MultilabelF1",
         "multilabel_average_precision": "craftc.components.metrics.labels:MultilabelAveragePrecision",
         "cosine_similarity": "craftc.components.metrics.cosine_similarity:CosineSimilarity",
+        "multilabel_auroc": "craftc.components.metrics.labels:MultilabelAUROC",
+        "nearest_neighbour": "craftc.components.metrics.embeddings:NearestNeighbour",
         "r2": "craftc.components.metrics.regression:R2",
         "mae": "craftc.components.metrics.regression:MAE",
         "rmse": "craftc.components.metrics.regression:RMSE",

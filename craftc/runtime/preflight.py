@@ -115,12 +115,12 @@ def _contradictions(config: dict[str, Any], data: PreparedData, catalogue: Catal
     """Where a component asks for what the data has not, or has otherwise."""
     from craftc.components.errors import added_to
     from craftc.components.objectives.num_weights import check_num_weights
-    from craftc.training.data.facts import backbone_facts, infer_facts
+    from craftc.training.data.facts import backbone_facts, infer_facts, model_facts
 
     model = config["model"]
     errors: list[DataError] = []
     with added_to(errors):
-        infer_facts(model, data.facts)
+        model_facts(config, data.facts)
     if (parts := catalogue.frozen_parts(model["kind"])) is not None:
         with added_to(errors):
             backbone_facts(model[parts.backbone], data.facts, f"model.{parts.backbone}")

@@ -40,6 +40,13 @@ TARGET_KINDS: dict[TargetKind, str] = {
 }
 """What a target may be, and in words."""
 
+OutputKind = Literal["views", "embeddings"]
+OUTPUT_KINDS: dict[OutputKind, str] = {
+    "views": "embeddings of several views of a sample",
+    "embeddings": "embeddings",
+}
+"""What a model may give in the place of predictions, and in words."""
+
 CARDINALITIES = "cardinalities"
 """How many numbers each category of a table may have: the one fact that is a list of numbers."""
 DATA_FACTS = (
@@ -99,6 +106,21 @@ TRIVIAL = (CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN)
 AS = "as"
 """Beside the `kind` of a component in an argument's place; a word that no argument of Python can be called by."""
 AS_CLASS = "class"
+
+
+ARGS = "args"
+"""Beside the `kind` of a component in an argument's place: a list of arguments by position."""
+INFERRED = "infer "
+"""Before the name of a fact: what stands for the data's own number in an argument of any name."""
+
+
+OUTPUT = "output"
+"""Beside the arguments of a model: what of its output is its prediction."""
+
+
+def fact_of(value: Any) -> str | None:
+    """The fact whose number a text stands for; None of any other value. There may be no such fact."""
+    return value.removeprefix(INFERRED) if isinstance(value, str) and value.startswith(INFERRED) else None
 
 
 def is_class(value: Mapping[str, Any]) -> bool:
@@ -173,12 +195,15 @@ class ComponentEntry(NamedTuple):
         gives_targets: Of a source, the kinds of target that it may give; empty: any.
         gives_columns: Of a source, the names of its inputs; empty: not known.
         takes_targets: Of a metric or an objective, the kinds of target that it can work with; empty: any.
+        takes_outputs: Of a metric or an objective, what it can work with beside predictions of the target: `views`,
+            embeddings of several views of each sample, or `embeddings`, one of each.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
         asks: Of a user's own model, objective or metric, the names of what it must be given beside the output and the
             target: columns, values of the training, or outputs of the model. Of a model, its first parameter too, which
             may have any name.
         named: Of a model or an objective, all names that its `forward` can be given behind its first parameter; None
             where that cannot be read.
+        by_position: Of a component in another's argument, the arguments that can be given by position, in their order.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
     """
 
@@ -206,9 +231,11 @@ class ComponentEntry(NamedTuple):
     gives_targets: tuple[str, ...] = ()
     gives_columns: tuple[str, ...] = ()
     takes_targets: tuple[str, ...] = ()
+    takes_outputs: tuple[str, ...] = ()
     trivial: str | None = None
     asks: tuple[str, ...] = ()
     named: tuple[str, ...] | None = None
+    by_position: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     defined_at: Range | None = None
 

@@ -80,6 +80,23 @@ class Data(Section):
         description="Random changes of the train samples, in order, each sample by numbers of its own.",
         semantics_version=2,
     )
+    views: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Views of a sample in a step, each changed by the augmentations with numbers of its own. An "
+        "objective such as info_nce compares the embeddings of 2 or more.",
+    )
+
+
+class Model(Component):
+    """What is trained, and what of its output is its prediction."""
+
+    output: Literal["none", "mean", "max", "first", "last"] = Field(
+        "none",
+        description="Of a model that returns (B, ..., C), one output for each position, what is taken for a sample: "
+        "their mean, their largest numbers, the first or the last. none: the output as it is.",
+    )
 
 
 class Term(Component):
@@ -433,7 +450,7 @@ class Spec(Section):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
     data: Data = Field(description="Samples, splits, normalization, augmentation.")
-    model: Annotated[Component, ComponentGroup("models")] = Field(description="What is trained.")
+    model: Annotated[Model, ComponentGroup("models")] = Field(description="What is trained.")
     objective: Annotated[Objective, ComponentGroup("objectives")] = Field(
         description="What is minimised, and the metrics."
     )

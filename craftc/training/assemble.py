@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from craftc.components.declared import gives_embeddings
 from craftc.schemas.plan import Trial
 from craftc.training.compiling.compile_loss import Rehearsal
 from craftc.training.compiling.compiling import Compilation, Compiling, build_compiling
 from craftc.training.data.device_split import Batch
-from craftc.training.data.facts import infer_facts
+from craftc.training.data.facts import model_facts
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.precision import Precision, build_precision, kept_type
@@ -36,9 +37,10 @@ class Parts:
     """What a step reads and changes. `clip_grad_norm`, `ema` and `ema_decay` are None where the spec says none.
     `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
     The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
-    None where it is given the batch. `calls` and `objective_call` say how model and objective are called, `values` are
-    handed to both. `loss` is theirs, which `compilation` may compile. `class_names` are in the order of the model's
-    logits. `parameters` are the model's, and `average` takes them into `ema`."""
+    None where it is given the batch. `calls` and `objective_call` say how model and objective are called, `step_calls`
+    how in a step, whose batches may have several views; `values` are handed to both. `loss` is theirs, which
+    `compilation` may compile. `class_names` are in the order of the model's logits. `parameters` are the model's, and
+    `average` takes them into `ema`."""
 
     seed: int
     class_names: tuple[str, ...]
@@ -65,6 +67,7 @@ class Parts:
     compiling: Compiling
     parameters: tuple[nn.Parameter, ...] = field(init=False)
     average: Average | None = field(init=False)
+    step_calls: Calls = field(init=False)
     loss: Loss = field(init=False)
     compilation: Compilation = field(init=False)
 
@@ -73,7 +76,8 @@ class Parts:
         object.__setattr__(self, "parameters", tuple(self.model.parameters()))
         average = None if self.ema is None else Average(self.ema, self.model, self.ema_decay or 0.0)
         object.__setattr__(self, "average", average)
-        loss = Loss(self.precision, self.joined, self.objective, self.calls, self.objective_call)
+        object.__setattr__(self, "step_calls", self.calls.of_views(self.augmentations.num_views))
+        loss = Loss(self.precision, self.joined, self.objective, self.step_calls, self.objective_call)
         object.__setattr__(self, "loss", loss)
         rehearsal = Rehearsal(
             (self.joined, self.objective), self.calls.first, self.dropout_bits, self.device, self.seed
@@ -82,7 +86,7 @@ class Parts:
 
     def given(self, batch: Batch, step: int) -> Batch:
         """What the model is given of a batch of the train split that is not augmented, at a step."""
-        x_B = self.augmentations.normalized(batch[self.calls.first])
+        x_B = self.augmentations.unchanged(batch[self.calls.first])
         given = x_B if self.features is None else self.features(x_B)
         return {**batch, self.calls.first: given, **self.values.at(step)}
 
@@ -116,7 +120,7 @@ def assemble(
     """
     config = trial.config
     seed_everything(key(trial.seed, "init"), device)
-    training = config["training"]
+    training, num_views = config["training"], config["data"].get("views", 1)
     values = build_values(
         training.get("values", {}),
         num_epochs=training["epochs"],
@@ -124,12 +128,13 @@ def assemble(
         device=device,
         dtype=kept_type(training),
     )
-    tried = build_model(infer_facts(config["model"], data.facts), data, device, values)
+    model_setting = model_facts(config, data.facts)
+    tried = build_model(model_setting, data, device, values, is_embedding=gives_embeddings(config))
     model = tried.model
     check_last_batch(tried, data, training["batch_size"])
     dropout_bits = count_dropout(model)
     model.to(device)
-    objective, call = build_sum(config["objective"], data, tried, device, values.names)
+    objective, call = build_sum(config["objective"], data, tried.of_views(num_views), device, values.names)
     check_names(values.names, data.train, tried.calls.model, call)
     precision = build_precision(training, device)
     if precision.kept != torch.float32:
@@ -146,7 +151,7 @@ def assemble(
     few = few.float().to(device) if device.type == "mps" and few.is_floating_point() else few.to(device)
     normalize = None if data.augmented is None else data.augmented.normalize
     few = few.to(precision.kept) if few.is_floating_point() and normalize is None else few
-    augmentations = build_augmentations(config["data"]["augment"], few, normalize, precision.kept)
+    augmentations = build_augmentations(config["data"]["augment"], few, normalize, precision.kept, num_views)
     features = None if data.augmented is None else data.augmented.features
     regularization = config["regularization"]
     return Parts(

@@ -17,17 +17,20 @@ from craftc.compiler.checking.value_problems import (
 from craftc.compiler.language.component_fields import ComponentPlace
 from craftc.compiler.language.value_type import CLASS, Nested, checker, describe, group_of, is_component, options
 from craftc.compiler.reading.nearest import nearest, surely_meant
-from craftc.compiler.reading.problem import MAX_TOLD, Problem, did_you_mean, one_of, show
+from craftc.compiler.reading.problem import MAX_TOLD, Problem, all_of, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import copy_tree
 from craftc.compiler.reading.tree_edit import respell, rewrite, wrap
 from craftc.schemas.catalogue import (
     ANY_OTHER,
+    ARGS,
     AS,
     AS_CLASS,
+    DATA_FACTS,
     NESTED,
     Catalogue,
     ComponentEntry,
     Parameter,
+    fact_of,
     is_class,
     is_nested,
     is_own,
@@ -49,6 +52,47 @@ def check_component(place: ComponentPlace, catalogue: Catalogue) -> list[Problem
     if entry is None:
         return [_unknown_kind(place, kind, catalogue)]
     problems = _wrong_as(place)
+    by_position = _named(place, entry, problems)
+    found = _check_arguments(place, entry, catalogue)
+    if any(problem.path == (*place.path, ARGS) for problem in problems):
+        # It is not known which arguments were meant.
+        found = [problem for problem in found if problem.code != "missing-key"]
+    return problems + [_at_its_position(problem, place.path, by_position) for problem in found]
+
+
+def _named(place: ComponentPlace, entry: ComponentEntry, problems: list[Problem]) -> dict[str, int]:
+    """Put the arguments that are given by position beside those by name; which they are, with their positions."""
+    if place.group != NESTED or ARGS not in place.value or entry.parameter(ARGS) is not None:
+        return {}
+    path, given, names = (*place.path, ARGS), place.value.pop(ARGS), entry.by_position
+    if not isinstance(given, list):
+        problems.append(Problem("wrong-type", path, f"{ARGS} are arguments by position, a list, not {show(given)}"))
+        return {}
+    if len(given) > len(names):
+        takes = f"{len(names)} by position: {all_of(names)}" if names else "none by position"
+        message = f"{ARGS} has {len(given)} arguments, and {entry.kind} takes {takes}"
+        problems.append(Problem("wrong-type", path, message, related=entry.definition()))
+    by_position: dict[str, int] = {}
+    for index, (name, value) in enumerate(zip(names, given, strict=False)):
+        if name in place.value:
+            message = f"{entry.kind} is given {name} twice, by name and by position"
+            problems.append(Problem("duplicate-key", (*path, index), message, related=entry.definition(name)))
+            continue
+        place.value[name] = value
+        by_position[name] = index
+    return by_position
+
+
+def _at_its_position(problem: Problem, path: Path, by_position: dict[str, int]) -> Problem:
+    """What is wrong with an argument, where it is written."""
+    inner = problem.path[len(path) :]
+    if not inner or inner[0] not in by_position:
+        return problem
+    return replace(problem, path=(*path, ARGS, by_position[str(inner[0])], *inner[1:]), fix=None)
+
+
+def _check_arguments(place: ComponentPlace, entry: ComponentEntry, catalogue: Catalogue) -> list[Problem]:
+    problems: list[Problem] = []
     unchecked = []
     reserved = {"kind", *place.reserved, *([AS] if place.group == NESTED else [])}
     for name in [key for key in place.value if key not in reserved]:
@@ -160,6 +204,8 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
         known = [p.name for p in entry.parameters if p.name != ANY_OTHER] + beside
         problem = unknown_key(path, place.value[name], known, f"{entry.kind} takes {one_of(known)}", catalogue)
         return [replace(problem, related=entry.definition())]
+    if (fact := fact_of(place.value[name])) is not None and _takes_number(place, parameter):
+        return [] if fact in DATA_FACTS else [_no_fact(path, fact)]
     problems: list[Problem] = []
     value = _wrap(place.value[name], path, parameter.type, catalogue, problems)
     violations: list[Violation] = []
@@ -173,6 +219,17 @@ def _check_argument(place: ComponentPlace, entry: ComponentEntry, name: str, cat
             problem = replace(problem, hint=entry.empty_means.get(name, problem.hint))
         problems.append(replace(problem, related=entry.definition(name)))
     return problems
+
+
+def _takes_number(place: ComponentPlace, parameter: Parameter) -> bool:
+    """Whether the data may say what an argument is: numbers, of what is built once the data are known."""
+    of_data = place.group in (NESTED, "models", "objectives", "metrics")
+    return of_data and any(part == {} or part.get("type") in ("integer", "number") for part in options(parameter.type))
+
+
+def _no_fact(path: Path, fact: str) -> Problem:
+    hint = did_you_mean(fact, DATA_FACTS) or f"there are {all_of(DATA_FACTS)}"
+    return Problem("unknown-choice", path, f"{show(fact)} is nothing that can be inferred from the data", hint)
 
 
 def _violation(path: Path, found: list[Violation], expected: dict[str, Any]) -> Problem:

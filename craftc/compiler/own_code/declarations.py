@@ -22,6 +22,7 @@ from craftc.schemas.catalogue import (
     DATA_FACTS,
     DATA_KINDS,
     NUM_SAMPLES,
+    OUTPUT_KINDS,
     TARGET_KINDS,
     TRIVIAL,
     WEIGHTS,
@@ -217,6 +218,17 @@ def _targets(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
     return tuple(kind for kind in TARGET_KINDS if kind in value)
 
 
+def _outputs(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        hint = f'write ("{value}",)' if isinstance(value, str) else None
+        raise DeclarationError(f"expected a tuple of {one_of(OUTPUT_KINDS)}", hint)
+    for kind in value:
+        if kind not in OUTPUT_KINDS:
+            near = did_you_mean(kind, OUTPUT_KINDS) if isinstance(kind, str) else None
+            raise DeclarationError(f"{show(kind)} is no kind of output", near or f"there are {all_of(OUTPUT_KINDS)}")
+    return tuple(kind for kind in OUTPUT_KINDS if kind in value)
+
+
 def _names(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(n, str) and n.isidentifier() for n in value):
         raise DeclarationError("expected a tuple of names that parameters can have")
@@ -247,6 +259,7 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "gives_targets": (("sources",), _targets),
     "gives_columns": (("sources",), _names),
     "takes_targets": (("metrics", "objectives", "after_stages"), _targets),
+    "takes_outputs": (("metrics", "objectives"), _outputs),
     "trivial": (("metrics", "objectives"), _trivial),
 }
 """Each declaration: the groups that have it, and how its value is read."""

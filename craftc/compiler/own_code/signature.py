@@ -105,9 +105,14 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
         mode=_mode(found, index) if group == "metrics" else None,
         depends_on_length=_depends_on_length(found, index) if group in ("schedules", "values") else None,
         ignored=ignored_methods(found, index) if group == "models" else (),
+        by_position=_by_position(component) if group == NESTED else (),
         defined_at=index.name_of(found),
         **({} if group == NESTED else read_declarations(found, group, parameters, index)),
     )
+
+
+def _by_position(component: Component) -> tuple[str, ...]:
+    return tuple(a.name for a in component.arguments if a.kind == "ordinary" and not a.keyword_only)
 
 
 def _find(target: str, index: SourceIndex) -> griffe.Class | griffe.Function:

@@ -118,10 +118,10 @@ class AUROC(Metric):
         present = [label for label in range(self.num_classes) if 0 < int((targets_B == label).sum()) < len(targets_B)]
         if not present:
             return torch.tensor(torch.nan, device=scores_BC.device)
-        return torch.stack([_area(scores_BC[:, label], targets_B == label) for label in present]).mean()
+        return torch.stack([area_under_roc(scores_BC[:, label], targets_B == label) for label in present]).mean()
 
 
-def _area(scores_B: Tensor, is_positive_B: Tensor) -> Tensor:
+def area_under_roc(scores_B: Tensor, is_positive_B: Tensor) -> Tensor:
     """The area under the ROC curve, in float64: the share of pairs that stand in the right order, ties counting half
     (Mann and Whitney 1947)."""
     _, place_B, counts_U = torch.unique(scores_B, return_inverse=True, return_counts=True)

@@ -6,8 +6,9 @@ left out of the mean.
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
+
+from craftc.components.lean_torchmetrics import Metric, dim_zero_cat
+from craftc.components.metrics.classification import area_under_roc
 
 
 class _Labels(Metric):
@@ -69,6 +70,23 @@ class MultilabelAveragePrecision(_Labels):
         if not present:
             return torch.tensor(torch.nan, device=scores_NC.device)
         return torch.stack([_average_precision(scores_NC[:, label], labels_NC[:, label]) for label in present]).mean()
+
+
+class MultilabelAUROC(_Labels):
+    """Mean over labels of the area under the ROC curve of each (macro, exact)."""
+
+    @property
+    def identity(self) -> str:
+        """All that defines this number, in words."""
+        return f"area under the ROC curve, {self.num_labels} labels, exact, macro average over labels that vary"
+
+    def compute(self) -> Tensor:
+        """A scalar from 0 to 1. A label that all samples or none have is left out: it has no curve."""
+        scores_NC, labels_NC = self._all()
+        varying = [c for c in range(self.num_labels) if labels_NC[:, c].any() and not labels_NC[:, c].all()]
+        if not varying:
+            return torch.tensor(torch.nan, device=scores_NC.device)
+        return torch.stack([area_under_roc(scores_NC[:, label], labels_NC[:, label]) for label in varying]).mean()
 
 
 def _average_precision(scores_N: Tensor, labels_N: Tensor) -> Tensor:

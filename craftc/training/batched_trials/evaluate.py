@@ -119,7 +119,7 @@ def try_evaluation(batch: Batch, rows: range, split: DeviceSplit, values: Sequen
 def outputs_of(batch: Batch, rows: range, split: DeviceSplit, values: Sequence[Columns]) -> Tensor:
     """What the models of `rows`, with the weights that are judged and their own of `values`, make of a split:
     (len(rows), N, ...)."""
-    stack, template, calls = batch.stack, batch.template, batch.calls
+    stack, template, calls = batch.stack, batch.template, batch.parts[0].calls
     template.model.eval()
 
     def one(trained: list[Tensor], held: list[Tensor], columns: Columns) -> Tensor:

@@ -37,7 +37,7 @@ class Batch:
     are complete between epochs. `doing` is the part that a step is in, to report what failed."""
 
     def __init__(self, parts: Sequence[Parts], template: Template | None = None) -> None:
-        self.parts, self.calls = parts, parts[0].calls
+        self.parts, self.calls = parts, parts[0].step_calls
         self.doing = "model"
         self.template = template or Template(parts[0])
         self.template.serve(parts)

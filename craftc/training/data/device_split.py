@@ -18,6 +18,9 @@ from craftc.training.data.split import Split
 
 Batch = dict[str, Tensor]
 """Samples by the names of their columns, (B, ...) each."""
+SOURCE = "source of x"
+"""The column with the first input as the source gives it, for views of samples that are measured. No parameter can be
+called so, and nothing asks for it."""
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +86,13 @@ def to_device(
     *,
     resident_bytes: float | None = None,
     first_dtype: torch.dtype | None = None,
+    source_dtype: torch.dtype | None = None,
 ) -> dict[str, DeviceSplit]:
     """Every split that fits into `resident_bytes` of the device, one after another; None: into a share of what is free.
     The others stay where they are, and are streamed.
 
-    Quantities come in `dtype`, which may be float64, and those of the first input in `first_dtype` where that is given.
+    Quantities come in `dtype`, which may be float64, and those of the first input in `first_dtype` where that is given,
+    of SOURCE in `source_dtype`.
     On the CPU the arrays' memory is shared, not copied, and all of them fit.
     """
     room = _room(device) if resident_bytes is None else resident_bytes
@@ -97,6 +102,8 @@ def to_device(
         dtypes = {column: dtype if values.is_floating_point() else values.dtype for column, values in columns.items()}
         if first_dtype is not None and columns[split.first].is_floating_point():
             dtypes[split.first] = first_dtype
+        if source_dtype is not None and SOURCE in columns:
+            dtypes[SOURCE] = source_dtype
         num_bytes = sum(values.numel() * dtypes[column].itemsize for column, values in columns.items())
         target = split.target_column
         num_classes = 0 if target is None or target.kind not in ("class", "token") else target.num_classes

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from craftc.components.declared import frozen_parts, gives_embeddings
 from craftc.components.errors import DataError, added_to, raise_all
 from craftc.components.sources.table import CATEGORIES
-from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, is_own
+from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, fact_of, is_nested, is_own
 from craftc.training.data.split import Split
 
 Facts = dict[str, Any]
@@ -25,6 +26,10 @@ def infer_facts(
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
     errors: list[DataError] = []
+    if frozen_parts(component["kind"]) is None:  # whose head is given other data
+        for name, value in list(filled.items()):
+            with added_to(errors):
+                filled[name] = _with_facts(value, facts, f"{place}.{name}")
     for name, value in list(filled.items()):
         if value == "infer" and name in DATA_FACTS:
             with added_to(errors):
@@ -37,6 +42,15 @@ def infer_facts(
     return filled
 
 
+def model_facts(config: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a trial's model with each `infer` replaced; embeddings may have any number of dimensions.
+
+    Raises DataError `data-mismatch`.
+    """
+    model: Mapping[str, Any] = config["model"]
+    return backbone_facts(model, facts, "model") if gives_embeddings(config) else infer_facts(model, facts)
+
+
 def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: str) -> dict[str, Any]:
     """The arguments of the backbone at a place of the spec with each `infer` replaced; it may tell apart other classes
     than those of the data.
@@ -46,6 +60,17 @@ def backbone_facts(setting: Mapping[str, Any], facts: Mapping[str, Any], place: 
     classes = setting.get("num_classes")
     own = {"num_classes": classes} if isinstance(classes, int) else {}
     return infer_facts(setting, {**facts, **own}, place)
+
+
+def _with_facts(value: Any, facts: Mapping[str, Any], place: str) -> Any:
+    """A value with the data's own number wherever `infer` and the name of a fact stand, in components within it too."""
+    if (name := fact_of(value)) in DATA_FACTS:
+        return _fact(name, facts, place)
+    if isinstance(value, list):
+        return [_with_facts(item, facts, f"{place}.{index}") for index, item in enumerate(value)]
+    if is_nested(value):
+        return {name: _with_facts(item, facts, f"{place}.{name}") for name, item in value.items()}
+    return value
 
 
 def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:

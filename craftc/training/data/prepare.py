@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,8 @@ MAX_CACHED = 4
 
 OWN_TARGET = "target"
 """What an input that is its own target is called as a target."""
-SOURCE_TRAIN = "source_train"
-"""The first input of the train split as the source gives it, among the prepared."""
+OF_SOURCE = "source_"
+"""Before the number of a split: its first input as the source gives it, among the prepared."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,13 @@ class PreparedData:
 @dataclass(frozen=True)
 class Augmented:
     """The train split as augmentations are to have it, and what is made of a batch of it then: `normalize` what a model
-    is given, and `features` of that what the head of a frozen backbone is given; None where that is the same."""
+    is given, and `features` of that what the head of a frozen backbone is given; None where that is the same. Of data
+    with several views of a sample, `measured` are all splits likewise, since their views are augmented too."""
 
     train: Split
     normalize: "NormalizeBatch | None" = None
     features: Callable[[Any], Any] | None = None
+    measured: Mapping[str, Split] = field(default_factory=dict)
 
 
 def prepare(
@@ -109,7 +111,11 @@ def _one_input(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None,
     splits = {name: joined(split, in_train) for name, split in data.splits.items()}
     if augmented is not None and augmented.normalize is not None:
         num_numbers = train.columns[NUMBERS].values.shape[-1]
-        augmented = Augmented(joined(augmented.train, in_train), replace(augmented.normalize, num_numbers=num_numbers))
+        augmented = Augmented(
+            joined(augmented.train, in_train),
+            replace(augmented.normalize, num_numbers=num_numbers),
+            measured={name: joined(split, in_train) for name, split in augmented.measured.items()},
+        )
     return replace(data, splits=splits, facts=facts_of(splits["train"]), augmented=augmented)
 
 
@@ -120,17 +126,26 @@ def _prepare(settings_json: str, stamps: tuple[Any, ...], shelf: Shelf | None, k
         data, source = _make(settings)
     else:
         arrays, about = take(shelf, stamps, lambda: _packed_with_source(*_make(settings), keeps_source=keeps_source))
-        data, source = unpacked(arrays, about), arrays.get(SOURCE_TRAIN)
-    if source is None or not keeps_source:
+        data = unpacked(arrays, about)
+        numbered = ((name, f"{OF_SOURCE}{index}") for index, name in enumerate(data.splits))
+        source = {name: arrays[key] for name, key in numbered if key in arrays}
+    if not source or not keeps_source:
         return data
-    before = data.splits["train"]
-    train = before.with_values({before.first: source})
-    return replace(data, augmented=Augmented(train, normalize_batch(settings, source)))
+    before = {name: data.splits[name].with_values({data.splits[name].first: x}) for name, x in source.items()}
+    normalize = normalize_batch(settings, source["train"])
+    measured = before if has_views(settings) else {}
+    return replace(data, augmented=Augmented(before["train"], normalize, measured=measured))
 
 
-def _packed_with_source(data: PreparedData, source: NDArray[Any] | None, *, keeps_source: bool) -> Content:
+def has_views(data_config: Mapping[str, Any]) -> bool:
+    """Whether a model is given several views of a sample."""
+    return bool(data_config.get("views", 1) > 1)
+
+
+def _packed_with_source(data: PreparedData, source: Mapping[str, NDArray[Any]], *, keeps_source: bool) -> Content:
     arrays, about = packed(data)
-    return {**arrays, **({SOURCE_TRAIN: source} if keeps_source and source is not None else {})}, about
+    kept = {f"{OF_SOURCE}{index}": source[name] for index, name in enumerate(data.splits) if name in source}
+    return {**arrays, **(kept if keeps_source else {})}, about
 
 
 def packed(data: PreparedData) -> Content:
@@ -163,12 +178,14 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     return PreparedData(splits, arrays["class_counts"], facts, warnings=warnings, document=document)
 
 
-def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | None]:
-    """The data, and the first input of train as its source gives it; None of tokens, which are left as they are."""
+def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, dict[str, NDArray[Any]]]:
+    """The data, and the first input of train as its source gives it, of all splits where a sample has several views;
+    nothing of tokens, which are left as they are."""
     layout, asked = settings.get("layout", "source"), settings.get("target", "none")
     asked = None if asked == "none" else asked
     shared = split_samples(_load(settings), settings["splits"], asked)
-    train, warnings, source = shared.splits["train"], shared.warnings, None
+    train, warnings = shared.splits["train"], shared.warnings
+    source: dict[str, NDArray[Any]] = {}
     quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]
     if not quantities:
         raise_all(_computed_with(settings["normalize"], layout, train.columns[train.first].kind))
@@ -187,7 +204,8 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, NDArray[Any] | Non
         if name == train.first:
             normalized = {split: laid_out(x, layout) for split, x in normalized.items()}
             # An axis for channels is there for augmentations, too.
-            source = laid_out(raw["train"].values, layout) if layout == "channels" else raw["train"].values
+            kept = {split: x.values for split, x in raw.items() if split == "train" or has_views(settings)}
+            source = {split: laid_out(x, layout) if layout == "channels" else x for split, x in kept.items()}
         for split, x in normalized.items():
             found[split][name] = x
     raise_all(errors)

@@ -18,7 +18,7 @@ from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import LINEAR
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import FrozenParts
+from craftc.schemas.catalogue import OUTPUT, FrozenParts
 from craftc.schemas.plan import Trial
 from craftc.training.data.device_split import EVALUATION_NUMBERS
 from craftc.training.data.facts import facts_of, infer_facts
@@ -63,7 +63,8 @@ def trained_part(trial: Trial) -> Trial:
     parts = frozen_parts(model["kind"])
     if parts is None:
         return trial
-    return trial.model_copy(update={"config": trial.config | {"model": model[parts.head]}})
+    head = model[parts.head] | {OUTPUT: model.get(OUTPUT, "none")}
+    return trial.model_copy(update={"config": trial.config | {"model": head}})
 
 
 @lru_cache(maxsize=MAX_CACHED)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from craftc.compiler.reading.problem import all_of
+from craftc.components.declared import gives_embeddings
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialWarning
 from craftc.training.assemble import Parts
@@ -164,7 +165,8 @@ def _watched(training: Training) -> Iterator[None]:
 
     def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], returned: object) -> None:
         is_one = training.parts.calls.main is None
-        check_output(returned, name, given[0], training.examiner.target, " in training mode", is_one=is_one)
+        target = None if gives_embeddings(training.trial.config) else training.examiner.target
+        check_output(returned, name, given[0], target, " in training mode", is_one=is_one)
 
     handle = training.parts.model.register_forward_hook(look)
     try:

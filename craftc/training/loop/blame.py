@@ -22,10 +22,10 @@ def blame_objective(parts: Parts, batch: Batch) -> None:
         return
     try:
         with torch.no_grad():
-            output = parts.precision.output(partial(parts.calls.predict, parts.model), batch)
+            output = parts.precision.output(partial(parts.step_calls.predict, parts.model), batch)
     except Exception:
         return
-    leaf = leaf_of(parts.calls.given(output, batch))
+    leaf = leaf_of(parts.step_calls.given(output, batch))
     on = f"objective on {leaf.shapes}"
     with errors_of(on, code=OBJECTIVE_FAILED, hint=GUIDE):
         loss = differentiate(parts.objective, parts.objective_call, leaf)

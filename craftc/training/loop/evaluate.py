@@ -4,7 +4,8 @@ B: samples of a batch, M: its predictions, one or several of each sample, C: cla
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 
 import torch
@@ -12,11 +13,11 @@ from torch import Tensor, nn
 
 from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
-from craftc.training.data.device_split import Batch, DeviceSplit, evaluation_batches
+from craftc.training.data.device_split import SOURCE, Batch, DeviceSplit, evaluation_batches, train_batches
 from craftc.training.foundation.determinism import deterministic
 from craftc.training.foundation.error_context import GUIDE, errors_of
 from craftc.training.foundation.errors import require_finite
-from craftc.training.foundation.random import key, seed_everything
+from craftc.training.foundation.random import epoch_order, key, seed_everything
 from craftc.training.parts.calls import Output
 from craftc.training.parts.metrics import computed
 from craftc.training.parts.objective import CODE as OBJECTIVE_FAILED
@@ -89,23 +90,45 @@ def evaluate(
         metric.reset()
     sums: list[Tensor] = []
     losses = [name for name in loss_names_of(parts.objective) if only is None or name in only]
-    of_step = parts.values.at_end_of(epoch, values)
+    of_step, has_views = parts.values.at_end_of(epoch, values), parts.augmentations.num_views > 1
     with torch.no_grad():
         for batch in islice(evaluation_batches(split, batch_size), num_batches):
             num_samples = len(batch[split.first])
             part = {name: workers.part(column) for name, column in batch.items()} | of_step
             output = _whole(parts.precision.output(predict, part), workers, num_samples)
             given = parts.calls.given(output, batch | of_step)
-            if losses:
+            if losses and not has_views:
                 with errors_of(f"objective on {given.shapes}", code=OBJECTIVE_FAILED, hint=GUIDE):
                     sums.append(torch.stack(sum_and_weight(parts.objective, parts.objective_call, given)))
             for name, metric in metrics.items():
                 with errors_of(f"metric {name}", code="metric-failed"):
                     given.to(metric.update, calls[name])
+        if losses and has_views:
+            sums = list(islice(losses_of_views(parts, split, batch_size, of_step), num_batches))
         means = _means(parts.objective, sums) if losses else {}
         found = {name: means[name] for name in losses}
         found |= {name: computed(name, metric) for name, metric in metrics.items()}
     return {name: value for name, value in found.items() if name == "loss" or math.isfinite(value)}
+
+
+def losses_of_views(
+    parts: Parts, split: DeviceSplit, batch_size: int, values: Mapping[str, Tensor]
+) -> Iterator[Tensor]:
+    """The losses of batches of several views, as (sum, weight): the views are augmented as those of a step are, and are
+    the same in every epoch. The model is to be in eval mode already, and is given `values` beside.
+
+    Such a loss compares samples of a batch with each other, so batches are as large as those of training, and their
+    samples are drawn from all of the split, whose order may be by class.
+    """
+    seed, first = key(parts.seed, "evaluation"), parts.calls.first
+    order = epoch_order(seed, 0, len(split))
+    for index, batch in enumerate(train_batches(split, order, batch_size)):
+        x_B = parts.augmentations(batch.get(SOURCE, batch[first]), seed=seed, step=index)
+        batch = {**batch, first: x_B, **values}
+        output = parts.precision.output(partial(parts.step_calls.predict, parts.evaluated), batch)
+        given = parts.step_calls.given(output, batch)
+        with errors_of(f"objective on {given.shapes}", code=OBJECTIVE_FAILED, hint=GUIDE):
+            yield torch.stack(sum_and_weight(parts.objective, parts.objective_call, given))
 
 
 def _means(objective: nn.Module, sums: Sequence[Tensor]) -> Metrics:

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from craftc.components.sources.columns import Column
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.compiling.compile_finding import folder_beside
 from craftc.training.data.by_role import measured
-from craftc.training.data.device_split import DeviceSplit, num_batches, to_device
+from craftc.training.data.device_split import SOURCE, DeviceSplit, num_batches, to_device
 from craftc.training.data.prepare import PreparedData
+from craftc.training.data.split import Split
 from craftc.training.foundation.precision import kept_type
 from craftc.training.frozen.frozen_features import prepare_inputs, trained_part
 from craftc.training.loop.conclude import Examiner
@@ -133,15 +135,23 @@ def lay_ground(
     if on.type == "cuda":
         _clear_gpu()
     data = prepare_inputs(trial, on, prepared)
-    splits = to_device(measured(data.splits, trial), on, kept, resident_bytes=resident_bytes)
+    # What is normalized later keeps the bits of its source, where the device has them.
+    is_exact = data.augmented is not None and data.train.inputs.dtype == np.float64 and on.type != "mps"
+    exact = torch.float64 if is_exact else kept
+    with_source = measured({name: _with_source(split, data, name) for name, split in data.splits.items()}, trial)
+    splits = to_device(with_source, on, kept, resident_bytes=resident_bytes, source_dtype=exact)
     train = splits["train"]
     if data.augmented is not None:
-        # What is normalized later keeps the bits of its source, where the device has them.
-        is_exact = data.train.inputs.dtype == np.float64 and on.type != "mps"
-        exact = torch.float64 if is_exact else kept
         own = {"train": data.train}
         train = to_device(own, on, kept, resident_bytes=resident_bytes, first_dtype=exact)["train"]
     return Ground(data, splits, train, on, folder_beside(prepared))
+
+
+def _with_source(split: Split, data: PreparedData, name: str) -> Split:
+    """With the first input as the source gives it, where views of it are measured."""
+    if data.augmented is None or name not in data.augmented.measured:
+        return split
+    return Split({**split.columns, SOURCE: Column(data.augmented.measured[name].inputs, "real", "input")})
 
 
 def _clear_gpu() -> None:

@@ -40,13 +40,18 @@ class Augmentation:
 @dataclass(frozen=True)
 class Augmentations:
     """What is done to each batch of training: changes of samples as the source gives them, the normalization, and
-    changes of what the model is given. `normalize` is None where what comes in is normalized."""
+    changes of what the model is given. `normalize` is None where what comes in is normalized.
+
+    Of several views (B, ...) becomes (B, V, ...): the samples of a batch are taken V times, one view after another, and
+    each is changed by the numbers of its place among all of them.
+    """
 
     before: tuple[Augmentation, ...]
     normalize: Callable[[Tensor], Tensor] | None
     after: tuple[Augmentation, ...]
     are_keyed: bool
     """Whether all of it runs under vmap, with random numbers that come from a key alone."""
+    num_views: int = 1
 
     def __call__(self, x_B: Tensor, *, seed: int, step: int) -> Tensor:
         """What the model is given in a trial's step, which counts from 0; random numbers depend on the seed, the step
@@ -65,7 +70,7 @@ class Augmentations:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is done."""
-        return not self.before and not self.after and self.normalize is None
+        return not self.before and not self.after and self.normalize is None and self.num_views == 1
 
     def by_key(self, x_B: Tensor, key: Key) -> Tensor:
         """Where `are_keyed`, the same by the key of the trial and step; under vmap over K of both, too."""
@@ -76,13 +81,26 @@ class Augmentations:
         """What the model is given of a batch that is not augmented."""
         return x_B if self.normalize is None else self.normalize(x_B)
 
+    def unchanged(self, x_B: Tensor) -> Tensor:
+        """The same, in as many views as there are of an augmented batch."""
+        return self._by_sample(self.normalized(self._by_view(x_B)))
+
+    def _by_view(self, x_B: Tensor) -> Tensor:
+        return x_B if self.num_views == 1 else x_B.repeat(self.num_views, *[1] * (x_B.dim() - 1))
+
+    def _by_sample(self, x_VB: Tensor) -> Tensor:
+        if self.num_views == 1:
+            return x_VB
+        return x_VB.view(self.num_views, -1, *x_VB.shape[1:]).transpose(0, 1).contiguous()
+
     def _changed(self, x_B: Tensor, change: Callable[[Augmentation, Tensor], Tensor]) -> Tensor:
+        x_B = self._by_view(x_B)
         for augmentation in self.before:
             x_B = change(augmentation, x_B)
         x_B = self.normalized(x_B)
         for augmentation in self.after:
             x_B = change(augmentation, x_B)
-        return x_B
+        return self._by_sample(x_B)
 
 
 def leaves_range(augmentations: Augmentations, source_B: Tensor, model_B: Tensor) -> str | None:
@@ -123,7 +141,11 @@ def _one_by_one(augmentation: Augmentation, x_B: Tensor, seed: int, step: int) -
 
 
 def build_augmentations(
-    settings: Sequence[Mapping[str, Any]], x_B: Tensor, normalize: NormalizeBatch | None, kept: torch.dtype
+    settings: Sequence[Mapping[str, Any]],
+    x_B: Tensor,
+    normalize: NormalizeBatch | None,
+    kept: torch.dtype,
+    num_views: int = 1,
 ) -> Augmentations:
     """From `data.augment`. Those of the user's own are tried on a few inputs, `x_B`, as the source gives them where
     there is a `normalize`; what that returns is made `kept`.
@@ -140,6 +162,7 @@ def build_augmentations(
         None if normalize is None else _kept_as(kept, normalize),
         tuple(each for each, first in zip(built, is_first, strict=True) if not first),
         all(each.takes == "numbers" for each in built) and (normalize is None or not normalize.is_own),
+        num_views,
     )
     normalized = augmentations.normalized(x_B)
     for setting, augmentation, first in zip(settings, built, is_first, strict=True):

@@ -9,7 +9,7 @@ step, 0-d tensors by name.
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -88,13 +88,18 @@ class Given(NamedTuple):
 @dataclass(frozen=True)
 class Calls:
     """How the parts of a training are called. `main` names the output that is measured where a model returns several;
-    None: what it returns is a tensor. Where `keeps_all`, some measure asks for others of them."""
+    None: what it returns is a tensor. Where `keeps_all`, some measure asks for others of them.
+
+    Of `num_views` above 1 the first input is (B, V, ...) and so is the output, which an objective is given as it is;
+    the model is called once, with all views as samples.
+    """
 
     model: ModelCall
     target: str | None
     alignment: Alignment
     main: str | int | None = None
     keeps_all: bool = False
+    num_views: int = 1
 
     @property
     def first(self) -> str:
@@ -103,7 +108,21 @@ class Calls:
 
     def predict(self, model: Callable[..., Any], batch: Batch) -> Output:
         """The output of a batch."""
+        if self.num_views > 1:
+            return self._of_views(model, batch)
         return self.read(self.model(model, batch))
+
+    def of_views(self, num_views: int) -> "Calls":
+        """The calls of a step whose batches have so many views of each sample."""
+        return self if num_views == 1 else replace(self, num_views=num_views, alignment="none")
+
+    def _of_views(self, model: Callable[..., Any], batch: Batch) -> Output:
+        num_samples, num_views = batch[self.first].shape[:2]
+        others = {name: _repeated(batch[name], num_views) for name in self.model.columns if name != self.first}
+        output = self.read(self.model(model, {**others, self.first: batch[self.first].flatten(0, 1)}))
+        if isinstance(output, Tensor):
+            return output.reshape(num_samples, num_views, *output.shape[1:])
+        return {name: value.reshape(num_samples, num_views, *value.shape[1:]) for name, value in output.items()}
 
     def read(self, returned: Any) -> Output:
         """The output that is measured of what a model returned, or all of them where some are asked for."""
@@ -123,6 +142,13 @@ class Calls:
             others, output = {**batch, **output}, output[str(self.main)]
         target = None if self.target is None else batch[self.target]
         return aligned(output, target, others, self.alignment)
+
+
+def _repeated(column: Tensor, num_views: int) -> Tensor:
+    """A column of samples for each of their views; what is no column is the same for all."""
+    if column.dim() == 0:
+        return column
+    return column.unsqueeze(1).expand(-1, num_views, *column.shape[1:]).flatten(0, 1)
 
 
 def aligned(output: Tensor, target: Tensor | None, others: Mapping[str, Tensor], alignment: Alignment) -> Given:

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import is_own
+from craftc.schemas.catalogue import OUTPUT, is_own
 from craftc.training.data.device_split import Batch
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
@@ -35,6 +35,7 @@ from craftc.training.parts.calls import (
     main_of,
     outputs_of,
 )
+from craftc.training.parts.output import reduce_output
 from craftc.training.parts.values import Values
 
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
@@ -55,6 +56,19 @@ class Tried(NamedTuple):
         """What objectives and metrics are given of those samples."""
         return self.calls.given(self.output, self.batch)
 
+    def of_views(self, num_views: int) -> "Tried":
+        """With each sample in so many views, all of them alike."""
+        if num_views == 1:
+            return self
+
+        def viewed(values: Tensor) -> Tensor:
+            return values.unsqueeze(1).expand(-1, num_views, *values.shape[1:])
+
+        output, first = self.output, self.calls.first
+        shown = {name: viewed(v) for name, v in output.items()} if isinstance(output, dict) else viewed(output)
+        batch = {**self.batch, first: viewed(self.batch[first])}
+        return self._replace(calls=self.calls.of_views(num_views), batch=batch, output=shown)
+
     def kept_as(self, kept: torch.dtype) -> "Tried":
         """With quantities in the type of the training."""
         output = self.output
@@ -68,9 +82,15 @@ def _as(kept: torch.dtype, values: Tensor) -> Tensor:
 
 
 def build_model(
-    setting: Mapping[str, Any], data: PreparedData, device: torch.device, values: Values | None = None
+    setting: Mapping[str, Any],
+    data: PreparedData,
+    device: torch.device,
+    values: Values | None = None,
+    *,
+    is_embedding: bool = False,
 ) -> Tried:
-    """The model on the device, tried on the first two samples of train and the values of the first step.
+    """The model on the device, tried on the first two samples of train and the values of the first step. Embeddings may
+    have any shape.
 
     Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
     """
@@ -95,7 +115,7 @@ def build_model(
         hint = _layout_hint(model, data, call, device) if is_own(setting["kind"]) else ""
         with errors_of(on, code="model-forward", hint=hint):
             raise
-    check_output(returned, name, inputs, train.target_column)
+    check_output(returned, name, inputs, None if is_embedding else train.target_column)
     outputs = outputs_of(returned)
     main = None if isinstance(returned, Tensor) else main_of(outputs)
     names = tuple(name for name in outputs if isinstance(name, str))
@@ -129,9 +149,11 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
     name = f"{what} {setting['kind']}"
     with errors_of(name, code="model-not-buildable"):
-        model = build("models", setting)
+        model = build("models", {key: value for key, value in setting.items() if key != OUTPUT})
     if not isinstance(model, nn.Module):
         raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
+    if (how := setting.get(OUTPUT, "none")) != "none":
+        reduce_output(model, how)
     return model
 
 

@@ -20,6 +20,7 @@ from craftc.compiler.checking.rules.targets import TARGET_RULES
 from craftc.compiler.checking.rules.terms import TERM_RULES
 from craftc.compiler.checking.rules.training_values import TRAINING_VALUE_RULES
 from craftc.compiler.checking.rules.values import VALUE_RULES
+from craftc.compiler.checking.rules.views import VIEW_RULES
 
 EXPERIMENT_RULES: tuple[Rule, ...] = (
     FIELD_RULES
@@ -33,6 +34,7 @@ EXPERIMENT_RULES: tuple[Rule, ...] = (
     + VALUE_RULES
     + DATA_RULES
     + TARGET_RULES
+    + VIEW_RULES
     + FILE_RULES
     + FROZEN_RULES
     + RESOURCE_RULES

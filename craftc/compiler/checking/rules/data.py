@@ -11,7 +11,7 @@ from craftc.compiler.checking.rules.data_kinds import (
     given,
     misfits,
 )
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import Checked, Rule, gives_embeddings
 from craftc.compiler.checking.rules.tables import kinds_of
 from craftc.compiler.language.pass_names import passes_of
 from craftc.compiler.reading.problem import Problem, one_of, show
@@ -99,8 +99,10 @@ def known_facts(checked: Checked) -> Iterator[Problem]:
     """What a spec says of the data is so."""
     source = checked.spec.data.source.kind
     facts = _facts(checked)
+    # An embedding has as many numbers as it is given.
+    free = {"num_classes"} if gives_embeddings(checked) else set()
     for name, value in checked.spec.model.args.items():
-        if name in facts and isinstance(value, int) and value != facts[name]:
+        if name in facts and name not in free and isinstance(value, int) and value != facts[name]:
             message = f"model.{name} is {value}, but {source} has {facts[name]}"
             path: Path = ("model", name)
             yield Problem("data-mismatch", path, message, f"write {name}: infer", reads=(path, (*SOURCE, "kind")))

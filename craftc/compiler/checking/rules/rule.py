@@ -24,6 +24,12 @@ class Checked:
     folder: str | None = None
 
 
+def gives_embeddings(checked: Checked) -> bool:
+    """Whether the model gives embeddings, and no predictions of the target."""
+    entries = [checked.catalogue.find("objectives", str(o.kind)) for o in checked.spec.objective.summands.values()]
+    return checked.spec.data.views > 1 or any(entry is not None and entry.takes_outputs for entry in entries)
+
+
 Rule = Callable[[Checked], Iterator[Problem]]
 
 

@@ -31,7 +31,7 @@ def targets_fit(checked: Checked) -> Iterator[Problem]:
     kinds = kinds if data.target is None else _of_a_column(checked)
     of_table = target_of_table(checked) if data.target is None else None
     misfits = misfits_of_target(
-        _measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
+        measures(checked), data.source.kind, kinds if of_table is None else (of_table,), checked.catalogue
     )
     yield from misfits if of_table is None else with_its_role(misfits, of_table, data.source.args["target"])
 
@@ -44,7 +44,8 @@ def _of_a_column(checked: Checked) -> Sequence[str]:
     return ("token",) if entry.gives == ("text",) else ("real",)
 
 
-def _measures(checked: Checked) -> Iterator[Named]:
+def measures(checked: Checked) -> Iterator[Named]:
+    """The objectives, the metrics and the after-stages of a spec."""
     for place, objective in checked.spec.objective.summands.items():
         yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(checked.spec.objective.metrics):
@@ -86,9 +87,9 @@ def columns_asked_for(checked: Checked) -> Iterator[Problem]:
     values = tuple(spec.training.values)
     columns = (*inputs, *values, *TARGET_NAMES)
     # An objective may ask for what a model of the user's own returns by name.
-    measures = () if is_own(spec.model.kind) else MEASURES
-    offered = {"models": inputs} | dict.fromkeys(measures, columns)
-    for named in (Named("models", ("model", "kind"), spec.model.kind), *_measures(checked)):
+    measured = () if is_own(spec.model.kind) else MEASURES
+    offered = {"models": inputs} | dict.fromkeys(measured, columns)
+    for named in (Named("models", ("model", "kind"), spec.model.kind), *measures(checked)):
         component = checked.catalogue.find(named.group, named.kind)
         if component is None or named.group not in offered:
             continue

@@ -119,6 +119,13 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             for own in ({"class_weights": "balanced"}, {"label_smoothing": 0.2}, {})
         ],
     ),
+    "objectives/info_nce": (
+        {"data.views": 2, "data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 1.0}]},
+        [
+            {"objective": {"kind": "info_nce", "temperature": t, "metrics": [{"kind": "nearest_neighbour"}]}}
+            for t in (0.2, 0.5, 1.0)
+        ],
+    ),
     "objectives/bce": (
         {
             "data.source": {"kind": "own_batched:labels"},
@@ -145,6 +152,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             "vertical_flip": {"p": 0.5},
             "gaussian_noise": {"std": 0.1, "p": 0.7},
             "line_dropout": {"p": 0.2},
+            "random_shift": {"max_shift": 2},
         }.items()
     },
     "schedules/linear_warmup, cosine": (

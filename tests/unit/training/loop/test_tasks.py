@@ -159,6 +159,7 @@ LABELS = {
         "metrics": [
             {"kind": "multilabel_f1"},
             {"kind": "multilabel_average_precision"},
+            {"kind": "multilabel_auroc"},
         ],
     },
 }
@@ -174,6 +175,8 @@ def test_several_labels_are_those_of_plain_torch_and_scikit_learn(make_trial, ru
         precision = sklearn.metrics.average_precision_score(labels, logits, average="macro")
         assert result.last[f"{split}/multilabel_f1"] == pytest.approx(f1, abs=1e-3)
         assert result.last[f"{split}/multilabel_average_precision"] == pytest.approx(precision, abs=1e-3)
+        area = sklearn.metrics.roc_auc_score(labels, logits, average="macro")
+        assert result.last[f"{split}/multilabel_auroc"] == pytest.approx(area, abs=1e-3)
     labels = prepare(trial.config["data"]).splits["train"].targets
     shares = torch.from_numpy(labels.mean(0, dtype=np.float64)).expand(len(labels), -1)
     constant = F.binary_cross_entropy(shares, torch.from_numpy(labels).double()).item()
@@ -296,3 +299,28 @@ def test_the_maintained_specs_beat_the_best_constant(run_trial, tmp_path, spec, 
     plan = compile_spec(file.read_text(), str(file), built_in_catalogue()).plan
     _, result = run_trial(plan.trials[0], tmp_path / "trial")
     assert result.best[metric] < 0.9 * result.trivial[metric]
+
+
+@pytest.mark.parametrize(
+    ("spec", "epochs", "metric", "factor"),
+    [("multilabel", 10, "test/multilabel_average_precision", 3.0), ("segmentation", 4, "test/iou", 3.0)],
+)
+def test_those_of_labels_and_pixels_beat_the_frequencies(run_trial, tmp_path, spec, epochs, metric, factor):
+    file = Path(__file__).parents[4] / "specs" / f"{spec}.yaml"
+    trial = compile_spec(file.read_text(), str(file), built_in_catalogue()).plan.trials[0]
+    shorter = trial.model_copy(update={"config": copy.deepcopy(trial.config)})
+    shorter.config["training"]["epochs"] = epochs
+    _, result = run_trial(shorter, tmp_path / "trial")
+    assert result.best[metric] > factor * result.trivial[metric]
+
+
+def test_the_spec_of_views_puts_digits_together_without_their_labels(run_trial, tmp_path):
+    file = Path(__file__).parents[4] / "specs" / "contrastive.yaml"
+    trials = compile_spec(file.read_text(), str(file), built_in_catalogue()).plan.trials
+    found = {}
+    for variant in ("full", "-training"):
+        trial = next(trial for trial in trials if trial.variant == variant)
+        _, result = run_trial(trial, tmp_path / variant)
+        found[variant] = result.best["test/nearest_neighbour"]
+        assert not result.trivial
+    assert found["full"] > found["-training"] + 0.02
