@@ -35,8 +35,10 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         if field.by_name:
             kept["examples"] = properties[name]["examples"]
             definitions[name] = _group(catalogue, field.group, reserved)
-            component = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
-            named = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": component}
+            named = {
+                "propertyNames": {"pattern": TERM_NAME},
+                "additionalProperties": {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]},
+            }
             properties[name] = {"anyOf": [{"type": "object", **named}, NONE], **kept}
             continue
         definitions[field.group] = _group(catalogue, field.group, reserved)
