@@ -164,17 +164,17 @@ def _forget_required(component: dict[str, Any]) -> None:
 def _requirements(whole: dict[str, Any], fragment: dict[str, Any]) -> dict[str, Any]:
     """Only what must be given, at any depth outside lists; an editor that reads these too would offer keys twice."""
     if target(fragment) in GROUPS:
-        options = whole["$defs"][target(fragment)]["anyOf"]
-        entries = [option for option in options if "kind" in option.get("properties", {})]
+        group = whole["$defs"][target(fragment)]["anyOf"]
+        entries = [option for option in group if "kind" in option.get("properties", {})]
         rules = []
         for entry in entries:
             kind, needed = entry["properties"]["kind"], [name for name in entry["required"] if name != "kind"]
             if needed:
                 is_it = {"properties": {"kind": {"const": kind["const"]}}, "required": ["kind"]}
                 rules.append({"if": is_it, "then": {"required": needed}})
-        is_sum = any("kind" not in option.get("properties", {"kind": {}}) for option in options)
-        must_have = _kind_unless_terms() if is_sum else {"required": ["kind"]}
-        return {**must_have, **({"allOf": rules} if rules else {})}
+        is_sum = any("kind" not in option.get("properties", {"kind": {}}) for option in group)
+        always: dict[str, Any] = _kind_unless_terms() if is_sum else {"required": ["kind"]}
+        return {**always, **({"allOf": rules} if rules else {})}
     options = [_follow(whole, option) for option in fragment.get("anyOf", [fragment])]
     section: dict[str, Any] = next((option for option in options if "properties" in option), {})
     inner = {name: _requirements(whole, field) for name, field in section.get("properties", {}).items()}

@@ -169,18 +169,18 @@ def table():
                 (
                     "target-not-classes",
                     ("objective",),
-                    "use mse, l1 or huber; or write ranges of the quantity as classes",
+                    "use mse, l1, huber or cosine; or write ranges of the quantity as classes",
                 )
             ],
         ),
         (
             "{kind: bce, metrics: [mae, accuracy]}",
             [
-                ("unfit-for-target", ("objective",), "use mse, l1 or huber"),
+                ("unfit-for-target", ("objective",), "use mse, l1, huber or cosine"),
                 (
                     "target-not-classes",
                     ("objective", "metrics", 1),
-                    "use r2, mae or rmse; or write ranges of the quantity as classes",
+                    "use r2, mae, rmse or cosine_similarity; or write ranges of the quantity as classes",
                 ),
             ],
         ),
