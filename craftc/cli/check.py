@@ -22,8 +22,9 @@ from craftc.cli.plan_view.data import column_json, column_lines
 from craftc.cli.show_diagnostics import count, show_diagnostics, summary
 from craftc.compiler.data_files.column_roles import TableColumn
 from craftc.compiler.planning.passes.pack import job_resources
-from craftc.compiler.planning.shapes import shapes_of
+from craftc.compiler.planning.shapes import shape_key, shapes_of
 from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
+from craftc.schemas.plan import Trial
 
 if TYPE_CHECKING:
     from craftc.runtime.work.check_trials import Checked
@@ -48,7 +49,8 @@ def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
     """Build every variant, take two steps, evaluate two batches of every split, and show what a step costs.
 
     Variants that run the same code on tensors of the same shapes, as those of other seeds and learning rates do, are
-    checked once. Nothing is stored. Exit 0 when every variant can be trained, 1 when one cannot.
+    checked once. Of a search, the ends of its ranges and its choices are checked as well. Nothing is stored. Exit 0
+    when every variant can be trained, 1 when one cannot.
 
     Parameters are those that are trained. FLOPs are of the forward pass of one sample; a multiplication and an
     addition are two. Memory is the most that tensors take at once: weights, gradients, optimizer and one step.
@@ -58,13 +60,15 @@ def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
     compiled = compile_file(spec, runs_dir, machine=this_machine(), runs_here=False)
     found = data_diagnostics(compiled, compiled.all_new())
     checked: list[Checked] = []
+    corners: tuple[Trial, ...] = ()
     if not any(diagnostic.severity == "error" for diagnostic in found):
-        checked = _check(compiled, quiet=format is Format.JSON)
+        corners = _corners(compiled)
+        checked = _check(compiled, corners, quiet=format is Format.JSON)
         failures = [each.failure for each in checked if each.failure is not None]
         hint = "" if traceback else "--traceback shows where it was raised"
-        found += blame_failures(compiled, failures, hint)
-        found += blame_warnings(compiled, {each.trial: each.warning for each in checked if each.warning})
-    rows = rows_of(compiled.plan, checked)
+        found += blame_failures(compiled, failures, hint, corners)
+        found += blame_warnings(compiled, {each.trial: each.warning for each in checked if each.warning}, corners)
+    rows = rows_of(compiled.plan, checked, corners)
     tables = [] if not rows else columns_of_tables(compiled.plan)
     has_failed = any(diagnostic.severity == "error" for diagnostic in found)
     if format is Format.JSON:
@@ -78,7 +82,20 @@ def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
         raise Exit(1)
 
 
-def _check(compiled: CompiledFile, *, quiet: bool) -> "list[Checked]":
+def _corners(compiled: CompiledFile) -> tuple[Trial, ...]:
+    """Of the search, if there is one."""
+    search = compiled.plan.search
+    if search is None:
+        return ()
+    from craftc.compiler.compile_point import PointCompiler
+    from craftc.compiler.search_corners import search_corners
+
+    path = Path(compiled.document.filename)
+    compiler = PointCompiler(compiled.analysis, path, compiled.digests, compiled.trained)
+    return search_corners(compiler, search, {shape_key(trial) for trial in compiled.plan.trials})
+
+
+def _check(compiled: CompiledFile, corners: Sequence[Trial], *, quiet: bool) -> "list[Checked]":
     """One trial of each shape, one after another, in this process."""
     from craftc.runtime.jobs.backend import pick_device
     from craftc.runtime.work.check_trials import check_trials
@@ -86,7 +103,7 @@ def _check(compiled: CompiledFile, *, quiet: bool) -> "list[Checked]":
 
     make_importable(compiled.plan.import_folders)
     resources = job_resources(compiled.spec)
-    device, trials = pick_device(resources.gpu), shapes_of(compiled.plan.trials)
+    device, trials = pick_device(resources.gpu), shapes_of([*compiled.plan.trials, *corners])
     if resources.gpu and device == "cpu" and not quiet:
         click.echo("note: the spec asks for GPUs, and torch finds none here: checked on the CPU", err=True)
     # Whatever a model prints is no result.

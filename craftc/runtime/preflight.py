@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
 from craftc.compiler.checking.rules.targets import misfits_of_target
+from craftc.compiler.checking.rules.values import EMA, slow_average
 from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
@@ -44,7 +46,8 @@ def preflight(
     plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None, trackers: Sequence[Component] = ()
 ) -> list[DataProblem]:
     """Import what new trials and `trackers` name of the user's own; load, split and check the data, once for each
-    different `data`, `model`, `objective` and batch. `catalogue` has what the plan's components declare.
+    different `data`, `model`, `objective`, `regularization`, batch and length. `catalogue` has what the plan's
+    components declare.
 
     Of craftc numpy alone does this, so that nothing waits for torch or Ray to be told that a class is missing. In the
     folder `prepared`, workers find what took long.
@@ -55,8 +58,10 @@ def preflight(
     problems: dict[tuple[str, Path, str], DataProblem] = {}
     seen: set[str] = set()
     for trial in plan.trials:
-        decisive = [trial.config[section] for section in ("data", "model", "objective")]
-        key = json.dumps([*decisive, trial.config["training"]["batch_size"]], sort_keys=True)
+        decisive = [trial.config[section] for section in ("data", "model", "objective", "regularization")]
+        key = json.dumps(
+            [*decisive, *(trial.config["training"][name] for name in ("batch_size", "epochs"))], sort_keys=True
+        )
         is_importable = not any(kind in unimportable for _, kind in own_kinds(trial.config))
         if trial.status == "new" and key not in seen and is_importable:
             seen.add(key)
@@ -156,6 +161,14 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
     if batch_size > num_train:
         message = f"a batch of {batch_size} is more than the train split, {num_train} samples: an epoch is one step"
         yield DataProblem("batch-too-large", ("training", "batch_size"), message, None, "warning")
+    decay, num_steps = (
+        config["regularization"]["ema_decay"],
+        config["training"]["epochs"] * ceil(num_train / batch_size),
+    )
+    entry = catalogue.find("sources", source)
+    is_linted = entry is not None and NUM_SAMPLES in entry.facts
+    if not is_linted and (told := slow_average(None if decay == "none" else decay, num_steps)):
+        yield DataProblem("values-disagree", EMA, *told, "warning")
 
 
 def _kinds(data: PreparedData, layout: str) -> Kinds:

@@ -11,6 +11,15 @@ MAX_SEED = 2**32 - 1
 _Name = Annotated[str, Field(min_length=1)]
 GIVEN_BY = ("column", "file", "folders", "from_source")
 """Keys that say of each sample which split it is in, so that no fraction does."""
+OF_SAMPLES = {
+    "column": "give fractions, or from_source with a source of your own that returns a text for each split",
+    "file": "give fractions, or from_source with a source of your own that returns a text for each split",
+    "folders": "give fractions, or from_source with a source of your own that returns a text for each split",
+    "group": "give fractions, or from_source with a source of your own that keeps documents together",
+    "order": "leave it out: train is the beginning of the text and test its end",
+    "folds": "give fractions: a text that is cut out of the middle of another has its neighbours on both sides",
+}
+"""Keys that are said of samples, and what to write of a text."""
 
 
 class SplitPart(Section):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from craftc.compiler.planning.shapes import shape_key
-from craftc.schemas.plan import Plan, variant_trials
+from craftc.schemas.plan import Plan, Trial, variant_trials
 
 if TYPE_CHECKING:
     from craftc.runtime.work.check_trials import Checked
@@ -23,13 +23,16 @@ class Row(NamedTuple):
     memory_bytes: int | None
 
 
-def rows_of(plan: Plan, checked: "Sequence[Checked]") -> list[Row]:
-    """In the order of the plan; none where nothing was checked."""
-    by_shape = {shape_key(plan.trial(each.trial)): each for each in checked}
+def rows_of(plan: Plan, checked: "Sequence[Checked]", corners: Sequence[Trial] = ()) -> list[Row]:
+    """In the order of the plan, `corners` of its search after it; none where nothing was checked."""
+    known = {trial.id: trial for trial in (*corners, *plan.trials)}
+    by_shape = {shape_key(known[each.trial]): each for each in checked}
     if not by_shape:
         return []
-    found = {name: by_shape[shape_key(trials[0])] for name, trials in variant_trials(plan).items()}
-    return [_row(name, plan.trial(each.trial).variant, each) for name, each in found.items()]
+    firsts = {name: trials[0] for name, trials in variant_trials(plan).items()}
+    firsts |= {trial.variant: trial for trial in corners}
+    found = {name: by_shape[shape_key(trial)] for name, trial in firsts.items()}
+    return [_row(name, known[each.trial].variant, each) for name, each in found.items()]
 
 
 def _row(variant: str, checked_as: str, checked: "Checked") -> Row:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from craftc.cli.inputs.compile_file import CompiledFile
 from craftc.cli.show_diagnostics import count
+from craftc.compiler.reading.document import SPACE
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.variants.blame import blame
-from craftc.compiler.variants.variant import Variant
+from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Diagnostic, Path, parse_path
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFailed, TrialWarning
@@ -37,33 +38,40 @@ _PLACES: dict[str, str] = {
 """By the first word of a code, the part of the spec that it speaks of; every other is of the model."""
 
 
-def blame_failures(compiled: CompiledFile, failures: Sequence[TrialFailed], hint: str) -> list[Diagnostic]:
-    """One diagnostic for each different failure, in the order of the plan. The first variant that fails is named, and
-    how many fail alike."""
-    order = {trial.id: number for number, trial in enumerate(compiled.plan.trials)}
+def blame_failures(
+    compiled: CompiledFile, failures: Sequence[TrialFailed], hint: str, corners: Sequence[Trial] = ()
+) -> list[Diagnostic]:
+    """One diagnostic for each different failure, in the order of the plan, `corners` of its search after it. The first
+    variant that fails is named, and how many fail alike."""
+    order = {trial.id: number for number, trial in enumerate([*compiled.plan.trials, *corners])}
     alike: dict[tuple[str, str], list[str]] = {}
     for failure in sorted(failures, key=lambda failure: order[failure.trial]):
         alike.setdefault((failure.code, failure.message), []).append(failure.trial)
     return [
-        _diagnostic(compiled, trials, Problem(code, _place(code, compiled), message, hint or None))
+        _diagnostic(compiled, trials, corners, Problem(code, _place(code, compiled), message, hint or None))
         for (code, message), trials in alike.items()
     ]
 
 
-def blame_warnings(compiled: CompiledFile, warnings: Mapping[str, TrialWarning]) -> list[Diagnostic]:
+def blame_warnings(
+    compiled: CompiledFile, warnings: Mapping[str, TrialWarning], corners: Sequence[Trial] = ()
+) -> list[Diagnostic]:
     """Of what else was seen of trials, by their ids; what is said of several, once."""
     alike: dict[tuple[str, str], list[str]] = {}
     for trial, warning in warnings.items():
         alike.setdefault((warning.code, warning.message), []).append(trial)
     return [
-        _diagnostic(compiled, trials, Problem(code, _place(code, compiled), message, None, severity="warning"))
+        _diagnostic(compiled, trials, corners, Problem(code, _place(code, compiled), message, None, severity="warning"))
         for (code, message), trials in alike.items()
     ]
 
 
-def _diagnostic(compiled: CompiledFile, trials: Sequence[str], problem: Problem) -> Diagnostic:
+def _diagnostic(
+    compiled: CompiledFile, trials: Sequence[str], corners: Sequence[Trial], problem: Problem
+) -> Diagnostic:
     """A problem that trials have in common, at the value that makes the variant of the first."""
-    variant = _variant(compiled.plan.trial(trials[0]), compiled)
+    corner = next((trial for trial in corners if trial.id == trials[0]), None)
+    variant = _variant(compiled.plan.trial(trials[0]), compiled) if corner is None else _at_corner(corner, compiled)
     placed = blame(problem, variant, as_tree(compiled.spec))
     name = f'variant "{variant.name}": '
     others = f" (and {count(len(trials) - 1, 'other variant')})" if len(trials) > 1 else ""
@@ -76,6 +84,13 @@ def _variant(trial: Trial, compiled: CompiledFile) -> Variant:
     names = (trial.variant, *trial.aliases)
     named = (each.variant for each in compiled.analysis.variants if each.name in names)
     return min(named, key=lambda variant: len(variant.settings), default=Variant(trial.variant, ()))
+
+
+def _at_corner(trial: Trial, compiled: CompiledFile) -> Variant:
+    """The values of a point, at the ranges that hold them, as a variant."""
+    space = compiled.spec.search.space if compiled.spec.search is not None else {}
+    searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in trial.overrides.items() if path in space)
+    return Variant(trial.variant, searched)
 
 
 def _place(code: str, compiled: CompiledFile) -> Path:

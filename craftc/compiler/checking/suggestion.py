@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from craftc.compiler.language.field_words import yaml_value
+from craftc.compiler.language.spec_places import fragment_at
 from craftc.compiler.language.value_type import checker, options
 from craftc.compiler.reading.flow_text import is_plain_text, scalars_in
 from craftc.compiler.reading.parse import parse
@@ -93,6 +94,11 @@ def _as_part(path: Path, value: Any, part: dict[str, Any]) -> Suggestion:
             text = yaml_value({name: value})
             hint = f"write {text}" if len(text) <= MAX_SHOWN else f"write {{{name}: ...}}"
             return Suggestion(hint, wrap(path, f"{{{name}: ", "}"))
+        case "object" if (
+            isinstance(value, str) and not part.get("required") and (inner := _as_inner(path, value, part))
+        ):
+            name, key = inner
+            return Suggestion(f"write {yaml_value({name: {key: value}})}", wrap(path, f"{{{name}: {{{key}: ", "}}"))
         case "object" if not isinstance(value, list | dict) and part.get("required") and "properties" in part:
             return Suggestion(f"write {{{', '.join(f'{name}: ...' for name in part['required'])}}}")
     return Suggestion()
@@ -104,6 +110,18 @@ def _fits_only(value: str, part: dict[str, Any]) -> bool:
     if "$ref" in inner:
         return re.fullmatch(r"[a-z]\w*", value) is not None
     return re.fullmatch(r"\w+/\w+", value) is not None and fits(value, inner)
+
+
+def _as_inner(path: Path, value: str, part: dict[str, Any]) -> tuple[str, str] | None:
+    """The key of a section, none of whose keys is needed, that holds the one section that the text can be the value of;
+    and the key of that."""
+    found = [
+        (name, option["required"][0])
+        for name in part.get("properties", {})
+        for option in options(fragment_at((*path, name)))
+        if len(value) <= MAX_SHOWN and len(option.get("required", ())) == 1 and _fits_only(value, option)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _as_splits(value: Any) -> Suggestion | None:

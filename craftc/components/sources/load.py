@@ -26,7 +26,7 @@ from craftc.components.sources.samples import (
     number_classes,
 )
 from craftc.components.sources.table import Table
-from craftc.components.sources.tokens import Tokens
+from craftc.components.sources.tokens import Tokens, united_tokens
 from craftc.schemas.catalogue import is_own
 
 FORMS = (
@@ -98,9 +98,15 @@ def as_samples(returned: Any) -> Loaded:
     return replace(_samples(values, _labels(targets), names, warnings), by_sample=by_sample)
 
 
-def united(returned: Mapping[Any, Any]) -> Samples | Columns:
-    """The samples of all splits, with a column `split` that says which each is in. Raises DataError."""
+def united(returned: Mapping[Any, Any]) -> Samples | Columns | Tokens:
+    """The samples of all splits, with a column `split` that says which each is in; or their texts, one after the other.
+
+    Raises DataError.
+    """
     parts = {str(name): as_samples(part) for name, part in returned.items()}
+    texts = {name: part for name, part in parts.items() if isinstance(part, Tokens)}
+    if texts and len(texts) == len(parts):
+        return united_tokens(texts)
     labelled = {name: part for name, part in parts.items() if isinstance(part, Samples)}
     columns = {name: part for name, part in parts.items() if isinstance(part, Columns)}
     if not parts or max(len(labelled), len(columns)) < len(parts):

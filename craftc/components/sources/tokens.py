@@ -1,6 +1,7 @@
 """Defines the tokens that a source of text returns: one long row, checked once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ class Tokens:
         names: What each number stands for, such as a character; each name once.
         context_length: Tokens that a model is given at once, at least 1.
         min_count: Tokens that train has less often become one, `unknown`; at least 1.
+        lengths: Where the source gives the splits itself, how many tokens each has, in the order of the row.
 
     Raises:
         DataError: Shapes, types or numbers that do not fit together.
@@ -28,6 +30,7 @@ class Tokens:
     names: tuple[str, ...]
     context_length: int
     min_count: int = 1
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problem = self._problem()
@@ -44,7 +47,22 @@ class Tokens:
             return "two of them have one name"
         if self.context_length < 1 or self.min_count < 1:
             return f"a context_length of {self.context_length} and a min_count of {self.min_count}; both are at least 1"
+        if self.lengths and sum(self.lengths.values()) != len(numbers):
+            return f"splits of {sum(self.lengths.values())} tokens together, of {len(numbers)}"
         return None
+
+
+def united_tokens(parts: Mapping[str, Tokens]) -> Tokens:
+    """The texts of all splits, one after the other. Raises DataError where they are to be cut differently."""
+    first = next(iter(parts.values()))
+    if len({(part.context_length, part.min_count) for part in parts.values()}) > 1:
+        message = "its splits have different context_length or min_count"
+        raise DataError("source-failed", message, "give all of them the same")
+    names = tuple(dict.fromkeys(name for part in parts.values() for name in part.names))
+    places = {name: place for place, name in enumerate(names)}
+    numbers = [np.array([places[name] for name in part.names], dtype=np.int64)[part.numbers] for part in parts.values()]
+    lengths = {split: len(part.numbers) for split, part in parts.items()}
+    return Tokens(np.concatenate(numbers), names, first.context_length, first.min_count, lengths)
 
 
 def characters(text: str, *, context_length: int, min_count: int) -> Tokens:

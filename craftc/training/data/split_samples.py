@@ -20,7 +20,7 @@ from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokenize_cells import TokenizedColumn
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
-from craftc.schemas.splits import GIVEN_BY
+from craftc.schemas.splits import GIVEN_BY, OF_SAMPLES
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.duplicates import check_copies, sample_digests
 from craftc.training.data.encode_table import EncodedTable, encode_table
@@ -240,13 +240,16 @@ def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:
     """
     of_samples = "is said of samples, and the source gives a text, whose splits are stretches of it"
     raise_all(
-        DataError("split-unusable", f"data.splits.{key} {of_samples}", "give fractions", f"data.splits.{key}")
-        for key in (*GIVEN_BY, "group", "order", "folds")
+        DataError("split-unusable", f"data.splits.{key} {of_samples}", hint, f"data.splits.{key}")
+        for key, hint in OF_SAMPLES.items()
         if setting(options, key)
     )
     length = tokens.context_length
-    fractions = {name: float(share) for name in by_reading(options) if (share := share_of(options.get(name)))}
-    stretches = _stretches(tokens, fractions)
+    if setting(options, "from_source"):
+        stretches = _given_stretches(tokens, options)
+    else:
+        shares = {name: share_of(options.get(name)) for name in by_reading(options)}
+        stretches = _stretches(tokens, {name: float(share) for name, share in shares.items() if share})
     if (share := options.get("train_share", 1.0)) < 1:
         stretches[FIT] = stretches[FIT][: round(share * len(stretches[FIT]))]
     raise_all(_too_short(stretches, length))
@@ -276,6 +279,28 @@ def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Spl
 def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:
     ends = np.round(np.cumsum(list(fractions.values())) * len(tokens.numbers)).astype(int)
     return dict(zip(fractions, np.split(tokens.numbers, ends[:-1]), strict=True))
+
+
+def _given_stretches(tokens: Tokens, options: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
+    """The text of each split, as the source gives it. Raises DataError."""
+    place, hint = "data.splits.from_source", "return a mapping of split to Tokens"
+    if not tokens.lengths:
+        raise DataError("split-unusable", "the source gives one text, and no splits", hint, place)
+    ends = np.cumsum(list(tokens.lengths.values()))
+    given = dict(zip(tokens.lengths, np.split(tokens.numbers, ends[:-1]), strict=True))
+    there, wanted = ", ".join(given), by_reading(options)
+    errors = [
+        DataError("empty-split", f"the source gives no text of split {name}", f"it gives {there}", place)
+        for name in wanted
+        if name not in given
+    ]
+    errors += [
+        DataError("split-unusable", f'the source gives a text "{name}", which is no split here', "name it", place)
+        for name in given
+        if name not in wanted
+    ]
+    raise_all(errors)
+    return {name: given[name] for name in wanted}
 
 
 def _too_short(stretches: Mapping[str, NDArray[np.int64]], length: int) -> Iterator[DataError]:

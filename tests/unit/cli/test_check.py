@@ -232,3 +232,20 @@ def test_the_columns_of_a_table_are_shown_though_its_file_is_no_text(here: Path)
     assert "tags    ignore" in shown.stdout
     [columns] = json.loads(runner.invoke(app, ["check", "table.yaml", "--format", "json"]).stdout)["columns"]
     assert [column["role"] for column in columns] == ["number", "category", "target", "number", "ignore"]
+
+
+def test_the_corners_of_a_search_are_tried_and_reported_at_their_ranges(here: Path) -> None:
+    spec = SPEC.partition("ablation:")[0] + (
+        "search:\n  space:\n    training.optimizer.lr: {log_uniform: [1e-4, 1e-2]}\n"
+        "    model.width: {int: [8, 16]}\n  optimize: {metric: valid/loss}\n  trials: 3\n"
+    )
+    Path("spec.yaml").write_text(spec)
+    result = runner.invoke(app, ["check", "spec.yaml", "--format", "json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    rows = {row["variant"]: row["ok"] for row in found["variants"]}
+    assert rows == {"base": True, "base at the highest of every range": False}
+    [problem] = found["diagnostics"]
+    assert (problem["code"], problem["path"]) == ("model-forward", 'search.space["model.width"]')
+    assert problem["range"]["start"]["line"] == 10
+    assert "base at the highest of every range" in problem["message"]

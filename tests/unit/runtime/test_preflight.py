@@ -275,3 +275,15 @@ def test_contradictions_of_several_components_are_all_told(tmp_path: Path) -> No
         ("data-mismatch", ("model", "num_classes")),
         ("data-mismatch", ("objective", "class_weights")),
     ]
+
+
+def test_an_average_that_is_too_slow_for_the_data_is_told_once_their_number_is_known(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", inputs=np.random.RandomState(0).rand(42, 3), targets=np.arange(42) % 2)
+    spec = SPEC.replace("[horizontal_flip]", "[]") + "regularization: {ema_decay: 0.9}\n"
+    plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
+    assert plan is not None
+    [problem] = preflight(plan, built_in_catalogue())
+    assert (problem.code, problem.path, problem.severity) == (
+        "values-disagree", ("regularization", "ema_decay"), "warning",
+    )  # fmt: skip
+    assert "looks back over 10 steps, and there are about 1: 90%" in problem.message

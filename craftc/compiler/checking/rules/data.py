@@ -116,18 +116,20 @@ def known_facts(checked: Checked) -> Iterator[Problem]:
             yield Problem("data-mismatch", path, message, hint, reads=(path, (*SOURCE, "kind")))
 
 
+def num_train_samples(checked: Checked) -> int | None:
+    """About how many samples train has, where that is known without reading data."""
+    splits, num_samples = checked.spec.data.splits, _facts(checked).get(NUM_SAMPLES)
+    # An imbalance only leaves samples out, and how many is told before anything runs.
+    share = splits.shares.get(FIT)
+    if num_samples is None or share is None:
+        return None
+    return round(num_samples * share * splits.train_share)
+
+
 def batch_too_large(checked: Checked) -> Iterator[Problem]:
     """A batch is a part of the train split, where the size of that is known without reading data."""
-    data, batch_size = checked.spec.data, checked.spec.training.batch_size
-    num_samples = _facts(checked).get(NUM_SAMPLES)
-    if num_samples is None:
-        return
-    # An imbalance only leaves samples out, and how many is told before anything runs.
-    share = data.splits.shares.get(FIT)
-    if share is None:
-        return
-    num_train = round(num_samples * share * data.splits.train_share)
-    if batch_size > num_train:
+    batch_size, num_train = checked.spec.training.batch_size, num_train_samples(checked)
+    if num_train is not None and batch_size > num_train:
         size = f"the train split, about {num_train:,} samples"
         message = f"a batch of {show(batch_size)} is more than {size}: an epoch is one step"
         path: Path = ("training", "batch_size")

@@ -19,9 +19,11 @@ def patience_too_long(checked: Checked) -> Iterator[Problem]:
     """Early stopping can stop the training."""
     training = checked.spec.training
     stop = training.early_stopping
-    if stop is not None and stop.patience >= training.epochs:
-        message = f"a patience of {stop.patience} cannot stop a training of {training.epochs} epochs"
-        yield _idle(("training", "early_stopping", "patience"), message, EPOCHS)
+    # The first epoch is the best so far, so that the earliest end is after 1 + patience epochs.
+    if stop is not None and stop.patience >= training.epochs - 1:
+        message = f"a patience of {stop.patience} cannot stop a training of {training.epochs} epochs before its end"
+        hint = f"write patience: {training.epochs - 2} or less" if training.epochs > 2 else None
+        yield _idle(("training", "early_stopping", "patience"), message, EPOCHS, hint=hint)
 
 
 def plateau_never_reached(checked: Checked) -> Iterator[Problem]:

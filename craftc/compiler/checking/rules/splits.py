@@ -6,9 +6,10 @@ from craftc.compiler.checking.rules.data_kinds import SOURCE_KIND, gives_text
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.reading.problem import Problem, all_of, one_of
 from craftc.compiler.reading.tree import written_at
+from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.split_roles import FIT, is_unclear
-from craftc.schemas.splits import GIVEN_BY, SplitPart
+from craftc.schemas.splits import OF_SAMPLES, SplitPart
 
 SPLITS: Path = ("data", "splits")
 _OF_FOLDERS = "image_folder"
@@ -100,12 +101,15 @@ def fractions_of_text(checked: Checked) -> Iterator[Problem]:
     data = checked.spec.data
     if not gives_text(data.source.kind, checked.catalogue):
         return
-    for key in (*GIVEN_BY, "group", "order", "folds"):
+    for key, hint in OF_SAMPLES.items():
         if getattr(data.splits, key):
             message = f"{key} is said of samples, and {data.source.kind} gives a text, whose splits are stretches of it"
-            yield Problem(
-                "split-method", (*SPLITS, key), message, "give fractions", True, reads=((*SPLITS, key), SOURCE_KIND)
-            )
+            yield Problem("split-method", (*SPLITS, key), message, hint, True, reads=((*SPLITS, key), SOURCE_KIND))
+    if data.splits.from_source and not is_own(data.source.kind):
+        message = f"{data.source.kind} gives one text, and no splits"
+        hint = "give fractions, or write a source of your own that returns a text for each split"
+        place = (*SPLITS, "from_source")
+        yield Problem("split-method", place, message, hint, True, reads=(place, SOURCE_KIND))
 
 
 def unread_split(checked: Checked) -> Iterator[Problem]:

@@ -1,7 +1,10 @@
 """Rules of numbers that make no sense beside each other: each yields warnings, for a spec may mean them."""
 
 from collections.abc import Iterator
+from math import ceil
 
+from craftc.compiler.checking.rules.data import num_train_samples
+from craftc.compiler.checking.rules.data_kinds import SOURCE
 from craftc.compiler.checking.rules.phases import SCHEDULE
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.pass_names import passes_of, plain_measure
@@ -10,7 +13,10 @@ from craftc.schemas.catalogue import short_name
 from craftc.schemas.diagnostic import Path
 
 LR: Path = ("training", "optimizer", "lr")
+BETAS: Path = ("training", "optimizer", "betas")
+DECAY: Path = ("training", "optimizer", "weight_decay")
 STOP: Path = ("training", "early_stopping")
+EMA: Path = ("regularization", "ema_decay")
 
 
 def rate_goes_the_other_way(checked: Checked) -> Iterator[Problem]:
@@ -51,5 +57,63 @@ def improvement_out_of_reach(checked: Checked) -> Iterator[Problem]:
     yield Problem("values-disagree", place, message, hint, severity="warning", reads=reads)
 
 
-VALUE_RULES: tuple[Rule, ...] = (rate_goes_the_other_way, improvement_out_of_reach)
+def betas_the_wrong_way(checked: Checked) -> Iterator[Problem]:
+    """The mean of squares of an optimizer such as Adam looks back further than that of gradients."""
+    betas = checked.spec.training.optimizer.args.get("betas")
+    if not isinstance(betas, list | tuple) or len(betas) != 2 or not all(isinstance(b, int | float) for b in betas):
+        return
+    first, second = betas
+    if first > second:
+        message = (
+            f"betas are {first:g} for the mean of gradients and {second:g} for that of their squares, which is to look "
+            "back further"
+        )
+        yield Problem("values-disagree", BETAS, message, f"write betas: [{second:g}, {first:g}]", severity="warning")
+
+
+def decay_of_a_step(checked: Checked) -> Iterator[Problem]:
+    """What decay takes of a weight at each step is a small part of it."""
+    optimizer, asked = checked.spec.training.optimizer, checked.spec.regularization.weight_decay
+    lr, decay = optimizer.args.get("lr"), optimizer.args.get("weight_decay") if asked is None else asked
+    if not isinstance(lr, int | float) or not isinstance(decay, int | float) or lr * decay < 1:
+        return
+    path: Path = DECAY if asked is None else ("regularization", "weight_decay")
+    message = (
+        f"weight_decay {decay:g} times lr {lr:g} is {lr * decay:g}: decay alone would leave nothing of a weight after "
+        "one step, or turn its sign"
+    )
+    hint = f"write weight_decay well below {1 / lr:g}, or a lower lr"
+    yield Problem("values-disagree", path, message, hint, severity="warning", reads=(path, LR))
+
+
+def average_too_slow(checked: Checked) -> Iterator[Problem]:
+    """An average of weights looks back over fewer steps than there are, where their number is known."""
+    training, num_train = checked.spec.training, num_train_samples(checked)
+    if num_train is None:
+        return
+    steps = training.epochs * max(1, ceil(num_train / training.batch_size))
+    if told := slow_average(checked.spec.regularization.ema_decay, steps):
+        reads = (EMA, ("training", "epochs"), ("training", "batch_size"), ("data", "splits"), (*SOURCE, "kind"))
+        yield Problem("values-disagree", EMA, *told, severity="warning", reads=reads)
+
+
+def slow_average(decay: float | None, num_steps: int) -> tuple[str, str] | None:
+    """What is wrong with an average whose memory, 1 / (1 - decay) steps, exceeds the training, and what to do."""
+    if decay is None or (1 - decay) * num_steps >= 1 - 1e-9:
+        return None
+    message = (
+        f"an average of weights with ema_decay {decay:g} looks back over {1 / (1 - decay):,.0f} steps, and there are "
+        f"about {num_steps:,}: {decay**num_steps:.0%} of it are the weights of the first step"
+    )
+    good = f"ema_decay: {1 - float(f'{10 / num_steps:.1g}'):g} or less" if num_steps > 20 else "ema_decay: none"
+    return message, f"write {good}, or train longer"
+
+
+VALUE_RULES: tuple[Rule, ...] = (
+    rate_goes_the_other_way,
+    improvement_out_of_reach,
+    betas_the_wrong_way,
+    decay_of_a_step,
+    average_too_slow,
+)
 """What each value allows and both together do not mean."""

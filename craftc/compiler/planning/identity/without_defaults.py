@@ -7,13 +7,13 @@ docs/decisions/0040-identity-without-defaults.md.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from craftc.compiler.language.component_fields import group_of_field
 from craftc.compiler.language.value_type import group_of
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.schemas.catalogue import NESTED, Catalogue, ComponentEntry, Parameter, is_nested
-from craftc.schemas.section import Section, SectionField, plain_value
+from craftc.schemas.section import Section, SectionField, bare, is_section, options, plain_value
 from craftc.schemas.spec import Component, Spec
 
 VERSION = "@"
@@ -74,31 +74,23 @@ def without_versions(counted: Any) -> Any:
 
 
 def _of_field(field: SectionField, value: Any, catalogue: Catalogue) -> Any:
-    group = group_of_field(field)
-    if group is not None and isinstance(value, list):
-        return [_of_component(field.sections[0], group, item, catalogue) for item in value]
-    if not isinstance(value, Mapping) or not field.sections:
-        return value
-    section = field.sections[0]
-    if group is not None and field.is_mapping:
-        return {name: _of_entry(section, group, entry, catalogue) for name, entry in value.items()}
-    if field.is_mapping:
-        return {
-            key: _marked(section.semantics_version, _of_keys(section, item, catalogue))
-            if isinstance(item, Mapping)
-            else item
-            for key, item in value.items()
-        }
-    if group is not None:
-        return _of_component(section, group, value, catalogue)
-    return _marked(section.semantics_version, _of_keys(section, value, catalogue))
+    return _of_type(field.annotation, group_of_field(field), value, catalogue)
 
 
-def _of_entry(section: type[Section], group: str, entry: Any, catalogue: Catalogue) -> Any:
-    """What stands by a name of the user's own: a component, or a list of them."""
-    if isinstance(entry, list):
-        return [_of_component(section, group, item, catalogue) for item in entry]
-    return _of_component(section, group, entry, catalogue)
+def _of_type(annotation: Any, group: str | None, value: Any, catalogue: Catalogue) -> Any:
+    """What counts of a value: a section, or a component of a group; a list of such, or a mapping of names to such; or
+    anything else, of which all counts."""
+    for option in options(bare(annotation)[0]):
+        if is_section(option) and isinstance(value, Mapping):
+            if group is not None:
+                return _of_component(option, group, value, catalogue)
+            return _marked(option.semantics_version, _of_keys(option, value, catalogue))
+        if get_origin(option) is tuple and isinstance(value, list):
+            return [_of_type(get_args(option)[0], group, item, catalogue) for item in value]
+        if get_origin(option) is dict and isinstance(value, Mapping):
+            inner = get_args(option)[1]
+            return {name: _of_type(inner, group, item, catalogue) for name, item in value.items()}
+    return value
 
 
 def _of_keys(section: type[Section], value: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -107,7 +99,7 @@ def _of_keys(section: type[Section], value: Mapping[str, Any], catalogue: Catalo
     for key, item in value.items():
         field = section.fields.get(key)
         if field is None:
-            kept[key] = item
+            kept[key] = _of_type(section.open_to, None, item, catalogue)
             continue
         counted = _of_field(field, item, catalogue)
         if field.is_required or not is_default(counted, default_of(field, catalogue)):

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from craftc.components.errors import DataError
+from craftc.components.sources.load import united
 from craftc.components.sources.tokens import Tokens, characters
 from craftc.training.data.split_samples import UNKNOWN, split_samples
 
@@ -97,3 +98,43 @@ def test_one_token_alone_is_nothing_to_predict(text, min_count, said):
 def test_tokens_that_do_not_fit_together(numbers, names, said):
     with pytest.raises(DataError, match=said):
         Tokens(numbers, names, 4)
+
+
+def own_texts(**texts: str):
+    return united({name: characters(text, context_length=4, min_count=2) for name, text in texts.items()})
+
+
+def test_a_source_gives_a_text_for_each_split():
+    texts = {"test": "hello wello", "train": "hello hellq hello hello", "valid": "lo hello hello hello"}
+    shared = split_samples(own_texts(**texts), {"from_source": True, "stratify": True, "seed": 0})
+    assert list(shared.splits) == ["train", "valid", "test"]
+    for name, split in shared.splits.items():
+        names = split.columns["x"].names
+        read = "".join(names[number] for number in split.inputs.reshape(-1))
+        expected = "".join(c if c in "helo " else UNKNOWN for c in texts[name])
+        assert read == expected[: len(read)]
+        assert len(split) == (len(texts[name]) - 1) // 4
+
+
+def test_what_a_source_of_texts_does_not_give_is_refused_all_at_once():
+    texts = own_texts(train="hello hello", holdout="hello hello")
+    error = failure(texts, {"from_source": True, "stratify": True, "seed": 0})
+    assert [(each.code, each.message) for each in error.all] == [
+        ("empty-split", "the source gives no text of split valid"),
+        ("empty-split", "the source gives no text of split test"),
+        ("split-unusable", 'the source gives a text "holdout", which is no split here'),
+    ]
+    alone = failure(characters("hello", context_length=2, min_count=1), {"from_source": True, "seed": 0})
+    assert alone.message == "the source gives one text, and no splits"
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [("order", "leave it out: train is the beginning"), ("group", "keeps documents together"), ("folds", "neighbours")],
+)
+def test_what_is_said_of_samples_is_refused_of_a_text(key, hint):
+    error = failure(
+        characters("hello" * 20, context_length=2, min_count=1), SPLITS | {key: 5 if key == "folds" else "a"}
+    )
+    assert (error.code, error.place) == ("split-unusable", f"data.splits.{key}")
+    assert hint in error.hint

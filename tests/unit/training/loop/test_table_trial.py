@@ -1,6 +1,7 @@
 """Trials on a table with categories and gaps: models of one input, and models of numbers and categories."""
 
 import importlib
+import math
 from contextlib import closing
 
 import numpy as np
@@ -19,6 +20,7 @@ from craftc.schemas.result import Result
 from craftc.training.batched_trials.train import Findings, train_batched
 from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import prepare
+from craftc.training.loop.trial import train_trial
 from craftc.training.state.member import Member
 
 NUMBERS = ["age", "income"]
@@ -212,3 +214,29 @@ def test_a_quantity_is_predicted_as_well_as_by_least_squares(make_table_trial, r
     _, result = run_trial(trial, tmp_path / "trial")
     assert expected > 0.8
     assert result.best["test/r2"] == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "linear", "num_features": "infer", "num_classes": "infer"},
+        {
+            "kind": "own_tables:Embedded",
+            "num_features": "infer",
+            "cardinalities": "infer",
+            "num_classes": "infer",
+        },
+    ],
+    ids=["one input", "numbers and categories"],
+)
+@pytest.mark.parametrize("resident_bytes", [0, 9_000], ids=["all streamed", "some streamed"])
+def test_a_streamed_table_is_bit_by_bit_that_of_a_resident_one(model, resident_bytes, make_table_trial, tmp_path):
+    trial = make_table_trial({"model": model, "training.epochs": 2})
+
+    def run(folder, resident_bytes):
+        return list(train_trial(trial, folder=tmp_path / folder, device="cpu", resident_bytes=resident_bytes))
+
+    resident, streamed = run("resident", math.inf), run("streamed", resident_bytes)
+    assert [record.metrics for record in streamed] == [record.metrics for record in resident]
+    weights = [torch.load(tmp_path / way / "checkpoints/last.pt")["model"] for way in ("resident", "streamed")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -55,6 +55,7 @@ PLATEAU = "schedule: [{kind: reduce_on_plateau, patience: 2, "
             [("schedule-too-long", "3")],
         ),
         (TRAINING + "early_stopping: {metric: valid/loss, patience: 5}}", [("no-effect", "5")]),
+        (TRAINING + "early_stopping: {metric: valid/loss, patience: 4}}", [("no-effect", "4")]),
         ("resources: {gpus: 1.5}", [("fractional-gpus", "1.5")]),
         ("ablation: {design: [add_one]}", [("no-effect", "design")]),
         (
@@ -92,7 +93,7 @@ def test_what_breaks_a_rule(told: Told, text: str, expected: list[tuple[str, str
         "regularization: {dropout: 0.1, weight_decay: 0.1, label_smoothing: 0.1}",
         "model: {kind: scanline_vit, num_heads: 8}",
         "training: {epochs: 5, batch_size: 32, optimizer: {kind: sgd, nesterov: true, momentum: 0.9}}",
-        TRAINING + "early_stopping: {metric: valid/accuracy, mode: max, patience: 4}}",
+        TRAINING + "early_stopping: {metric: valid/accuracy, mode: max, patience: 3}}",
         TRAINING + "schedule: [{kind: linear_warmup, epochs: 2}, {kind: cosine, epochs: 3}]}",
         TRAINING + PLATEAU.replace("[", "[{kind: linear_warmup, epochs: 0}, ") + "metric: train/objective}]}",
         "resources: {gpus: 0.5}",

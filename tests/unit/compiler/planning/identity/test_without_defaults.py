@@ -3,18 +3,18 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.planning.identity.with_defaults import with_defaults
-from craftc.compiler.planning.identity.without_defaults import without_defaults
+from craftc.compiler.planning.identity.without_defaults import _of_keys, without_defaults
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.plan import Stages, Trial
-from craftc.schemas.section import Field, Section
-from craftc.schemas.spec import SECTIONS, Data, EarlyStopping, Splits, Training
+from craftc.schemas.section import Field, Section, SwitchedOffByNone
+from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Data, EarlyStopping, Splits, Training
 
 CATALOGUE = built_in_catalogue()
 Tree = dict[str, Any]
@@ -174,3 +174,56 @@ def test_a_trial_of_terms_has_all_its_defaults_filled_in() -> None:
 def test_an_objective_by_its_kind_knows_nothing_of_terms() -> None:
     [trial] = compiled(SPEC)
     assert trial.config["objective"].keys() == {"kind", "class_weights", "label_smoothing", "metrics"}
+
+
+class _Part(Section):
+    share: float = Field(description="How much.")
+    added: bool = Field(False, description="What a later craftc may have added.")
+
+
+class _Holder(Section, open_to=float | _Part):
+    """Sections in every place that a section can have them."""
+
+    one: _Part | None = Field(None, description="One, or none.")
+    several: tuple[_Part, ...] = Field((), description="A list.")
+    by_name: Annotated[dict[str, _Part] | None, SwitchedOffByNone()] = Field(
+        None, description="By a name of one's own."
+    )
+    terms: Annotated[dict[str, Component], ComponentGroup("objectives")] = Field(
+        default_factory=dict, description="Components by a name of one's own."
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "plain"),
+    [
+        (lambda part: {"one": part}, {"share": 0.5}),
+        (lambda part: {"several": [part]}, {"share": 0.5}),
+        (lambda part: {"by_name": {"mine": part}}, {"share": 0.5}),
+        (lambda part: {"mine": part}, {"share": 0.5}),
+    ],
+    ids=["one", "list", "mapping", "open key"],
+)
+def test_an_added_key_counts_where_it_is_no_default_wherever_its_section_stands(place, plain) -> None:
+    def counted(value: Tree) -> Any:
+        return _of_keys(_Holder, value, CATALOGUE)
+
+    assert counted(place(plain | {"added": False})) == counted(place(plain)) == place(plain)
+    assert counted(place(plain | {"added": True})) == place(plain | {"added": True})
+
+
+def test_components_by_name_count_without_the_defaults_of_their_arguments() -> None:
+    terms = {"terms": {"main": {"kind": "cross_entropy", "class_weights": "none"}, "mine": {"kind": "m:Loss", "x": 1}}}
+    found = _of_keys(_Holder, terms, CATALOGUE)["terms"]
+    assert found == {"main": {"kind": "cross_entropy"}, "mine": {"kind": "m:Loss", "x": 1}}
+
+
+def test_a_named_split_with_what_is_so_anyway_is_the_same_trial() -> None:
+    def of(splits: Tree) -> list[Identity]:
+        return identities(SPEC | {"data": SPEC["data"] | {"splits": splits}})
+
+    shares = {"train": 0.6, "valid": 0.2, "test": 0.2}
+    assert of(shares | {"valid": {"share": 0.2, "for": "select"}}) == of(shares)
+    more = {"train": 0.6, "valid": 0.2, "more": 0.2}
+    assert of(more | {"more": {"share": 0.2, "for": "select"}}) == of(more)
+    assert of(more | {"more": {"share": 0.2, "for": "calibrate"}}) != of(more)
