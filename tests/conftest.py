@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from craftc.fence import VARIABLE
 
@@ -27,6 +28,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("usual", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("usual")
+# Hypothesis mixes in the constants of all modules that happen to be imported by then: other examples after every edit,
+# and in every order of tests. It parses each module for it, too.
+providers._get_local_constants = lambda: providers._local_constants
 
 
 # What starts processes and trains, file by file the longest: were it last, one of two workers would have nothing left.
