@@ -41,8 +41,8 @@ with output_to(folder.log) as terminal:
 
 @pytest.fixture
 def run_folder(make_trial, make_plan, tmp_path) -> RunFolder:
-    """A run of one quick trial and of one that would go on for minutes."""
-    plan = make_plan([make_trial(0)], [make_trial(1, endless=True)])
+    """A run of one quick trial and of one that would go on for minutes, in one process: another imports torch, too."""
+    plan = make_plan([make_trial(0), make_trial(1, endless=True)])
     return create_run(tmp_path / "runs", plan, "name: conformance\n")
 
 
