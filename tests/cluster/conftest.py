@@ -58,7 +58,7 @@ def craftc(environment: dict[str, str]) -> Craftc:
     def call(folder: Path, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "craftc", *arguments]
         env = {**environment, **changed}
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
 
     return call
 
@@ -106,7 +106,7 @@ def cluster(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
             # Each in folders of its own, as two machines are: one would clear away what the other unpacked.
             command = [*RAY, *common, *options, f"--temp-dir={folder / name}"]
             subprocess.run(
-                command, cwd=tmp_path_factory.mktemp(name), env=env, capture_output=True, timeout=90, check=True
+                command, cwd=tmp_path_factory.mktemp(name), env=env, capture_output=True, timeout=600, check=True
             )
         yield Cluster(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}")
     finally:

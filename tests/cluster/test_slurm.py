@@ -8,10 +8,12 @@ import random
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from craftc.runtime.on_ray.sweeper import sweep
 from craftc.runtime.submitting.slurm import Asked, asked_of_slurm, batch_script
 from craftc.schemas.spec import Resources
 
@@ -59,7 +61,7 @@ def directives(script: str) -> dict[str, str]:
 
 
 @pytest.mark.ray
-def test_the_script_runs_the_spec_and_leaves_nothing(craftc_here, environment, bin_folder, tmp_path):
+def test_the_script_runs_the_spec_and_leaves_nothing(craftc_here, environment, bin_folder, tmp_path, request):
     root = project(tmp_path)
     written = craftc_here(root, "submit", "batch.yaml", "--slurm", "--dry-run")
     assert written.returncode == 0, written.stderr
@@ -70,6 +72,8 @@ def test_the_script_runs_the_spec_and_leaves_nothing(craftc_here, environment, b
     assert checked.returncode == 0
 
     job = random.randrange(10**6, 10**7)
+    # Were it cut off, its Rays would go on and slow down every test that follows.
+    request.addfinalizer(partial(sweep, Path(f"/tmp/craftc-{job}"), spare=os.getpid()))
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
     slurm = {"SLURM_JOB_ID": str(job), "SLURM_JOB_NODELIST": "node[1-2]", "SLURM_CPUS_PER_TASK": "1", "PATH": path}
     done = subprocess.run(
@@ -78,7 +82,7 @@ def test_the_script_runs_the_spec_and_leaves_nothing(craftc_here, environment, b
         env=environment | slurm,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

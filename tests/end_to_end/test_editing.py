@@ -51,7 +51,7 @@ def run_apart(text: str, backend: str = "inline") -> int:
     """In a process of its own, which is over when its run is asked for its state."""
     Path("spec.yaml").write_text(text)
     command = [sys.executable, "-m", "craftc", "run", "spec.yaml", "--backend", backend]
-    return subprocess.run(command, capture_output=True, timeout=240, check=False).returncode
+    return subprocess.run(command, capture_output=True, timeout=600, check=False).returncode
 
 
 def trained() -> list[str]:
