@@ -17,7 +17,7 @@ demo: $(READY)
 # The tests start craftc some hundred times. Where PYTHONDONTWRITEBYTECODE is set, each would compile all of it anew.
 test: check $(EDITOR_SERVER)
 	$(BIN)/python -m compileall -q craftc
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check $(CODE)
