@@ -9,25 +9,40 @@ EDITOR_SERVER := $(VENV)/.editor_server
 # What lies beside these, of a run or a user's own, is not checked.
 CODE := benchmarks craftc docs examples tests
 
-.PHONY: demo test check bench bench-full generate clean
+# Two at once: the types alone take as long as all others.
+CHECKS := check-types check-layers check-generated check-style check-specs
+
+.PHONY: demo test check $(CHECKS) bench bench-full generate clean
 
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
 
 # The tests start craftc some hundred times. Where PYTHONDONTWRITEBYTECODE is set, each would compile all of it anew.
-test: check $(EDITOR_SERVER)
+test: $(READY)
 	$(BIN)/python -m compileall -q craftc
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(MAKE) --no-print-directory --jobs=2 $(CHECKS) $(EDITOR_SERVER)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/ruff format --check $(CODE)
+	$(MAKE) --no-print-directory --jobs=2 $(CHECKS)
+
+check-types: $(READY)
 	$(BIN)/mypy
+
+check-layers: $(READY)
 	$(BIN)/lint-imports
+
+check-generated: $(READY)
 	$(BIN)/python -P -m craftc.components.describe --check
 	$(BIN)/python -P -m craftc.components.ledger --check
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python docs/performance.py --check
+
+check-style: $(READY)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+check-specs: $(READY)
 	$(BIN)/craftc lint specs examples
 
 # The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.

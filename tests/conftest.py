@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from craftc.fence import VARIABLE
 
@@ -27,9 +28,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("usual", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("usual")
+# Hypothesis mixes in the constants of all modules that happen to be imported by then: other examples after every edit,
+# and in every order of tests. It parses each module for it, too.
+providers._get_local_constants = lambda: providers._local_constants
 
 
-# What starts processes and trains, file by file the longest: were it last, one of two workers would have nothing left.
+# What starts processes and trains, file by file the longest: were it last, other workers would have nothing left.
 LONGEST = ("end_to_end", "backends", "cluster", "unit/training", "trackers", "unit/docs")
 
 
@@ -41,6 +45,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((index for index, folder in enumerate(folders) if folder in item.path.parents), len(folders))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, the third worker takes files from the end.
+
+    Tests that start processes wait for a quarter of their time, and two of them at once keep two cores busy otherwise:
+    the third worker fills the gaps with what only computes, and starts processes itself when nothing else is left.
+    """
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class FromBothEnds(LoadFileScheduling):
+        def _assign_work_unit(self, node: Any) -> None:
+            if node.gateway.id == "gw2":
+                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            super()._assign_work_unit(node)
+
+    return FromBothEnds(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -135,6 +135,7 @@ def test_a_plan_without_jobs_is_over_at_once(backend, make_plan, tmp_path):
     assert list(backend.run(make_plan(), Store(tmp_path))) == []
 
 
+@pytest.mark.parametrize("backend_name", ["inline", pytest.param("ray", marks=pytest.mark.ray)], indirect=True)
 def test_closing_stops_and_leaves_the_trial_resumable(backend, make_trial, make_plan, tmp_path, home):
     trial = make_trial(0, endless=True)
     plan = make_plan([trial])

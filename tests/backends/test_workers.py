@@ -16,7 +16,7 @@ from craftc.runtime.on_ray.backend import RayBackend
 from craftc.runtime.on_ray.cluster import check_placement
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import JobResources, Trial
-from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted
+from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialStarted, TrialTried
 
 # What float32 sums in another order may change over a few epochs; measured: at most 2e-7.
 TOLERANCE = 5e-6
@@ -106,7 +106,8 @@ def train(make_trial, two_workers, tmp_path_factory, home):
         plan = two_workers([failing], [first, early, lost], *([[behind]] if has_next else []))
         store = Store(tmp_path_factory.mktemp("teams") / "store")
         told, groups, num_killed, num_before = [], [], 0, 0
-        events = RayBackend().run(plan, store)
+        # With the process group of its workers around it, one of them tries a trial alone.
+        events = RayBackend().run(plan, store, None, (first,))
         for event in events_in_time(events):
             told.append(event)
             num_starts = sum(isinstance(e, TrialStarted) and e.trial == lost.id for e in told)
@@ -170,6 +171,16 @@ def test_a_failing_trial_fails_alone(run, request):
     assert ended == [trial.id for trial in run.whole]
     early = run.store.result(ended[1])
     assert early.epochs_trained < early.epochs_planned == 50
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("run", ["lent", "separate"])
+def test_a_trial_is_tried_by_one_worker_before_any_is_trained(run, request):
+    run = request.getfixturevalue(run)
+    tried, *later = run.told
+    assert isinstance(tried, TrialTried)
+    assert (tried.trial, tried.failure) == (run.whole[0].id, None)
+    assert not any(isinstance(event, TrialTried) for event in later)
 
 
 @pytest.fixture(scope="module")

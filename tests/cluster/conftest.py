@@ -1,5 +1,6 @@
 """A Ray cluster of two machines on this one, with a token, ports and folders of its own; and craftc as a process."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from craftc.cli.main import app
 from craftc.runtime.on_ray.sweeper import sweep
 
 Craftc = Callable[..., subprocess.CompletedProcess[str]]
@@ -55,7 +58,21 @@ def craftc(environment: dict[str, str]) -> Craftc:
     def call(folder: Path, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "craftc", *arguments]
         env = {**environment, **changed}
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def craftc_here(environment: dict[str, str]) -> Craftc:
+    """The same in this process, for what neither imports Ray nor starts anything: no Ray of others is affected."""
+    unset = dict.fromkeys(os.environ.keys() - environment.keys())
+
+    def call(folder: Path, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        with contextlib.chdir(folder):
+            done = CliRunner(env={**unset, **environment, **changed}).invoke(app, arguments)
+        assert isinstance(done.exception, SystemExit | None), done.exc_info
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return call
 
@@ -89,7 +106,7 @@ def cluster(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
             # Each in folders of its own, as two machines are: one would clear away what the other unpacked.
             command = [*RAY, *common, *options, f"--temp-dir={folder / name}"]
             subprocess.run(
-                command, cwd=tmp_path_factory.mktemp(name), env=env, capture_output=True, timeout=90, check=True
+                command, cwd=tmp_path_factory.mktemp(name), env=env, capture_output=True, timeout=600, check=True
             )
         yield Cluster(f"127.0.0.1:{gcs}", f"http://127.0.0.1:{dashboard}")
     finally:

@@ -47,11 +47,12 @@ def run(text: str) -> int:
     return craftc("run", "spec.yaml", "--backend", "inline")[0]
 
 
-def run_apart(text: str, backend: str = "inline") -> int:
-    """In a process of its own, which is over when its run is asked for its state."""
+def run_apart(text: str, backend: str = "inline") -> tuple[int, str]:
+    """In a process of its own, which is over when its run is asked for its state; what it says, too."""
     Path("spec.yaml").write_text(text)
     command = [sys.executable, "-m", "craftc", "run", "spec.yaml", "--backend", backend]
-    return subprocess.run(command, capture_output=True, timeout=240, check=False).returncode
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return done.returncode, done.stderr
 
 
 def trained() -> list[str]:
@@ -155,7 +156,8 @@ def test_an_interrupted_trial_goes_on_and_costs_only_what_is_left(here: Path) ->
 @pytest.mark.parametrize("backend", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
 def test_a_spent_budget_leaves_out_the_rest_and_the_next_run_goes_on(here: Path, backend: str) -> None:
     limited = SPEC + "resources: {budget_hours: 1e-9, max_concurrent: 1}\n"
-    assert run_apart(limited, backend) == 4
+    code, said = run_apart(limited, backend)
+    assert code == 4, said
     assert len(trained()) == 1
     _, report, _ = craftc("report", "edited")
     assert "trials were not begun: base (seed 1), lr=0.2 (seed 0, 1)" in " ".join(report.split())
@@ -178,9 +180,11 @@ def test_a_search_proposes_no_more_once_the_budget_is_spent(here: Path) -> None:
   trials: 3
 """
     text = SPEC.replace("  seeds: 2\n  grid: {training.optimizer.lr: [0.1, 0.2]}\n", "  seeds: 1\n") + search
-    assert run_apart(text + "resources: {budget_hours: 1e-9}\n") == 4
+    code, said = run_apart(text + "resources: {budget_hours: 1e-9}\n")
+    assert code == 4, said
     _, report, _ = craftc("report", "edited")
     assert "3 points of the search not proposed" in " ".join(report.split())
     assert "budget spent" in craftc("status", "edited")[1]
-    assert run_apart(text) == 0
+    code, said = run_apart(text)
+    assert code == 0, said
     assert "finished" in craftc("status", "edited")[1]

@@ -1,5 +1,6 @@
 """`craftc run` as its user meets it: a process, its output, its exit code, and what it leaves on disk."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def environment() -> dict[str, str]:
 def craftc(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
     env = {**environment(), **variables}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
 def trained(folder: Path) -> set[str]:
@@ -58,11 +59,16 @@ def latest_run(folder: Path, name: str = "tiny") -> Path:
     return max((folder / "runs" / name).iterdir())
 
 
+def craftc_here(folder: Path, *arguments: str, **variables: str) -> Result:
+    """In this process, which has torch already: for what needs no process of its own."""
+    with contextlib.chdir(folder):
+        return CliRunner(env={"COLUMNS": "120", **variables}).invoke(app, arguments)
+
+
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Calls the command line in this process, which has torch already: for what needs no process of its own."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments)
+def here(tmp_path: Path) -> Callable[..., Result]:
+    """The same in the test's own folder."""
+    return partial(craftc_here, tmp_path)
 
 
 First = tuple[Path, subprocess.CompletedProcess[str]]
@@ -103,14 +109,14 @@ def test_the_second_run_trains_nothing_and_prints_the_same(after_first: Callable
     assert len(trained(folder)) == 6
     stamps = {path: path.stat().st_mtime_ns for path in (folder / "runs" / "store").rglob("*.json*")}
 
-    second = craftc(folder, "run", "tiny.yaml", "--backend", backend)
-    assert second.returncode == 0
+    second = craftc_here(folder, "run", "tiny.yaml", "--backend", backend)
+    assert second.exit_code == 0
     assert second.stdout == first.stdout
     assert "0 new, 6 reused" in second.stderr
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
-    report = craftc(folder, "report", "tiny")
-    assert report.returncode == 0
+    report = craftc_here(folder, "report", "tiny")
+    assert report.exit_code == 0
     assert report.stdout == first.stdout
 
 
@@ -148,10 +154,10 @@ def test_a_run_keeps_all_that_it_is_made_of(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     (tmp_path / "shared" / "base.yaml").unlink()
     kept = latest_run(tmp_path) / "spec.resolved.yaml"
-    second = craftc(tmp_path, "run", str(kept), "--backend", "inline")
-    assert second.returncode == 0, second.stderr
+    second = craftc_here(tmp_path, "run", str(kept), "--backend", "inline")
+    assert second.exit_code == 0, second.stderr
     assert "0 new, 3 reused" in second.stderr
-    assert craftc(tmp_path, "report", str(kept.parent)).stdout == first.stdout
+    assert craftc_here(tmp_path, "report", str(kept.parent)).stdout == first.stdout
 
 
 @pytest.mark.ray
@@ -170,17 +176,15 @@ def test_editing_one_value_trains_only_what_is_new(after_first: Callable[[str], 
     folder, _ = after_first("inline")
     before = trained(folder)
     write_spec(folder, lrs="[1e-2, 3e-3]")
-    edited = craftc(folder, "run", "tiny.yaml", "--backend", "inline")
-    assert edited.returncode == 0
+    edited = craftc_here(folder, "run", "tiny.yaml", "--backend", "inline")
+    assert edited.exit_code == 0
     assert "2 new, 4 reused" in edited.stderr
     assert len(trained(folder) - before) == 2
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_nan_fails_its_trial_alone(tmp_path: Path, backend: str) -> None:
-    # One worker process is enough to see it, and a second would import torch as well.
-    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]", more="resources: {max_concurrent: 1}\n")
-    result = craftc(tmp_path, "run", str(spec), "--backend", backend)
+def test_a_nan_fails_its_trial_alone(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
+    result = craftc(tmp_path, "run", str(spec), "--backend", "inline")
     assert result.returncode == 3
     assert "lr=1e30 seed 0: failed: the training loss became nan in epoch" in result.stderr
     assert "[nan-loss]" in result.stdout
@@ -227,11 +231,11 @@ def test_what_only_the_data_shows_is_told_before_anything_runs(
     assert left <= {"runs/store", "runs/store/prepared"}
 
 
-def test_a_missing_data_file_is_told_at_its_place(tmp_path: Path) -> None:
+def test_a_missing_data_file_is_told_at_its_place(here: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(ARRAYS.format(splits="train: 0.6, valid: 0.4", model="num_classes: infer"))
     for command in ("plan", "run"):
-        result = craftc(tmp_path, command, "spec.yaml")
-        assert result.returncode == 1
+        result = here(command, "spec.yaml")
+        assert result.exit_code == 1
         assert "spec.yaml:3:37: error[data-unreadable]" in result.stderr
 
 
@@ -253,8 +257,11 @@ def children(pid: int) -> set[int]:
     return below - {pid}
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("backend", "signal_number"),
+    # For Ctrl-C on Ray and a polite kill inline see backends/test_processes.py and cluster/test_without_cluster.py.
+    [("inline", signal.SIGINT), pytest.param("ray", signal.SIGTERM, marks=pytest.mark.ray)],
+)
 def test_an_interrupted_run_leaves_no_process_and_goes_on(
     here: Callable[..., Result], tmp_path: Path, backend: str, signal_number: signal.Signals
 ) -> None:
@@ -264,12 +271,12 @@ def test_an_interrupted_run_leaves_no_process_and_goes_on(
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not list((tmp_path / "runs").glob("store/*/metrics.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.1)
     below = children(process.pid)
     process.send_signal(signal_number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130, errors
     # Optuna is being imported: the thread that does it neither prints nor outlives the sentence.
     assert errors.splitlines()[-1].startswith("interrupted; what was trained is kept in ")
@@ -361,9 +368,10 @@ def test_a_class_that_a_split_lacks_is_a_warning(here: Callable[..., Result], tm
     assert "warning[class-missing-from-split]: the split valid has no sample of 2" in result.stderr
 
 
-def test_a_runs_folder_that_cannot_be_is_one_sentence(tmp_path: Path) -> None:
+def test_a_runs_folder_that_cannot_be_is_one_sentence(here: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    result = craftc(tmp_path, "run", str(write_spec(tmp_path)), "--backend", "inline", "--runs-dir", "taken")
-    assert result.returncode == 1
+    result = here("run", str(write_spec(tmp_path)), "--backend", "inline", "--runs-dir", "taken")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
     assert "error[runs-dir-unusable]" in result.stderr
     assert "Traceback" not in result.stderr

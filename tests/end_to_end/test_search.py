@@ -44,7 +44,7 @@ def craftc_apart(folder: Path, *arguments: str) -> subprocess.CompletedProcess[s
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

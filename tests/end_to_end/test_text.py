@@ -1,13 +1,10 @@
 """A language model as its user meets it: a text, a spec, `craftc run`, a conclusion."""
 
+import contextlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from craftc.cli.main import app
 
@@ -26,17 +23,17 @@ ablation: {seeds: 2, features: {positions: {model.positions: none}}}
 RHYME = "one for the money, two for the show, three to get ready, and four to go\n"
 
 
-def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from craftc.cli.main import main; main()", *arguments]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=240, check=False)
+def craftc(folder: Path, *arguments: str) -> Result:
+    """In this process, which has torch already."""
+    with contextlib.chdir(folder):
+        return CliRunner(env={"COLUMNS": "120"}).invoke(app, arguments)
 
 
 def test_a_text_is_learned_kept_and_reported(tmp_path: Path) -> None:
     (tmp_path / "rhyme.txt").write_text(RHYME * 40)
     (tmp_path / "rhyme.yaml").write_text(SPEC)
     first = craftc(tmp_path, "run", "rhyme.yaml", "--backend", "inline")
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.stderr
     assert "test/bits_per_character (mean cross entropy in bits per character" in first.stdout
     reported = json.loads(craftc(tmp_path, "report", "rhyme", "--format", "json").stdout)
     assert (reported["metric"]["name"], reported["mode"]) == ("bits_per_character", "min")
@@ -46,13 +43,10 @@ def test_a_text_is_learned_kept_and_reported(tmp_path: Path) -> None:
     assert "4 trials: 0 new, 4 reused" in again.stderr
 
 
-def test_what_only_the_text_shows_is_told_before_anything_is_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_only_the_text_shows_is_told_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "rhyme.txt").write_text(RHYME * 39 + RHYME.upper())
     (tmp_path / "rhyme.yaml").write_text(SPEC)
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["run", "rhyme.yaml", "--backend", "inline"])
+    result = craftc(tmp_path, "run", "rhyme.yaml", "--backend", "inline")
     assert result.exit_code == 1
     assert "rhyme.yaml:4:" in result.stderr
     assert "error[unknown-token]: split test has tokens that train does not have: 'A', 'D', 'E'" in result.stderr

@@ -56,7 +56,7 @@ def craftc_run(folder: Path, *arguments: str) -> None:
     command = [sys.executable, "-c", "from craftc.cli.main import main; main()", "run", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -76,7 +76,7 @@ class Written:
 def test_a_run_keeps_what_mlflow_reads_back_without_a_server(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SPEC)
     command = [sys.executable, "-m", "craftc", "run", "tiny.yaml", "--backend", "inline"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "warning" not in ran.stderr
     (path,) = (tmp_path / "runs" / "tiny").iterdir()

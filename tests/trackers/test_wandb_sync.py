@@ -22,7 +22,7 @@ def craftc(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     kept |= {"HOME": str(folder), "COLUMNS": "120", "OMP_NUM_THREADS": "1", "WANDB_ERROR_REPORTING": "false"}
     return subprocess.run(
-        command, cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

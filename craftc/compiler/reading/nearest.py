@@ -81,9 +81,9 @@ def surely_meant(name: str, known: Iterable[str]) -> str | None:
     """The known name of which this can only be a slip; None where it may be a name of its own, or a slip of another.
 
     It is one where it differs in case and dashes alone; or where no other known name is within the distance above, and
-    every word of it is the same or has one slip: a letter put in, left out, swapped with its neighbour, or, in a long
-    word, changed. The first letter and all digits are right. `f1_micro` for f1_macro, `nadam` for adam, `max_delta` for
-    min_delta are names of their own.
+    at most one edit further away, and every word of it is the same or has one slip: a letter put in, left out, swapped
+    with its neighbour, or, in a long word, changed. The first letter and all digits are right. `f1_micro` for f1_macro,
+    `nadam` for adam, `max_delta` for min_delta are names of their own.
     """
     names = tuple(islice(known, MAX_COMPARED + 1))
     if len(names) > MAX_COMPARED or len(name) > _MAX_LENGTH:
@@ -98,7 +98,10 @@ def _surely_meant(name: str, known: tuple[str, ...]) -> str | None:
     if name in known or len(slips) != 1:
         return None
     (meant,) = slips
-    is_alone = bool(same) or not any(other != meant and _is_near(plain, _plain(other)) for other in known)
+    # As near as one edit more: of `eavluation`, one edit from evaluation, ablation with three is no other reading.
+    edits = _distance(plain, _plain(meant), max(len(plain), len(_plain(meant))))
+    assert edits is not None, "no two names are further apart than all of their letters"
+    is_alone = bool(same) or not any(other != meant and _is_near(plain, _plain(other), edits + 1) for other in known)
     return meant if is_alone else None
 
 
@@ -112,8 +115,8 @@ _recall_nearest = lru_cache(maxsize=256)(_nearest)
 _recall_surely_meant = lru_cache(maxsize=256)(_surely_meant)
 
 
-def _is_near(one: str, other: str) -> bool:
-    return _distance(one, other, min(max(len(one), len(other)) // 3, _MAX_EDITS)) is not None
+def _is_near(one: str, other: str, most: int) -> bool:
+    return _distance(one, other, min(max(len(one), len(other)) // 3, _MAX_EDITS, most)) is not None
 
 
 def _is_slip(name: str, meant: str) -> bool:

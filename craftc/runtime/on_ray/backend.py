@@ -76,12 +76,13 @@ class RayBackend:
         from craftc.runtime.on_ray.cluster import private_ray
         from craftc.runtime.on_ray.services import few_services
 
-        # Ray Train needs more of Ray, and so does what a submitted job sets for the workers.
-        is_plain = all(request.workers == 1 for request in requests) and JOB_CONFIG_VARIABLE not in os.environ
-        # A search's study is a process that prints, too.
-        log = self._log if is_plain and plan.search is None else None
-        services = partial(few_services, log_monitor=log is None)
         is_lent = _is_lent(requests)
+        # Ray Train by itself needs more of Ray, and so does what a submitted job sets for the workers.
+        is_plain = is_lent and JOB_CONFIG_VARIABLE not in os.environ
+        # The workers of a trial, and a search's study, are processes that print, too.
+        is_alone = all(request.workers == 1 for request in requests) and plan.search is None
+        log = self._log if is_plain and is_alone else None
+        services = partial(few_services, log_monitor=log is None)
         # Ray Train removes a placement group of its own, whose trial was killed, through the State API.
         with private_ray(services if is_plain else nullcontext, dashboard=not is_lent) as folder:
             # Only now: Tune is imported while Ray's workers start.
@@ -111,7 +112,11 @@ class RayBackend:
             folder = stack.enter_context(joined_ray(address, shared=shared, runtime_env=code.runtime_env))
             check_nodes(store.root)
             yield JobSetting(
-                str(store.root), str(folder), import_folders=code.import_folders, is_lent=_is_lent(requests)
+                str(store.root),
+                str(folder),
+                import_folders=code.import_folders,
+                is_lent=_is_lent(requests),
+                is_private=False,
             )
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import ray.train
-import ray.train.torch
 from pydantic import TypeAdapter
 from ray.util.queue import Empty, Queue
 
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.on_ray.cluster import worker_bundle
+from craftc.runtime.on_ray.environment import TRAIN_VARIABLES
 from craftc.runtime.on_ray.separate_groups import note_group
-from craftc.runtime.on_ray.trainer import ENVIRONMENT, Trainer, make_trainer
+from craftc.runtime.on_ray.trainer import Trainer, make_trainer
 from craftc.runtime.store.store import Store
 from craftc.runtime.work.own_code import make_importable
 from craftc.runtime.work.trial_end import reuse
@@ -38,17 +38,19 @@ def distributed_events(
     scratch: Path,
     decide: Decide,
     is_lent: bool = True,
+    is_private: bool = True,
     import_folders: Sequence[str] = (),
     to_try: Sequence[Trial] = (),
 ) -> Iterator[Event]:
     """As `run_job`, with `resources.workers` processes for each trial; `scratch` is a folder for Ray Train's files,
-    `is_lent` says that they run in the placement group of this process. The first of them tries what is to be tried.
+    `is_lent` says that they run in the placement group of this process, `is_private` that Ray starts every process with
+    the environment of the driver. The first of them tries what is to be tried.
 
     In each of them `import_folders` are made importable. `decide` is sent to the first of them, and asked there.
 
     A trial that fails ends its workers, and the next one gets others. Raises RuntimeError where a worker dies.
     """
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(TRAIN_VARIABLES)
     left = list(trials)
     while left:
         if store.is_finished(left[0].id):
@@ -61,7 +63,7 @@ def distributed_events(
         groups = None if is_lent else str(scratch)
         config = {"decide": decide, "queue": queue, "import_folders": list(import_folders), "groups": groups}
         config |= {"scratch": str(scratch), "to_try": [trial.model_dump(mode="json") for trial in to_try]}
-        trainer = _trainer(left, resources, store, scratch, config, is_lent=is_lent)
+        trainer = _trainer(left, resources, store, scratch, config, is_lent=is_lent, is_private=is_private)
         for event in _told_by_workers(trainer, queue):
             yield event
             if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
@@ -103,6 +105,7 @@ def _trainer(
     config: dict[str, Any],
     *,
     is_lent: bool,
+    is_private: bool,
 ) -> Trainer:
     given = {
         "trials": [trial.model_dump(mode="json") for trial in trials],
@@ -113,6 +116,7 @@ def _trainer(
         _work,
         given | config,
         is_lent=is_lent,
+        is_private=is_private,
         num_workers=resources.workers,
         resources_per_worker=worker_bundle(resources),
         # The same again when the job is retried. What it resumes from is the store.
@@ -159,7 +163,7 @@ def _take_share(config: dict[str, Any]) -> None:
     resources = JobResources.model_validate(config["resources"])
     torch.set_num_threads(resources.cpu)
     store, cpus = Store(Path(config["store"])), resources.cpu
-    device = str(ray.train.torch.get_device()) if resources.gpu else "cpu"
+    device = _own_gpu() if resources.gpu else "cpu"
     workers = WorkerGroup(context.get_world_rank(), context.get_world_size())
     trials = [Trial.model_validate(trial) for trial in config["trials"]]
     events = run_worker_share(trials, store=store, device=device, cpus=cpus, workers=workers, decide=config["decide"])
@@ -169,3 +173,10 @@ def _take_share(config: dict[str, Any]) -> None:
     events = with_trials_tried(to_try, events, store=store, device=device, cpus=cpus, scratch=scratch)
     for event in events:
         config["queue"].put(event.model_dump_json())
+
+
+def _own_gpu() -> str:
+    """Of this worker, by the name that torch has for it."""
+    import ray.train.torch
+
+    return str(ray.train.torch.get_device())

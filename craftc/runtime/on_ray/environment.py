@@ -4,7 +4,20 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+TRAIN_VARIABLES = {
+    # What a failed worker holds up is freed soon: by default the controller looks every 2 s.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3",
+    # Actors and exporters that nobody asks here.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    # Relative paths mean what they mean in the driver.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
+"""Of Ray Train's processes, all of which a private Ray starts with what the driver has."""
+
 VARIABLES = {
+    **TRAIN_VARIABLES,
     "RAY_USAGE_STATS_ENABLED": "0",
     # Read when Ray is imported. A thread of Tune that is still about after a shutdown would otherwise start a new Ray.
     "RAY_ENABLE_AUTO_CONNECT": "0",
@@ -19,8 +32,6 @@ VARIABLES = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # What Tune would set for its own processes only, see prestarted_workers.
     "PL_DISABLE_FORK": "1",
-    # Relative paths mean what they mean in the driver.
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # Ctrl-C is ours to handle; the journal and the store are what a run resumes from, so Tune keeps nothing.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

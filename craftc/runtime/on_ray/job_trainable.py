@@ -44,7 +44,8 @@ class JobSetting:
     `scratch`: a folder for files that nobody reads after the job; every machine sees it. `study`: the name of the actor
     that a job with a point reports to. `import_folders`: where the user's own code is, see `make_importable`. `log`:
     the file to which its process appends what it prints; None where Ray passes that on. `is_lent`: whether the workers
-    of a trial run in the placement group of its job; otherwise Ray Train asks for one.
+    of a trial run in the placement group of its job; otherwise Ray Train asks for one. `is_private`: whether the Ray is
+    one of this run alone, whose processes all have the environment of the driver.
     """
 
     store: str
@@ -53,6 +54,7 @@ class JobSetting:
     import_folders: tuple[str, ...] = ()
     log: str | None = None
     is_lent: bool = True
+    is_private: bool = True
 
 
 def job_config(work: Work, setting: JobSetting) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _run(work: Work, store: Store, setting: JobSetting) -> Run:
     if resources.workers == 1:
         device = pick_device(resources.gpu)
         return partial(run_job, store=store, device=device, cpus=resources.cpu, delay_s=MORE_EVENTS_TIMEOUT_S)
-    # Lazily: Ray Train brings torch, and one worker needs nothing of Ray Train.
+    # Lazily: one worker needs nothing of Ray Train.
     from craftc.runtime.on_ray.distributed_job import distributed_events
 
     return partial(
@@ -122,6 +124,7 @@ def _run(work: Work, store: Store, setting: JobSetting) -> Run:
         store=store,
         scratch=Path(setting.scratch),
         is_lent=setting.is_lent,
+        is_private=setting.is_private,
         import_folders=setting.import_folders,
         to_try=work.to_try,
     )

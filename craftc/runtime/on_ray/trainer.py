@@ -8,21 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import ray.train
-from ray.train.torch import TorchConfig, TorchTrainer
 
+from craftc.runtime.on_ray.environment import TRAIN_VARIABLES
+from craftc.runtime.on_ray.gloo_group import GlooConfig
 from craftc.runtime.on_ray.lent_placement import PlacementGroupTrainer, lent_placement
-
-ENVIRONMENT = {
-    # What a failed worker holds up is freed soon: by default the controller looks every 2 s.
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3",
-    # Actors and exporters that nobody asks here.
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-    # Relative paths mean what they mean in the driver.
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-}
-"""Of the process that makes a trainer, which hands them on."""
 
 
 class Trainer(Protocol):
@@ -37,11 +26,18 @@ class Trainer(Protocol):
         ...
 
 
+Build = Callable[..., Any]
+"""Makes a trainer of a class, and of what that class alone takes."""
+
+
 class SeparateTrainer:
     """A TorchTrainer as it is, whose controller asks for a placement group."""
 
-    def __init__(self, build: Callable[[type], Any]) -> None:
-        self._trainer = build(TorchTrainer)
+    def __init__(self, build: Build) -> None:
+        # Here, for it brings torch.
+        from ray.train.torch import TorchConfig, TorchTrainer
+
+        self._trainer = build(TorchTrainer, torch_config=TorchConfig())
 
     def fit(self) -> Any:
         """See Trainer.fit."""
@@ -56,30 +52,44 @@ def make_trainer(
     config: dict[str, Any],
     *,
     is_lent: bool,
+    is_private: bool,
     num_workers: int,
     resources_per_worker: Mapping[str, float],
     name: str,
     storage_path: str,
 ) -> Trainer:
-    """`is_lent`: whether the process around it is in a placement group with `resources_per_worker` for each worker."""
+    """`is_lent`: whether the process around it is in a placement group with `resources_per_worker` for each worker;
+    `is_private`: whether Ray starts every process with the environment of the driver."""
 
-    def build(trainer: type) -> Any:
+    def build(trainer: type, **more: Any) -> Any:
         return trainer(
             function,
             train_loop_config=config,
-            torch_config=TorchConfig(),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=num_workers,
                 resources_per_worker=dict(resources_per_worker),
                 use_gpu="GPU" in resources_per_worker,
             ),
             run_config=ray.train.RunConfig(name=name, storage_path=storage_path),
+            **more,
         )
 
     if not is_lent:
         return SeparateTrainer(build)
     private = lent_placement()
     assert private is not None, "the driver has the same Ray, and found that a group can be lent"
+    given = {key: value for key, value in TRAIN_VARIABLES.items() if key.startswith("RAY_TRAIN_")}
     return PlacementGroupTrainer(
-        private, {key: value for key, value in ENVIRONMENT.items() if key.startswith("RAY_TRAIN_")}, build
+        private,
+        None if is_private else given,
+        lambda trainer: build(trainer, backend_config=_connection(resources_per_worker)),
     )
+
+
+def _connection(resources_per_worker: Mapping[str, float]) -> ray.train.BackendConfig:
+    """What connects the workers: NCCL, which Ray Train's own configuration knows how to begin, or gloo."""
+    if "GPU" not in resources_per_worker:
+        return GlooConfig()
+    from ray.train.torch import TorchConfig
+
+    return TorchConfig()

@@ -200,9 +200,14 @@ def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device) -
         raise TrainingError("metrics-not-buildable", message)
     for module in metric.modules() if isinstance(metric, nn.Module) else ():
         if isinstance(module, TorchMetric):
-            # Each worker of a group measures all samples, so there is nothing to add up over workers.
-            module.sync_on_compute = False
+            # Each worker of a group measures all samples, so there is nothing to add up over workers; and one that
+            # tries a trial does so alone, and would wait for ever. `sync_on_compute` counts when it is made alone.
+            module.distributed_available_fn = _is_distributed
     return metric
+
+
+def _is_distributed() -> bool:
+    return False
 
 
 def _identity(measure: object, otherwise: str) -> str:

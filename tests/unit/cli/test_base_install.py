@@ -39,7 +39,7 @@ NEEDS_MORE = {
 def craftc(*arguments: str, without: tuple[str, ...] = RUN_MODULES) -> subprocess.CompletedProcess[str]:
     code = WITHOUT.format(names=without)
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def given(root: Path, tmp_path: Path, arguments: list[str], command: str) -> list[str]:

@@ -46,7 +46,7 @@ def lint(*arguments: str, text: str = "") -> Result:
 def craftc(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     command = [sys.executable, "-m", "craftc", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False, **options)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False, **options)
 
 
 def test_standard_input_is_linted(here: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_name_for_standard_input_that_nobody_reads_is_wrong_use(here: Path) ->
 def test_closed_standard_input_is_a_diagnostic(here: Path) -> None:
     result = subprocess.run(
         ["bash", "-c", '"$0" -m craftc lint - <&-', sys.executable],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert result.returncode == 1
     assert result.stdout == "<stdin>:1:1: error[unreadable-file]: cannot be read: standard input is closed\n"
@@ -275,7 +275,7 @@ def test_the_action_annotates_mistakes_and_fails(here: Path, installed: Path) ->
     def action(paths: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "RUNNER_TEMP": str(here), "LINT_PATHS": paths}
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     assert action("specs").returncode == 0
     failed = action("specs\n\n  \nmore specs\n")
@@ -294,7 +294,7 @@ def test_the_other_hook_mends_the_folder(here: Path, installed: Path) -> None:
     Path("specs/one.yaml").write_text(RIGHT.replace("mlp", "mpl"))
     environment = {**os.environ, "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}"}
     command = [*hook["entry"].split(), *hook["args"]]
-    assert subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode == 0
+    assert subprocess.run(command, env=environment, capture_output=True, timeout=600, check=False).returncode == 0
     assert Path("specs/one.yaml").read_text() == RIGHT
     assert set(hooks()) == {"craftc-lint", "craftc-fix"}
     assert {**hook, **hooks()["craftc-lint"]}.keys() == hook.keys()
@@ -308,7 +308,9 @@ def test_the_hook_lints_the_folder_and_runs_for_what_may_change_it(here: Path, i
     assert shutil.which(command[0], path=environment["PATH"]) == str(installed / "craftc")
     for text, code in ((RIGHT, 0), (WRONG, 1)):
         Path("specs/one.yaml").write_text(text)
-        assert subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False).returncode == code
+        assert (
+            subprocess.run(command, env=environment, capture_output=True, timeout=600, check=False).returncode == code
+        )
     assert hook["pass_filenames"] is False
 
 
@@ -325,7 +327,7 @@ def test_closed_output_is_no_crash(here: Path) -> None:
     Path("wrong.yaml").write_text(WRONG)
     result = subprocess.run(
         ["bash", "-c", '"$0" -m craftc lint wrong.yaml >&-', sys.executable],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (1, "1 spec: 1 error, 0 warnings\n")
 

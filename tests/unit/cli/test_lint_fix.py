@@ -259,5 +259,5 @@ heavy = {"torch", "ray", "optuna", "wandb", "numpy", "pydantic", "ruamel"} & set
 sys.exit(str(heavy) if heavy else 0)
 """
     environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60, capture_output=True)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=600, capture_output=True)
     assert Path("x.yaml").read_text() == MENDED

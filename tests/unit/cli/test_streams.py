@@ -37,7 +37,7 @@ def shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedPr
     text = f'craftc() {{ "{sys.executable}" -m craftc "$@"; }}\n{line}'
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environment}
     return subprocess.run(
-        ["bash", "-c", text], cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
+        ["bash", "-c", text], cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False
     )
 
 

@@ -28,9 +28,9 @@ DRAW_SLOWLY = settings(
 )
 Tree = dict[str, Any]
 
-projects = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=12)
+projects = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 """Of W&B, which takes no mark that an address has."""
-texts = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
+texts = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
 
 
 def values(fragment: Tree) -> st.SearchStrategy[Any]:
@@ -98,7 +98,13 @@ def trees(draw: st.DrawFn) -> Tree:
     measured = [f"{split}/{metric}" for split in ("train", *names) if split != "test" for metric in ("loss",)]
     tree: Tree = {
         "craftc": 1,
-        "name": draw(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,19}[A-Za-z0-9_-])?", fullmatch=True)),
+        "name": draw(
+            st.from_regex(
+                r"[A-Za-z0-9]([A-Za-z0-9._-]{0,19}[A-Za-z0-9_-])?",
+                fullmatch=True,
+                alphabet=st.characters(codec="ascii"),
+            )
+        ),
         "description": draw(texts),
         "seed": draw(st.integers(0, 2**32 - 4)),  # up to three seeds are counted up from it
         "data": {

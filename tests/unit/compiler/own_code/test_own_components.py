@@ -373,7 +373,7 @@ app(["plan", {str(project / "specs" / "x.yaml")!r}], standalone_mode=False)
 print([name for name in ("lab", "lab.models", "torch", "numpy") if name in sys.modules], file=sys.stderr)
 """
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=project.parent, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], cwd=project.parent, capture_output=True, text=True, timeout=600, check=True
     )
     assert result.stderr.splitlines()[-1] == "[]"
     assert not list(project.rglob("imported"))

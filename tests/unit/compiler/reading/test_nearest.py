@@ -25,6 +25,8 @@ METRICS, OPTIMIZERS = CATALOGUE.kinds("metrics"), CATALOGUE.kinds("optimizers")
         ("f1macro", METRICS, "f1_macro"),
         ("adm", ["adamw"], None),
         ("AdamW", OPTIMIZERS, "adamw"),
+        # Three edits from ablation, too.
+        ("eavluation", ["evaluation", "ablation"], "evaluation"),
     ],
 )
 def test_slips(name: str, known: list[str], meant: str | None) -> None:

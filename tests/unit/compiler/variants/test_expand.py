@@ -308,7 +308,7 @@ def test_a_spec_has_so_many_trials_and_no_more(told: Told, messages: Callable[[s
     ]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_two_thousand_variants_compile_in_seconds(compiled: Compile) -> None:
     rates = ", ".join(f"{i}e-5" for i in range(1, 201))
     dropouts = ", ".join(f"0.{i}" for i in range(10))

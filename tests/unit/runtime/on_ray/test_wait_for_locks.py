@@ -35,7 +35,7 @@ def hold(store: Store) -> Iterator[Callable[[str, float], None]]:
 
         threads.append(threading.Thread(target=keep))
         threads[-1].start()
-        assert held.wait(10)
+        assert held.wait(600)
 
     yield begin
     for thread in threads:

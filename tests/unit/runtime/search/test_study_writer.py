@@ -92,7 +92,7 @@ def points(folder):
 
 def wait_for_points(folder, number):
     """Wait until another thread has written so many points. Optuna would make the tables that it does not find yet."""
-    address, deadline = f"file:{folder.database}?mode=ro", time.monotonic() + 60
+    address, deadline = f"file:{folder.database}?mode=ro", time.monotonic() + 600
     while True:
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(address, uri=True)) as database:
             # An error: no file or no table yet.
@@ -173,7 +173,7 @@ def test_an_interrupt_while_the_end_waits_ends_it_between_two_points(made, monke
 
     def slow(study, variant):
         is_at_point.set()
-        may_go_on.wait(60)
+        may_go_on.wait(600)
         add(study, variant)
 
     monkeypatch.setattr(plan_study.PlanStudy, "add", slow)

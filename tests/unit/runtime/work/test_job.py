@@ -204,7 +204,7 @@ def test_two_runs_train_a_trial_once(store):
     second = threading.Thread(target=lambda: kinds.extend(event.type for event in run([trial], store)))
     second.start()
     list(first)
-    second.join(timeout=20)
+    second.join(timeout=600)
     assert kinds == ["finished"]
     assert len(store.history(trial.id)) == 2
 

@@ -154,7 +154,7 @@ def test_two_processes_that_share_trials_in_other_orders_both_end(store: Store) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=600)
     assert sorted(results) == [0, 1]
     ends = [event for events in results.values() for event in events if isinstance(event, TrialFinished)]
     assert len(ends) == 8

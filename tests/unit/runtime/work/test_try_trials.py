@@ -70,14 +70,14 @@ def test_a_process_waits_for_what_another_tries(
 
     def slow(trial: Trial, *rest: object) -> TrialTried:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(600)
         return real(trial, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_tried", slow)
     events: list[Event] = []
     other = threading.Thread(target=lambda: events.extend(run(tmp_path / "scratch", Store(tmp_path), TRIALS[:1])))
     other.start()
-    assert begun.wait(20)
+    assert begun.wait(600)
     assert being_tried(TRIALS, tmp_path / "scratch") == [TRIALS[0]]
     waiting: list[Event] = []
     mine = threading.Thread(target=lambda: waiting.extend(run(tmp_path / "scratch", Store(tmp_path), TRIALS[:1])))

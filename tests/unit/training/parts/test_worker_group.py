@@ -12,6 +12,7 @@ from torch import nn
 
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
+from craftc.training.loop.attempt import attempt
 from craftc.training.loop.trial import train_trial
 from craftc.training.parts.sync_batch_norm import each_has_all, sync_batch_norms
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
@@ -46,6 +47,10 @@ def drain(epochs, num_epochs=None):
 
 def train(workers: WorkerGroup, trial: Trial, folder: Path, num_epochs: int | None) -> Any:
     return drain(train_trial(trial, folder=folder, device="cpu", workers=workers), num_epochs)
+
+
+def try_by_first(workers: WorkerGroup, trial: Trial) -> Any:
+    return attempt(trial, device="cpu") if workers.is_first else "waits"
 
 
 def normalize(workers: WorkerGroup, batch: torch.Tensor) -> Any:
@@ -151,6 +156,11 @@ def test_several_workers_train_what_one_trains(
         # To the bit: what workers decide on must not differ between them.
         assert [record.metrics for record in other[0]] == [record.metrics for record in first[0]]
         assert other[1].best == first[1].best
+
+
+def test_the_first_worker_tries_a_trial_without_the_others(make_trial, together):
+    """What it measures is its own alone: a metric that asked the others would wait for them."""
+    assert together(2, try_by_first, make_trial()) == [None, "waits"]
 
 
 @pytest.mark.parametrize("augment", [[], [{"kind": "gaussian_noise", "std": 0.05, "p": 1.0}]], ids=["kept", "computed"])
