@@ -12,7 +12,8 @@ from typing import Any
 from craftc.compiler.data_files.seen import HEAD_BYTES, NOTHING, Seen, single_class
 from craftc.schemas.spec import Data
 
-KINDS = ("csv", "arrays", "image_folder", "text_file")
+KINDS = ("csv", "arrays", "image_folder", "text_file", "hf_dataset")
+_WITH_TARGET = ("csv", "hf_dataset")
 
 
 def look_at_data(data: Data, folder: str, most_bytes: int = HEAD_BYTES) -> Seen:
@@ -30,7 +31,7 @@ def look(source: Mapping[str, Any], folder: str, most_bytes: int = HEAD_BYTES) -
     written = source.get("path")
     if source.get("kind") not in KINDS or not isinstance(written, str) or not written:
         return NOTHING
-    if source["kind"] == "csv" and not isinstance(source.get("target"), str):
+    if source["kind"] in _WITH_TARGET and not isinstance(source.get("target"), str):
         return NOTHING  # another rule reports a target that is missing or no text
     path = Path(os.path.abspath(os.path.join(folder, written)))
     try:
@@ -58,6 +59,10 @@ def _recall(path: Path, shown: str, stamp: tuple[int, ...], source_json: str, mo
         from craftc.compiler.data_files.npz_file import look_at_arrays
 
         return look_at_arrays(path, shown, source, most_bytes)
+    if source["kind"] == "hf_dataset":
+        from craftc.compiler.data_files.hf_folder import look_at_hf_folder
+
+        return look_at_hf_folder(path, shown, source)
     if source["kind"] == "text_file":
         from craftc.compiler.data_files.text_file import look_at_text
 

@@ -1,5 +1,6 @@
 """What is concluded from a run's results, and what is not."""
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from craftc.report.cells import best_rows, stars
 from craftc.report.conclude import conclude
 from craftc.report.render_text import render_text
 from craftc.schemas.conclusion import Conclusion, Difference, Estimate, VariantSummary
+from craftc.schemas.result import Result
 
 
 def row(conclusion: Conclusion, name: str) -> VariantSummary:
@@ -380,3 +382,18 @@ def test_the_conclusion_survives_json(make_run: Any, values: dict[str, tuple[flo
     conclusion = conclude(*make_run(values))
 
     assert Conclusion.model_validate_json(conclusion.model_dump_json()) == conclusion
+
+
+def test_results_that_do_not_say_which_metrics_are_shares_are_read_and_have_students_interval(make_run: Any) -> None:
+    plan, results, failures = make_run({"full": (0.99, 0.9, 1.0)})
+    shares = {trial: result.model_copy(update={"shares": ("balanced_accuracy",)}) for trial, result in results.items()}
+    first, *_ = shares
+    older = json.loads(shares[first].model_dump_json())
+    del older["shares"]
+    of_now, of_both = (
+        conclude(plan, shares, failures),
+        conclude(plan, shares | {first: Result.model_validate(older)}, failures),
+    )
+    values = [row(conclusion, "full").value for conclusion in (of_now, of_both)]
+    assert [value.form for value in values if value] == ["logit", "student-t"]
+    assert [value.mean for value in values if value] == [pytest.approx(0.9633, abs=1e-4)] * 2
