@@ -26,7 +26,7 @@ def infer_facts(
     such number.
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
-    if frozen_parts(component["kind"]) is None:  # whose head is given other data
+    if frozen_parts(component.get("kind", "")) is None:  # whose head is given other data
         filled = {name: _with_facts(value, facts, f"{place}.{name}") for name, value in filled.items()}
     for name, value in list(filled.items()):
         if value == "infer" and name in DATA_FACTS:
