@@ -17,7 +17,7 @@ _NAMES = tuple("0123456789")
 
 @declares(
     gives=("images",),
-    gives_targets=("classes", "class"),
+    gives_targets=("class", "classes"),
     gives_columns=("x",),
     facts={"num_samples": 898, "num_features": 128, "num_lines": 8, "line_length": 16},
 )

@@ -26,7 +26,7 @@ def infer_facts(
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
     errors: list[DataError] = []
-    if frozen_parts(component["kind"]) is None:  # whose head is given other data
+    if frozen_parts(component.get("kind", "")) is None:  # whose head is given other data
         for name, value in list(filled.items()):
             with added_to(errors):
                 filled[name] = _with_facts(value, facts, f"{place}.{name}")
