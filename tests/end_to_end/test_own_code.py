@@ -129,8 +129,9 @@ def test_public_packages_train_without_an_adapter(tmp_path: Path) -> None:
     (tmp_path / "packages.yaml").write_text(PACKAGES)
     linted = craftc_here(tmp_path, "lint", "packages.yaml")
     assert (linted.exit_code, linted.stdout) == (0, ""), linted.stdout + linted.stderr
-    done = craftc_here(tmp_path, "run", "packages.yaml", "--backend", "inline")
-    assert done.exit_code == 0, done.stderr
+    # Apart: here what a package warns of would be an error.
+    done = craftc(tmp_path, "run", "packages.yaml", "--backend", "inline")
+    assert done.returncode == 0, done.stderr
     found = results(tmp_path)
     assert len(found) == 3
     for result in found:

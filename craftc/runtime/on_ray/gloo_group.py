@@ -10,6 +10,7 @@ import socket
 from datetime import timedelta
 
 import ray
+import ray.train
 from ray.exceptions import GetTimeoutError
 from ray.train.backend import Backend, BackendConfig
 
@@ -48,7 +49,7 @@ class GlooConfig(BackendConfig):
 
 def _meeting_point() -> tuple[str, int]:
     """On the first worker: its address, and a port that is free there."""
-    host = ray.util.get_node_ip_address()
+    host = str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.bind(("", 0))

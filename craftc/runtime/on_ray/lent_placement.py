@@ -147,9 +147,9 @@ class PlacementGroupTrainer:
                 return [callback for callback in callbacks if not isinstance(callback, private.unneeded)]
 
             def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-                runtime_env = None if environment is None else {"env_vars": environment}
+                given: dict[str, Any] = {} if environment is None else {"runtime_env": {"env_vars": environment}}
                 made = controller_class(private, inherits=environment is None)
-                actor = ray.remote(num_cpus=0, runtime_env=runtime_env)(made)
+                actor = ray.remote(num_cpus=0, **given)(made)
                 policy = scaling_policy(private, self.scaling_config)
                 owner._controller = actor.remote(**{**arguments, "scaling_policy": policy})
                 ray.get(owner._controller.run.remote())
