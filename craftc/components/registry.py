@@ -14,6 +14,8 @@ REGISTRY: dict[str, dict[str, str]] = {
         "hf_dataset": "craftc.components.sources.hf_dataset:hf_dataset",
         "text_file": "craftc.components.sources.text:text_file",
         "python_docs": "craftc.components.sources.text:python_docs",
+        "text_pairs": "craftc.components.sources.text_pairs:text_pairs",
+        "python_words": "craftc.components.sources.text_pairs:python_words",
     },
     "normalizers": {
         "none": "craftc.components.normalizers.numeric:Identity",
@@ -34,6 +36,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "scanline_vit": "craftc.components.models.scanline_vit:ScanlineViT",
         "sequence": "craftc.components.models.sequence:ModuleSequence",
         "decoder": "craftc.components.models.decoder:Decoder",
+        "seq2seq": "craftc.components.models.seq2seq:Seq2Seq",
         "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
     },
     "objectives": {

@@ -13,6 +13,8 @@ from craftc.components.errors import DataError
 from craftc.components.many import are_many
 from craftc.components.objectives.num_weights import check_num_weights
 
+LEFT_OUT = -100
+"""The target that torch leaves out."""
 ClassWeights = Literal["balanced", "none"] | Annotated[Sequence[PositiveFloat], MinLen(1)]
 
 
@@ -63,25 +65,38 @@ class CrossEntropy(nn.Module):
             f"label smoothing {self.label_smoothing:g}"
         )
 
-    def forward(self, logits_BC: Tensor, targets_B: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, logits_BC: Tensor, targets_B: Tensor, targets_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits (B, C) and class numbers (B,) -> (loss_sum, weight_sum), two scalars; their ratio is the mean loss.
 
-        Any further axes stand before C, as in (B, T, C) with (B, T).
+        Any further axes stand before C, as in (B, T, C) with (B, T). What a mask of the targets leaves out, as it does
+        padding, does not count.
         """
         logits_NC, targets_N = logits_BC.flatten(0, -2), targets_B.flatten()
+        mask_N = None if targets_mask is None else targets_mask.flatten()
         if are_many(logits_BC):
-            return self._of_many(logits_NC, targets_N)
+            return self._of_many(logits_NC, targets_N, mask_N)
         # A model may compute in bits of its own, half as many or twice; the weights have those of the training.
         logits_NC = logits_NC.to(self.weights_C.dtype)
+        counted_N = targets_N if mask_N is None else targets_N.masked_fill(~mask_N, LEFT_OUT)
         loss_sum = F.cross_entropy(
-            logits_NC, targets_N, weight=self.weights_C, label_smoothing=self._rounded, reduction="sum"
+            logits_NC,
+            counted_N,
+            weight=self.weights_C,
+            label_smoothing=self._rounded,
+            reduction="sum",
+            ignore_index=LEFT_OUT,
         )
-        return loss_sum, self.weights_C[targets_N].sum()
+        weights_N = self.weights_C[targets_N]
+        return loss_sum, (weights_N if mask_N is None else weights_N * mask_N).sum()
 
-    def _of_many(self, logits_NC: Tensor, targets_N: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_many(self, logits_NC: Tensor, targets_N: Tensor, mask_N: Tensor | None) -> tuple[Tensor, Tensor]:
         """The same where models are trained as one under vmap, each with its own weights and smoothing."""
         logs_NC = logits_NC.log_softmax(-1)
         weights_N = self.weights_C.index_select(0, targets_N)
+        if mask_N is not None:
+            weights_N, logs_NC = weights_N * mask_N, logs_NC * mask_N[:, None]
         loss_sum = -(logs_NC.gather(-1, targets_N[:, None])[:, 0] * weights_N).sum()
         if self.label_smoothing > 0:
             spread = -(logs_NC * self.weights_C).sum() / len(self.weights_C)

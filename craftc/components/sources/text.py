@@ -57,6 +57,11 @@ def python_docs(
     Raises:
         DataError: This Python has no such text, or another.
     """
+    return characters(check_digest(sha256), context_length=context_length, min_count=_DOCS_MIN_COUNT)
+
+
+def check_digest(sha256: str) -> str:
+    """The text that ships with Python, where it is the one that is asked for. Raises DataError."""
     try:
         text = shipped_text.python_docs()
     except ImportError as error:
@@ -69,4 +74,4 @@ def python_docs(
         message = f"the text of this Python is {shipped_text.digest(text)}, and {sha256} is asked for"
         hint = "use the Python that the trial was planned with, or leave sha256 out"
         raise DataError("data-mismatch", message, hint, "data.source.sha256")
-    return characters(text, context_length=context_length, min_count=_DOCS_MIN_COUNT)
+    return text

@@ -14,7 +14,7 @@ from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
 from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
-from craftc.components.sources.columns import Column, Columns
+from craftc.components.sources.columns import TARGETS_MASK, Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
 from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokenize_cells import TokenizedColumn
@@ -83,7 +83,7 @@ def split_samples(
             cut = _cut(encoded, loaded.max_tokens)
     splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
     found = splits[FIT].target_column
-    class_counts = counts_in(found)
+    class_counts = counts_in(_counting(splits[FIT]))
     # A token that is rare may be missing from train; a class that is would never be learned.
     is_learned = found is not None and len(class_counts) and found.kind != "token"
     if found is not None and is_learned and has_train and "split-unusable" not in {error.code for error in errors}:
@@ -279,6 +279,14 @@ def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Spl
 def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:
     ends = np.round(np.cumsum(list(fractions.values())) * len(tokens.numbers)).astype(int)
     return dict(zip(fractions, np.split(tokens.numbers, ends[:-1]), strict=True))
+
+
+def _counting(train: Split) -> Column | None:
+    """The target, of tokens those that count by the mask of the target."""
+    found, mask = train.target_column, train.columns.get(TARGETS_MASK)
+    if found is None or found.kind != "token" or mask is None or mask.shape != found.shape:
+        return found
+    return found.with_values(found.values[mask.values])
 
 
 def _given_stretches(tokens: Tokens, options: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:

@@ -8,8 +8,8 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-SHIPPED = "python_docs"
-"""The source that gives it."""
+SHIPPED = ("python_docs", "python_words")
+"""The sources that give it, or words of it."""
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +27,7 @@ def digest(text: str) -> str:
 
 def settle(source: dict[str, Any]) -> None:
     """Write which text it is into a lowered `data.source` that leaves it open; one that cannot be read stays open."""
-    if source["kind"] == SHIPPED and source["sha256"] == "infer":
+    if source["kind"] in SHIPPED and source["sha256"] == "infer":
         try:
             source["sha256"] = digest(python_docs())
         except ImportError:
