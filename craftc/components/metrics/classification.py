@@ -21,10 +21,10 @@ class _OfConfusion(MulticlassConfusionMatrix):
     def __init__(self, num_classes: int, /) -> None:
         super().__init__(num_classes, validate_args=False)
 
-    def update(self, logits_BC: Tensor, targets_B: Tensor, targets_mask: Tensor | None = None) -> None:
+    def update(self, logits_BC: Tensor, targets_B: Tensor, mask: Tensor | None = None) -> None:
         """Take in logits (B, C) and class numbers (B,), but for what a mask (B,) leaves out."""
-        if targets_mask is not None:
-            logits_BC, targets_B = logits_BC[targets_mask], targets_B[targets_mask]
+        if mask is not None:
+            logits_BC, targets_B = logits_BC[mask], targets_B[mask]
         super().update(logits_BC, targets_B)
 
 

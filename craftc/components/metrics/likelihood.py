@@ -31,11 +31,11 @@ class _CrossEntropy(Metric):
         for name in ("nats", "num_predictions"):
             self.add_state(name, default=torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, logits_MC: Tensor, targets_M: Tensor, targets_mask: Tensor | None = None) -> None:
+    def update(self, logits_MC: Tensor, targets_M: Tensor, mask: Tensor | None = None) -> None:
         """Take in logits (M, C) and class numbers, or those of the right tokens, (M,), but for what a mask (M,) leaves
         out."""
-        if targets_mask is not None:
-            logits_MC, targets_M = logits_MC[targets_mask], targets_M[targets_mask]
+        if mask is not None:
+            logits_MC, targets_M = logits_MC[mask], targets_M[mask]
         self.nats += _nats(logits_MC, targets_M)
         self.num_predictions += len(targets_M)
 

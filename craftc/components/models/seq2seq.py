@@ -58,14 +58,14 @@ class Seq2Seq(nn.Module):
         self,
         tokens_BT: Tensor,
         decoder_tokens: Tensor,
-        tokens_mask: Tensor | None = None,
+        mask: Tensor | None = None,
         teacher_forcing: Tensor | float = 1.0,
     ) -> Tensor:
         """Tokens (B, T), those before each written one (B, U), which of the former count (B, T), and a probability
         -> logits (B, U, V)."""
-        memory_BTH, state = self._read(tokens_BT, tokens_mask)
+        memory_BTH, state = self._read(tokens_BT, mask)
         if not isinstance(teacher_forcing, Tensor) and teacher_forcing >= 1:
-            return self._write(decoder_tokens, memory_BTH, tokens_mask, state)[0]
+            return self._write(decoder_tokens, memory_BTH, mask, state)[0]
         written: list[Tensor] = []
         token_B1 = decoder_tokens[:, :1]
         for place in range(decoder_tokens.shape[1]):
@@ -73,7 +73,7 @@ class Seq2Seq(nn.Module):
                 is_forced_B1 = torch.rand(token_B1.shape, device=token_B1.device) < teacher_forcing
                 own_B1 = written[-1].argmax(-1)
                 token_B1 = torch.where(is_forced_B1, decoder_tokens[:, place : place + 1], own_B1)
-            logits_B1V, state = self._write(token_B1, memory_BTH, tokens_mask, state)
+            logits_B1V, state = self._write(token_B1, memory_BTH, mask, state)
             written.append(logits_B1V)
         return torch.cat(written, dim=1)
 

@@ -65,16 +65,14 @@ class CrossEntropy(nn.Module):
             f"label smoothing {self.label_smoothing:g}"
         )
 
-    def forward(
-        self, logits_BC: Tensor, targets_B: Tensor, targets_mask: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, logits_BC: Tensor, targets_B: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits (B, C) and class numbers (B,) -> (loss_sum, weight_sum), two scalars; their ratio is the mean loss.
 
         Any further axes stand before C, as in (B, T, C) with (B, T). What a mask of the targets leaves out, as it does
         padding, does not count.
         """
         logits_NC, targets_N = logits_BC.flatten(0, -2), targets_B.flatten()
-        mask_N = None if targets_mask is None else targets_mask.flatten()
+        mask_N = None if mask is None else mask.flatten()
         if are_many(logits_BC):
             return self._of_many(logits_NC, targets_N, mask_N)
         # A model may compute in bits of its own, half as many or twice; the weights have those of the training.

@@ -21,8 +21,8 @@ Role = Literal["input", "target", "mask", "weight", "group", "id"]
 """What a column is for: `input`, `mask` and `weight` may be given to a model, `target`, `mask` and `weight` to an
 objective or a metric; `group` and `id` say which samples belong together, and are given to nothing."""
 ROLES: tuple[Role, ...] = get_args(Role)
-TARGETS_MASK = "targets_mask"
-"""The column that says which tokens of a target count, where others fill it up."""
+MASK, TARGETS_MASK = "mask", "targets_mask"
+"""The columns that say what counts of an input, where the rest fills it up, and what of a target."""
 OF_BATCHES: tuple[Role, ...] = ("input", "target", "mask", "weight")
 """The roles of columns that a batch has."""
 

@@ -21,7 +21,7 @@ from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.text import check_digest
 
 PAD, START, END = "<pad>", "<start>", "<end>"
-COLUMNS = ("tokens", "decoder_tokens", "tokens_mask", "targets_mask")
+COLUMNS = ("tokens", "decoder_tokens", "mask", "targets_mask")
 """What a model may ask for."""
 _WORD = re.compile(r"[a-z]{4,12}")
 _VOWELS = re.compile(r"[aeiou]")
@@ -31,7 +31,7 @@ _VOWELS = re.compile(r"[aeiou]")
 def text_pairs(*, path: Path, source: Name, target: Name, max_length: PositiveInt = 128) -> Columns:
     """Two columns of a CSV file, each character a token: a model writes the target text of a source text.
 
-    Columns are `tokens` and `tokens_mask`, `targets` and `targets_mask`, and `decoder_tokens`, the targets behind a
+    Columns are `tokens` and `mask`, `targets` and `targets_mask`, and `decoder_tokens`, the targets behind a
     token that starts them. A text ends with a token of its own, and is padded to the longest of its column. The
     vocabulary is that of the file, of both columns. Name one column twice to reconstruct it.
 
@@ -101,14 +101,14 @@ def pairs_of(given: Sequence[str], wanted: Sequence[str]) -> Columns:
     """The columns of pairs of texts."""
     names = (PAD, START, END, *sorted({character for text in (*given, *wanted) for character in text}))
     numbers = {name: number for number, name in enumerate(names)}
-    tokens, tokens_mask = _padded([[*map(numbers.__getitem__, text), numbers[END]] for text in given])
+    tokens, mask = _padded([[*map(numbers.__getitem__, text), numbers[END]] for text in given])
     targets, targets_mask = _padded([[*map(numbers.__getitem__, text), numbers[END]] for text in wanted])
     starts = np.full((len(targets), 1), numbers[START])
     return Columns(
         {
             "tokens": Column(tokens, "token", "input", names),
             "decoder_tokens": Column(np.concatenate([starts, targets[:, :-1]], axis=1), "token", "input", names),
-            "tokens_mask": Column(tokens_mask, "mask", "mask"),
+            "mask": Column(mask, "mask", "mask"),
             "targets": Column(targets, "token", "target", names),
             "targets_mask": Column(targets_mask, "mask", "mask"),
         }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.components.sources.columns import OF_BATCHES, Column, Role
+from craftc.components.sources.columns import MASK, OF_BATCHES, TARGETS_MASK, Column, Role
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,16 @@ class Split:
         """The name of the target; None where there is none, or more than one."""
         targets = self.named("target")
         return targets[0] if len(targets) == 1 else None
+
+    @property
+    def target_mask(self) -> str | None:
+        """The name of the mask that says what of the target counts: `targets_mask`, or a `mask` of the target's own
+        shape, or of its leading axes. A mask of anything else says nothing of the target."""
+        names, target = self.named("mask"), self.target_column
+        if TARGETS_MASK in names or target is None:
+            return TARGETS_MASK if TARGETS_MASK in names else None
+        shape = self.columns[MASK].shape if MASK in names else None
+        return MASK if shape is not None and target.shape[: len(shape)] == shape else None
 
     @property
     def inputs(self) -> NDArray[Any]:

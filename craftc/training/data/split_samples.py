@@ -14,7 +14,7 @@ from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
 from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
-from craftc.components.sources.columns import TARGETS_MASK, Column, Columns
+from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
 from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
 from craftc.components.sources.tokenize_cells import TokenizedColumn
@@ -282,11 +282,11 @@ def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDAr
 
 
 def _counting(train: Split) -> Column | None:
-    """The target, of tokens those that count by the mask of the target."""
-    found, mask = train.target_column, train.columns.get(TARGETS_MASK)
-    if found is None or found.kind != "token" or mask is None or mask.shape != found.shape:
+    """The target, of tokens those that count."""
+    found, mask = train.target_column, train.target_mask
+    if found is None or found.kind != "token" or mask is None or train.columns[mask].shape != found.shape:
         return found
-    return found.with_values(found.values[mask.values])
+    return found.with_values(found.values[train.columns[mask].values])
 
 
 def _given_stretches(tokens: Tokens, options: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:

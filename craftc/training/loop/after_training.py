@@ -1,7 +1,6 @@
 """Measures weights in other ways than plainly: by passes, and behind the stages that are fitted to their outputs."""
 
 import inspect
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,29 +72,15 @@ def settings_of_passes(trial: Trial) -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def pass_in_words(setting: Mapping[str, Any]) -> str:
-    """What a pass does, for the definition of what it measures."""
-    views, values = setting["views"], {key: value for key, value in setting.items() if key not in _NO_VALUES}
-    said = [] if views["kind"] == "none" else [f"mean over {component_in_words(views)}"]
-    return ", ".join([*said, *(f"with {name} {value:g}" for name, value in values.items())]) or "measured again"
+def others_in_words(evaluation: Mapping[str, Any]) -> dict[str, str]:
+    """What each pass and after-stage adds to the definition of what it measures: its name alone.
 
-
-def stages_in_words(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What each after-stage does, with those before it."""
-    found: dict[str, str] = {}
-    before: list[str] = []
-    for setting in settings:
-        arguments = {key: value for key, value in setting.items() if key != "fit"}
-        before.append(f"{component_in_words(arguments)} fitted on {setting['fit']}")
-        found[short_name(setting["kind"])] = f"behind {', then '.join(before)}"
-    return found
-
-
-def component_in_words(component: Mapping[str, Any]) -> str:
-    """`tiles (n 3, top_k 2)`."""
-    given = {name: value for name, value in component.items() if name != "kind" and value != "none"}
-    said = [f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
-    return f"{component['kind']} ({', '.join(said)})" if said else str(component["kind"])
+    What it does is part of how a sample is predicted, as the model is, and none of what is measured of that: accuracy
+    over two tiles and over three are compared.
+    """
+    stages = [short_name(setting["kind"]) for setting in evaluation.get("after", ())]
+    behind = {name: f"behind {', then '.join(stages[: place + 1])}" for place, name in enumerate(stages)}
+    return {**{name: f"by pass {name}" for name in evaluation.get("passes", {})}, **behind}
 
 
 def build_passes(trial: Trial, parts: Parts, target: Column | None) -> tuple[Pass, ...]:

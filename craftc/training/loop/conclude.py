@@ -24,8 +24,7 @@ from craftc.training.loop.after_training import (
     fit_stages,
     measure_pass,
     measure_stages,
-    pass_in_words,
-    stages_in_words,
+    others_in_words,
 )
 from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
 from craftc.training.parts.after_stages import keep
@@ -183,11 +182,10 @@ class Examiner:
         return found
 
     def _identities(self, member: Member) -> dict[str, str]:
-        """All that defines each number, those of passes and after-stages with what is done for them."""
+        """All that defines each number, of passes and after-stages with their names."""
         of_all, evaluation = self._parts.metric_set.identities, member.trial.config["evaluation"]
         plain = {name: of_all[name] for name in ("loss", *member.names)}
-        how = {name: pass_in_words(setting) for name, setting in evaluation.get("passes", {}).items()}
-        how |= stages_in_words(evaluation.get("after", ()))
+        how = others_in_words(evaluation)
         return plain | {f"{of}.{name}": f"{what}, {said}" for of, said in how.items() for name, what in plain.items()}
 
     def _shares(self, member: Member) -> tuple[str, ...]:

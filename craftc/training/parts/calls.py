@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from craftc.components.sources.columns import Column
+from craftc.components.sources.columns import MASK, Column
 from craftc.training.data.device_split import Batch
 from craftc.training.data.split import Split
 
@@ -218,7 +218,8 @@ def call_of_measure(
     """By the parameters of an objective's `forward` or a metric's `update`, which come behind the output: columns,
     `outputs` of the model's, or `values` of the training. Raises UnknownColumnError.
 
-    What is called by no such name, and is the second, is the target.
+    What is called by no such name, and is the second, is the target. A `mask` is that of the target: one of an input
+    alone is not offered by that name.
     """
     parameters, target = _parameters(measure), split.target
     if not parameters:  # it does not tell
@@ -226,6 +227,9 @@ def call_of_measure(
     known = {name: name for name in (*split.named("input", "target", "mask", "weight"), *outputs, *values)}
     if target is not None:
         known = {name: target for name in TARGET_NAMES} | known
+    known = {name: column for name, column in known.items() if name != MASK}
+    if split.target_mask is not None:
+        known[MASK] = split.target_mask
     rest = parameters if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL else parameters[1:]
     second = rest[0] if rest else None
     takes_target = (

@@ -28,10 +28,10 @@ def test_texts_end_are_padded_and_shifted():
     assert columns["tokens"].values.tolist() == [[3, 4, 2, 0, 0], [4, 2, 0, 0, 0], [3, 4, 5, 3, 2]]
     assert columns["targets"].values.tolist() == [[4, 3, 2, 0], [4, 4, 4, 2], [2, 0, 0, 0]]
     assert columns["decoder_tokens"].values.tolist() == [[1, 4, 3, 2], [1, 4, 4, 4], [1, 2, 0, 0]]
-    assert columns["tokens_mask"].values.sum(1).tolist() == [3, 2, 5]
+    assert columns["mask"].values.sum(1).tolist() == [3, 2, 5]
     assert columns["targets_mask"].values.tolist() == [[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0]]
     assert {name: column.role for name, column in columns.items()} == {
-        "tokens": "input", "decoder_tokens": "input", "tokens_mask": "mask", "targets": "target",
+        "tokens": "input", "decoder_tokens": "input", "mask": "mask", "targets": "target",
         "targets_mask": "mask",
     }  # fmt: skip
 
@@ -82,7 +82,7 @@ def plain_losses(model, columns):
     """The model's own modules, one sample and one step after another, without padding."""
     losses = []
     for tokens, mask, read, targets, counts in zip(
-        columns["tokens"], columns["tokens_mask"], columns["decoder_tokens"], columns["targets"],
+        columns["tokens"], columns["mask"], columns["decoder_tokens"], columns["targets"],
         columns["targets_mask"], strict=True,
     ):  # fmt: skip
         memory, state = model.encoder(model.embed(tokens[mask])[None])
@@ -103,7 +103,7 @@ def test_the_loss_is_that_of_plain_torch_whatever_the_padding(cell, attention):
     model = Seq2Seq(vocabulary_size=6, cell=cell, d_embedding=5, d_hidden=7, num_layers=2, attention=attention).double()
     objective = CrossEntropy(torch.ones(6)).double()
     for forced in (1.0, torch.tensor(1.0)):
-        logits = model(columns["tokens"], columns["decoder_tokens"], columns["tokens_mask"], forced)
+        logits = model(columns["tokens"], columns["decoder_tokens"], columns["mask"], forced)
         loss_sum, weight = objective(logits, columns["targets"], columns["targets_mask"])
         expected = plain_losses(model, columns)
         assert float(weight) == len(expected)
@@ -124,7 +124,7 @@ def test_without_teacher_forcing_it_reads_what_it_wrote():
     model = Seq2Seq(vocabulary_size=6, d_embedding=5, d_hidden=7).eval()
     other = torch.randint(0, 6, columns["decoder_tokens"].shape)
     other[:, 0] = columns["decoder_tokens"][:, 0]
-    given = columns["tokens"], columns["tokens_mask"]
+    given = columns["tokens"], columns["mask"]
     free = [model(given[0], read, given[1], torch.tensor(0.0)) for read in (columns["decoder_tokens"], other)]
     assert torch.equal(*free), "it sees nothing of the right tokens"
     written = torch.cat([other[:, :1], free[0].argmax(-1)[:, :-1]], dim=1)
@@ -150,8 +150,8 @@ def test_packing_ends_where_a_text_does():
     torch.manual_seed(0)
     columns = batch()
     model = Seq2Seq(vocabulary_size=6, cell="lstm", d_embedding=5, d_hidden=7)
-    lengths = columns["tokens_mask"].sum(1)
+    lengths = columns["mask"].sum(1)
     packed = pack_padded_sequence(model.embed(columns["tokens"]), lengths, batch_first=True, enforce_sorted=False)
     _, (expected, _) = model.encoder(packed)
-    _, (found, _) = model._read(columns["tokens"], columns["tokens_mask"])
+    _, (found, _) = model._read(columns["tokens"], columns["mask"])
     assert torch.equal(found, expected)

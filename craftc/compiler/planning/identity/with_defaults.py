@@ -24,6 +24,8 @@ def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, 
     for name, section in SECTIONS.items():
         _fill(section, filled[name])
     filled["objective"] = plain_objective(filled["objective"])
+    if not filled["training"]["values"]:
+        del filled["training"]["values"]  # as a configuration without values has it
     for key in REGULARIZED:
         filled["regularization"].pop(key, None)  # handed on to the components
     for place in all_component_places(filled, catalogue):

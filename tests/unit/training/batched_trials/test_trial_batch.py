@@ -423,9 +423,13 @@ def test_in_float32_losses_agree_over_50_steps(open_trainings: Any, case: str) -
     assert_evaluated_alike(batch, trainings[0], rel=1e-5)
 
 
+NOT_BATCHED = {"models/seq2seq": "torch's recurrent layers keep their weights in a list beside the parameters"}
+"""What is not in a batch, and why; test_seq2seq_trial.py shows that it is refused."""
+
+
 def test_every_component_that_a_step_runs_is_compared() -> None:
     groups = ("models", "objectives", "optimizers", "augmentations", "schedules")
-    compared = " ".join(CASES)
+    compared = " ".join((*CASES, *NOT_BATCHED))
     missing = [kind for group in groups for kind in REGISTRY[group] if kind not in compared]
     assert not missing, "a new component is compared here, or named here with why it cannot be in a batch"
 

@@ -153,3 +153,13 @@ def test_trials_on_texts_are_a_batch(make_review_trial, run_trial, tmp_path: Pat
     for trial in trials:
         _, alone = run_trial(trial, tmp_path / f"alone{trial.seed}")
         assert results[trial.id].best["valid/loss"] == pytest.approx(alone.best["valid/loss"], rel=1e-4)
+
+
+def test_a_quantity_of_a_text_is_not_masked_by_the_text(make_review_trial, run_trial, tmp_path: Path):
+    source = {
+        "kind": "csv", "path": str(tmp_path / "reviews.csv"), "target": "minutes", "features": "none",
+        "columns": {"review": "text", "minutes": "number", "liked": "ignore"},
+    }  # fmt: skip
+    asked = {"data.source": source, "objective": {"kind": "mse", "metrics": [{"kind": "mae"}]}, "training.epochs": 1}
+    _, result = run_trial(make_review_trial(asked), tmp_path / "trial")
+    assert result.best["test/mae"] > 0

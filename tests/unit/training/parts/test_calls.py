@@ -74,6 +74,26 @@ def test_a_measure_gets_the_output_the_target_and_others_by_name(
     assert call_of_measure(measure, SPLIT, ["hidden"]) == call
 
 
+@pytest.mark.parametrize(
+    ("masks", "given"),
+    [
+        ({"mask": (5,), "targets_mask": (7,)}, "targets_mask"),
+        ({"mask": (7,)}, "mask"),
+        ({"mask": ()}, "mask"),
+        ({"mask": (5,)}, None),
+    ],
+)
+def test_a_measure_is_given_the_mask_of_the_target(masks: dict[str, tuple[int, ...]], given: str | None) -> None:
+    tokens = {
+        "tokens": Column(np.zeros((4, 5), np.int64), "token"),
+        "y": Column(np.zeros((4, 7), np.int64), "token", "target"),
+    }
+    split = Split(tokens | {name: Column(np.ones((4, *shape), bool), "mask", "mask") for name, shape in masks.items()})
+    call = call_of_measure(lambda output, targets, mask=None: 0, split)
+    assert call == MeasureCall(True, () if given is None else (("mask", given),))
+    assert call_of_model(model(lambda tokens, mask=None: tokens), split).named == (("mask", "mask"),)
+
+
 def test_of_several_targets_each_is_asked_for_by_name() -> None:
     split = Split({"x": NUMBERS, "boxes": Y, "labels": Y})
     call = call_of_measure(lambda output, boxes, labels: 0, split)
