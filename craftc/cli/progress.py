@@ -225,7 +225,10 @@ class PlainProgress:
     def start(self, plan: Plan, run_name: str) -> None:
         """See Observer.start."""
         self._tally = Tally(plan, self._starts)
-        self._say(f"run {plan.name}/{run_name}: {count(self._tally.num_trials, 'trial')} to train")
+        num_read_off = sum(trial.read_off is not None for trial in plan.trials)
+        read_off = f", {num_read_off} to read off finished ones" if num_read_off else ""
+        num_trained = self._tally.num_trials - num_read_off
+        self._say(f"run {plan.name}/{run_name}: {count(num_trained, 'trial')} to train{read_off}")
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._heart.start()
 

@@ -132,7 +132,8 @@ def read_off(trial: Trial, store: Store, device: str, cpus: int) -> Iterator[Eve
     except TrainingError as error:
         if error.code != "checkpoint-corrupt":
             raise
-        raise NotReadOffError(error.message) from error
+        # Without the advice for a trial of one's own.
+        raise NotReadOffError(error.message.partition("; ")[0]) from error
     # Only now: what follows the epochs of a trial reads them from its history.
     yield TrialStarted(trial=trial.id, epoch=result.epochs_trained)
     store.write_result(result, weights=weights_of(trial))

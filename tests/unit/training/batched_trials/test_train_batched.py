@@ -97,6 +97,22 @@ def test_who_ends_makes_room_and_nobody_else_changes(make_trial: MakeTrial, tmp_
     assert order.index(trials[2].id) > [item.trial for item in told if isinstance(item, Result)].index(trials[1].id)
 
 
+def test_passes_and_stages_after_training_are_those_of_a_trial_alone(make_trial: MakeTrial, tmp_path: Path) -> None:
+    splits = {"train": 0.4, "valid": 0.2, "calib": {"share": 0.2, "for": "calibrate"}, "test": 0.2, "stratify": True}
+    tiles = {"views": {"kind": "tiles", "n": 2, "top_k": 2, "whole": True}, "every_epoch": False}
+    common = {
+        "data.splits": splits | {"seed": 0},
+        "evaluation.passes": {"tiles": tiles},
+        "evaluation.after": [{"kind": "temperature", "fit": "calib"}],
+    }
+    trials = [make_trial(common | {"training.epochs": epochs}, seed=epochs) for epochs in (2, 3)]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(2)))
+    for trial in trials:
+        assert found[trial.id].execution.batched == 2
+        assert {"test/tiles.loss", "valid/temperature.accuracy"} <= found[trial.id].best.keys()
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
 def test_a_loss_that_is_no_number_hurts_nobody_else(make_trial: MakeTrial, tmp_path: Path) -> None:
     sgd = {"kind": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": False, "weight_decay": 0.0}
     common: dict[str, Any] = {"training.optimizer": sgd, "regularization.clip_grad_norm": "none"}

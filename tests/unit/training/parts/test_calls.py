@@ -21,7 +21,7 @@ from craftc.training.parts.calls import (
 )
 
 NUMBERS = Column(np.zeros((4, 3), dtype=np.float32), "real")
-MASK = Column(np.ones((4, 3), dtype=np.bool_), "mask", "mask")
+MASK = Column(np.ones(4, bool), "mask", "mask")
 Y = Column(np.zeros(4), "real", "target")
 SPLIT = Split({"numbers": NUMBERS, "other": NUMBERS, "mask": MASK, "y": Y})
 
