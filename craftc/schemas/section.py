@@ -84,12 +84,12 @@ class SectionField:
         self.bounds = {**bounds, **self.bounds}
         self.is_switch = any(isinstance(mark, SwitchedOffByNone) for mark in self.metadata)
         self.is_emptied = any(isinstance(mark, EmptiedByNone) for mark in self.metadata)
-        self.sections: tuple[type[Section], ...] = tuple(part for part in self.parts if is_section(part))
+        self.sections: tuple[type[Section], ...] = tuple(filter(is_section, _all_parts(self.annotation)))
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """The type, and what it is made of: the options of a union, the items of a list or a mapping, and theirs."""
-        return tuple(_parts(self.annotation))
+        """The type, and what it is made of: the options of a union, the items of a list."""
+        return (self.annotation, *get_args(self.annotation))
 
     @property
     def is_required(self) -> bool:
@@ -193,10 +193,11 @@ def _declared(section: type[Section], name: str) -> SectionField:
     return field
 
 
-def _parts(annotation: Any) -> Iterator[Any]:
+def _all_parts(annotation: Any) -> Iterator[Any]:
+    """A type, what it is made of, and what that is made of: a mapping may be one of lists."""
     yield annotation
     for part in get_args(annotation):
-        yield from _parts(part)
+        yield from _all_parts(part)
 
 
 def is_section(annotation: Any) -> bool:
