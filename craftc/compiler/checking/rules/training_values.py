@@ -14,6 +14,8 @@ from craftc.schemas.diagnostic import Path
 MODEL: Path = ("model", "kind")
 OBJECTIVE: Path = ("objective", "kind")
 SOURCE: Path = ("data", "source", "kind")
+USUAL_COLUMNS = ("mask", "weight", "targets_mask")
+"""Parameters that are meant for columns, whether the source is known to give them or not."""
 HINT = "give the value another name"
 
 
@@ -25,7 +27,7 @@ def value_is_taken(checked: Checked) -> Iterator[Problem]:
     of_model, of_objective = named
     used_elsewhere = (*_columns(checked), *_recorded(checked))
     # The second parameter of an objective is the target, unless it is called as a value is.
-    offered = [name for name in (*of_model, *of_objective[1:]) if name not in used_elsewhere]
+    offered = [name for name in (*of_model, *of_objective[1:]) if name not in (*used_elsewhere, *USUAL_COLUMNS)]
     for name in checked.spec.training.values:
         if name in (*of_model, *of_objective, *used_elsewhere):
             continue
