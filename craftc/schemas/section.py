@@ -88,8 +88,8 @@ class SectionField:
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """The type, and what it is made of: the options of a union, the items of a list or a mapping, and theirs."""
-        return tuple(_parts(self.annotation))
+        """The type, and what it is made of: the options of a union, the items of a list."""
+        return (self.annotation, *get_args(self.annotation))
 
     @property
     def is_mapping(self) -> bool:
@@ -196,12 +196,6 @@ def _declared(section: type[Section], name: str) -> SectionField:
     field.annotate(section.__annotations__[name])
     assert isinstance(field, SectionField)
     return field
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts(part)
 
 
 def is_section(annotation: Any) -> bool:

@@ -31,6 +31,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "frozen_backbone": {"backbone": {"kind": "linear"}, "weights": "random"},
     "sequence": {"modules": [{"kind": "torch.nn:ReLU"}]},
 }
+NEEDED_OF_VALUES: dict[str, Any] = {"value": 1.0, "start": 1.0, "end": 0.5}
 INJECTED: dict[str, Callable[[], list[Any]]] = {
     "objectives": lambda: [torch.tensor([3, 4, 5])],
     "metrics": lambda: [3],
@@ -89,6 +90,8 @@ def test_the_entry_agrees_with_the_live_signature(entry: ComponentEntry) -> None
 def test_every_component_builds_with_its_defaults(entry: ComponentEntry) -> None:
     args = {p.name: p.default for p in entry.parameters if not p.required}
     args |= {name: value for name, value in MODELS.items() if name in args} | NEEDED.get(entry.kind, {})
+    if entry.group == "values":
+        args |= {name: value for name, value in NEEDED_OF_VALUES.items() if entry.parameter(name)}
     assert build(entry.group, {"kind": entry.kind, **args}, *INJECTED.get(entry.group, list)()) is not None
 
 

@@ -56,7 +56,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 14
+    assert len(blocks) == 15
     (tmp_path / "own_code_page.py").write_text("\n".join([IMPORTS, *blocks]))
     monkeypatch.syspath_prepend(tmp_path)
     return "own_code_page"

@@ -14,6 +14,8 @@ from craftc.schemas.terms import objective_names
 
 MODEL: Path = ("model", "kind")
 SOURCE: Path = ("data", "source", "kind")
+USUAL_COLUMNS = ("mask", "weight", "targets_mask")
+"""Parameters that are meant for columns, whether the source is known to give them or not."""
 HINT = "give the value another name"
 
 
@@ -26,7 +28,7 @@ def value_is_taken(checked: Checked) -> Iterator[Problem]:
     used_elsewhere = (*_columns(checked), *_recorded(checked))
     # The second parameter of an objective is the target, unless it is called as a value is.
     offered = [n for names in (of_model, *(each[1:] for each in of_objectives)) for n in names]
-    offered = [name for name in dict.fromkeys(offered) if name not in used_elsewhere]
+    offered = [name for name in dict.fromkeys(offered) if name not in (*used_elsewhere, *USUAL_COLUMNS)]
     for name in checked.spec.training.values:
         if name in used_elsewhere or any(name in names for names in (of_model, *of_objectives)):
             continue
