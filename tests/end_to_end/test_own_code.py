@@ -33,7 +33,7 @@ training:
   epochs: 6
   batch_size: 64
   optimizer: {kind: torch.optim:AdamW, lr: 3e-3}
-  early_stopping: {metric: valid/MulticlassF1Score, patience: 5}
+  early_stopping: {metric: valid/MulticlassF1Score, patience: 4}
 ablation:
   grid: {model.attn_layers.heads: [4]}
   features:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import get_origin
 
-from craftc.compiler.language.component_fields import component_fields, group_of_field
+from craftc.compiler.language.component_fields import component_fields
 from craftc.compiler.reading.document import Node
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import Section
@@ -38,12 +38,14 @@ def merge_entries(base: Node, over: Node) -> Node:
 def open_places() -> frozenset[Path]:
     """The sections whose keys are the user's own."""
 
+    merged = {field.path for field in component_fields() if field.by_name and not field.many}
+
     def walk(section: type[Section], prefix: Path) -> Iterator[Path]:
         if section.open_to is not None and not issubclass(section, Component):
             yield prefix
         for name, field in section.fields.items():
-            # Components by names are merged each with its own.
-            if any(get_origin(part) is dict for part in field.parts) and group_of_field(field) is None:
+            # Components by names are merged each with its own; lists of them are replaced.
+            if any(get_origin(part) is dict for part in field.parts) and (*prefix, name) not in merged:
                 yield (*prefix, name)
             for inner in field.sections:
                 yield from walk(inner, (*prefix, name))

@@ -284,7 +284,9 @@ def _least(schema: Mapping[str, Any], field: Mapping[str, Any]) -> Any:
             return [example_value(schema, field.get("items", {}))] * max(1, field.get("minItems", 1))
         case "string":
             return "data/samples" if field.get("format") == "path" else "text"
-    return {} if field.get("type") == "object" else 1
+    if field.get("type") == "object":
+        return {"kind": "torch.nn:ReLU"} if field.get("required") == ["kind"] else {}
+    return 1
 
 
 def written_at(path: Path, value: Any) -> str:

@@ -11,7 +11,7 @@ from craftc.compiler.language.handed_on import is_handed
 from craftc.compiler.language.spec_places import component_field
 from craftc.compiler.reading.document import Node
 from craftc.compiler.reading.tree import copy_tree, set_path
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import ARGS, NESTED, Catalogue
 from craftc.schemas.diagnostic import Path, Range, parse_path
 from craftc.schemas.spec import Spec
 from craftc.schemas.terms import TERMS
@@ -98,7 +98,7 @@ class _Builder:
     def _mapping(self, value: dict[str, Any], node: Node | None, path: Path) -> Item:
         children: dict[str, Item] = {}
         unset: list[str] = []
-        for key, inner in value.items():
+        for key, inner in self._by_position(value, node).items():
             place = (*path, key)
             if place in _FOLLOWED:
                 continue
@@ -112,6 +112,16 @@ class _Builder:
                 written = node
             children[key] = self.item(inner, written, place)
         return Item(children=children, unset=tuple(unset))
+
+    def _by_position(self, value: dict[str, Any], node: Node | None) -> dict[str, Any]:
+        """A component with its arguments by position as they were written, since factors may name their places."""
+        entry = self.catalogue.find(NESTED, str(value.get("kind")))
+        args = None if node is None or entry is None or ARGS in value else node.entry(ARGS)
+        if args is None or entry is None or not isinstance(args.value, list):
+            return value
+        names = entry.by_position[: len(args.value)]
+        rest = {key: inner for key, inner in value.items() if key not in (*names, "kind")}
+        return {"kind": value["kind"], ARGS: [value[name] for name in names], **rest}
 
     def _is_unset(self, path: Path) -> bool:
         """What would mean something else, or nothing, if its default were written."""

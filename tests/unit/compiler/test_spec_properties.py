@@ -53,8 +53,11 @@ def values(fragment: Tree) -> st.SearchStrategy[Any]:
 
 @st.composite
 def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) -> Tree:
-    """A component of a group with any of its arguments, as its signature and its constraints allow."""
-    entries = [entry for entry in CATALOGUE.entries if entry.group == group and entry.kind not in without]
+    """A component of a group with any of its arguments, as its signature and its constraints allow.
+
+    Those that are made of other components are left out.
+    """
+    entries = [e for e in CATALOGUE.entries if e.group == group and e.kind not in (*without, "sequence")]
     entry: ComponentEntry = draw(st.sampled_from(entries))
     made: Tree = {"kind": entry.kind}
     for parameter in entry.parameters:
@@ -73,9 +76,10 @@ def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) ->
 
 
 def unfit_for(group: str, target: str) -> tuple[str, ...]:
-    """What does not take targets of that kind."""
+    """What does not take targets of that kind, or compares views of a sample."""
     found = [entry for entry in CATALOGUE.entries if entry.group == group]
-    return tuple(entry.kind for entry in found if entry.takes_targets and target not in entry.takes_targets)
+    other = [entry for entry in found if entry.takes_targets and target not in entry.takes_targets]
+    return tuple(entry.kind for entry in (*other, *(e for e in found if e.takes_outputs)))
 
 
 @st.composite

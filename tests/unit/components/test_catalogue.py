@@ -118,7 +118,7 @@ def test_what_a_constraint_forbids_does_not_build(group: str, component: dict[st
 
 
 def test_regularization_finds_its_arguments() -> None:
-    without = {"linear", "frozen_backbone", "sequence", "mse", "l1", "huber", "bce", "info_nce"}
+    without = {"linear", "frozen_backbone", "sequence", "mse", "l1", "huber", "bce", "info_nce", "cosine"}
     for group, name in [("models", "dropout"), ("optimizers", "weight_decay"), ("objectives", "label_smoothing")]:
         taking = [e.kind for e in CATALOGUE.entries if e.group == group and e.parameter(name)]
         assert set(CATALOGUE.kinds(group)) - without == set(taking)

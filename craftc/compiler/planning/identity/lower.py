@@ -12,6 +12,7 @@ from craftc.compiler.language.handed_on import handed_to
 from craftc.compiler.language.pass_names import pass_of, steering_names
 from craftc.compiler.language.recorded_metrics import mode_of, selection
 from craftc.compiler.language.value_type import is_file
+from craftc.compiler.planning.identity.plain_sections import plain_sections
 from craftc.compiler.planning.identity.shipped_text import settle
 from craftc.compiler.planning.identity.weights import DIGEST, Trained, WeightsError, no_store, of_trial
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path
@@ -20,7 +21,6 @@ from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.section import as_tree
 from craftc.schemas.spec import REGULARIZED, SECTIONS, Spec
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
-from craftc.schemas.terms import plain_objective
 
 SPLIT_FILE: SpecPath = ("data", "splits", "file")
 
@@ -44,9 +44,7 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
     training = config["training"]
     settle(config["data"]["source"])
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
-    config["objective"] = plain_objective(config["objective"])
-    if not training["values"]:
-        del training["values"]
+    plain_sections(config)
     for key in REGULARIZED:
         del config["regularization"][key]
         if (value := getattr(spec.regularization, key)) is not None:

@@ -49,18 +49,14 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
 
 
 def _choices(content: Decisive, catalogue: Catalogue) -> dict[str, Any]:
-    """What decides how long a training goes on and which of its weights are the best, beside its steps.
-
-    A selection is counted as it is resolved, whether or not it is written.
-    """
-    training, evaluation = content.config["training"], content.config["evaluation"]
-    passes = evaluation.get("passes", {})
+    """What decides how long a training goes on and which of its weights are the best, beside its steps."""
+    passes = content.config["evaluation"].get("passes", {})
     watched = {plain_measure(name, passes) for name in steering_names(content.config)}
     metrics = counted_metrics(content.config["objective"]["metrics"], catalogue)
     return {
-        "epochs": training["epochs"],
+        "epochs": content.config["training"]["epochs"],
         "stops": content.counted["training"].get("early_stopping"),
-        "selects": evaluation["select"],
+        "selects": content.counted["evaluation"].get("select"),
         "metrics": [metric for metric in metrics if short_name(metric["kind"]) in watched],
     }
 

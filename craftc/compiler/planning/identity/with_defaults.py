@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
+from craftc.compiler.planning.identity.plain_sections import plain_sections
 from craftc.compiler.planning.identity.without_defaults import has_plain_default
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.section import Section, plain_value
 from craftc.schemas.spec import REGULARIZED, SECTIONS
-from craftc.schemas.terms import plain_objective
 
 
 def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -23,9 +23,7 @@ def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, 
     filled: dict[str, Any] = copy_tree(dict(config))
     for name, section in SECTIONS.items():
         _fill(section, filled[name])
-    filled["objective"] = plain_objective(filled["objective"])
-    if not filled["training"]["values"]:
-        del filled["training"]["values"]  # as a configuration without values has it
+    plain_sections(filled)
     for key in REGULARIZED:
         filled["regularization"].pop(key, None)  # handed on to the components
     for place in all_component_places(filled, catalogue):

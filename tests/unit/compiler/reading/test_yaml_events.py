@@ -30,7 +30,7 @@ def told(events: Iterator[Any]) -> list[tuple[Any, ...]]:
             shown = {"|": place[:2], ">": place[:2]}.get(event.style, place) if event.value or event.style else ()
             found.append((name, event.value, event.style or "", event.anchor, *shown))
         elif name in ("MappingStartEvent", "SequenceStartEvent"):
-            found.append((name, event.anchor, event.flow_style, event.start_mark.line))
+            found.append((name, event.anchor, bool(event.flow_style), event.start_mark.line))
         elif name == "AliasEvent":
             found.append((name, event.anchor, event.start_mark.line, event.start_mark.column))
         elif name in ("MappingEndEvent", "SequenceEndEvent"):

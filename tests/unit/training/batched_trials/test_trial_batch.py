@@ -119,6 +119,20 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             for own in ({"class_weights": "balanced"}, {"label_smoothing": 0.2}, {})
         ],
     ),
+    "models/sequence": (
+        {
+            "model": {
+                "kind": "sequence",
+                "modules": [
+                    {"kind": "torch.nn:Flatten"},
+                    {"kind": "torch.nn:Linear", "in_features": 64, "out_features": 16},
+                    {"kind": "torch.nn:GELU"},
+                    {"kind": "torch.nn:Linear", "in_features": 16, "out_features": "infer num_classes"},
+                ],
+            }
+        },
+        [{}, {}, {}],
+    ),
     "objectives/info_nce": (
         {"data.views": 2, "data.augment": [{"kind": "gaussian_noise", "std": 0.1, "p": 1.0}]},
         [
