@@ -16,7 +16,13 @@ from craftc.compiler.data_files.table_columns import GUESS_ROWS
 from craftc.components.bounds import Name, PositiveInt
 from craftc.components.declare import declares
 from craftc.components.errors import DataError, DataWarning, raise_all, raised
-from craftc.components.sources.arrow_columns import arrow_cells, arrow_roles, texts_of
+from craftc.components.sources.arrow_columns import (
+    arrow_cells,
+    arrow_roles,
+    check_input,
+    labelled_rows,
+    texts_of,
+)
 from craftc.components.sources.exact_numbers import as_floats
 from craftc.components.sources.image_channels import Color
 from craftc.components.sources.image_folder import MOST_UNREADABLE, HeightAndWidth, noted, read_pictures
@@ -24,8 +30,6 @@ from craftc.components.sources.samples import ASKED_NOTHING, Asked, Inputs, Samp
 from craftc.components.sources.table import Impute, Table
 from craftc.components.sources.tokenize_cells import Tokenizer
 from craftc.components.sources.typed_table import TableArguments, typed_table
-
-_TARGET = "data.source.target"
 
 
 @declares(gives=("images", "table", "text"), gives_targets=("class", "real"))
@@ -97,17 +101,9 @@ def hf_dataset(
     raised(header_problems(list(found.column_names), arguments, path))
     if input == "none":
         return _table(found, arguments, Path(path))
-    if input not in found.column_names or input == target:
-        message = f'{path} has no column "{input}" beside the target'
-        raise DataError("data-unreadable", message, f"it has {', '.join(found.column_names)}", "data.source.input")
+    check_input(input, found.column_names, target, path)
     labels = _texts(found, target)
-    rows = np.flatnonzero(labels != "") if unlabelled == "drop" else np.arange(len(labels))
-    if (labels[rows] == "").any():
-        message = f'sample {int(np.flatnonzero(labels == "")[0])} (from 0) has no label in column "{target}"'
-        raise DataError("label-missing", message, "fill it in, drop the row, or write unlabelled: drop", _TARGET)
-    if not len(rows):
-        message = f'no row has a value of the target "{target}"'
-        raise DataError("data-mismatch", message, "name another target", _TARGET)
+    rows = labelled_rows(labels, target, drops=unlabelled == "drop")
     values, warnings = _inputs(found if len(rows) == len(labels) else found.select(rows), input, size, color)
     numbers, names = number_classes(labels[rows])
     by_sample = {name: _texts(found, name)[rows] for name in asked.columns}

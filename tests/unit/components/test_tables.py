@@ -187,3 +187,51 @@ def test_lists_in_parquet_are_no_inputs_and_refused_where_they_are_named(tmp_pat
     assert build("sources", asked).number_names == ("a",)
     with pytest.raises(DataError, match="does not hold one value in each row"):
         build("sources", {**asked, "columns": {"b": "number"}})
+
+
+def of_arrays(path: Path, values: Any, labels: list[str | None], **arguments: Any) -> Samples:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"x": values, "y": pyarrow.array(labels), "who": ["a", "b"] * (len(labels) // 2)})
+    pyarrow.parquet.write_table(table, path, row_group_size=3)
+    found: Samples = build("sources", {"kind": "parquet", "path": path, "target": "y", "input": "x", **arguments})
+    return found
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (3, 2, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_arrays_of_a_parquet_file(shape: tuple[int, ...], dtype: type[Any], tmp_path: Path) -> None:
+    import pyarrow
+
+    expected = (np.random.default_rng(0).normal(size=(8, *shape)) * 50).astype(dtype)
+    fixed = pyarrow.array(expected.ravel())
+    for size in reversed(shape):
+        fixed = pyarrow.FixedSizeListArray.from_arrays(fixed, size)
+    labels: list[str | None] = ["u", "v", None, "u"] * 2
+    for number, values in enumerate((expected.tolist(), fixed)):
+        found = of_arrays(tmp_path / f"{number}.parquet", values, labels, unlabelled="drop")
+        kept = [row for row, label in enumerate(labels) if label is not None]
+        np.testing.assert_array_equal(found.inputs, expected[kept])
+        assert [found.class_names[number] for number in found.targets] == [labels[row] for row in kept]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0, 2.0], [1.0]] * 2, "arrays of 2 lengths: 1, 2"),
+        ([[1.0, 2.0], None] * 2, "arrays of 2 lengths: 2, nothing"),
+        ([[1.0, None], [1.0, 2.0]] * 2, "2 numbers are missing"),
+        ([["a"], ["b"]] * 2, "of which no samples can be made"),
+        ([1.0, 2.0] * 2, "of which no samples can be made"),
+    ],
+)
+def test_what_is_no_array_of_one_shape(values: list[Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        of_arrays(tmp_path / "t.parquet", values, ["u", "v", "u", "v"])
+
+
+def test_a_column_of_arrays_has_to_be_there(tmp_path: Path) -> None:
+    for name in ("y", "z"):
+        with pytest.raises(DataError, match=f'has no column "{name}" beside the target'):
+            of_arrays(tmp_path / "t.parquet", [[1.0], [2.0]] * 2, ["u", "v", "u", "v"], input=name)
