@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from craftc.compiler.data_files.cells import is_gap
 from craftc.compiler.data_files.class_order import in_order
-from craftc.compiler.data_files.column_roles import NUMERIC, Role, TableColumn, gap_words
+from craftc.compiler.data_files.column_roles import NUMERIC, Role, TableColumn, gap_words, token_names
 from craftc.compiler.data_files.labels import label_problems
 from craftc.compiler.data_files.table_columns import bad_cell, counted, reading_of
 from craftc.compiler.data_files.typed_rows import LABEL_HINT, NO_LABEL, place_of, quantity_problem, role_doubts
 from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
 from craftc.components.sources.exact_numbers import rounded_texts
-from craftc.components.sources.samples import number_classes
-from craftc.components.sources.table import GAP, Impute, Table
+from craftc.components.sources.samples import TARGET, number_classes
+from craftc.components.sources.table import CATEGORIES, GAP, NUMBERS, Impute, Table
 from craftc.components.sources.tokenize_cells import TokenizedColumn, Tokenizer, tokenized
 
 _PATH = "data.source.path"
@@ -72,6 +72,7 @@ def typed_table(cells: Cells, columns: Sequence[TableColumn], arguments: TableAr
     numeric = [column for column in inputs if column.role in NUMERIC]
     categories = [column for column in inputs if column.role == "category"]
     texts = [column for column in inputs if column.role == "text"]
+    errors += _named_alike([column.name for column in texts])
     features = arguments["features"]
     if features != "none":
         numeric.sort(key=lambda column: list(features).index(column.name))
@@ -215,6 +216,19 @@ def _read(cells: Cells, column: TableColumn, arguments: TableArguments) -> _Numb
     exact = {text: np.nan if number is None else number for text, number in read.items()}
     values[~is_plain] = others.map(exact).to_numpy(dtype=np.float64)
     return _Numbers(values, is_plain)
+
+
+def _named_alike(texts: Sequence[str]) -> list[DataError]:
+    """Where two inputs would have one name as parameters of a model."""
+    seen = {name: name for name in (NUMBERS, CATEGORIES, TARGET)}
+    found = []
+    for text, names in zip(texts, token_names(texts), strict=True):
+        for name in names:
+            if name in seen:
+                message = f'column "{text}" would be given to a model as {name}, and so would {seen[name]}'
+                found.append(DataError("data-mismatch", message, "name one of them otherwise in the file", _PATH))
+            seen[name] = f'"{text}"'
+    return found
 
 
 def _tokenized(cells: Cells, column: TableColumn, arguments: TableArguments) -> TokenizedColumn:

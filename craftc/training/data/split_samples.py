@@ -1,6 +1,5 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,26 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from craftc.compiler.data_files.column_roles import token_names
 from craftc.compiler.data_files.labels import crowded
 from craftc.compiler.data_files.split_sizes import share_of as too_small_a_share
 from craftc.compiler.data_files.split_sizes import split_sizes
 from craftc.components.errors import DataError, DataWarning, added_to, raise_all, raised
 from craftc.components.sources.columns import Column, Columns
-from craftc.components.sources.samples import INPUT, TARGET, Samples, beside, columns_of
-from craftc.components.sources.table import CATEGORIES, NUMBERS, Table
-from craftc.components.sources.tokenize_cells import TokenizedColumn
+from craftc.components.sources.samples import Samples, beside
+from craftc.components.sources.table import Table
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
-from craftc.schemas.splits import GIVEN_BY, OF_SAMPLES
+from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
+from craftc.training.data.columns_of_tables import cut_texts, encoded_columns, raw_columns
 from craftc.training.data.duplicates import check_copies, sample_digests
-from craftc.training.data.encode_table import EncodedTable, encode_table
+from craftc.training.data.encode_table import encode_table
 from craftc.training.data.split import Split
 from craftc.training.data.split_file import noted_digests, split_document
-
-UNKNOWN = "<unknown>"
-"""The name of the token that stands for all rare ones."""
+from craftc.training.data.split_text import split_text
 
 
 @dataclass(frozen=True)
@@ -53,9 +49,9 @@ def split_samples(
     `split-unusable` and `split-leak`, of tokens `unknown-token`.
     """
     if isinstance(loaded, Tokens):
-        shared = _share_tokens(loaded, options)
-        return replace(shared, splits={n: Split(aimed(s.columns, target)) for n, s in shared.splits.items()})
-    columns = aimed(_raw_columns(loaded), target)
+        splits, class_counts = split_text(loaded, options)
+        return SplitSamples({n: Split(aimed(s.columns, target)) for n, s in splits.items()}, class_counts)
+    columns = aimed(raw_columns(loaded), target)
     whole = Split(columns)
     classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None
     errors: list[DataError] = []
@@ -79,8 +75,8 @@ def split_samples(
     if isinstance(loaded, Table) and has_train:
         with added_to(errors):
             encoded = encode_table(loaded, assigned.indices[FIT])
-            columns = {**columns, **_encoded_columns(encoded)}
-            cut = _cut(encoded, loaded.max_tokens)
+            columns = {**columns, **encoded_columns(encoded)}
+            cut = cut_texts(encoded, loaded.max_tokens)
     splits = {name: _taken(columns, chosen) for name, chosen in assigned.indices.items()}
     found = splits[FIT].target_column
     class_counts = counts_in(_counting(splits[FIT]))
@@ -105,55 +101,6 @@ def split_samples(
     document = split_document(assigned.indices, strata, names, digests, ids, about)
     warnings += cut + _left_out(assigned) + _of_other_data(document, options)
     return SplitSamples(splits, class_counts, warnings, document)
-
-
-def _raw_columns(loaded: Samples | Columns | Table) -> Mapping[str, Column]:
-    if not isinstance(loaded, Table):
-        return columns_of(loaded)
-    target = Column(loaded.targets, "class" if loaded.class_names else "real", "target", loaded.class_names)
-    inputs = {
-        NUMBERS: Column(loaded.numbers, "real", "input", loaded.number_names),
-        CATEGORIES: Column(loaded.categories, "class", "input", loaded.category_names),
-    }
-    pairs = zip(token_names([text.name for text in loaded.texts]), loaded.texts, strict=True)
-    texts = {name: Column(_digests(text), "token", "input") for (name, _), text in pairs}
-    return {**{name: column for name, column in inputs.items() if column.names}, **texts, TARGET: target}
-
-
-def _digests(text: TokenizedColumn) -> NDArray[np.int64]:
-    """A number for the whole text of each row, (N, 1), by which copies are found: of what train does not have, the
-    tokens will all be one."""
-    rows = np.split(np.array(text.names, dtype=object)[text.numbers], np.cumsum(text.lengths)[:-1])
-    found = [int.from_bytes(hashlib.sha256("\0".join(row).encode()).digest()[:7], "big") for row in rows]
-    return np.array(found, dtype=np.int64)[:, None]
-
-
-def _encoded_columns(encoded: EncodedTable) -> Mapping[str, Column]:
-    """The inputs of a table."""
-    inputs = {
-        NUMBERS: Column(encoded.numbers, "real", "input", encoded.number_names),
-        CATEGORIES: Column(encoded.categories, "class", "input", encoded.category_names, encoded.cardinalities),
-    }
-    found = {name: column for name, column in inputs.items() if column.names}
-    for (name, mask), text in zip(token_names([text.name for text in encoded.texts]), encoded.texts, strict=True):
-        found |= {name: Column(text.tokens, "token", "input", text.names), mask: Column(text.mask, "mask", "mask")}
-    return found
-
-
-def _cut(encoded: EncodedTable, kept: int | None) -> tuple[DataWarning, ...]:
-    """What is not read of texts."""
-    return tuple(
-        DataWarning(
-            "text-cut",
-            f'{text.num_cut:,} of {len(text.tokens):,} texts of column "{text.name}" are longer than '
-            f"{text.tokens.shape[1]:,} tokens, {'the longest of train' if kept is None else 'max_tokens'}, "
-            "and what is beyond is left out",
-            "raise max_tokens",
-            "data.source.max_tokens",
-        )
-        for text in encoded.texts
-        if text.num_cut
-    )
 
 
 def aimed(columns: Mapping[str, Column], target: str | None) -> Mapping[str, Column]:
@@ -233,117 +180,12 @@ def _of_other_data(document: Mapping[str, Any], options: Mapping[str, Any]) -> t
     return (DataWarning("split-of-other-data", message, hint, "data.splits.file"),)
 
 
-def _share_tokens(tokens: Tokens, options: Mapping[str, Any]) -> SplitSamples:
-    """Stretches of the text, one after the other: two splits that took turns would show each other's neighbours.
-
-    Each stretch is cut into windows that share no target. The targets of a window are its tokens' successors.
-    """
-    of_samples = "is said of samples, and the source gives a text, whose splits are stretches of it"
-    raise_all(
-        DataError("split-unusable", f"data.splits.{key} {of_samples}", hint, f"data.splits.{key}")
-        for key, hint in OF_SAMPLES.items()
-        if setting(options, key)
-    )
-    length = tokens.context_length
-    if setting(options, "from_source"):
-        stretches = _given_stretches(tokens, options)
-    else:
-        shares = {name: share_of(options.get(name)) for name in by_reading(options)}
-        stretches = _stretches(tokens, {name: float(share) for name, share in shares.items() if share})
-    if (share := options.get("train_share", 1.0)) < 1:
-        stretches[FIT] = stretches[FIT][: round(share * len(stretches[FIT]))]
-    raise_all(_too_short(stretches, length))
-    used = {name: _whole_windows(stretch, length) for name, stretch in stretches.items()}
-    counts = np.bincount(used[FIT], minlength=len(tokens.names))
-    kept = np.flatnonzero(counts >= tokens.min_count)
-    has_unknown = counts[counts < tokens.min_count].sum() > 0
-    if not has_unknown:
-        raise_all(_unknown_tokens(used, counts, tokens))
-    numbers = np.full(len(tokens.names), len(kept), dtype=np.int64)
-    numbers[kept] = np.arange(len(kept))
-    names = (*(tokens.names[number] for number in kept), *([UNKNOWN] if has_unknown else []))
-    if len(names) < 2:
-        message = f"all {len(used[FIT])} tokens of train are {names[0]!r}"
-        raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
-    rows = {name: numbers[stretch] for name, stretch in used.items()}
-    splits = {name: _windows(row, length, names) for name, row in rows.items()}
-    return SplitSamples(splits, np.bincount(rows[FIT], minlength=len(names)).astype(np.int64))
-
-
-def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Split:
-    inputs = Column(row[:-1].reshape(-1, length), "token", "input", names)
-    targets = Column(row[1:].reshape(-1, length), "token", "target", names)
-    return Split({INPUT: inputs, TARGET: targets})
-
-
-def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:
-    ends = np.round(np.cumsum(list(fractions.values())) * len(tokens.numbers)).astype(int)
-    return dict(zip(fractions, np.split(tokens.numbers, ends[:-1]), strict=True))
-
-
 def _counting(train: Split) -> Column | None:
     """The target, of tokens those that count."""
     found, mask = train.target_column, train.target_mask
     if found is None or found.kind != "token" or mask is None or train.columns[mask].shape != found.shape:
         return found
     return found.with_values(found.values[train.columns[mask].values])
-
-
-def _given_stretches(tokens: Tokens, options: Mapping[str, Any]) -> dict[str, NDArray[np.int64]]:
-    """The text of each split, as the source gives it. Raises DataError."""
-    place, hint = "data.splits.from_source", "return a mapping of split to Tokens"
-    if not tokens.lengths:
-        raise DataError("split-unusable", "the source gives one text, and no splits", hint, place)
-    ends = np.cumsum(list(tokens.lengths.values()))
-    given = dict(zip(tokens.lengths, np.split(tokens.numbers, ends[:-1]), strict=True))
-    there, wanted = ", ".join(given), by_reading(options)
-    errors = [
-        DataError("empty-split", f"the source gives no text of split {name}", f"it gives {there}", place)
-        for name in wanted
-        if name not in given
-    ]
-    errors += [
-        DataError("split-unusable", f'the source gives a text "{name}", which is no split here', "name it", place)
-        for name in given
-        if name not in wanted
-    ]
-    raise_all(errors)
-    return {name: given[name] for name in wanted}
-
-
-def _too_short(stretches: Mapping[str, NDArray[np.int64]], length: int) -> Iterator[DataError]:
-    """Of each split that no window fits into."""
-    for name, stretch in stretches.items():
-        if len(stretch) <= length:
-            yield DataError(
-                "empty-split",
-                f"split {name} is empty: it has {len(stretch)} tokens of the text, and a window takes {length + 1}",
-                f"raise data.splits.{name}, lower data.source.context_length, or take a longer text",
-                f"data.splits.{name}",
-            )
-
-
-def _whole_windows(stretch: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """The tokens of all windows that fit, and the successor of the last."""
-    return stretch[: (len(stretch) - 1) // length * length + 1]
-
-
-def _unknown_tokens(
-    used: Mapping[str, NDArray[np.int64]], counts: NDArray[np.int64], tokens: Tokens
-) -> Iterator[DataError]:
-    """Of each split that has a token that train has not, where train has no rare ones that could stand for it."""
-    for name, stretch in used.items():
-        new = np.unique(stretch[counts[stretch] == 0])
-        if len(new):
-            rarest = int(np.where(counts > 0, counts, counts.max()).argmin())
-            shown = ", ".join(repr(tokens.names[number]) for number in new[:5])
-            more = f" and {len(new) - 5} more" if len(new) > 5 else ""
-            yield DataError(
-                "unknown-token",
-                f"split {name} has tokens that train does not have: {shown}{more}",
-                f"with min_count: {counts[rarest] + 1} in data.source, rare ones of train, such as "
-                f"{tokens.names[rarest]!r}, and these become one token, unknown; or clean the text",
-            )
 
 
 def _empty_splits(assigned: Assignment, options: Mapping[str, Any], num_samples: int) -> Iterator[DataError]:

@@ -235,3 +235,11 @@ def test_a_column_of_arrays_has_to_be_there(tmp_path: Path) -> None:
     for name in ("y", "z"):
         with pytest.raises(DataError, match=f'has no column "{name}" beside the target'):
             of_arrays(tmp_path / "t.parquet", [[1.0], [2.0]] * 2, ["u", "v", "u", "v"], input=name)
+
+
+@pytest.mark.parametrize("names", [("a b", "a-b"), ("numbers", "other"), ("note", "note_mask")])
+def test_two_columns_of_text_that_a_model_could_not_tell_apart(names: tuple[str, str], tmp_path: Path) -> None:
+    pd.DataFrame({names[0]: ["u", "v"], names[1]: ["v", "w"], "y": ["a", "b"]}).to_csv(tmp_path / "t.csv", index=False)
+    columns = dict.fromkeys(names, "text")
+    with pytest.raises(DataError, match="would be given to a model as"):
+        table(path=tmp_path / "t.csv", target="y", columns=columns)

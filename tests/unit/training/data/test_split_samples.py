@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from craftc.components.errors import DataError
 from craftc.components.sources.load import united
 from craftc.components.sources.tokens import Tokens, characters
-from craftc.training.data.split_samples import UNKNOWN, split_samples
+from craftc.training.data.split_samples import split_samples
+from craftc.training.data.split_text import UNKNOWN
 
 SPLITS = {"test": 0.25, "train": 0.5, "valid": 0.25, "stratify": True, "seed": 0}
 
