@@ -101,7 +101,7 @@ def test_run_uses_the_cluster_that_is_named(cluster, sent):
     assert cluster.address.rpartition(":")[2] in log.read_text()
     # Nothing of the check, nor of Tune, stays in the store.
     left = {path.name for path in (runs / "store").iterdir()} - {"prepared"}
-    assert left == finished(runs) | {".locks"}
+    assert left == finished(runs) | {".locks", "by_weights"}
 
 
 @pytest.mark.parametrize("way", ["run", "submit"])
