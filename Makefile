@@ -21,7 +21,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m compileall -q craftc
 	$(MAKE) --no-print-directory --jobs=2 $(CHECKS) $(EDITOR_SERVER)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(MAKE) --no-print-directory --jobs=2 $(CHECKS)

@@ -49,10 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `--dist loadfile`, the third worker takes files from the end.
+    """With `--dist loadfile`, the workers after the second take files from the end.
 
-    Tests that start processes wait for a quarter of their time, and two of them at once keep two cores busy otherwise:
-    the third worker fills the gaps with what only computes, and starts processes itself when nothing else is left.
+    Tests that start processes wait for a third of their time, and two of them at once keep two cores busy otherwise: the
+    other workers fill the gaps with what only computes, and start processes themselves when nothing else is left.
     """
     if config.getoption("dist") != "loadfile":
         return None
@@ -60,7 +60,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class FromBothEnds(LoadFileScheduling):
         def _assign_work_unit(self, node: Any) -> None:
-            if node.gateway.id == "gw2":
+            if node.gateway.id not in ("gw0", "gw1"):
                 self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
             super()._assign_work_unit(node)
 
