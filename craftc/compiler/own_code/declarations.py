@@ -7,7 +7,7 @@ never computed; what is not understood is an error, since a need that is passed 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -207,26 +207,20 @@ def _bounds(value: Any, _: Sequence[Parameter]) -> tuple[float, float]:
     return (value[0], value[1])
 
 
-def _targets(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        hint = f'write ("{value}",)' if isinstance(value, str) else None
-        raise DeclarationError(f"expected a tuple of {one_of(TARGET_KINDS)}", hint)
-    for kind in value:
-        if kind not in TARGET_KINDS:
-            near = did_you_mean(kind, TARGET_KINDS) if isinstance(kind, str) else None
-            raise DeclarationError(f"{show(kind)} is no kind of target", near or f"there are {all_of(TARGET_KINDS)}")
-    return tuple(kind for kind in TARGET_KINDS if kind in value)
+def _some_of(known: Mapping[Any, str], what: str) -> Callable[[Any, Sequence[Parameter]], tuple[str, ...]]:
+    """Reads a tuple of known words, each of which is a kind of something."""
 
+    def read(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value:
+            hint = f'write ("{value}",)' if isinstance(value, str) else None
+            raise DeclarationError(f"expected a tuple of {one_of(known)}", hint)
+        for kind in value:
+            if kind not in known:
+                near = did_you_mean(kind, known) if isinstance(kind, str) else None
+                raise DeclarationError(f"{show(kind)} is no kind of {what}", near or f"there are {all_of(known)}")
+        return tuple(kind for kind in known if kind in value)
 
-def _outputs(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        hint = f'write ("{value}",)' if isinstance(value, str) else None
-        raise DeclarationError(f"expected a tuple of {one_of(OUTPUT_KINDS)}", hint)
-    for kind in value:
-        if kind not in OUTPUT_KINDS:
-            near = did_you_mean(kind, OUTPUT_KINDS) if isinstance(kind, str) else None
-            raise DeclarationError(f"{show(kind)} is no kind of output", near or f"there are {all_of(OUTPUT_KINDS)}")
-    return tuple(kind for kind in OUTPUT_KINDS if kind in value)
+    return read
 
 
 def _names(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
@@ -256,10 +250,10 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "semantics_version": (groups_of_trials(), _version),
     "empty_means": (groups_of_trials(), _words_of),
     "bounds": (("metrics",), _bounds),
-    "gives_targets": (("sources",), _targets),
+    "gives_targets": (("sources",), _some_of(TARGET_KINDS, "target")),
     "gives_columns": (("sources",), _names),
-    "takes_targets": (("metrics", "objectives", "after_stages"), _targets),
-    "takes_outputs": (("metrics", "objectives"), _outputs),
+    "takes_targets": (("metrics", "objectives", "after_stages"), _some_of(TARGET_KINDS, "target")),
+    "takes_outputs": (("metrics", "objectives"), _some_of(OUTPUT_KINDS, "output")),
     "trivial": (("metrics", "objectives"), _trivial),
 }
 """Each declaration: the groups that have it, and how its value is read."""

@@ -1,6 +1,6 @@
 """Finds the finished trials of one set of weights: an empty file `<store>/by_weights/<fingerprint>/<trial>` for each.
 
-The file is made when the result of a trial is written, and says nothing by itself: whoever looks it up asks the store
+The file is made when the result of a trial is written, and says nothing by itself: who looks it up asks the store
 whether the trial is finished. What a crash loses is trained again; a store of earlier versions has none.
 """
 
