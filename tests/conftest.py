@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile`, the workers after the second take files from the end.
 
-    Tests that start processes wait for a third of their time, and two of them at once keep two cores busy otherwise: the
-    other workers fill the gaps with what only computes, and start processes themselves when nothing else is left.
+    Tests that start processes wait for a third of their time, and two of them at once keep two cores busy otherwise:
+    the other workers fill the gaps with what only computes, and start processes when nothing else is left.
     """
     if config.getoption("dist") != "loadfile":
         return None
