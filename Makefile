@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCHMARKS := step ablation passes share per_trial start_up batching frozen cold_start lint compile_scale
+BENCHMARKS := step ablation passes share per_trial start_up batching frozen cold_start lint compile_scale default_ranges
 BENCHMARKS := $(foreach name,$(BENCHMARKS),$(if $(wildcard benchmarks/$(name).py),$(name)))
 EDITOR_SERVER := $(VENV)/.editor_server
 # What lies beside these, of a run or a user's own, is not checked.
@@ -63,6 +63,7 @@ bench-full: $(READY)
 generate: $(READY)
 	$(BIN)/python -P -m craftc.components.describe
 	$(BIN)/python -P -m craftc.components.ledger
+	$(BIN)/python docs/batched.py
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/performance.py
 

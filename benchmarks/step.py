@@ -81,19 +81,21 @@ def craftc(size: Size) -> Iterator[Trained]:
     import torch
 
     from craftc.training.assemble import assemble
-    from craftc.training.data.device_split import num_batches, to_device
+    from craftc.training.data.device_split import to_device
     from craftc.training.data.prepare import prepare
-    from craftc.training.loop.epoch import train_epoch
+    from craftc.training.foundation.course import course_of
+    from craftc.training.loop.train_steps import begin_record, came_to, train_steps
 
     trial, device = size.trial(), torch.device(size.device)
     data = prepare(trial.config["data"])
     train = to_device(data.splits, device)["train"]
-    steps = num_batches(len(train), BATCH_SIZE)
-    parts = assemble(trial, data, device, steps)
+    course = course_of(trial.config, len(train))
+    parts = assemble(trial, data, device, course)
     for epoch in range(1, trial.config["training"]["epochs"] + 1):
         watch = Stopwatch()
-        found = train_epoch(parts, train, epoch=epoch, first_step=(epoch - 1) * steps, batch_size=BATCH_SIZE)
-        yield Trained(watch.read(), found["train/objective"])
+        running = begin_record(parts, course.first_of(epoch))
+        train_steps(parts, train, course, running, course.end_of(epoch), record=epoch)
+        yield Trained(watch.read(), came_to(parts, running, epoch)["train/objective"])
 
 
 def by_hand(size: Size) -> Iterator[Trained]:

@@ -1,4 +1,4 @@
-"""The models, the catalogue and the explanations in; the language reference, the error index and the JSON Schemas out.
+"""The models, the catalogue and the explanations in; the references under docs/ and the JSON Schemas out.
 
 `python docs/generate.py` writes them; with `--check` it exits with 1 and names those that are out of date.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import shelf
+
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.language.component_fields import component_fields
 from craftc.compiler.language.declared_words import declared
@@ -18,7 +20,7 @@ from craftc.compiler.language.field_words import yaml_value
 from craftc.compiler.language.json_schema import json_schema, schema_at
 from craftc.compiler.language.value_type import describe
 from craftc.compiler.render.explanations import Explanation, codes, explain
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, Group, Parameter
+from craftc.schemas.catalogue import REMOVE, Catalogue, ComponentEntry, Group, Parameter
 
 ROOT = Path(__file__).parents[1]
 NOTICE = "<!-- Written by docs/generate.py: change what it reads, and not this file. -->"
@@ -32,9 +34,12 @@ def generate() -> dict[str, str]:
     parts = {"notice": NOTICE, "sections": sections(schema), "components": components(catalogue)}
     for name, part in parts.items():
         template = template.replace(f"{{{{{name}}}}}", part)
+    page = (ROOT / "docs" / "reference" / "components.in.md").read_text(encoding="utf-8")
+    page = page.replace("{{notice}}", NOTICE).replace("{{shelf}}", shelf.shelf(catalogue))
     return {
         **{f"schemas/{name}.v1.json": _json(published) for name, published in published_schemas(catalogue).items()},
         "docs/reference/language.md": template,
+        "docs/reference/components.md": page,
         "docs/reference/errors.md": errors([explain(code) for code in codes()]),
     }
 
@@ -59,6 +64,8 @@ def _inner_sections(schema: dict[str, Any], parent: str, fields: Mapping[str, An
             yield f"{heading}{field['description']} One of the [{target}](#{target}), and beside its arguments:"
             yield _fields(schema, reserved, [])
             yield from _by_name(schema, path)
+            if REMOVE in reserved:
+                yield from _inner_sections(schema, f"{path}.", {REMOVE: reserved[REMOVE]})
         elif target is not None and target not in get_args(Group):
             section = schema["$defs"][target]
             yield heading + section["description"]
@@ -70,6 +77,10 @@ def _inner_sections(schema: dict[str, Any], parent: str, fields: Mapping[str, An
             section = schema["$defs"][value]
             yield f"{heading}Each value: {section['description'][:1].lower()}{section['description'][1:]}"
             yield _fields(schema, section["properties"], [], f"{path}.")
+        elif (item := _target(_items(field))) is not None and item not in get_args(Group):
+            section = schema["$defs"][item]
+            yield f"{heading}Each item: {section['description'][:1].lower()}{section['description'][1:]}"
+            yield _fields(schema, section["properties"], section.get("required", []), f"{path}.")
 
 
 def _by_name(schema: dict[str, Any], path: str) -> Iterator[str]:
@@ -116,7 +127,8 @@ def _type(field: dict[str, Any], path: str) -> str:
     if any("$ref" in option.get("items", {}) for option in _values(field).get("anyOf", ())):
         return f"a mapping, each value {_type(dict(_values(field)), path)}"
     if "$ref" in field.get("items", {}):
-        return f"a list of {_type(field['items'], path)}"
+        item = _type(field["items"], path)
+        return f"a list of {item}".replace("of [section]", "of [sections]")
     target = _target(field)
     if target is None:
         return describe(field) + (f" matching `{field['pattern']}`" if "pattern" in field else "")
@@ -127,6 +139,12 @@ def _values(field: Mapping[str, Any]) -> Mapping[str, Any]:
     """What every value of a mapping of the user's own keys is to be."""
     found = (option.get("additionalProperties") for option in field.get("anyOf", [field]))
     return next((values for values in found if isinstance(values, dict)), {})
+
+
+def _items(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What every item of a list is to be."""
+    found = (option.get("items") for option in field.get("anyOf", [field]))
+    return next((items for items in found if isinstance(items, dict)), {})
 
 
 def _target(field: Mapping[str, Any]) -> str | None:
@@ -200,7 +218,10 @@ def main() -> int:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(files[path], encoding="utf-8")
-    return 1 if check and stale else 0
+    lacking = list(shelf.missing(built_in_catalogue()))
+    for what in lacking:
+        print(what, file=sys.stderr)
+    return 1 if lacking or (check and stale) else 0
 
 
 if __name__ == "__main__":

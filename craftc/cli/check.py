@@ -27,7 +27,7 @@ from craftc.schemas.diagnostic import Diagnostic, diagnostic_json
 from craftc.schemas.plan import Trial
 
 if TYPE_CHECKING:
-    from craftc.runtime.work.check_trials import Checked
+    from craftc.runtime.worker.check_trials import Checked
 
 
 Tables = Sequence[tuple[str, tuple[TableColumn, ...]]]
@@ -54,6 +54,8 @@ def check(spec: Path, format: Format, traceback: bool, runs_dir: Path) -> None:
 
     Parameters are those that are trained. FLOPs are of the forward pass of one sample; a multiplication and an
     addition are two. Memory is the most that tensors take at once: weights, gradients, optimizer and one step.
+
+    Of a program the function is imported and its arguments are built; it is not called.
 
     Example: `craftc check specs/vit_ablation.yaml`
     """
@@ -98,8 +100,8 @@ def _corners(compiled: CompiledFile) -> tuple[Trial, ...]:
 def _check(compiled: CompiledFile, corners: Sequence[Trial], *, quiet: bool) -> "list[Checked]":
     """One trial of each shape, one after another, in this process."""
     from craftc.runtime.jobs.backend import pick_device
-    from craftc.runtime.work.check_trials import check_trials
-    from craftc.runtime.work.own_code import make_importable
+    from craftc.runtime.worker.check_trials import check_trials
+    from craftc.runtime.worker.own_code import make_importable
 
     make_importable(compiled.plan.import_folders)
     resources = job_resources(compiled.spec)
@@ -125,6 +127,8 @@ def _print_text(compiled: CompiledFile, rows: Sequence[Row], found: list[Diagnos
         devices = " and ".join(sorted({row.device for row in rows if row.device}))
         where = f" on {devices}" if devices else ""
         click.echo(f"{count(len(rows), 'variant')} of {shapes} checked{where}: {summary(found)}")
+        if any(trial.is_program for trial in compiled.plan.trials):
+            click.echo("note: the program was imported and its arguments were built; it was not called", err=True)
     else:
         click.echo(summary(found), err=True)
 

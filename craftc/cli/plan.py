@@ -159,15 +159,16 @@ def _new(plan: Plan) -> list[Trial]:
     return [trial for trial in plan.trials if trial.status == "new"]
 
 
-def _num_epochs(plan: Plan, done: Mapping[str, int]) -> int:
+def _num_epochs(plan: Plan, done: Mapping[str, int]) -> int | None:
     """The most epochs that the new trials can still take, as far as the search leaves their number alone; those of a
-    shared training once. Early stopping and pruning may end them sooner."""
-    left = (max(0, trial.epochs - done.get(trial.id, 0)) for trial in _new(plan) if trial.is_trained)
-    return sum(left) + sum(
-        plan.search.trials * trial.epochs
-        for trial in plan.trials
-        if plan.search and trial.variant in plan.search.variants
-    )
+    shared training once. Early stopping and pruning may end them sooner. None where that of a trial is not known."""
+    trained = [trial for trial in _new(plan) if trial.is_trained]
+    searched = [trial for trial in plan.trials if plan.search and trial.variant in plan.search.variants]
+    if any(trial.epochs is None for trial in (*trained, *searched)):
+        return None
+    left = (max(0, (trial.epochs or 0) - done.get(trial.id, 0)) for trial in trained)
+    num_points = plan.search.trials if plan.search else 0
+    return sum(left) + sum(num_points * (trial.epochs or 0) for trial in searched)
 
 
 def num_searched(plan: Plan) -> int:
@@ -203,8 +204,9 @@ def describe(plan: Plan, done: Mapping[str, int], num_orphaned: int = 0) -> str:
     if num_orphaned:
         parts.append(f"{num_orphaned:,} orphaned")
     is_work = new or plan.search is not None
-    epochs = count(_num_epochs(plan, done), "epoch")
-    work = f"; {count(len(plan.jobs), 'job')}, at most {epochs}" if is_work else ""
+    num_epochs = _num_epochs(plan, done)
+    length = "of unknown length" if num_epochs is None else f"at most {count(num_epochs, 'epoch')}"
+    work = f"; {count(len(plan.jobs), 'job')}, {length}" if is_work else ""
     return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{_describe_search(plan)}{work}"
 
 

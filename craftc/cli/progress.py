@@ -57,9 +57,10 @@ class Tally:
         self._splits = plan.trials[0].config.get("data", {}).get("splits", {}) if plan.trials else {}
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
-        self._epochs_of_proposals = max((int(t.config["training"]["epochs"]) for t in plan.trials), default=0)
+        self._epochs_of_proposals = max((trial.epochs or 0 for trial in plan.trials), default=0)
+        self._is_length_known = all(trial.epochs is not None for trial in plan.trials)
         self._epochs_left = {
-            trial_id: 0 if trial.read_off else self.num_epochs(trial_id) for trial_id, trial in self.trials.items()
+            trial_id: 0 if trial.read_off else self._num_left(trial_id) for trial_id, trial in self.trials.items()
         }
         self._num_epochs_left = sum(self._epochs_left.values())
         self._num_trained = 0
@@ -70,9 +71,10 @@ class Tally:
         """Those that have an end."""
         return self.num_finished + self.num_failed + self.num_pruned
 
-    def num_epochs(self, trial_id: str) -> int:
-        """The epochs that a trial trains at the most; of one that is read off a finished trial, those of that."""
-        return self.trials[trial_id].epochs
+    def position(self, trial_id: str, epoch: int) -> str:
+        """`epoch 3/20`: how far a trial is; `record 3` where it is not known how many there are."""
+        trial = self.trials[trial_id]
+        return f"{trial.record_name} {epoch}{'' if trial.epochs is None else f'/{trial.epochs}'}"
 
     def name(self, trial_id: str) -> str:
         """A trial as people know it."""
@@ -91,13 +93,23 @@ class Tally:
                 return f"{name} {metrics[name]:.4f}"
         return ""
 
-    def not_finite(self, event: Event) -> str | None:
+    def warnings(self, event: Event) -> list[str]:
+        """What is to be said of an event beside its outcome: what a trial has lost, and metrics that are no numbers."""
+        found = [] if not isinstance(event, TrialStarted) or event.warning is None else [event]
+        lost = [f"{self.name(each.trial)}: {each.warning}" for each in found]
+        missing = self._not_finite_in(event)
+        return lost if missing is None else [*lost, missing]
+
+    def _not_finite_in(self, event: Event) -> str | None:
         """A sentence about metrics that came to no finite number, each once in a run; None where there is none."""
         if isinstance(event, EpochEnded):
-            record, measured = event.record, metric_names(self.trials[event.record.trial])
+            record, of = event.record, self.trials[event.record.trial]
+            measured = [] if of.is_program else metric_names(of)
             missing, trial, when = not_finite(record.metrics, measured), record.trial, f"in epoch {record.epoch} of "
         elif isinstance(event, TrialFinished) and not event.reused:
             missing, trial, when = list(event.result.not_finite), event.result.trial, "with the weights of "
+            if self.trials[trial].is_program:
+                when = "in every record of "
         else:
             return None
         new = [name for name in missing if name not in self._not_finite]
@@ -117,15 +129,16 @@ class Tally:
         match event:
             case TrialProposed(trial=proposed):
                 self.trials[proposed.id] = proposed
-                self._leave(proposed.id, self.num_epochs(proposed.id))
+                self._is_length_known = self._is_length_known and proposed.epochs is not None
+                self._leave(proposed.id, self._num_left(proposed.id))
                 self._num_to_propose -= 1
             case TrialStarted(trial=trial, epoch=epoch):
                 self._first_epoch_at = self._first_epoch_at or time.monotonic()
-                self._leave(trial, self.num_epochs(trial) - epoch)
+                self._leave(trial, self._num_left(trial, epoch))
                 self.running[trial] = None
             case EpochEnded(record=record):
                 self.running[record.trial] = event
-                self._leave(record.trial, self.num_epochs(record.trial) - record.epoch)
+                self._leave(record.trial, self._num_left(record.trial, record.epoch))
                 self._num_trained += 1
             case TrialFinished(result=result):
                 self.num_finished += 1
@@ -142,14 +155,20 @@ class Tally:
         self.running.pop(trial_id, None)
         self._leave(trial_id, 0)
 
+    def _num_left(self, trial_id: str, epoch: int = 0) -> int:
+        """The epochs that a trial trains behind `epoch` at the most, as far as that is known; of one that is read off a
+        finished trial, those of that."""
+        return (self.trials[trial_id].epochs or epoch) - epoch
+
     def _leave(self, trial_id: str, num_epochs: int) -> None:
         """Set the epochs that a trial has before it; the sum is kept along, since it is asked for at every end."""
         self._num_epochs_left += num_epochs - self._epochs_left.get(trial_id, 0)
         self._epochs_left[trial_id] = num_epochs
 
     def seconds_left(self) -> float | None:
-        """By the pace so far, were every trial to train all its epochs; None before anything is known."""
-        if self._first_epoch_at is None or self._num_trained == 0:
+        """By the pace so far, were every trial to train all its epochs; None before anything is known, and where it is
+        not known of a trial how many it trains."""
+        if self._first_epoch_at is None or self._num_trained == 0 or not self._is_length_known:
             return None
         num_left = self._num_epochs_left + self._num_to_propose * self._epochs_of_proposals
         return (time.monotonic() - self._first_epoch_at) / self._num_trained * num_left
@@ -178,14 +197,13 @@ def outcome_line(
     best = tally.search.best(tally.search.study_of(trial))
     if isinstance(event, TrialPruned):
         value = tally.watched(latest.record.metrics) if latest else ""
-        line = (
-            f"{name}: pruned at {event.epoch} of {count(event.epochs_planned, 'epoch')}{f': {value}' if value else ''}"
-        )
+        done = _done(event.epoch, event.epochs_planned, trial.record_name)
+        line = f"{name}: pruned at {done}{f': {value}' if value else ''}"
     elif isinstance(event, TrialFailed):
         line = f"{name}: failed: {event.message}"
     else:
         result = event.result
-        epochs = f"{result.epochs_trained} of {count(result.epochs_planned, 'epoch')}"
+        epochs = _done(result.epochs_trained, result.epochs_planned, trial.record_name)
         how = ", trained before" if event.reused else f" in {clock(result.seconds)}"
         execution = result.execution
         if not event.reused and execution.read_off is not None:
@@ -194,6 +212,13 @@ def outcome_line(
             how += f" (trained: {execution.trained_because})"
         line = f"{name}: {epochs}{how}, best {result.best_epoch}: {tally.watched(result.best)}"
     return f"{line}; {best}" if best else line
+
+
+def _done(num_epochs: int, num_planned: int | None, record_name: str) -> str:
+    """`3 of 20 epochs`; `3 records` where it was not known how many there would be."""
+    return (
+        count(num_epochs, record_name) if num_planned is None else f"{num_epochs} of {count(num_planned, record_name)}"
+    )
 
 
 class PlainProgress:
@@ -239,7 +264,7 @@ class PlainProgress:
         with self._lock:
             latest = tally.latest(event)
             tally.take(event)
-            if (text := tally.not_finite(event)) is not None:
+            for text in tally.warnings(event):
                 self.warn(text)
             if isinstance(event, TrialFinished | TrialFailed | TrialPruned):
                 left = tally.time_left() if tally.num_over < tally.num_trials else ""
@@ -283,7 +308,7 @@ class PlainProgress:
         metric = tally.watched(latest.record.metrics) if latest is not None else ""
         beat = read_pulse(self._store.folder(trial_id)) if self._store is not None else None
         within = f", step {beat.step}/{beat.steps} of epoch {beat.epoch}" if beat and beat.epoch > epoch else ""
-        done = f"epoch {epoch}/{tally.num_epochs(trial_id)}{within}"
+        done = f"{tally.position(trial_id, epoch)}{within}"
         return f"{tally.name(trial_id)}: {done}{f', {metric}' if metric else ''}"
 
 
@@ -313,7 +338,7 @@ class LiveProgress:
         assert tally is not None
         latest = tally.latest(event)
         tally.take(event)
-        if (text := tally.not_finite(event)) is not None:
+        for text in tally.warnings(event):
             self.warn(text)
         if isinstance(event, TrialFailed):
             self._console.print("[red]✗[/]", Text(masked(outcome_line(tally, event))))
@@ -354,7 +379,7 @@ class LiveProgress:
             table.add_row(
                 name,
                 *([given] if tally.search.metric else []),
-                f"epoch {epoch}/{tally.num_epochs(trial_id)}",
+                tally.position(trial_id, epoch),
                 Text(metric),
             )
         if len(tally.running) > MAX_SHOWN:

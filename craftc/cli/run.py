@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from craftc.runtime.observers.observer import Observer
     from craftc.runtime.store.run_folder import RunFolder
     from craftc.runtime.store.store import Store
-    from craftc.runtime.work.redirect import Terminal
+    from craftc.runtime.worker.redirect import Terminal
 
 INTERRUPTED = 130
 SOME_FAILED = 3
@@ -174,6 +174,7 @@ def _execute(
     exit_code = 0
     try:
         with (
+            _last_words(backend_name, store, folder),
             _sigterm_as_interrupt(),
             StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
         ):
@@ -225,7 +226,7 @@ def _run_jobs(
     """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code. Raises Exit(1) where a
     variant that is tried first cannot be trained."""
     from craftc.runtime.execute import execute
-    from craftc.runtime.work.redirect import output_to
+    from craftc.runtime.worker.redirect import output_to
 
     with output_to(folder.log) as terminal:
         display = _display(compiled, store, terminal)
@@ -244,6 +245,16 @@ def _run_jobs(
     if outcome.failed or _has_failed_point(folder):
         return SOME_FAILED
     return BUDGET_SPENT if outcome.budget is not None else 0
+
+
+def _last_words(name: BackendName, store: "Store", folder: "RunFolder") -> AbstractContextManager[None]:
+    """Within it, a run that Ray ends, or a kill, says so."""
+    if name is BackendName.INLINE:
+        return nullcontext()
+    from craftc.runtime.on_ray.last_words import last_words
+
+    kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
+    return last_words(f"the run was ended from outside, or by Ray: see {folder.log}; {kept}", sys.stderr)
 
 
 def _has_failed_point(folder: "RunFolder") -> bool:

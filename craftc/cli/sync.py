@@ -27,7 +27,7 @@ def sync(run: str, runs_dir: Path) -> None:
     from craftc.runtime.observers.wandb_sync import SyncError, sync_run
     from craftc.runtime.store.run_folder import RunFolder, find_run
     from craftc.runtime.store.store import Store
-    from craftc.runtime.work.redirect import output_to
+    from craftc.runtime.worker.redirect import output_to
 
     try:
         folder = RunFolder(find_run(run, runs_dir))

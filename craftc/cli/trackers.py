@@ -23,7 +23,7 @@ def trackers(compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: 
     from craftc.runtime.observers.factors import factors_of
     from craftc.runtime.observers.make_trackers import make_trackers
     from craftc.runtime.observers.tracked_run import TrackedRun
-    from craftc.runtime.work.own_code import make_importable
+    from craftc.runtime.worker.own_code import make_importable
 
     make_importable(compiled.plan.import_folders)
     run = TrackedRun(folder.path, store, factors_of(compiled.spec, compiled.plan), warn)
@@ -32,7 +32,7 @@ def trackers(compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: 
 
 def tell_of_reused(compiled: CompiledFile, store: "Store", folder: "RunFolder") -> None:
     """Report a run that trains nothing to its trackers: what was trained before is new to some of them."""
-    from craftc.runtime.work.redirect import output_to
+    from craftc.runtime.worker.redirect import output_to
 
     if not compiled.spec.report.trackers:
         return

@@ -2,6 +2,9 @@
 
 text -> parse -> compose -> with_own -> substitute -> resolve_relative_paths -> resolve -> validate -> check -> expand
      -> check_ranges
+
+`search: {use: defaults}` asks for the ranges that components declare. Which those are is known behind `validate`, so
+that the spec is then put together with them and validated again.
 """
 
 import os
@@ -10,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from craftc.compiler.checking.incomplete_spec import as_spec, incomplete_problems
 from craftc.compiler.checking.resolve import resolve
-from craftc.compiler.checking.rules.all_rules import DESIGN_RULES, EXPERIMENT_RULES
-from craftc.compiler.checking.rules.rule import Checked, check
+from craftc.compiler.checking.rules.all_rules import design_rules, variant_rules
+from craftc.compiler.checking.rules.rule import CheckedExperiment, check, checked_experiment
 from craftc.compiler.checking.validate import Validated, validate
-from craftc.compiler.composing.compose import NO_STAND_INS, compose
+from craftc.compiler.composing.compose import NO_STAND_INS, Composed, compose
 from craftc.compiler.composing.environment import substitute
 from craftc.compiler.composing.file_kind import FileKind, file_kind, is_foreign, is_foreign_text, without_content
 from craftc.compiler.composing.foreign_file import foreign_file
@@ -24,7 +28,7 @@ from craftc.compiler.composing.relative_paths import resolve_relative_paths
 from craftc.compiler.composing.written_secrets import written_secrets
 from craftc.compiler.own_code.import_path import readable_roots
 from craftc.compiler.own_code.own_components import with_own
-from craftc.compiler.reading.document import Document
+from craftc.compiler.reading.document import SPACE, Document
 from craftc.compiler.reading.parse import parse
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, too_many_mistakes, type_of
 from craftc.compiler.reading.version import check_version
@@ -35,7 +39,7 @@ from craftc.compiler.variants.search_ranges import check_ranges
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -49,10 +53,10 @@ class Analysis:
     """
 
     document: Document | None
-    spec: Spec | None
+    spec: Experiment | None
     variants: tuple[ResolvedVariant, ...]
     diagnostics: tuple[Diagnostic, ...]
-    base: Checked | None = None
+    base: CheckedExperiment | None = None
     fragments: Mapping[str, str] = field(default_factory=dict)
     kind: FileKind | None = None
 
@@ -106,13 +110,23 @@ def analyse(
     diagnostics += written_secrets({filename: text, **composed.texts}, document.included)
     written = resolve(document.root.plain())
     validated = validate(written, catalogue)
+    if composed.defaults is not None:
+        is_whole = kind == "spec" and composed.is_whole
+        document = _with_default_ranges(document, composed, validated if is_whole else None, written, catalogue)
+        written = resolve(document.root.plain())
+        known = is_whole and validated.spec is not None
+        validated = validate(written, catalogue)
+        if not known:
+            validated = replace(validated, tainted=validated.tainted | {("search", "use")})
     problems = validated.problems
     if kind != "spec" or not composed.is_whole:
         problems = [problem for problem in problems if problem.code != "missing-key"]
     variants: tuple[ResolvedVariant, ...] = ()
     base = None
     if validated.spec is not None:
-        base = Checked(validated.spec, as_tree(validated.spec), written, catalogue, os.path.dirname(filename))
+        base = checked_experiment(
+            validated.spec, as_tree(validated.spec), written, catalogue, os.path.dirname(filename)
+        )
         if composed.is_whole and (kind == "spec" or _lacks_only_a_name(validated)):
             if composed.diagnostics:
                 validated = replace(validated, tainted=validated.tainted | {("search", "use")})
@@ -124,9 +138,31 @@ def analyse(
     return Analysis(document, validated.spec, variants, told, base, composed.texts, kind)
 
 
-def _experiment(base: Checked, validated: Validated) -> tuple[tuple[ResolvedVariant, ...], list[Problem]]:
+def _with_default_ranges(
+    document: Document, composed: Composed, validated: Validated | None, written: dict[str, Any], catalogue: Catalogue
+) -> Document:
+    """The document with the ranges of its components; with none where too little is known of them."""
+    from craftc.compiler.composing.put_ranges import put_ranges
+    from craftc.compiler.variants.default_ranges import declared_ranges, default_ranges, is_same_place
+
+    assert composed.defaults is not None
+    if validated is None or validated.spec is None or validated.spec.search is None:
+        return put_ranges(document, composed.defaults, {}, composed.taken_out)
+    folder = os.path.dirname(document.filename)
+    base = checked_experiment(validated.spec, as_tree(validated.spec), written, catalogue, folder)
+    declared = declared_ranges(base)
+    given = {*validated.spec.search.space, *composed.taken_out}
+    ranges = default_ranges(base, declared, given, validated.problems)
+    # Of a component that is mistaken nobody knows which ranges it would have had.
+    is_mistaken = any(p.severity == "error" and p.path[:1] != SPACE[:1] for p in validated.problems)
+    taken_out = composed.taken_out
+    done = {path for path in taken_out if is_mistaken or any(is_same_place(path, other) for other in declared)}
+    return put_ranges(document, composed.defaults, ranges, done)
+
+
+def _experiment(base: CheckedExperiment, validated: Validated) -> tuple[tuple[ResolvedVariant, ...], list[Problem]]:
     """The variants of a spec, and what is wrong beside the problems of its values."""
-    problems = untainted(check(base, EXPERIMENT_RULES + DESIGN_RULES), validated.tainted)
+    problems = untainted(check(base, variant_rules(base) + design_rules(base)), validated.tainted)
     if len(validated.problems) + len(problems) > MAX_TOLD:
         return (), problems
     expansion = expand(base, validated, validated.problems + problems)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.compiler.analyse import Analysis
-from craftc.compiler.checking.rules.all_rules import EXPERIMENT_RULES
+from craftc.compiler.checking.rules.all_rules import variant_rules
 from craftc.compiler.checking.rules.headline import headline_rules
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
@@ -59,7 +59,7 @@ class PointCompiler:
         searched = tuple(Setting(path, value, (*SPACE, path)) for path, value in params.items())
         point = Variant(f"{variant}#{number}", (*start.settings, *searched))
         checked, problems = resolve_variant(
-            without_ablation(base), point, EXPERIMENT_RULES + headline_rules(base, frozenset())
+            without_ablation(base), point, variant_rules(base) + headline_rules(base, frozenset())
         )
         errors = tuple(problem.message for problem in problems if problem.severity == "error")
         if checked is None or errors:

@@ -33,9 +33,10 @@ from craftc.schemas.catalogue import TRIAL, Catalogue, FrozenParts
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
+from craftc.schemas.language import sections_of
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import SECTIONS, Spec
+from craftc.schemas.spec import Experiment
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,9 @@ def _plan(
     for variant in analysis.variants:
         lowered = compiler.lower(variant.checked)
         for argument, error in compiler.unreadable(lowered).items():
+            model = lowered.config.get("model", {})
             problem = _unreadable(
-                argument, lowered.files[argument], error, catalogue.frozen_parts(lowered.config["model"]["kind"])
+                argument, lowered.files[argument], error, catalogue.frozen_parts(str(model.get("kind")))
             )
             unreadable.setdefault(lowered.files[argument], blame(problem, variant.variant, written).place(document))
         for problem in contradictions(trained, variant.checked):
@@ -152,13 +154,13 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
     assert analysis.base is not None
     found: dict[str, None] = {}
     for variant in analysis.variants:
-        tree = {name: variant.checked.tree[name] for name in SECTIONS}
+        tree = {name: variant.checked.tree[name] for name in sections_of(variant.checked.tree)}
         paths = (look_up(tree, place) for place in path_arguments(tree, analysis.base.catalogue))
         found |= dict.fromkeys(path for path in paths if not path.startswith(TRIAL))
     return tuple(found)
 
 
-def seeds(spec: Spec) -> tuple[int, ...]:
+def seeds(spec: Experiment) -> tuple[int, ...]:
     """The seeds of the replicates."""
     asked = spec.ablation.seeds
     return tuple(range(spec.seed, spec.seed + asked)) if isinstance(asked, int) else asked

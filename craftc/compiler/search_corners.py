@@ -14,7 +14,8 @@ MOST_CORNERS = 50
 def search_corners(compiler: PointCompiler, search: SearchPlan, known: Collection[str] = ()) -> tuple[Trial, ...]:
     """A trial of each shape that is at a corner of the search of some variant, but those whose `shape_key` is `known`.
 
-    Points that the language, `require` or `exclude` refuses are none: the search passes them over as well.
+    Points that the language, `require` or `exclude` refuses are none: the search passes them over as well. Programs
+    are not tried.
     """
     shapes = set(known)
     found: list[Trial] = []
@@ -23,7 +24,7 @@ def search_corners(compiler: PointCompiler, search: SearchPlan, known: Collectio
             if len(found) == MOST_CORNERS:
                 return tuple(found)
             trial = next(iter(_trials(compiler, variant, params)), None)
-            if trial is not None and (key := shape_key(trial)) not in shapes:
+            if trial is not None and not trial.is_program and (key := shape_key(trial)) not in shapes:
                 shapes.add(key)
                 found.append(trial.model_copy(update={"variant": f"{variant} {_named(params)}"}))
     return tuple(found)

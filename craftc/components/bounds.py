@@ -10,6 +10,9 @@ buffers have the same shapes, and a step does the same."""
 
 MODEL: Final = "component of models"
 """In `Annotated`, of an argument that takes a model, built-in or the user's own, as it is written."""
+AS_WRITTEN: Final = "component as written"
+"""In `Annotated`, of an argument that takes a component of the user's own as it is written: what takes it builds it, by
+`build_written`, once random numbers are seeded."""
 WEIGHTS: Final = "weights"
 """In `Annotated`, of a path that may also be `trial:ID`, for the best weights of a trial in the store."""
 
@@ -28,3 +31,5 @@ OpenFraction = Annotated[float, Gt(0), Lt(1)]
 Ratio = Annotated[float, Ge(1)]
 Seed = Annotated[int, Ge(0), Le(4294967295)]
 EpochsOrRest = PositiveInt | Literal["none"]
+StepsOrNone = PositiveInt | Literal["none"]
+LengthOrNone = NonNegativeInt | Literal["none"]

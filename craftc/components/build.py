@@ -8,8 +8,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from craftc.components.bounds import MODEL
+from craftc.components.bounds import AS_WRITTEN, MODEL
 from craftc.components.registry import REGISTRY
+from craftc.components.torchvision_operators import expect_torchvision
 from craftc.schemas.catalogue import AS, is_class, is_nested, is_own
 
 
@@ -29,6 +30,7 @@ def target_of(group: str, kind: str) -> str:
 def load_component(group: str, kind: str) -> Any:
     """The class or function that `kind` names, imported."""
     module, _, name = target_of(group, kind).partition(":")
+    expect_torchvision()
     component: Any = import_module(module)
     for part in name.split("."):
         component = getattr(component, part)
@@ -38,8 +40,8 @@ def load_component(group: str, kind: str) -> Any:
 def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
     """Call the component that `component["kind"]` names.
 
-    An argument that is itself a component, or a list of them, is built first, but for one whose annotation asks for a
-    model as it is written, and one that says `as: class`. Text becomes a Path, and a list a tuple or a set, where the
+    An argument that is itself a component, or a list of them, is built first, but for one whose annotation asks for it
+    as it is written, and one that says `as: class`. Text becomes a Path, and a list a tuple or a set, where the
     annotation or the default says so, in lists and mappings too.
 
     Args:
@@ -51,11 +53,12 @@ def build(group: str, component: Mapping[str, Any], *offered: Any) -> Any:
         LookupError: No such kind. Whatever the component itself raises passes through.
     """
     target = load_component(group, component["kind"])
-    parameters = _parameters(target)
-    return target(*offered[: _num_taken(group, parameters)], **_arguments(component, parameters))
+    parameters = parameters_of(target)
+    return target(*offered[: _num_taken(group, parameters)], **built_arguments(component, parameters))
 
 
-def _arguments(component: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+def built_arguments(component: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """The keyword arguments of a component, built as `build` does; `parameters` are those of what it names."""
     return {
         name: _argument(value, parameters[name]) if name in parameters else _built(value)
         for name, value in component.items()
@@ -65,11 +68,24 @@ def _arguments(component: Mapping[str, Any], parameters: Mapping[str, inspect.Pa
 
 def _argument(value: Any, parameter: inspect.Parameter) -> Any:
     annotation = parameter.annotation
-    if get_origin(annotation) is Annotated and MODEL in get_args(annotation):
+    if _stays_written(annotation):
         return value
     fitted = _fitted(_built(value), annotation)
     is_tuple = annotation is parameter.empty and isinstance(parameter.default, tuple)
     return tuple(fitted) if is_tuple and isinstance(fitted, list) else fitted
+
+
+def build_written(component: Mapping[str, Any], **further: Any) -> Any:
+    """The object of a component that was handed over as it is written; `further` arguments hold where it has none."""
+    return _built({**further, **component})
+
+
+def _stays_written(annotation: Any) -> bool:
+    """Whether an argument takes a component unbuilt; of a union, whether one of its types does."""
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_stays_written(part) for part in get_args(annotation))
+    marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return any(mark in (MODEL, AS_WRITTEN) for mark in marks)
 
 
 def _built(value: Any) -> Any:
@@ -79,7 +95,7 @@ def _built(value: Any) -> Any:
     if is_nested(value):
         # Named by its place in Python, so whatever its group.
         target = load_component("models", value["kind"])
-        arguments = _arguments(value, _parameters(target))
+        arguments = built_arguments(value, parameters_of(target))
         if is_class(value):
             return partial(target, **arguments) if arguments else target
         return target(**arguments)
@@ -93,7 +109,7 @@ def _num_taken(group: str, parameters: Mapping[str, inspect.Parameter]) -> int:
 
 
 @lru_cache(maxsize=256)
-def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
+def parameters_of(target: Any) -> Mapping[str, inspect.Parameter]:
     """Of a class or function; none where it does not tell. Kept, since a job builds the same for each of its trials."""
     try:
         return inspect.signature(target, eval_str=True).parameters

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from craftc.compiler.language.catalogue import built_in_catalogue
-from craftc.components.build import load_component
+from craftc.compiler.language.value_type import options
+from craftc.components.build import load_component, parameters_of
 from craftc.schemas.catalogue import FrozenParts, is_own
 from craftc.schemas.terms import summands
 
@@ -28,6 +30,18 @@ def _outputs_of_objective(kind: str) -> tuple[str, ...]:
         return ()  # that it cannot be imported is reported where it is built
 
 
+def packages_of(group: str, kind: str) -> Mapping[str, str]:
+    """The packages that a component declares to need, with craftc's extra that brings each."""
+    if not is_own(kind):
+        entry = built_in_catalogue().find(group, kind)
+        return {} if entry is None else entry.packages
+    try:
+        declared = getattr(load_component(group, kind), "packages", None)
+    except Exception:
+        return {}  # that it cannot be imported is reported where it is built
+    return declared if isinstance(declared, Mapping) else {}
+
+
 @lru_cache(maxsize=64)
 def frozen_parts(kind: str) -> FrozenParts | None:
     """The arguments of a model of which the head alone is trained; None of any other.
@@ -43,3 +57,17 @@ def frozen_parts(kind: str) -> FrozenParts | None:
     if not isinstance(declared, Mapping) or set(declared) != set(FrozenParts._fields):
         return None
     return FrozenParts(**declared)
+
+
+@lru_cache(maxsize=256)
+def takes_none(kind: str, argument: str) -> bool:
+    """Whether an argument of a model may be None, which it then is where the data has no such fact."""
+    if not is_own(kind):
+        entry = built_in_catalogue().find("models", kind)
+        parameter = None if entry is None else entry.parameter(argument)
+        return parameter is not None and {"type": "null"} in options(parameter.type)
+    try:
+        annotation = parameters_of(load_component("models", kind))[argument].annotation
+    except Exception:
+        return False  # that it cannot be imported is reported where it is built
+    return NoneType in get_args(annotation)

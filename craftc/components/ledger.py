@@ -24,8 +24,9 @@ from craftc.compiler.planning.identity.without_defaults import (
     without_versions,
 )
 from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.language import SECTIONS
 from craftc.schemas.section import Section
-from craftc.schemas.spec import SECTIONS, Component
+from craftc.schemas.spec import Component
 
 LEDGER_FILE = Path(__file__).with_name("ledger.json")
 

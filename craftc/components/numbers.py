@@ -4,6 +4,8 @@ n: numbers that are drawn. K: trials that draw at once.
 """
 
 import math
+from functools import lru_cache
+from hashlib import blake2b
 
 import torch
 from torch import Tensor
@@ -59,8 +61,20 @@ class Numbers:
         both = torch.cat([angle.cos().mul_(radius), angle.sin().mul_(radius)])
         return both[: math.prod(shape)].reshape(shape)
 
+    def of(self, name: str) -> "Numbers":
+        """Others, by that name and the same key alone: however many are drawn here, or by other names."""
+        places = walk(0, 2, self._device) ^ _named(name)
+        words = hashed(hashed(places, _NO_KEY), self._key)
+        return Numbers((words[:1], words[1:]), self._device)
+
     def _bits(self, num: int) -> Tensor:
         # Hashed without the key first: the counters of one key would else be those of another, moved along.
         counters = hashed(walk(self._num_drawn, num, self._device), _NO_KEY)
         self._num_drawn += num
         return hashed(counters, self._key)
+
+
+@lru_cache(maxsize=256)
+def _named(name: str) -> int:
+    """32 bits of a hash, with a sign."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big", signed=True)

@@ -58,8 +58,8 @@ def columns(conclusion: Conclusion, decimals: int, style: IntervalStyle) -> dict
         "p": Column(
             "p (Holm)" if conclusion.num_comparisons > 1 else "p", tuple(_p_value(row.difference) for row in rows)
         ),
-        "epochs": Column("best/last epoch", _epochs(rows)),
-        "at_last": Column("at last epoch", tuple(at_last)),
+        "epochs": Column(f"best/last {conclusion.record_name}", _epochs(rows)),
+        "at_last": Column(f"at last {conclusion.record_name}", tuple(at_last)),
         "gap": Column(gap, tuple(gaps)),
     }
 

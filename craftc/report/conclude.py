@@ -43,6 +43,7 @@ def conclude(
         num_comparisons=len(comparisons(rows)),
         variants=tuple(rows),
         trivial=_trivial(plan, rows, results),
+        record_name="record" if any(trial.record_name == "record" for trial in plan.trials) else "epoch",
         epochs=_epochs(plan, results),
         searches=tuple(conclude_search(plan, search)) if search else (),
         classes=_classes(plan, results),
@@ -61,13 +62,12 @@ def _classes(plan: Plan, results: Mapping[str, Result]) -> tuple[str, ...]:
 
 
 def _epochs(plan: Plan, results: Mapping[str, Result]) -> EpochCount | None:
+    """Of the finished trials of which it is known how many were planned; None where there is none."""
     finished = [results[trial.id] for trial in plan.trials if trial.id in results]
-    if not finished:
+    known = [(result.epochs_trained, result.epochs_planned) for result in finished if result.epochs_planned is not None]
+    if not known:
         return None
-    return EpochCount(
-        trained=sum(result.epochs_trained for result in finished),
-        planned=sum(result.epochs_planned for result in finished),
-    )
+    return EpochCount(trained=sum(trained for trained, _ in known), planned=sum(planned for _, planned in known))
 
 
 def _headline_identity(plan: Plan, rows: Sequence[VariantSummary]) -> MetricIdentity:
@@ -107,7 +107,7 @@ def _failure(trial: Trial, failed: TrialFailed) -> Failure:
 def _ran_out_of_epochs(
     trials: VariantTrials, rows: Sequence[VariantSummary], results: Mapping[str, Result]
 ) -> list[str]:
-    """Variants whose best epoch is the last planned one in every finished seed.
+    """Variants whose best epoch is the last that was to be trained in every finished seed.
 
     Nothing follows from it where the last epoch is the best by decree (`evaluation.select: none`) or the only one.
     """
@@ -118,13 +118,28 @@ def _ran_out_of_epochs(
             finished
             and row.same_as is None
             and all(
-                result.best_epoch == result.epochs_planned > 1
+                result.best_epoch == result.epochs_trained > 1
                 and trial.config.get("evaluation", {}).get("select") not in (None, "none")
+                and _came_to_its_end(trial, result)
                 for trial, result in finished
             )
         ):
             names.append(row.name)
     return names
+
+
+def _came_to_its_end(trial: Trial, result: Result) -> bool:
+    """Whether early stopping ended it neither for certain nor perhaps.
+
+    Where the number of epochs was not planned, a rule that watches what selects the best epoch cannot have stopped
+    behind a best one; of any other rule that is not known.
+    """
+    if result.epochs_planned is not None:
+        return result.epochs_trained == result.epochs_planned
+    rule, select = trial.config["training"].get("early_stopping"), trial.config["evaluation"]["select"]
+    if rule in (None, "none"):
+        return True
+    return (rule["metric"], rule["mode"], rule["min_delta"]) == (select["metric"], select["mode"], 0)
 
 
 def render_json(conclusion: Conclusion) -> str:

@@ -28,7 +28,7 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         *_survivors(conclusion, decimals),
         *_number_of_comparisons(conclusion),
         *_not_compared(conclusion),
-        *_ran_out(ran_out_of_epochs),
+        *_ran_out(ran_out_of_epochs, conclusion.record_name),
         *_few_seeds(conclusion),
         *find_epochs(conclusion),
         *_unfinished(conclusion),
@@ -173,13 +173,11 @@ def _not_compared(conclusion: Conclusion) -> list[Finding]:
     return [_finding("not-comparable", text, names)]
 
 
-def _ran_out(names: Sequence[str]) -> list[Finding]:
+def _ran_out(names: Sequence[str], record_name: str) -> list[Finding]:
     if not names:
         return []
-    text = (
-        "still improving when the epochs ran out (the last planned epoch was the best, in every seed): "
-        f"{listed(names)}."
-    )
+    when = "the epochs ran out (the last planned epoch" if record_name == "epoch" else "they ended (the last record"
+    text = f"still improving when {when} was the best, in every seed): {listed(names)}."
     return [_finding("still-improving", text, names)]
 
 

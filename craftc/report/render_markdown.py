@@ -23,7 +23,7 @@ def render_markdown(conclusion: Conclusion) -> str:
         lines += [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
     for heading, items in (
         ("Findings", told(conclusion.findings)),
-        ("Failed trials", [failure_line(failure) for failure in conclusion.failures]),
+        ("Failed trials", [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]),
         ("Points without a value", point_failure_lines(conclusion)),
     ):
         if items:

@@ -90,7 +90,7 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
         console.print()
         console.print(Text(cells.title, style="bold"))
         console.print(_plain_table(cells))
-    failed = [failure_line(failure) for failure in conclusion.failures]
+    failed = [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]
     points = point_failure_lines(conclusion)
     sections = (
         ("Findings", told(conclusion.findings), ""),

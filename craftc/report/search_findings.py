@@ -115,6 +115,8 @@ def _counts(search: SearchConclusion) -> str:
 def _epochs(search: SearchConclusion) -> str:
     """What was trained of what was planned, and why the rest was not."""
     trained, planned, saved = search.epochs.trained, search.epochs.planned, search.epochs_saved
+    if planned == 0:
+        return f"{counted(trained, 'record')} {'was' if trained == 1 else 'were'} made"
     text = f"{trained} of {counted(planned, 'planned epoch')} {'was' if planned == 1 else 'were'} trained"
     if saved:
         text += f", {saved / planned:.0%} saved by pruning and early stopping"

@@ -23,8 +23,9 @@ def find_selection(plan: Plan, trials: VariantTrials, results: Mapping[str, Resu
         return []
     names = list(dict.fromkeys(name for named in by_choice.values() for name in named))
     where = "" if len(names) == len(trials) else f" of {listed(names)}"
+    what = f"{trials[names[0]][0].record_name}s"
     text = (
-        f"The epochs{where} were chosen by {' and '.join(by_choice)}, on the same samples that {plan.headline.name} is "
+        f"The {what}{where} were chosen by {' and '.join(by_choice)}, on the same samples that {plan.headline.name} is "
         "measured on, which flatters it; a split that chooses nothing, such as test, would not."
     )
     return [Finding(kind="selection", text=text, variants=tuple(names))]
@@ -33,7 +34,7 @@ def find_selection(plan: Plan, trials: VariantTrials, results: Mapping[str, Resu
 def _choices(trial: Trial) -> Iterator[tuple[str, str]]:
     """What the end or the best epoch of a trial is chosen by: metric and key. Of a single epoch nothing is chosen."""
     training, evaluation = (trial.config.get(section, {}) for section in ("training", "evaluation"))
-    if training.get("epochs") == 1:
+    if trial.epochs == 1:
         return
     for setting, key in (
         (evaluation.get("select"), "evaluation.select"),
@@ -56,8 +57,9 @@ def find_not_finite(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
     findings = []
     for (is_held_out, num_epochs, num_trials), names in alike.items():
         were = "was not a finite number" if len(names) == 1 else "were not finite numbers"
-        text = f"{listed(names)} {were} in {counted(num_epochs, 'epoch')} of {counted(num_trials, 'trial')}"
-        text += "." if is_held_out else "; such an epoch counts as no improvement."
+        what = plan.trials[0].record_name
+        text = f"{listed(names)} {were} in {counted(num_epochs, what)} of {counted(num_trials, 'trial')}"
+        text += "." if is_held_out else f"; such {'an' if what == 'epoch' else 'a'} {what} counts as no improvement."
         findings.append(Finding(kind="not-finite", text=text))
     return [*findings, *_without_choice(plan, results)]
 
@@ -69,6 +71,7 @@ def _is_final(metric: str, splits: Mapping[str, Any]) -> bool:
 
 def _without_choice(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
     names: dict[str, list[str]] = {}
+    what = plan.trials[0].record_name
     for trial in plan.trials:
         result, select = results.get(trial.id), trial.config.get("evaluation", {}).get("select")
         if result is not None and isinstance(select, Mapping):
@@ -78,8 +81,8 @@ def _without_choice(plan: Plan, results: Mapping[str, Result]) -> list[Finding]:
     return [
         Finding(
             kind="not-finite",
-            text=f"{metric}, which evaluation.select names, was finite in no epoch of {_several(of)}: their last epoch "
-            "stands for the best.",
+            text=f"{metric}, which evaluation.select names, was finite in no {what} of {_several(of)}: their last "
+            f"{what} stands for the best.",
         )
         for metric, of in names.items()
     ]

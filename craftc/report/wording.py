@@ -46,7 +46,7 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
     if any(row.value for row in rows):
         has_gap = conclusion.gap_splits is not None and any(row.gap is not None for row in rows)
         at_best = f", as is the gap between {' and '.join(conclusion.gap_splits or ())}" if has_gap else ""
-        lines.append(f"The mean is at the best epoch{at_best}.")
+        lines.append(f"The mean is at the best {conclusion.record_name}{at_best}.")
     return lines
 
 
@@ -75,9 +75,9 @@ def told(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def failure_line(failure: Failure) -> str:
+def failure_line(failure: Failure, record_name: str) -> str:
     """`-warmup, seed 1, epoch 3: the loss is not finite [nan-loss]`."""
-    epoch = "" if failure.epoch is None else f", epoch {failure.epoch}"
+    epoch = "" if failure.epoch is None else f", {record_name} {failure.epoch}"
     return f"{' = '.join(failure.variants)}, seed {failure.seed}{epoch}: {failure.message} [{failure.code}]"
 
 

@@ -10,7 +10,7 @@ from craftc.runtime.observers.observer import Observer
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned, TrialTried
+from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned, TrialStarted, TrialTried
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def execute(
                 if refused and (not untried or refused[-1].code == "worker-died"):
                     break
                 continue
+            if isinstance(event, TrialStarted) and event.warning is not None:
+                run_folder.write_log(f"trial {event.trial}: {event.warning}")
             if isinstance(event, TrialFinished):
                 journal.write(event)
                 finished.append(event.result)

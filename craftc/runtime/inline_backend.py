@@ -10,10 +10,10 @@ from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, SearchC
 from craftc.runtime.jobs.try_first import try_first
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import run_job
-from craftc.runtime.work.own_code import make_importable
-from craftc.runtime.work.run_work import run_work
-from craftc.runtime.work.try_trials import with_trials_tried
+from craftc.runtime.worker.job import run_job
+from craftc.runtime.worker.own_code import make_importable
+from craftc.runtime.worker.run_work import run_work
+from craftc.runtime.worker.try_trials import with_trials_tried
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import Event, TrialProposed
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+from craftc.compiler.checking.rules.data import too_large
 from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given_kinds, misfits
 from craftc.compiler.checking.rules.targets import misfits_of_target
 from craftc.compiler.checking.rules.values import EMA, slow_average
 from craftc.compiler.language.declared_words import kinds_in_words
+from craftc.runtime.needed_packages import is_installed, needed_packages
 from craftc.runtime.observers.make_trackers import missing_package
-from craftc.runtime.work.own_code import cannot_import, make_importable, own_kinds
+from craftc.runtime.worker.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import CARDINALITIES, NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, format_path, parse_path
 from craftc.schemas.plan import Plan, Trial
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from craftc.training.data.prepare import PreparedData
 
 
+_DECISIVE = ("batch_size", "accumulate", "epochs", "max_steps", "max_tokens", "schedule", "values")
+"""The keys of `training` that are held to the size of train."""
 _IMPORT_HINT = "linting reads the file, running imports it; install what it needs, or mend it"
 
 
@@ -53,22 +56,39 @@ def preflight(
     folder `prepared`, workers find what took long.
     """
     make_importable(plan.import_folders)
-    unimportable = {kind: problem for kind, problem in _check_imports(plan)}
-    found = [*unimportable.values(), *_check_trackers(plan, trackers)]
+    missing = list(_check_packages(plan, catalogue))
+    lacking = {kind for kind, _ in missing}
+    unimportable = {kind: problem for kind, problem in _check_imports(plan) if kind not in lacking}
+    found = [*(problem for _, problem in missing), *unimportable.values(), *_check_trackers(plan, trackers)]
     problems: dict[tuple[str, Path, str], DataProblem] = {}
     seen: set[str] = set()
     for trial in plan.trials:
+        if trial.is_program:
+            continue  # it reads what it likes
         decisive = [trial.config[section] for section in ("data", "model", "objective", "regularization")]
-        key = json.dumps(
-            [*decisive, *(trial.config["training"][name] for name in ("batch_size", "epochs"))], sort_keys=True
-        )
-        is_importable = not any(kind in unimportable for _, kind in own_kinds(trial.config))
+        key = json.dumps([*decisive, *(trial.config["training"].get(name) for name in _DECISIVE)], sort_keys=True)
+        is_importable = not any(kind in unimportable or kind in lacking for _, kind in own_kinds(trial.config))
         if trial.status == "new" and key not in seen and is_importable:
             seen.add(key)
             for problem in _check(trial, catalogue, prepared):
                 first = replace(problem, variant=trial.variant)
                 problems.setdefault((problem.code, problem.path, problem.message), first)
     return [*found, *problems.values()]
+
+
+def _check_packages(plan: Plan, catalogue: Catalogue) -> Iterator[tuple[str, DataProblem]]:
+    """Each component that needs a package which is not installed, by its kind."""
+
+    def declared(group: str, kind: str) -> Mapping[str, str]:
+        entry = catalogue.find(group, kind)
+        return {} if entry is None else entry.packages
+
+    new = (trial for trial in plan.trials if trial.status == "new")
+    for needed in needed_packages(new, catalogue, declared):
+        if not is_installed(needed.package):
+            message = f"{needed.kind} needs the package {needed.package}, which is not installed"
+            problem = DataProblem("package-missing", needed.path, message, needed.install)
+            yield needed.kind, replace(problem, variant=needed.trial.variant)
 
 
 def _check_imports(plan: Plan) -> list[tuple[str, DataProblem]]:
@@ -158,17 +178,34 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
     for problem in misfits_of_target(_measures(config), source, () if target is None else (target.kind,), catalogue):
         yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
-    if batch_size > num_train:
-        message = f"a batch of {batch_size} is more than the train split, {num_train} samples: an epoch is one step"
-        yield DataProblem("batch-too-large", ("training", "batch_size"), message, None, "warning")
-    decay, num_steps = (
-        config["regularization"]["ema_decay"],
-        config["training"]["epochs"] * ceil(num_train / batch_size),
-    )
+    if found := too_large(batch_size, config["training"].get("accumulate", 1), num_train):
+        yield DataProblem("batch-too-large", *found, None, "warning")
     entry = catalogue.find("sources", source)
     is_linted = entry is not None and NUM_SAMPLES in entry.facts
-    if not is_linted and (told := slow_average(None if decay == "none" else decay, num_steps)):
+    yield from _of_the_length(config, data, is_linted)
+
+
+def _of_the_length(config: dict[str, Any], data: PreparedData, is_linted: bool) -> Iterator[DataProblem]:
+    """What does not go with the number of steps, which depends on the size of train."""
+    import numpy as np
+
+    from craftc.training.data.tokens import find_course
+    from craftc.training.foundation.errors import TrainingError
+    from craftc.training.parts.misfits_of_phases import misfits_of_phases
+
+    in_order = np.arange(len(data.train))
+    try:
+        # Which samples come first in a pass changes the number of steps by a few.
+        course, _ = find_course(config, data.train, lambda pass_: in_order)
+    except TrainingError as error:
+        yield DataProblem(error.code, ("training", "max_tokens"), error.message, None)
+        return
+    decay = config["regularization"]["ema_decay"]
+    if not is_linted and (told := slow_average(None if decay == "none" else decay, course.num_steps)):
         yield DataProblem("values-disagree", EMA, *told, "warning")
+    for place, problem in misfits_of_phases(config["training"], course):
+        severity: Severity = "error" if problem.code == "schedule-too-long" else "warning"
+        yield DataProblem(problem.code, place, problem.message, None, severity)
 
 
 def _kinds(data: PreparedData, layout: str) -> Kinds:

@@ -19,6 +19,7 @@ Group = Literal[
     "optimizers",
     "schedules",
     "values",
+    "programs",
     "samplers",
     "pruners",
     "trackers",
@@ -29,7 +30,10 @@ DataKind = Literal["images", "table", "text"]
 """What samples are: images, rows of a table, or tokens of a text."""
 DATA_KINDS: tuple[DataKind, ...] = get_args(DataKind)
 
-TargetKind = Literal["class", "classes", "real", "token", "vectors", "mask"]
+DataLayout = Literal["channels", "lines", "flat"]
+"""What a model may declare that it is given its inputs in."""
+
+TargetKind = Literal["class", "classes", "real", "token", "vectors", "mask", "transcript"]
 TARGET_KINDS: dict[TargetKind, str] = {
     "class": "classes",
     "classes": "several labels",
@@ -37,6 +41,7 @@ TARGET_KINDS: dict[TargetKind, str] = {
     "token": "tokens",
     "vectors": "rows of quantities",
     "mask": "masks",
+    "transcript": "transcripts",
 }
 """What a target may be, and in words."""
 
@@ -49,10 +54,18 @@ OUTPUT_KINDS: dict[OutputKind, str] = {
 
 CARDINALITIES = "cardinalities"
 """How many numbers each category of a table may have: the one fact that is a list of numbers."""
+TARGET_KIND = "target_kind"
+"""What the target is: the one fact that is a word."""
+IMAGE_FACTS = ("num_channels", "image_size", "image_height", "image_width")
+"""Facts of an image. Code that never heard of craftc often has such names for what is no number of the data, so of a
+user's own component they are inferred where it has no default, and never held to the data."""
 DATA_FACTS = (
     "num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length", CARDINALITIES,
+    *IMAGE_FACTS, TARGET_KIND,
 )  # fmt: skip
 """Arguments of a model, objective or metric that the data decides; a spec may leave them to be inferred."""
+NUMBERS_OF_DATA = tuple(name for name in DATA_FACTS if name not in (CARDINALITIES, TARGET_KIND))
+"""Those that are one number."""
 NUM_SAMPLES = "num_samples"
 """What a source may declare beside them: the number of its samples."""
 
@@ -65,15 +78,17 @@ OFFERED: dict[Group, tuple[str, ...]] = {
     "metrics": ("num_classes",),
     "views": (),
     "after_stages": (),
-    "optimizers": ("params",),
+    "optimizers": ("params", "model"),
     "schedules": (),
     "values": (),
+    "programs": ("run",),
     "samplers": ("seed",),
     "pruners": (),
     "trackers": ("run",),
 }
 """What craftc hands a component by position. It takes as many as it has positional-only parameters; an optimizer
-takes the first whatever the kind of its parameters. What is taken is no argument that a spec writes."""
+takes the first whatever the kind of its parameters, and a program takes `run` wherever it stands. What is taken is no
+argument that a spec writes."""
 
 
 ANY_OTHER = "**"
@@ -82,9 +97,19 @@ NESTED: Literal["nested"] = "nested"
 """In the place of a group: a component in an argument of another."""
 
 
+TORCHMETRICS = "torchmetrics"
+"""Before the name of a metric of that library, which craftc then gives what it takes: `torchmetrics:CohenKappa`."""
+
+
 def is_own(kind: str) -> bool:
     """Whether a kind is a user's own, `package.module:Name`, and not a built-in name."""
     return ":" in kind
+
+
+def optional_in_words(annotation: str) -> bool:
+    """Whether an annotation says that a value may be None, as it is written."""
+    text = annotation.replace(" ", "")
+    return "Optional[" in text.partition("[")[0] + "[" or "None" in text.split("|")
 
 
 def short_name(kind: str) -> str:
@@ -116,6 +141,8 @@ INFERRED = "infer "
 
 OUTPUT = "output"
 """Beside the arguments of a model: what of its output is its prediction."""
+REMOVE = "remove"
+"""Beside the arguments of a model: what is taken out of it. In a feature of an ablation, short for an entry of that."""
 
 
 def fact_of(value: Any) -> str | None:
@@ -133,10 +160,14 @@ PER_TRIAL = "per trial"
 COMPONENT_OF = "component of "
 """In `Annotated`, before a group: marks an argument that takes a component of that group, built-in ones too, as it is
 written. The component that takes it builds it, once it has all that this needs."""
+AS_WRITTEN = "component as written"
+"""In `Annotated`, marks an argument that takes a component of the user's own as it is written, and builds it itself."""
 WEIGHTS = "weights"
 """In `Annotated`, marks a path that may also name a trial of the store, for the weights that it came to."""
 FROM_ENVIRONMENT = "from environment"
 """In `Annotated`, marks an argument of a tracker whose text may hold `${env:NAME}`: it decides no result."""
+RANGE_FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
+"""How the range of an argument may be written, in `search.space` and where a component declares one."""
 TRIAL = "trial:"
 """Before the id of a trial, or the beginning of one, in the place of a path of weights."""
 
@@ -168,6 +199,13 @@ class FrozenParts(NamedTuple):
     head: str
 
 
+class Reported(NamedTuple):
+    """The metrics that a program reports, as its source shows: those of its records, and what it finishes with."""
+
+    records: tuple[str, ...]
+    at_end: tuple[str, ...]
+
+
 class ComponentEntry(NamedTuple):
     """One component. `target` is `package.module:Name`; `constraints` are expressions over the arguments.
 
@@ -185,6 +223,7 @@ class ComponentEntry(NamedTuple):
         facts: Of a source, numbers of its data that are the same whatever its arguments are.
         seed_unused_at: Of a source, the values of its arguments at which its `seed` draws nothing.
         takes: The kinds of data that it can work with; empty: any.
+        data_layout: Of a model, the layout that it is given its inputs in where `data.layout` says nothing else.
         pools_columns: Of a normalizer that computes one number from different columns of a table, what it does.
         frozen_parts: Of a model of which the head alone is trained, its arguments.
         patience_argument: Of a schedule's phase, the argument with the epochs that it waits before the rate falls.
@@ -198,6 +237,10 @@ class ComponentEntry(NamedTuple):
         takes_outputs: Of a metric or an objective, what it can work with beside predictions of the target: `views`,
             embeddings of several views of each sample, or `embeddings`, one of each.
         trivial: Of a metric or an objective, the predictor that a model has to beat; None: there is none.
+        mixes_targets: Of an augmentation, whether it mixes each sample with another, and so its target.
+        packages: What it imports beside the packages of `craftc[run]`, with craftc's extra that brings each, or "".
+        search_ranges: The range that a search without one of its own gives an argument, as `search.space` writes it.
+        switches_weights: Of an optimizer, whether its weights are others in training than in evaluation.
         asks: Of a user's own model, objective or metric, the names of what it must be given beside the output and the
             target: columns, values of the training, or outputs of the model. Of a model, its first parameter too, which
             may have any name.
@@ -205,6 +248,7 @@ class ComponentEntry(NamedTuple):
             where that cannot be read.
         by_position: Of a component in another's argument, the arguments that can be given by position, in their order.
         ignored: Of a model, the methods of its own by which another framework trains it, and craftc does not.
+        reported: Of a user's own program, what it reports; None where its source leaves that open.
     """
 
     group: Group | Literal["nested"]
@@ -221,6 +265,7 @@ class ComponentEntry(NamedTuple):
     facts: Mapping[str, int] = {}
     seed_unused_at: Mapping[str, Any] = {}
     takes: tuple[DataKind, ...] = ()
+    data_layout: DataLayout | None = None
     pools_columns: str | None = None
     frozen_parts: FrozenParts | None = None
     patience_argument: str | None = None
@@ -233,10 +278,15 @@ class ComponentEntry(NamedTuple):
     takes_targets: tuple[str, ...] = ()
     takes_outputs: tuple[str, ...] = ()
     trivial: str | None = None
+    mixes_targets: bool = False
+    packages: Mapping[str, str] = {}
+    search_ranges: Mapping[str, Mapping[str, Any]] = {}
+    switches_weights: bool = False
     asks: tuple[str, ...] = ()
     named: tuple[str, ...] | None = None
     by_position: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    reported: Reported | None = None
     defined_at: Range | None = None
 
     def parameter(self, name: str) -> Parameter | None:

@@ -232,7 +232,8 @@ class Conclusion(Frozen):
 
     `classes` are in the order of their numbers, where all results have the same. `gap_splits` are the
     two splits whose difference is the gap, first minus second. `num_comparisons` counts the
-    tests that `p_value_holm` is adjusted for. `epochs` are those of the plan's finished trials; `searches` are in the
+    tests that `p_value_holm` is adjusted for. `record_name` is what is numbered by all that is called an epoch here:
+    what a program reports is a record. `epochs` are those of the plan's finished trials; `searches` are in the
     order of the variants.
     """
 
@@ -247,6 +248,7 @@ class Conclusion(Frozen):
     variants: List[VariantSummary]
     trivial: TrivialPredictor | None = None
     failures: List[Failure] = ()
+    record_name: Literal["epoch", "record"] = "epoch"
     epochs: EpochCount | None = None
     searches: List[SearchConclusion] = ()
     findings: List[Finding] = ()

@@ -5,11 +5,14 @@ from typing import Any, Literal
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.result import Result
 
-Similarity = Literal["alike", "same-model", "other-batch-size", "same-kind"]
+Similarity = Literal[
+    "alike", "same-model", "other-batch-size", "same-kind", "same-arguments", "same-program",
+]  # fmt: skip
 """How near earlier trials are to one that is to be trained, the nearest first.
 
 alike: model, data, batch size and whatever else decides the time of a step. same-model: model and batch size.
-other-batch-size: the model alone. same-kind: the model has other arguments.
+other-batch-size: the model alone. same-kind: the model has other arguments. Of programs, same-arguments: whatever may
+decide the time; same-program: the program has other arguments.
 """
 
 

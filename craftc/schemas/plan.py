@@ -38,6 +38,14 @@ class Stages(Frozen):
     features: str | None = None
 
 
+class CheckpointEvery(Frozen):
+    """How often the state of a training is saved within a record: one of the two is given. Steps are those of the whole
+    training."""
+
+    steps: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+
+
 class Trial(Frozen):
     """A variant with its seed, fully resolved. `id` is its fingerprint.
 
@@ -46,6 +54,8 @@ class Trial(Frozen):
     the trial in whose training this one is trained along, in the same job. `read_off` is the finished trial of the
     store that has the weights of this one, of which no step is taken. Trials of one `group` could be trained as
     one batch; None where no other could be trained with it. `fold`, from 0, is held out of the splits; None without.
+    `checkpoint_every` is how often the state of its training is saved within a record; None: at its end alone.
+    `micro_batch` is how many samples a step takes at a time, "auto": as many as fit, None: all.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -61,6 +71,8 @@ class Trial(Frozen):
     shares: str | None = None
     read_off: str | None = None
     group: int | None = None
+    checkpoint_every: CheckpointEvery | None = None
+    micro_batch: int | Literal["auto"] | None = None
 
     @property
     def replicate(self) -> str:
@@ -73,9 +85,23 @@ class Trial(Frozen):
         return self.shares is None and self.read_off is None
 
     @property
-    def epochs(self) -> int:
-        """The most epochs that it is trained."""
-        return int(self.config["training"]["epochs"])
+    def is_program(self) -> bool:
+        """Whether a function of the user's trains it, and not craftc."""
+        return "program" in self.config
+
+    @property
+    def record_name(self) -> Literal["epoch", "record"]:
+        """What people call one of its records: an epoch, where there is one after each."""
+        return "record" if self.is_program or "every" in self.config.get("evaluation", {}) else "epoch"
+
+    @property
+    def epochs(self) -> int | None:
+        """The most records that it makes, which are epochs unless its spec says otherwise; None where that is not known
+        before it is trained."""
+        every: dict[str, int] = self.config.get("evaluation", {}).get("every", {"epochs": 1})
+        (unit, length), *_ = every.items()
+        most = self.config.get("training", {}).get("epochs" if unit == "epochs" else "max_steps")
+        return -(-most // length) if isinstance(most, int) else None
 
 
 class JobResources(Frozen):

@@ -12,7 +12,8 @@ Metrics = dict[str, float]
 
 
 class EpochRecord(Frozen):
-    """One epoch of one trial. `epoch` counts from 1; `step` is the number of optimizer steps so far."""
+    """One record of one trial: an epoch, or what its spec or its program records in the place of one. `epoch` counts
+    them from 1; `step` is the number of optimizer steps so far."""
 
     trial: str
     epoch: int = Field(ge=1)
@@ -27,7 +28,8 @@ class Execution(Frozen):
     `batched` is the most trainings that were one batch with it at a time, 1 for a trial trained alone; `alone_because`
     says why, where others could have been trained with it. `compiled` says whether its steps were, at the end;
     `uncompiled_because` why not, where that was to be found out. `read_off` is the finished trial whose weights it was
-    measured with, so that nothing was trained; `trained_because` says why it was trained after all.
+    measured with, so that nothing was trained; `trained_because` says why it was trained after all. `micro_batch` is
+    how many samples of a batch went through forward and backward at a time, where that was asked for or found out.
     """
 
     batched: int = Field(1, ge=1)
@@ -37,6 +39,7 @@ class Execution(Frozen):
     uncompiled_because: str | None = None
     read_off: str | None = None
     trained_because: str | None = None
+    micro_batch: int | None = Field(None, ge=1)
 
 
 class Result(Frozen):
@@ -47,13 +50,14 @@ class Result(Frozen):
     `identities` says, for every metric name without its split, all that defines it ("macro recall over 10 classes"),
     so that values of different definitions are never compared. `shares` are the names, without
     their split, of metrics that lie between 0 and 1. `not_finite` counts the epochs in which a `<split>/<metric>` came
-    to no finite number. `classes` are in the order of their numbers; none for text, whose classes are its tokens.
+    to no finite number. `classes` are in the order of their numbers; none for text, whose classes are its tokens. Of a
+    program it is not known how many records were planned, nor how many parameters it trained.
     """
 
     trial: str
     best_epoch: int = Field(ge=1)
     epochs_trained: int = Field(ge=1)
-    epochs_planned: int = Field(ge=1)
+    epochs_planned: int | None = Field(ge=1)
     steps: int = Field(ge=0)
     best: Metrics
     last: Metrics
@@ -61,7 +65,7 @@ class Result(Frozen):
     identities: dict[str, str]
     shares: List[str] = ()
     not_finite: dict[str, int] = Field(default_factory=dict)
-    num_parameters: int = Field(ge=0)
+    num_parameters: int | None = Field(ge=0)
     split_sizes: dict[str, int]
     seconds: float = Field(ge=0)
     device: str
@@ -78,11 +82,13 @@ class TrialProposed(Frozen):
 
 
 class TrialStarted(Frozen):
-    """A process took up the trial; `epoch` have been trained before, in an interrupted run."""
+    """A process took up the trial; `epoch` have been trained before, in an interrupted run. `warning` says what of
+    that is lost."""
 
     type: Literal["started"] = "started"
     trial: str
     epoch: int = 0
+    warning: str | None = None
 
 
 class EpochEnded(Frozen):
@@ -120,7 +126,7 @@ class TrialPruned(Frozen):
     type: Literal["pruned"] = "pruned"
     trial: str
     epoch: int = Field(ge=0)
-    epochs_planned: int = Field(ge=1)
+    epochs_planned: int | None = Field(ge=1)
     reason: Literal["pruner", "other-seed-failed"] = "pruner"
 
 

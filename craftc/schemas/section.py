@@ -137,11 +137,16 @@ class Section:
     open_to: ClassVar[Any] = None
     semantics_version: ClassVar[int] = 1
 
-    def __init_subclass__(cls, open_to: Any = None, semantics_version: int = 1) -> None:
+    def __init_subclass__(cls, open_to: Any = None, semantics_version: int = 1, before: str | None = None) -> None:
+        """`before` is the inherited key that the section's own ones stand before; by default they come last."""
         super().__init_subclass__()
         cls.semantics_version = semantics_version
         # A key that Python reserves ends with an underscore there, as in PEP 8.
-        cls.fields = {**cls.fields, **{name.rstrip("_"): _declared(cls, name) for name in cls.__annotations__}}
+        own = {name.rstrip("_"): _declared(cls, name) for name in cls.__annotations__}
+        inherited = list(cls.fields)
+        first = inherited.index(before) if before is not None else len(inherited)
+        names = [*inherited[:first], *own, *inherited[first:]]
+        cls.fields = {name: own[name] if name in own else cls.fields[name] for name in names}
         if open_to is not None:
             cls.open_to = open_to
 

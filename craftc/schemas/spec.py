@@ -4,8 +4,9 @@ A field that names components carries a `ComponentGroup` in its metadata; `compi
 arguments beside `kind` against the catalogue, and fills in their defaults.
 """
 
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar
 
+from craftc.schemas.catalogue import RANGE_FORMS
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.section import EmptiedByNone, Field, Section, SwitchedOffByNone
 from craftc.schemas.splits import Fraction, Splits
@@ -62,6 +63,13 @@ class Data(Section):
         description="The column to be predicted, where it is not the one that the source says: an input that is named "
         "here, such as x, is its own target, as of an autoencoder.",
     )
+    drop: OrEmpty[dict[str, OrNone[OneOrMore]]] = Field(
+        default_factory=dict,
+        description="Columns of a table that a model is not given, in groups by names of your own: each one name, or a "
+        "list; `*` stands for anything, `?` for one character. `none` leaves the group in. Samples are divided, and "
+        "copies found, before.",
+        examples=[{"blood": ["s1", "s2"]}],
+    )
     splits: Splits = Field(
         default_factory=lambda: Splits(train=0.6, valid=0.2, test=0.2),
         description="Named parts of the data, by fraction or as they are given.",
@@ -72,8 +80,9 @@ class Data(Section):
     )
     layout: Literal["source", "channels", "lines", "flat"] = Field(
         "source",
-        description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it; "
-        "channels: images as (C, H, W), grey ones with C = 1; lines: (H, C * W), a table as one line; flat: (F).",
+        description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it, "
+        "or what the model declares that it needs, such as channels; channels: images as (C, H, W), grey ones with "
+        "C = 1; lines: (H, C * W), a table as one line; flat: (F).",
     )
     augment: Annotated[List[Augmentation], ComponentGroup("augmentations")] = Field(
         (),
@@ -89,13 +98,35 @@ class Data(Section):
     )
 
 
+class Removal(Section):
+    """Parts of a model that are taken out of it."""
+
+    modules: OneOrMore = Field(
+        description="Their names in the model, one pattern or a list: `*` stands for anything, dots included. Of "
+        "modules within each other, the outermost. Where no module is so called, parameters and buffers, by zeros.",
+        examples=["blocks.*.attn"],
+    )
+    by: Literal["infer", "zero", "identity"] = Field(
+        "infer",
+        description="What stands in the place of each. zero: zeros in the shape of its output, which takes away a "
+        "residual branch; identity: its first input. infer: identity for normalizations, activations and dropouts; of "
+        "any other module zero where the model adds its output to something, and identity elsewhere.",
+    )
+
+
 class Model(Component):
-    """What is trained, and what of its output is its prediction."""
+    """What is trained, what of its output is its prediction, and what is taken out of it."""
 
     output: Literal["none", "mean", "max", "first", "last"] = Field(
         "none",
         description="Of a model that returns (B, ..., C), one output for each position, what is taken for a sample: "
         "their mean, their largest numbers, the first or the last. none: the output as it is.",
+    )
+    remove: OrEmpty[dict[str, Annotated[Removal | None, SwitchedOffByNone()]]] = Field(
+        default_factory=dict,
+        description="Modules to be taken out of the model once it is built, by names of your own; what remains begins "
+        "with the weights that it has in the whole model. A pattern alone is its `modules`; `none` leaves them in.",
+        examples=[{"attention": {"modules": "blocks.*.attn", "by": "zero"}}],
     )
 
 
@@ -134,6 +165,47 @@ class Objective(Component):
         return {} if self.kind is None else {OBJECTIVE: self}
 
 
+class Every(Section):
+    """How long something takes to come again: exactly one of the two."""
+
+    epochs: int | None = Field(None, ge=1, description="Passes over the train split.", examples=[1])
+    steps: int | None = Field(None, ge=1, description="Steps of the whole training.", examples=[200])
+
+
+class Average(Section):
+    """Which weights of a training are averaged, and how; the average is evaluated and kept."""
+
+    decay: OrNone[Fraction] = Field(
+        None,
+        description="What is left of the average each time: an exponential moving average. none: all weights count "
+        "alike (SWA), and the statistics of batch normalization are estimated anew by a pass over train.",
+    )
+    start: OrNone[Every] = Field(
+        None,
+        description="Epochs or steps whose weights do not count; until the first that do, the weights themselves are "
+        "evaluated. none: all count.",
+        examples=[{"epochs": 15}],
+    )
+    every: Every = Field(
+        default_factory=lambda: Every(steps=1),
+        description="When weights are taken, counted from `start` on.",
+        examples=[{"epochs": 1}],
+    )
+
+
+class SharpnessAware(Section):
+    """Each step minimises the loss at the worst weights nearby (SAM), which takes two forward and backward passes."""
+
+    rho: float = Field(
+        0.05, gt=0, description="How far those weights are away, by the L2 norm of all of them together."
+    )
+    adaptive: bool = Field(
+        False,
+        description="Measure the distance relative to the size of each weight (ASAM); rho is then about ten times as "
+        "large.",
+    )
+
+
 class Regularization(Section):
     """What acts on the whole experiment whatever the model is. What is not given is left to the component's default."""
 
@@ -148,6 +220,17 @@ class Regularization(Section):
     ema_decay: OrNone[Fraction] = Field(
         None, description="Evaluate an exponential moving average of the weights, decayed by this factor each step."
     )
+    average: OrNone[Average] = Field(
+        None,
+        description="Evaluate an average of the weights; `ema_decay` is short for {decay: ..., every: {steps: 1}}.",
+        examples=[{"start": {"epochs": 15}, "every": {"epochs": 1}}],
+    )
+    sam: OrNone[SharpnessAware] = Field(
+        None,
+        description="Sharpness-aware minimisation, with whatever optimizer: the gradient of each step is that at the "
+        "worst weights within `rho`.",
+        examples=[{"rho": 0.05}],
+    )
 
 
 class EarlyStopping(Section):
@@ -157,29 +240,79 @@ class EarlyStopping(Section):
     mode: Literal["min", "max", "infer"] = Field(
         "infer", description="Which way is better; infer takes the metric's own direction."
     )
-    patience: int = Field(ge=1, description="Epochs without improvement before stopping.", examples=[5])
+    patience: int = Field(
+        ge=1,
+        description="Epochs without improvement before stopping; records, with `evaluation.every`.",
+        examples=[5],
+    )
     min_delta: float = Field(0.0, ge=0, description="A change no larger than this is no improvement.")
+
+
+class ParameterGroup(Section):
+    """Parameters that have a learning rate, or a weight decay, of their own."""
+
+    parameters: OneOrMore = Field(
+        description="Their names in the model, one pattern or a list: `*` stands for anything, dots included.",
+        examples=["head.*"],
+    )
+    lr_scale: float = Field(
+        1.0, ge=0, description="What the schedule's learning rate is multiplied by; 0: they are not trained."
+    )
+    weight_decay: OrNone[Annotated[float, Field(ge=0)]] = Field(
+        None, description="Takes the place of the optimizer's; none: as without the group."
+    )
 
 
 class Training(Section):
     """How the model is fitted."""
 
-    epochs: int = Field(ge=1, description="Passes over the train split.", examples=[20])
+    epochs: OrNone[Annotated[int, Field(ge=1)]] = Field(
+        required_unless=("max_steps", "max_tokens"),
+        description="Passes over the train split. Of `epochs`, `max_steps` and `max_tokens` one is required; of "
+        "several the first that is reached ends the training.",
+        examples=[20],
+    )
+    max_steps: OrNone[Annotated[int, Field(ge=1)]] = Field(
+        None, description="Steps of the whole training, over as many passes as they take.", examples=[20000]
+    )
+    max_tokens: OrNone[Annotated[int, Field(ge=1)]] = Field(
+        None,
+        description="Tokens that the model reads in training, those that a mask leaves out not counted: the step with "
+        "which they are reached is the last. Trainings of other context lengths and batches are compared by them.",
+        examples=[1000000],
+    )
     batch_size: int = Field(ge=1, description="Samples per step.", examples=[32])
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="Batches of a step, which is that of one batch as large as all of them. Batch normalization, and "
+        "objectives that compare samples, see each batch by itself.",
+    )
     optimizer: Annotated[Component, ComponentGroup("optimizers")] = Field(
         description="What turns gradients into steps."
+    )
+    decay: Literal["all", "weights"] = Field(
+        "all",
+        description="What the optimizer's weight decay is for. weights: not for parameters of fewer than two axes, as "
+        "biases and the weights of normalizations are.",
+    )
+    groups: OrEmpty[List[ParameterGroup]] = Field(
+        (),
+        description="Parameters by name, with learning rates and weight decays of their own. Of several groups that "
+        "name a parameter, the first has it.",
+        examples=[[{"parameters": "head.*", "lr_scale": 10.0}]],
     )
     schedule: Annotated[List[Component], ComponentGroup("schedules")] = Field(
         default_factory=lambda: (Component(kind="constant"),),
         min_length=1,
-        description="Learning-rate phases in order; all but the last say how many epochs they take.",
+        description="Learning-rate phases in order; all but the last say how many epochs or steps they take.",
     )
     values: Annotated[OrEmpty[dict[str, Annotated[List[Component], Field(min_length=1)]]], ComponentGroup("values")] = (
         Field(
             default_factory=dict,
             description="Numbers that change over the training, by the name of the parameter of `forward` that takes "
-            "each: phases in order, of which all but the last say how many epochs they take. A number alone is one "
-            "constant phase; `none` leaves the parameter's default.",
+            "each: phases in order, of which all but the last say how many epochs or steps they take. A number alone "
+            "is one constant phase; `none` leaves the parameter's default.",
             examples=[{"teacher_forcing": [{"kind": "linear", "start": 1.0, "end": 0.0}]}],
         )
     )
@@ -235,6 +368,12 @@ class AfterStage(Component):
 class Evaluation(Section):
     """How a trained model is judged."""
 
+    every: Every = Field(
+        default_factory=lambda: Every(epochs=1),
+        description="When a training records: what its steps came to, and every metric on the splits for select. "
+        "Patience, plateaus and pruners count records. The end of the training is always one.",
+        examples=[{"steps": 200}],
+    )
     select: OrNone[Select] = Field(
         None,
         is_off_by_default=False,
@@ -261,7 +400,8 @@ class Ablation(Section):
     )
     features: OrEmpty[dict[str, Annotated[dict[str, Any], Field(min_length=1)]]] = Field(
         default_factory=dict,
-        description="Feature name to the settings, path to value, that switch it off.",
+        description="Feature name to the settings, path to value, that switch it off. `remove` is short for the entry "
+        "of `model.remove` by the feature's name.",
         examples=[{"normalization": {"data.normalize": "none"}}],
     )
     sets: OrEmpty[dict[str, Annotated[List[str], Field(min_length=2)]]] = Field(
@@ -351,8 +491,12 @@ class ParameterRange(Section):
     @property
     def forms(self) -> "dict[str, tuple[Any, ...]]":
         """Each form that is given, with its ends or choices."""
-        given = {name: getattr(self, name) for name in ("uniform", "log_uniform", "int", "log_int", "choice")}
+        given = {name: getattr(self, name) for name in RANGE_FORMS}
         return {name: values for name, values in given.items() if values is not None}
+
+
+DEFAULTS = "defaults"
+"""In `search.use`, stands for the ranges that the spec's components declare, and for no file."""
 
 
 class Optimize(Section):
@@ -373,13 +517,14 @@ class Search(Section):
     use: OneOrMore | None = Field(
         None,
         description="Ranges from files, one or a list, the later winning: each the NAME of search_spaces/NAME.yaml in "
-        "the folder of this file or one above, or a path from that folder.",
-        examples=["vit_small"],
+        "the folder of this file or one above, or a path from that folder. `defaults` stands for the ranges that the "
+        "spec's components declare for their arguments; those of a file and of `space` replace them.",
+        examples=["vit_small", "defaults"],
     )
     space: dict[str, ParameterRange] = Field(
         default_factory=dict,
         max_length=200,
-        description="Path to range; takes the place of the same path in `use`.",
+        description="Path to range; takes the place of the same path in `use`, and `none` takes that out.",
         examples=[{"training.optimizer.lr": {"log_uniform": [1e-4, 1e-2]}}],
     )
     optimize: Optimize = Field(description="What is made better.")
@@ -396,6 +541,13 @@ class Search(Section):
     )
 
 
+class CheckpointEvery(Section):
+    """How often the state of a training is saved within a record: exactly one of the two."""
+
+    steps: int | None = Field(None, ge=1, description="Steps of the whole training.", examples=[500])
+    minutes: float | None = Field(None, gt=0, description="Of training, since the last.", examples=[10.0])
+
+
 class Resources(Section):
     """What one trial needs. Never part of a trial's identity."""
 
@@ -406,6 +558,12 @@ class Resources(Section):
     gpus: float = Field(
         0.0, ge=0, description="GPUs per worker; below 1, for a trial of one worker, that share of one."
     )
+    micro_batch: OrNone[Annotated[int, Field(ge=1)] | Literal["auto"]] = Field(
+        None,
+        description="Samples of a batch that go through forward and backward at a time, so that they fit into memory; "
+        "the step stays that of the whole batch. auto: as many as are found to fit.",
+        examples=["auto"],
+    )
     max_concurrent: OrNone[Annotated[int, Field(ge=1)]] = Field(
         None, description="Trials at the same time; none: as many as fit."
     )
@@ -415,6 +573,12 @@ class Resources(Section):
         "finish, and the next run goes on. none: no bound.",
         examples=[12],
     )
+    checkpoint_every: OrNone[CheckpointEvery] = Field(
+        None,
+        description="How often the state of a training is saved within a record, so that an interrupted trial loses no "
+        "more than that. It changes no result. none: at the end of each record alone.",
+        examples=[{"minutes": 10.0}],
+    )
     slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 
@@ -422,7 +586,14 @@ class Report(Section):
     """What is told of the results, and to whom. Never part of a trial's identity."""
 
     metric: str | None = Field(
-        None, description="The headline, `<split>/<metric>`; by default the first metric on the test split."
+        None,
+        description="The headline, `<split>/<metric>`; by default the first metric on the test split. Of a "
+        "program, what evaluation.select, or else search.optimize, names.",
+    )
+    mode: Literal["min", "max", "infer"] = Field(
+        "infer",
+        description="Which way the headline is better; infer takes the metric's own direction. A metric that a program "
+        "reports has one where a built-in metric is called so.",
     )
     trackers: Annotated[List[Component], ComponentGroup("trackers")] = Field(
         (),
@@ -431,8 +602,8 @@ class Report(Section):
     )
 
 
-class Spec(Section):
-    """An experiment."""
+class Experiment(Section):
+    """What every spec has, whatever trains."""
 
     craftc: Literal[1] = Field(description="Version of the language.")
     name: str = Field(
@@ -449,6 +620,15 @@ class Spec(Section):
         examples=["base.yaml"],
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first replicate.")
+    ablation: Ablation = Field(default_factory=Ablation, description="Which variants are trained.")
+    search: OrNone[Search] = Field(None, description="Looks for better values than these.")
+    resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
+    report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")
+
+
+class Spec(Experiment, before="ablation"):
+    """An experiment."""
+
     data: Data = Field(description="Samples, splits, normalization, augmentation.")
     model: Annotated[Model, ComponentGroup("models")] = Field(description="What is trained.")
     objective: Annotated[Objective, ComponentGroup("objectives")] = Field(
@@ -459,10 +639,6 @@ class Spec(Section):
     )
     training: Training = Field(description="Epochs, batches, optimizer, schedule, early stopping.")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="How a trained model is judged.")
-    ablation: Ablation = Field(default_factory=Ablation, description="Which variants are trained.")
-    search: OrNone[Search] = Field(None, description="Looks for better values than these.")
-    resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
-    report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")
 
 
 REGULARIZED: dict[str, Path] = {
@@ -471,9 +647,3 @@ REGULARIZED: dict[str, Path] = {
     "label_smoothing": ("objective",),
 }
 """Keys of `regularization` that are handed to an argument of the same name, and whose."""
-
-SECTIONS: dict[str, type[Section]] = {
-    name: cast("type[Section]", Spec.fields[name].annotation)
-    for name in ("data", "model", "objective", "regularization", "training", "evaluation")
-}
-"""The sections that decide a result, and their classes; an ablation varies nothing else."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from craftc.runtime.execute import execute
 from craftc.runtime.inline_backend import InlineBackend
 from craftc.runtime.on_ray.backend import RayBackend
-from craftc.runtime.work.redirect import output_to
+from craftc.runtime.worker.redirect import output_to
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 

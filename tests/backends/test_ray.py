@@ -106,11 +106,13 @@ def another_cluster(**variables):
     ray = Path(sys.executable).with_name("ray")
     command = [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1", f"--temp-dir={folder}"]
     options = ["--include-dashboard=false", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
+    # As a private Ray has it: for machines that do much else.
+    patience = {"RAY_worker_register_timeout_seconds": "900", "RAY_agent_register_timeout_ms": "900000"}
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"TMPDIR": folder} | variables,
+        env=os.environ | {"TMPDIR": folder} | patience | variables,
     )
     try:
         wait_for(port)

@@ -50,6 +50,9 @@ def environment(home: Path) -> dict[str, str]:
         "COLUMNS": "120",
         "PYTHONPATH": str(ROOT),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # As a private Ray has it: for machines that do much else.
+        "RAY_worker_register_timeout_seconds": "900",
+        "RAY_agent_register_timeout_ms": "900000",
     }
 
 

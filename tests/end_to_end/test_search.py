@@ -242,3 +242,27 @@ def test_a_point_is_judged_by_all_seeds_and_folds_and_goes_on_where_it_was_inter
     again = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
     assert again.returncode == 0, again.stderr
     assert again.stdout == first.stdout
+
+
+def test_the_ranges_that_components_declare_are_searched(tmp_path: Path) -> None:
+    ablation = "features: {narrow: {model.hidden: [8]}}"
+    path = write_spec(tmp_path, ablation, trials=2)
+    path.write_text(path.read_text().replace("use: rates", "use: defaults").replace("epochs: 3", "epochs: 1"))
+    result = craftc(tmp_path, "run", "spec.yaml", "--backend", "inline")
+    assert result.returncode == 0, result.stderr
+    searched = {
+        "model.dropout",  # and not model.hidden, which the ablation varies
+        "objective.label_smoothing",
+        "training.optimizer.lr",
+        "training.optimizer.weight_decay",
+        "training.batch_size",
+    }
+    summary = json.loads((latest(tmp_path) / "search.json").read_text())
+    assert [study["variant"] for study in summary["studies"]] == ["full", "-narrow"]
+    for study in summary["studies"]:
+        start, *points = study["points"]
+        assert start["params"]["training.optimizer.lr"] == 1e-4
+        assert [point["params"].keys() for point in points] == [searched] * 2
+    kept = (latest(tmp_path) / "spec.resolved.yaml").read_text()
+    assert "use:" not in kept
+    assert "log_uniform: [0.0001, 0.03]" in kept

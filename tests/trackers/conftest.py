@@ -311,6 +311,8 @@ ablation:
   grid: {training.optimizer.lr: [1e-2, 1e-3]}
 report: {trackers: [{kind: wandb, project: digits, mode: online, sweep: true}]}
 """
+BY_STEPS = f"{SPEC}evaluation: {{every: {{steps: 17}}}}\n"
+"""The same with a record of each trial every 17 steps."""
 
 
 @dataclass(frozen=True)
@@ -383,6 +385,12 @@ def make_run(tmp_path: Path) -> MakeRun:
         return ToldRun(spec, compiled.plan, store, folder, factors_of(spec, compiled.plan))
 
     return make
+
+
+@pytest.fixture
+def by_steps() -> str:
+    """A spec whose trials make a record every 17 steps."""
+    return BY_STEPS
 
 
 @pytest.fixture

@@ -106,6 +106,13 @@ def tell(told: Any, uri: str, *batches: list[Any]) -> Written:
     return Written(uri)
 
 
+def test_records_that_are_no_epochs_have_their_steps_beside(make_run: Any, folder_uri: str, by_steps: str) -> None:
+    told = make_run(by_steps)
+    trial = told.plan.trials[0].id
+    written = tell(told, folder_uri, told.train(trial))
+    assert written.by_trial[trial].data.metrics["train/step"] == 51
+
+
 def test_a_trial_taken_up_again_is_one_run_with_every_epoch_once(make_run: Any, folder_uri: str) -> None:
     told = make_run()
     trial, other = told.plan.trials[:2]

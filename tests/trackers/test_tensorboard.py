@@ -103,6 +103,13 @@ def test_scalars_and_hparams_are_what_the_store_has(make_run):
     }
 
 
+def test_records_that_are_no_epochs_have_their_steps_beside(make_run, by_steps):
+    told = make_run(by_steps)
+    trial = told.plan.trials[0].id
+    found = scalars(read(write(told, told.train(trial))), "full/seed0")
+    assert found["train/step"] == [(1, 17), (2, 34), (3, 51)]
+
+
 def test_a_trial_taken_up_again_has_every_epoch_once(make_run):
     told = make_run()
     trial = told.plan.trials[0].id

@@ -89,6 +89,14 @@ def test_every_trial_arrives_in_the_sweep_row_by_row(server, make_run):
     assert (synced.num_uploaded, synced.made_sweep, server.num_requests) == (0, False, num_requests)
 
 
+def test_records_that_are_no_epochs_arrive_with_their_steps(server, make_run, by_steps):
+    told = make_run(by_steps)
+    driver = Driver(told)
+    driver.run(told.train(new_trials(told)[0]))
+    (run,) = [run for run in server.runs.values() if run.rows]
+    assert [(row["step"], row["train/step"]) for row in run.rows] == [(1, 17), (2, 34), (3, 51)]
+
+
 def test_without_a_sweep_there_is_none(server, make_run):
     told = make_run(SPEC_WITHOUT_SWEEP)
     trial = new_trials(told)[0]

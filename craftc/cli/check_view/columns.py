@@ -15,7 +15,8 @@ def columns_of_tables(plan: Plan) -> list[tuple[str, tuple[TableColumn, ...]]]:
     from craftc.components.sources.load import load_samples
     from craftc.components.sources.table import Table
 
-    sources = {json.dumps(trial.config["data"]["source"], sort_keys=True): trial for trial in plan.trials}
+    of_data = [trial for trial in plan.trials if not trial.is_program]
+    sources = {json.dumps(trial.config["data"]["source"], sort_keys=True): trial for trial in of_data}
     found = []
     for trial in sources.values():
         source = trial.config["data"]["source"]

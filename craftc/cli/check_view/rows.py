@@ -7,7 +7,7 @@ from craftc.compiler.planning.shapes import shape_key
 from craftc.schemas.plan import Plan, Trial, variant_trials
 
 if TYPE_CHECKING:
-    from craftc.runtime.work.check_trials import Checked
+    from craftc.runtime.worker.check_trials import Checked
 
 
 class Row(NamedTuple):
@@ -21,6 +21,8 @@ class Row(NamedTuple):
     flops_per_sample: float | None
     seconds_per_step: float | None
     memory_bytes: int | None
+    micro_batch: int | None = None
+    num_removed: int = 0
 
 
 def rows_of(plan: Plan, checked: "Sequence[Checked]", corners: Sequence[Trial] = ()) -> list[Row]:
@@ -48,4 +50,6 @@ def _row(variant: str, checked_as: str, checked: "Checked") -> Row:
         figures.flops_per_sample,
         figures.seconds_per_step,
         figures.memory_bytes,
+        figures.micro_batch,
+        figures.num_removed,
     )

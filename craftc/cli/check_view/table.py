@@ -12,17 +12,23 @@ _COLUMNS = ("parameters", "FLOPs/sample", "ms/step", "memory/step")
 
 
 def print_rows(rows: Sequence[Row], console: Console) -> None:
-    """Figures of a variant that is like one above are those of that one, which is named."""
+    """Figures of a variant that is like one above are those of that one, which is named. Programs have none."""
+    columns = _COLUMNS if any(row.num_parameters is not None for row in rows) else ()
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     table.add_column("variant", overflow="fold", min_width=16)
-    for name in _COLUMNS:
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for row in rows:
         alike = f"as {row.checked_as}" if row.checked_as != row.variant else ""
-        note = "failed" if not row.ok else alike
-        table.add_row(Text(row.variant), *_figures(row), Text(note))
+        removed = f"{row.num_removed:,} removed" if row.num_removed else ""
+        note = "failed" if not row.ok else ", ".join(filter(None, [removed, alike])) if columns else "ready"
+        table.add_row(Text(row.variant), *_figures(row)[: len(columns)], Text(note))
     console.print(table)
+    if sizes := {row.variant: row.micro_batch for row in rows if row.micro_batch is not None}:
+        found = sorted(set(sizes.values()))
+        each = f"{found[0]:,}" if len(found) == 1 else ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        console.print(Text(f"samples of a batch at a time (micro_batch): {each}"))
 
 
 def _figures(row: Row) -> list[str]:

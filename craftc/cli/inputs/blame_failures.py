@@ -16,6 +16,7 @@ from craftc.schemas.section import as_tree
 
 _PLACES: dict[str, str] = {
     "objective": "objective",
+    "teacher": "objective",
     "metric": "objective.metrics",
     "metrics": "objective.metrics",
     "optimizer": "training.optimizer",
@@ -27,10 +28,13 @@ _PLACES: dict[str, str] = {
     "augmentations": "data.augment",
     "normalizer": "data.normalize",
     "source": "data.source",
+    "program": "program",
     "data": "data.source",
     "out": "training.batch_size",
     "precision": "training.precision",
     "not": "training",
+    "parameter": "training.groups",
+    "micro": "resources.micro_batch",
     "views": "evaluation.passes",
     "unknown": "evaluation.passes",
     "after": "evaluation.after",

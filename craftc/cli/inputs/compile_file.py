@@ -21,7 +21,7 @@ from craftc.compiler.reading.document import Document
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.forecast import Machine
 from craftc.schemas.plan import Plan
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment
 
 if TYPE_CHECKING:
     from craftc.runtime.store.file_digests import FileDigests
@@ -37,7 +37,7 @@ class CompiledFile:
 
     text: str
     document: Document
-    spec: Spec
+    spec: Experiment
     plan: Plan
     analysis: Analysis
     digests: "FileDigests"
@@ -109,7 +109,7 @@ def _tell_of_damaged(messages: Sequence[str]) -> None:
         click.echo(f"warning[result-unreadable]: {more} cannot be read", err=True)
 
 
-def analyse_file(path: Path) -> tuple[Spec, Analysis]:
+def analyse_file(path: Path) -> tuple[Experiment, Analysis]:
     """The spec at a path, whatever only its data would show aside. Raises Exit(1) on mistakes."""
     text = read_spec(path)
     if isinstance(text, Diagnostic):

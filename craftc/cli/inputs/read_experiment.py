@@ -15,11 +15,11 @@ from craftc.report.diff_experiments import Experiment
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search
 from craftc.runtime.store.run_folder import find_run
+from craftc.schemas import spec as specs
 from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan, variant_trials
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import Spec
 
 
 def read_experiment(text: str, runs_dir: Path) -> Experiment:
@@ -68,7 +68,7 @@ def _read_run(folder: Path) -> Experiment:
     return Experiment(side, plan, None if spec is None else _fields(spec, plan), frozenset(results), why_not, run)
 
 
-def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
+def _spec_of_run(folder: Path) -> tuple[specs.Experiment | None, str]:
     """The spec as the run kept it, or why it cannot be read: files that it names may not be where they were.
 
     The resolved one names none, where there is one.
@@ -87,15 +87,17 @@ def _spec_of_run(folder: Path) -> tuple[Spec | None, str]:
     return analysis.spec, ""
 
 
-def _fields(spec: Spec, plan: Plan) -> dict[str, Any]:
+def _fields(spec: specs.Experiment, plan: Plan) -> dict[str, Any]:
     """Every field with its value, written, default or from a file that the spec names; which file is no field."""
     fields = as_tree(spec)
     fields.pop("extends", None)
     if isinstance(fields["search"], dict):
         fields["search"].pop("use", None)
     # The same file whatever folder its path starts from.
-    as_written = variant_trials(plan).get(plan.baseline) or plan.trials
-    fields["data"]["source"] = as_written[0].config["data"]["source"]
+    as_written = (variant_trials(plan).get(plan.baseline) or plan.trials)[0].config
+    if not isinstance(spec, specs.Spec):
+        return fields | {"program": as_written["program"]}
+    fields["data"]["source"] = as_written["data"]["source"]
     # Left out and "none" are one value in the model, and two things in training.
     select = selection(spec)
     fields["evaluation"]["select"] = "none" if select is None else as_tree(select)

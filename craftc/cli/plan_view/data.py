@@ -12,7 +12,7 @@ from craftc.compiler.reading.problem import Problem, classes_of
 from craftc.compiler.variants.blame import blame
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.spec import Data
+from craftc.schemas.spec import Data, Spec
 from craftc.schemas.split_roles import ROLE_OF_NAME, Role
 from craftc.schemas.splits import Splits
 
@@ -114,6 +114,8 @@ def data_views(analysis: "Analysis", folder: str) -> tuple[list[DataView], list[
     seen: set[int] = set()
     reported = {(each.code, each.range) for each in analysis.diagnostics}
     for variant in analysis.variants:
+        if not isinstance(variant.spec, Spec):
+            continue  # a program reads what it likes
         data = variant.spec.data
         if id(data) in seen:
             continue

@@ -7,6 +7,8 @@ LIKE: dict[Similarity, str] = {
     "same-model": "of the same model and batch size",
     "other-batch-size": "of the same model with another batch size",
     "same-kind": "of the same kind of model with other arguments",
+    "same-arguments": "of the same program and arguments",
+    "same-program": "of the same program with other arguments",
 }
 
 

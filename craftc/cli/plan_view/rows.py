@@ -64,7 +64,11 @@ def _fate(trial: Trial, names: dict[str, str], outlook: Outlook) -> tuple[Mark, 
     if trial.read_off is not None:
         return "<", "read off a finished trial"
     if trial.id in outlook.done:
-        return ">", f"goes on from epoch {outlook.done[trial.id]} of {trial.epochs}"
+        done = outlook.done[trial.id]
+        return (
+            ">",
+            f"goes on from record {done}" if trial.epochs is None else f"goes on from epoch {done} of {trial.epochs}",
+        )
     cause = outlook.replaced.get(trial.id)
     return "+", f"new: {cause}" if cause else "new"
 

@@ -135,6 +135,8 @@ def _unknown_kind(place: ComponentPlace, kind: str, catalogue: Catalogue) -> Pro
     known = catalogue.kinds(place.group)
     module, dot, name = kind.rpartition(".")
     own = f'one of your own is written "{module}:{name}"' if dot and module and name else None
+    if name == "py" and place.group == "programs":
+        own = f"name the function in it that trains: {module.replace('/', '.')}:FUNCTION"
     meant = surely_meant(kind, known)
     here = None if meant is not None or own else meant_kind(kind, known)
     called = f"it is called {here} here" if here in known else None

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from craftc.compiler.checking.rules.rule import Checked, check
+from craftc.compiler.checking.rules.rule import CheckedExperiment, check
 from craftc.compiler.checking.rules.search import RANGE_RULES, SPACE
+from craftc.compiler.language.removals import set_by_feature
 from craftc.compiler.language.spec_places import component_field, fragment_at
 from craftc.compiler.language.value_type import options
 from craftc.compiler.reading.document import Document, Node
@@ -13,7 +14,8 @@ from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree_edit import TreeEdit, rename
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path, parse_path
-from craftc.schemas.spec import SECTIONS, Spec
+from craftc.schemas.language import SECTIONS
+from craftc.schemas.spec import Experiment
 
 
 def as_spec(document: Document) -> Document:
@@ -25,12 +27,12 @@ def as_spec(document: Document) -> Document:
     return replace(document, root=whole)
 
 
-def incomplete_problems(checked: Checked) -> list[Problem]:
+def incomplete_problems(checked: CheckedExperiment) -> list[Problem]:
     """The rules that a part can break by itself: ranges are ranges, and every factor is in the language."""
     return [*check(checked, RANGE_RULES), *unknown_paths(checked.spec, checked.catalogue)]
 
 
-def unknown_paths(spec: Spec, catalogue: Catalogue) -> Iterator[Problem]:
+def unknown_paths(spec: Experiment, catalogue: Catalogue) -> Iterator[Problem]:
     """Factors that no spec has; a note where a component of the user's might have it, and none of craftc's does."""
     ablation = spec.ablation
     factors: list[Path] = [("ablation", "grid", path) for path in ablation.grid]
@@ -39,7 +41,9 @@ def unknown_paths(spec: Spec, catalogue: Catalogue) -> Iterator[Problem]:
     factors += [("ablation", "exclude", i, path) for i, entry in enumerate(ablation.exclude) for path in entry]
     factors += [(*SPACE, path) for path in (spec.search.space if spec.search is not None else ())]
     for place in factors:
-        yield from _unknown(place, parse_path(str(place[-1])), catalogue)
+        path = str(place[-1])
+        target = set_by_feature(str(place[2]), path) if place[1] == "features" else path
+        yield from _unknown(place, parse_path(target), catalogue)
 
 
 def _unknown(place: Path, target: Path, catalogue: Catalogue) -> Iterator[Problem]:

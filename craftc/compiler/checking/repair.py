@@ -15,6 +15,7 @@ _PLACEHOLDERS: dict[Path, Any] = {
     ("data", "splits", "train"): 0.6,
     ("model",): {"kind": ""},
     ("objective",): {"kind": ""},
+    ("program",): {"kind": ""},
     ("training",): {"epochs": 1, "batch_size": 1, "optimizer": {"kind": ""}},
     ("training", "epochs"): 1,
     ("training", "batch_size"): 1,
@@ -36,7 +37,7 @@ def repair_all(tree: dict[str, Any], problems: list[Problem]) -> list[Path]:
 def _repair(tree: dict[str, Any], problem: Problem) -> Path:
     """Make the place of a problem valid; the path that can be trusted no more."""
     path = problem.path
-    if problem.code in ("unknown-key", "moved-key"):
+    if problem.code in ("unknown-key", "moved-key", "not-of-a-program"):
         delete_path(tree, path)
         return path
     missing = problem.code == "missing-key"

@@ -3,9 +3,13 @@
 from collections.abc import Container
 from typing import Any
 
-from craftc.compiler.language.component_fields import ComponentField, component_fields, values_at
+from craftc.compiler.language.component_fields import ComponentField, fields_of, values_at
+from craftc.compiler.language.removals import PLACE as REMOVALS
+from craftc.compiler.language.removals import as_removals
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.tree import copy_tree
+from craftc.schemas.catalogue import REMOVE
+from craftc.schemas.language import class_of
 from craftc.schemas.section import REQUIRED, Section, as_tree
 
 
@@ -16,18 +20,20 @@ def resolve(tree: dict[str, Any]) -> dict[str, Any]:
     What does not fit is left as it is, for `validate` to tell.
     """
     resolved: dict[str, Any] = copy_tree(tree)
-    resolve_sections(resolved, {str(field.path[0]) for field in component_fields()})
+    resolve_sections(resolved, {str(field.path[0]) for field in fields_of(class_of(tree))})
     return resolved
 
 
 def resolve_sections(tree: dict[str, Any], names: Container[object]) -> None:
     """The same of some sections, in place."""
-    for field in component_fields():
+    for field in fields_of(class_of(tree)):
         if field.path[0] not in names:
             continue
         for _, section in values_at(tree, field.path[:-1]):
             if isinstance(section, dict):
                 _resolve_field(section, str(field.path[-1]), field)
+    if "model" in names and isinstance(model := tree.get("model"), dict) and REMOVE in model:
+        model[REMOVE] = as_removals(REMOVALS, model[REMOVE])
 
 
 def _resolve_field(section: dict[str, Any], name: str, field: ComponentField) -> None:

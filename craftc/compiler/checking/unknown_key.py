@@ -13,8 +13,9 @@ from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show
 from craftc.compiler.reading.tree_edit import TreeEdit, move, rename, split
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path, format_path
+from craftc.schemas.language import Language
 from craftc.schemas.section import Section
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import CheckpointEvery, Every
 
 MAX_OWNERS = 3
 """Places that a message names for a key that stands in the wrong one."""
@@ -92,7 +93,7 @@ def _placed_elsewhere(path: Path, value: Any, to: Path, message: str, catalogue:
 
 def _is_at_home(name: str, value: Any, path: Path) -> bool:
     """Whether some other section has a key of that name, and takes the value."""
-    return any(_takes(section, name, value) for section in _sections().get(name, ()) if section != path[:-1])
+    return any(_takes(section, name, value) for section in sections_by_key().get(name, ()) if section != path[:-1])
 
 
 def _where(section: Path) -> str:
@@ -115,7 +116,7 @@ def _owned(path: Path, value: Any, message: str, catalogue: Catalogue) -> Proble
 def _mended_key(path: Path, name: str, known: Sequence[str], catalogue: Catalogue) -> TreeEdit | None:
     if ":" in name:
         return split(path) if name.partition(":")[0] in known else None
-    if name in _sections() or any(entry.parameter(name) for entry in catalogue.entries):
+    if name in sections_by_key() or any(entry.parameter(name) for entry in catalogue.entries):
         return None  # it is a key elsewhere, and so spelt as it is meant
     meant = surely_meant(name, known)
     return rename(path, meant) if meant is not None else None
@@ -126,15 +127,15 @@ def _in_its_section(
 ) -> TreeEdit | None:
     """The move of a key that is called `name` and known in one place alone, or meant at `place`, and has a value for
     that."""
-    sections = _sections().get(name, [])
+    sections = sections_by_key().get(name, [])
     if place is not None and place[:-1] in sections:
         sections = [place[:-1]]
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
     fields = [field for field in component_fields() if field.group in groups and not field.is_named_by_user]
-    if len(sections) == 1 and (place is not None or not fields or name in fragment_at(sections[0]).get("required", [])):
+    if len(sections) == 1 and (place is not None or not fields or name in _needed(sections[0])):
         to = (*sections[0], name)
         # A section that `none` switches off is not to be switched on by a key that was meant for it.
-        creates = len(to) == 2 and not Spec.fields[str(to[0])].is_switch
+        creates = len(to) == 2 and not Language.fields[str(to[0])].is_switch
         return move(path, to, creates=creates) if _takes(sections[0], name, value) else None
     if not sections and len(fields) == 1 and not fields[0].many:
         taking = [entry for entry in catalogue.entries if entry.group == fields[0].group]
@@ -144,9 +145,15 @@ def _in_its_section(
     return None
 
 
+def _needed(section: Path) -> list[str]:
+    """The keys that a section has to have, also those that another may stand in for."""
+    fragment = fragment_at(section)
+    return [*fragment.get("required", []), *fragment.get("then", {}).get("required", [])]
+
+
 def _owners(name: str, catalogue: Catalogue) -> list[Path]:
     """Every section that has a key of that name, or else every place whose components take an argument of it."""
-    sections = _sections().get(name)
+    sections = sections_by_key().get(name)
     if sections is not None:
         return sections
     groups = {entry.group for entry in catalogue.entries if entry.parameter(name)}
@@ -165,7 +172,7 @@ def _takes(section: Path, name: str, value: Any) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _sections() -> dict[str, list[Path]]:
+def sections_by_key() -> dict[str, list[Path]]:
     """Each key of the language, and the sections that have it."""
     found: dict[str, list[Path]] = {}
 
@@ -175,7 +182,9 @@ def _sections() -> dict[str, list[Path]]:
             if prefix not in owners:
                 owners.append(prefix)
             for inner in field.sections:
-                walk(inner, (*prefix, key))
+                # A unit in which a length is counted says nothing of where a length of that unit belongs.
+                if inner not in (Every, CheckpointEvery):
+                    walk(inner, (*prefix, key))
 
-    walk(Spec, ())
+    walk(Language, ())
     return found

@@ -14,15 +14,18 @@ from typing import Any
 from craftc.compiler.checking.arguments import check_component
 from craftc.compiler.checking.repair import repair_all
 from craftc.compiler.checking.value_problems import empty_value, section_problems
-from craftc.compiler.language.component_fields import component_places
+from craftc.compiler.language.component_fields import component_places, fields_of
 from craftc.compiler.language.spec_places import component_field, required_paths
+from craftc.compiler.language.taken_out import all_as_written, as_written, take_out
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, set_path
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.fit import Violation
+from craftc.schemas.language import PROGRAM, class_of, is_of
+from craftc.schemas.program_spec import ProgramSpec
 from craftc.schemas.section import fit_section
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment
 
 _MAX_MENDS = 8
 NOTHING_YET: Mapping[Path, Any] = MappingProxyType({})
@@ -32,7 +35,7 @@ NOTHING_YET: Mapping[Path, Any] = MappingProxyType({})
 class Validated:
     """`spec` is mended where there are problems, and None where it could not be."""
 
-    spec: Spec | None
+    spec: Experiment | None
     problems: list[Problem]
     tainted: frozenset[Path]
 
@@ -40,14 +43,25 @@ class Validated:
 def validate(resolved: dict[str, Any], catalogue: Catalogue, valid: Mapping[Path, Any] = NOTHING_YET) -> Validated:
     """Check a resolved tree against the language and the catalogue, filling in every default.
 
+    An item of a list in whose place stands `none` is taken out of it; problems are at the places as they are written.
     `valid` are sections, and within others components or lists of them, that were validated before: they are taken as
     they are.
     """
     tree = {name: copy_tree(value) for name, value in resolved.items() if (name,) not in valid}
     for path, section in valid.items():
         set_path(tree, path, section)
+    places = take_out(tree)
+    validated = _validated(tree, catalogue)
+    if not places:
+        return validated
+    tainted = frozenset(as_written(path, places) for path in validated.tainted)
+    return Validated(validated.spec, all_as_written(validated.problems, places), tainted)
+
+
+def _validated(tree: dict[str, Any], catalogue: Catalogue) -> Validated:
+    """Of a tree that may be changed."""
     problems: list[Problem] = []
-    for place in component_places(tree):
+    for place in component_places(tree, fields_of(class_of(tree))):
         problems += check_component(place, catalogue)
         if len(problems) > MAX_TOLD:
             return Validated(None, problems, frozenset())
@@ -68,10 +82,10 @@ def validate(resolved: dict[str, Any], catalogue: Catalogue, valid: Mapping[Path
     return Validated(None, _without_meant(problems), frozenset())
 
 
-def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Spec | None, list[Problem]]:
+def _validate_sections(tree: dict[str, Any], catalogue: Catalogue) -> tuple[Experiment | None, list[Problem]]:
     """The spec, or what keeps the tree from being one."""
     violations: list[Violation] = []
-    spec: Spec = fit_section(Spec)(tree, (), violations)
+    spec: Experiment = fit_section(class_of(tree))(tree, (), violations)
     found = section_problems(violations, tree, catalogue)
     told = {problem.path for problem in found}
     # What is None where nothing is written is not so by being written as nothing: that is a slip.
@@ -97,6 +111,8 @@ def _without_meant(problems: list[Problem]) -> list[Problem]:
 
 
 def _is_meant(missing: Path, meant: Set[Path]) -> bool:
+    if (PROGRAM,) in meant and (missing == ("training",) or not is_of(ProgramSpec, missing)):
+        return True
     if missing in meant or not any(path[: len(missing)] == missing for path in meant):
         return missing in meant
     return {path for path in required_paths() if path[:-1] == missing} <= meant

@@ -22,6 +22,7 @@ from craftc.compiler.reading.tree_edit import rewrite as write_as
 from craftc.schemas.catalogue import Catalogue, is_own
 from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation, ViolationKind
+from craftc.schemas.language import PROGRAM, class_of, is_of
 
 GONE: tuple[Path, ...] = (("report", "wandb"), ("report", "tensorboard"))
 """Keys that the language had, and whose place is now in `report.trackers`."""
@@ -62,8 +63,15 @@ def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], c
     kinds = {violation.kind for violation in found}
     if "unknown" in kinds and path in GONE:
         return _gone(path, tree)
+    if "unknown" in kinds and PROGRAM in tree:
+        from craftc.compiler.checking.beside_program import of_program  # seldom
+
+        if (problem := of_program(path, tree, catalogue)) is not None:
+            return problem
     if "unknown" in kinds:
-        known = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
+        named = [name for part in options(fragment_at(path[:-1])) for name in part.get("properties", {})]
+        known = [name for name in named if is_of(class_of(tree), (*path[:-1], name))]
+        known += [PROGRAM] if len(path) == 1 and not {"data", "model", "objective"} & tree.keys() else []
         return unknown_key(path, found[0].value, known, f"expected {one_of(known)}", catalogue)
     if "missing" in kinds:
         return _missing_key(path, tree, catalogue)

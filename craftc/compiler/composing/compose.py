@@ -6,12 +6,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from types import MappingProxyType
 
-from craftc.compiler.composing.included_files import IncludedFiles, find_base, find_search_space
+from craftc.compiler.composing.included_files import (
+    IncludedFiles,
+    file_called_defaults,
+    find_base,
+    find_search_space,
+)
 from craftc.compiler.composing.merge import extend, merge_entries
 from craftc.compiler.reading.document import Document, Node
 from craftc.compiler.reading.parse import MAX_EXPANDED_NODES
 from craftc.compiler.reading.problem import Problem
 from craftc.schemas.diagnostic import Diagnostic, Path
+from craftc.schemas.spec import DEFAULTS
 
 MAX_CHAIN = 16
 """Files of which each extends the next."""
@@ -24,13 +30,16 @@ _USE: Path = ("search", "use")
 class Composed:
     """`texts` are the files that were read, by name, for a diagnostic to show their lines.
 
-    `is_whole` is False where a base is missing: what the spec lacks may stand there.
+    `is_whole` is False where a base is missing: what the spec lacks may stand there. `defaults` is where the ranges of
+    the spec's components are asked for, which are known once all else is; `taken_out` are the paths of `none`.
     """
 
     document: Document
     diagnostics: list[Diagnostic] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
+    defaults: Node | None = None
+    taken_out: frozenset[str] = frozenset()
 
 
 def compose(
@@ -51,11 +60,14 @@ def compose(
     is_whole = is_whole and _are_names(document.root.entry("extends"))
     root = _with_ranges(root, files)
     whole = Document(document.filename, root, files.included, {**files.sources, **document.files})
-    return Composed(whole, files.diagnostics, files.texts, is_whole)
+    defaults = next((named for named in _used(root) if named.value == DEFAULTS), None)
+    return Composed(whole, files.diagnostics, files.texts, is_whole, defaults, frozenset(files.taken_out))
 
 
 def _over_its_bases(root: Node, files: IncludedFiles, chain: tuple[str, ...]) -> Node:
     """A file's tree over those that it extends. `chain` are the files above, itself last."""
+    search = root.entry("search")
+    files.taken_out |= _taken_out(search.entry("space") if search else None)
     merged: Node | None = None
     for named in _names(root.entry("extends")):
         base = _base(named, files, chain)
@@ -98,8 +110,12 @@ def _not_itself(named: Node, chain: tuple[str, ...]) -> Problem | None:
 def _with_ranges(root: Node, files: IncludedFiles) -> Node:
     search = root.entry("search")
     used: Node | None = None
-    for named in _names(search.entry("use") if search else None):
+    for named in _used(root):
         if "${env:" in str(named.value):
+            continue
+        if named.value == DEFAULTS:
+            if (problem := file_called_defaults(named)) is not None:
+                files.report(problem, named)
             continue
         found = find_search_space(str(named.value), named, files)
         if isinstance(found, Problem):
@@ -107,6 +123,7 @@ def _with_ranges(root: Node, files: IncludedFiles) -> Node:
             continue
         tree = files.read(found, named, Problem("unknown-search-space", _USE, ""), ("search space",))
         if tree is not None:
+            files.taken_out |= _taken_out(tree)
             used = tree if used is None else merge_entries(used, tree)
     if search is None or used is None:
         return root
@@ -116,6 +133,17 @@ def _with_ranges(root: Node, files: IncludedFiles) -> Node:
         return root  # a mistake, for `validate` to tell
     space = merge_entries(used, own) if own else replace(used, span=key.span, filename=key.filename)
     return root.with_value(("search",), replace(search, value={**search.value, "space": (key, space)}))
+
+
+def _used(root: Node) -> Iterator[Node]:
+    """The names of search spaces."""
+    search = root.entry("search")
+    return _names(search.entry("use") if search else None)
+
+
+def _taken_out(space: Node | None) -> set[str]:
+    entries = space.value if space is not None and isinstance(space.value, dict) else {}
+    return {path for path, (_, value) in entries.items() if value.value == "none"}
 
 
 def _over(base: Node, over: Node, named: Node, files: IncludedFiles) -> Node:

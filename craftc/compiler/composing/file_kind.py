@@ -6,8 +6,9 @@ from typing import Literal
 
 from craftc.compiler.reading.document import Node
 from craftc.compiler.reading.nearest import nearest
+from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.spec import SECTIONS, Spec
+from craftc.schemas.language import PROGRAM, SECTIONS, Language
 
 FileKind = Literal["spec", "search space", "base"]
 _KEY = re.compile(r"^[{ ]?[\"']?([A-Za-z_][\w.]*)[\"']?[ \t]*:(?:[ \t]|$)", re.MULTILINE)
@@ -31,8 +32,8 @@ def file_kind(root: Node) -> FileKind | None:
     if 2 * sum(_is_factor(key) for key in keys) > len(keys):
         return "search space"
     # Many YAML files have a name and a description; they alone say nothing.
-    sections = [key for key in keys if key in Spec.fields and key not in ("name", "description", "seed")]
-    own = [key for key in keys if key in Spec.fields]
+    own = [key for key in keys if key in Language.fields and (key != PROGRAM or _is_program(root.entry(key)))]
+    sections = [key for key in own if key not in ("name", "description", "seed")]
     if not sections or 2 * len(own) <= len(keys):
         return None
     return "spec" if "name" in keys else "base"
@@ -66,8 +67,17 @@ _NO_SPEC = "the file is no spec, and is not shown"
 def _are_foreign(keys: Collection[str]) -> bool:
     if "craftc" in keys:
         return False
-    own = [key for key in keys if key in Spec.fields or _is_factor(key) or nearest(key, Spec.fields) is not None]
+    own = [
+        key for key in keys if key in Language.fields or _is_factor(key) or nearest(key, Language.fields) is not None
+    ]
     return 2 * len(own) <= len(keys)
+
+
+def _is_program(node: Node | None) -> bool:
+    """Whether it names a function; files of other tools have programs too, by the names of their files."""
+    if node is None or isinstance(node.value, dict):
+        return node is not None and node.entry("kind") is not None
+    return isinstance(node.value, str) and is_own(node.value)
 
 
 def _is_factor(key: str) -> bool:

@@ -13,6 +13,7 @@ from craftc.compiler.reading.parse import MAX_BYTES, parse
 from craftc.compiler.reading.problem import Problem, did_you_mean, one_of, show, type_of
 from craftc.compiler.reading.version import check_version
 from craftc.schemas.diagnostic import Diagnostic, Path, Range, format_path
+from craftc.schemas.spec import DEFAULTS
 
 MAX_FILES = 64
 """That one spec may be made of."""
@@ -33,7 +34,7 @@ class IncludedFiles:
     """What has been read for one spec: texts and trees by file name, mistakes, and where each file is named.
 
     `stand_ins` are texts that are read in the place of files, by the files' real paths. `roots` are the folders in
-    which the files may be, as real paths.
+    which the files may be, as real paths. `taken_out` are the paths that some file takes out of the search by `none`.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class IncludedFiles:
     sources: dict[str, SourceFile] = field(default_factory=dict)
     included: dict[str, Range] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    taken_out: set[str] = field(default_factory=set)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
 
@@ -205,6 +207,19 @@ def find_search_space(name: str, named: Node, files: IncludedFiles) -> str | Pro
     hint = did_you_mean(name, known) or f"known are {one_of(known)}"
     message = f'there is no "{name}{SUFFIXES[0]}" in {one_of(map(str, folders))}'
     return Problem("unknown-search-space", place, message, hint)
+
+
+def file_called_defaults(named: Node) -> Problem | None:
+    """That a file has the name which stands for the declared ranges: a spec may mean it."""
+    found = (_named_in(folder, DEFAULTS) for folder in _folders(File(beside(named))))
+    filename = next(filter(None, found), None)
+    if filename is None:
+        return None
+    message = (
+        f'"{DEFAULTS}" stands for the ranges that the spec\'s components declare, and {filename} has that name too'
+    )
+    hint = "name the file by its path, or give it another name"
+    return Problem("unknown-search-space", ("search", "use"), message, hint)
 
 
 def _near_file(name: str, filename: str) -> str:

@@ -12,8 +12,9 @@ from typing import get_origin
 from craftc.compiler.language.component_fields import component_fields
 from craftc.compiler.reading.document import Node
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.language import Language
 from craftc.schemas.section import Section
-from craftc.schemas.spec import Component, Spec
+from craftc.schemas.spec import Component
 from craftc.schemas.terms import TERMS
 
 OWN = ("name", "description", "extends")
@@ -50,7 +51,7 @@ def open_places() -> frozenset[Path]:
             for inner in field.sections:
                 yield from walk(inner, (*prefix, name))
 
-    return frozenset(walk(Spec, ()))
+    return frozenset(walk(Language, ()))
 
 
 def _is_version(key: str, entry: tuple[Node, Node]) -> bool:

@@ -5,12 +5,13 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from craftc.compiler.language.spec_places import component_field
-from craftc.compiler.language.value_type import group_of, is_file
+from craftc.compiler.language.value_type import group_of, is_file, item_at
 from craftc.compiler.reading.document import Node
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.language import Language
 from craftc.schemas.section import Section
-from craftc.schemas.spec import FromEnvironment, Spec
+from craftc.schemas.spec import FromEnvironment
 
 Mark = Literal["path", "name"]
 """What differs between machines: a file or folder that a component reads, which counts by its content; or a name that
@@ -43,7 +44,7 @@ def name_fields() -> tuple[Path, ...]:
             for inner in field.sections:
                 yield from walk(inner, (*prefix, name))
 
-    return tuple(walk(Spec, ()))
+    return tuple(walk(Language, ()))
 
 
 class _Owner(NamedTuple):
@@ -131,7 +132,7 @@ class _Walk:
             return "path"
         owner = owner or self._set_owner(target)
         argument = target[len(owner.path) :] if owner is not None else ()
-        if owner is None or len(argument) != 1 or argument[0] in owner.reserved:
+        if owner is None or not argument or argument[0] in owner.reserved:
             return None
         entry = self.catalogue.find(owner.group, owner.kind)
         parameter = entry.parameter(str(argument[0])) if entry is not None else None
@@ -139,7 +140,7 @@ class _Walk:
             return None
         if parameter.from_environment:
             return "name"
-        return "path" if is_file(value, parameter.type) and not value.startswith(TRIAL) else None
+        return "path" if is_file(value, item_at(parameter.type, argument[1:])) and not value.startswith(TRIAL) else None
 
 
 def _child(node: Node | None, part: str | int) -> Node | None:

@@ -1,14 +1,15 @@
 """Lists the fields of a spec that hold components, as the schema declares them."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast, get_args
 
 from craftc.compiler.language.value_type import group_of
 from craftc.schemas.catalogue import NESTED, Catalogue, Group, is_nested
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.language import SECTIONS, Language, is_of
 from craftc.schemas.section import Section, SectionField, bare, is_section
-from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Spec
+from craftc.schemas.spec import Component, ComponentGroup
 
 EACH = "*"
 """In the path of a field, stands for a key of the user's own: `evaluation.passes.*.views`."""
@@ -62,7 +63,17 @@ class ComponentPlace(NamedTuple):
 @lru_cache(maxsize=1)
 def component_fields() -> tuple[ComponentField, ...]:
     """Every field of the language that takes components, in the order of the schema."""
-    return tuple(_walk(Spec, ()))
+    return tuple(_walk(Language, ()))
+
+
+def fields_of(spec: Any) -> tuple[ComponentField, ...]:
+    """Those of one kind of spec, by its class."""
+    return _fields_of(spec)
+
+
+@cache
+def _fields_of(spec: Any) -> tuple[ComponentField, ...]:
+    return tuple(field for field in component_fields() if is_of(spec, field.path))
 
 
 def _walk(section: type[Section], prefix: Path) -> Iterator[ComponentField]:

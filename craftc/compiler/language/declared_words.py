@@ -26,7 +26,7 @@ def declared(entry: ComponentEntry) -> list[tuple[str, str]]:
     if entry.gives_targets:
         found.append(("to be predicted", targets_in_words(entry.gives_targets)))
     if entry.facts:
-        is_class = not entry.gives_targets or "class" in entry.gives_targets
+        is_class = not entry.gives_targets or not {"real", "vectors"}.issuperset(entry.gives_targets)
         counted = {NUM_SAMPLES: "samples", "num_classes": "classes" if is_class else "quantities to predict"}
         numbers = [f"{value:,} {counted[name]}" for name, value in entry.facts.items() if name in counted]
         others = [f"{name} {value:,}" for name, value in entry.facts.items() if name not in counted]

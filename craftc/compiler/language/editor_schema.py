@@ -13,10 +13,10 @@ from craftc.compiler.language.field_words import GROUPS, TERMS, kinds, takes, ta
 from craftc.compiler.language.json_schema import DIALECT, OWN_KIND, json_schema
 from craftc.compiler.language.required_first import put_required_first
 from craftc.compiler.language.section_schema import NONE
-from craftc.schemas.catalogue import Catalogue
-from craftc.schemas.spec import SECTIONS
+from craftc.schemas.catalogue import RANGE_FORMS, Catalogue
+from craftc.schemas.language import PROGRAM, SECTIONS, is_of
+from craftc.schemas.program_spec import ProgramSpec
 
-FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
 OPEN = (("data", "splits"), ("ablation", "features"), ("ablation", "grid"), ("ablation", "zip"), ("search", "space"))
 """Mappings whose keys are the user's: `none` takes away an entry of a base, or of a search space that is used."""
 SPLIT_NAME = r"^(?![0-9]+$)[^/.]+$"
@@ -38,16 +38,18 @@ def experiment_schema(catalogue: Catalogue) -> dict[str, Any]:
     """A spec. What must be given may stand in a base instead, so that nothing is required beside `extends`."""
     whole = json_schema(catalogue)
     schema = base_schema(catalogue)
-    needed = _requirements(whole, whole)
+    needed, of_program = _requirements(whole, whole), _requirements(whole, _of_program(whole))
     for path in OPEN:
         _forbid_none(needed, path)
+        if path[0] in ProgramSpec.fields:
+            _forbid_none(of_program, path)
     return {
         **schema,
         "title": whole["title"],
         "description": whole["description"],
         "if": {"required": ["extends"]},
         "then": True,
-        "else": needed,
+        "else": {"if": {"required": [PROGRAM]}, "then": of_program, "else": needed},
     }
 
 
@@ -64,7 +66,31 @@ def base_schema(catalogue: Catalogue) -> dict[str, Any]:
         elif "properties" in definition:
             for key in ("required", "if", "then"):
                 definition.pop(key, None)
-    return {**schema, "title": "craftc base, version 1", "description": "What specs that extend it have in common."}
+    common = "What specs that extend it have in common."
+    return {**schema, "title": "craftc base, version 1", "description": common, "allOf": [_beside_program()]}
+
+
+def _of_program(whole: dict[str, Any]) -> dict[str, Any]:
+    """Of the whole language, what a spec has that a program trains by."""
+    properties = {name: whole["properties"][name] for name in ProgramSpec.fields}
+    for name in ("training", "evaluation"):
+        section = _follow(whole, properties[name])["properties"]
+        properties[name] = {
+            "properties": {key: field for key, field in section.items() if is_of(ProgramSpec, (name, key))}
+        }
+    required = [name for name, field in ProgramSpec.fields.items() if field.is_required]
+    return {"properties": properties, "required": required}
+
+
+def _beside_program() -> dict[str, Any]:
+    """What a spec that a program trains by may not have."""
+    refused: dict[str, Any] = {}
+    for name, section in SECTIONS.items():
+        if not is_of(ProgramSpec, (name,)):
+            refused[name] = False
+        elif foreign := [key for key in section.fields if not is_of(ProgramSpec, (name, key))]:
+            refused[name] = {"properties": dict.fromkeys(foreign, False), "doNotSuggest": True}
+    return {"if": {"required": [PROGRAM]}, "then": {"properties": refused}}
 
 
 def search_space_schema(catalogue: Catalogue) -> dict[str, Any]:
@@ -90,13 +116,14 @@ def _published(whole: dict[str, Any]) -> dict[str, Any]:
         else:
             _explain(whole, definition.get("properties", {}))
     described = {name: kinds(whole["$defs"][name]) for name in GROUPS}
+    lists = {field.group for field in component_fields() if field.many}
     definitions = {
-        name: _by_kind(definition, described[name]) if name in GROUPS else definition
+        name: _by_kind(definition, described[name], may_be_none=name in lists) if name in GROUPS else definition
         for name, definition in whole["$defs"].items()
     }
     _let_none_take_away(definitions)
     whole["$defs"]["Splits"]["propertyNames"] = {"pattern": SPLIT_NAME}
-    whole["$defs"]["ParameterRange"]["oneOf"] = [{"required": [form]} for form in FORMS]
+    whole["$defs"]["ParameterRange"]["oneOf"] = [{"required": [form]} for form in RANGE_FORMS]
     published = {**whole, "$defs": definitions}
     put_required_first(published)
     return published
@@ -113,7 +140,7 @@ def _explain(whole: dict[str, Any], properties: dict[str, Any]) -> None:
         field["markdownDescription"] = f"{text}{default}\n\n{words[:1].upper()}{words[1:]}."
 
 
-def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, Any]:
+def _by_kind(group: dict[str, Any], described: Mapping[str, str], *, may_be_none: bool) -> dict[str, Any]:
     """One mapping whose arguments depend on its kind, beside the names that stand for themselves."""
     names = [option for option in group["anyOf"] if "properties" not in option]
     entries = [option for option in group["anyOf"] if "kind" in option.get("properties", {})]
@@ -151,7 +178,8 @@ def _by_kind(group: dict[str, Any], described: Mapping[str, str]) -> dict[str, A
         component |= {"if": {"not": {"required": [TERMS]}}, "then": {"required": ["kind"]}}
         allowed = {"properties": dict.fromkeys(reserved, True), "additionalProperties": False}
         rules.append({"if": {"required": [TERMS]}, "then": allowed})
-    return {"anyOf": [*names, component]}
+    taken_out = [{**NONE, "description": "Takes the item out of its list."}] if may_be_none else []
+    return {"anyOf": [*names, *taken_out, component]}
 
 
 def _forget_required(component: dict[str, Any]) -> None:

@@ -30,10 +30,20 @@ _SAME: dict[Path, str] = {
     ("regularization", "weight_decay"): "l2 l2_regularization wd l2_reg l2_penalty weight_decay_rate",
     ("regularization", "label_smoothing"): "smoothing label_smooth label_smoothing_factor",
     ("regularization", "ema_decay"): "ema ema_rate model_ema_decay swa_decay",
+    ("regularization", "average"): "swa weight_averaging averaging",
+    ("regularization", "sam"): "sharpness_aware sharpness_aware_minimization asam",
     ("training", "epochs"): "num_epochs max_epochs n_epochs nb_epochs epoch train_epochs num_train_epochs "
     "max_num_epochs total_epochs training_epochs max_epoch nepochs",
+    ("training", "max_steps"): "num_steps max_iter iterations total_steps num_iterations train_steps num_train_steps "
+    "n_steps steps max_iters",
+    ("training", "max_tokens"): "num_tokens total_tokens token_budget train_tokens",
+    ("evaluation", "every"): "eval_steps val_check_interval eval_every evaluation_strategy eval_strategy eval_interval "
+    "check_val_every_n_epoch logging_steps",
     ("training", "batch_size"): "batchsize bs per_device_train_batch_size train_batch_size global_batch_size "
     "mini_batch_size minibatch_size batch",
+    ("training", "accumulate"): "accumulate_grad_batches gradient_accumulation_steps grad_accum grad_accum_steps "
+    "accumulation_steps gradient_accumulation accumulate_steps",
+    ("training", "groups"): "param_groups parameter_groups optimizer_groups paramwise_cfg",
     ("training", "optimizer"): "optim optimiser optimizer_name optimizer_config opt",
     ("training", "optimizer", "lr"): "learning_rate learningrate init_lr initial_lr base_lr lr_init "
     "initial_learning_rate learning_rate_init base_learning_rate",
@@ -49,6 +59,8 @@ _SAME: dict[Path, str] = {
     ("resources", "workers"): "world_size nproc_per_node num_nodes num_processes",
     ("resources", "gpus"): "num_gpus gpus_per_trial use_gpu n_gpus num_gpus_per_worker",
     ("resources", "cpus"): "num_cpus cpus_per_trial num_cpus_per_worker num_threads",
+    ("resources", "micro_batch"): "micro_batch_size microbatch_size micro_batches auto_scale_batch_size "
+    "auto_find_batch_size train_micro_batch_size_per_gpu device_batch_size",
     ("resources", "max_concurrent"): "max_concurrent_trials n_jobs max_parallel num_parallel",
 }
 _ARGUMENTS: dict[str, str] = {
@@ -73,7 +85,8 @@ _ARGUMENTS: dict[str, str] = {
     "metric": "monitor quantity watch",
     "patience": "wait num_bad_epochs early_stopping_rounds",
     "min_delta": "delta threshold tol min_change",
-    "epochs": "t_max num_epochs total_iters warmup_epochs num_warmup_epochs duration",
+    "epochs": "t_max num_epochs warmup_epochs num_warmup_epochs duration",
+    "steps": "total_iters num_steps warmup_steps num_warmup_steps warmup_iters",
     "end_lr": "eta_min min_lr lr_min final_lr",
     "start_lr": "warmup_lr warmup_start_lr init_lr start_factor",
     "std": "sigma noise_std stddev scale",
@@ -94,7 +107,6 @@ _SPLITS = "write data.splits: {train: 0.6, valid: 0.2, test: 0.2}"
 _CHECKPOINTS = "leave it out: the best and the last weights of every trial are kept, and it resumes from them"
 _PLACE = "leave it out: --runs-dir of craftc run says where results go"
 _TRACKERS = "write report.trackers: [{kind: wandb, project: NAME}], or tensorboard, or mlflow"
-_STEPS = "training is counted in epochs: training.epochs"
 _WARMUP = "write training.schedule: [{kind: linear_warmup, epochs: 1}, {kind: cosine}]"
 _DEVICE = "resources.gpus says how many GPUs a trial gets; without, it trains on the CPU"
 _BESIDE = "arguments stand beside kind: {kind: NAME, ARGUMENT: VALUE}"
@@ -111,14 +123,14 @@ _OTHER: dict[str, str] = {
     "val_split validation_split test_split train_split val_size valid_size test_size train_size valid_split "
     "validation_fraction": _SPLITS,
     "device devices accelerator strategy cuda use_cuda num_devices slots_per_trial": _DEVICE,
-    "max_steps steps num_steps max_iter iterations total_steps num_iterations train_steps max_time max_length": _STEPS,
     "callbacks": "early stopping is training.early_stopping; checkpoints and progress need no callback",
     "checkpoint checkpoints checkpointing checkpoint_callback enable_checkpointing save_top_k save_best "
     "save_every resume resume_from_checkpoint ckpt_path": _CHECKPOINTS,
     "save_dir output_dir checkpoint_dir log_dir default_root_dir out_dir results_dir storage_path local_dir "
     "storage": _PLACE,
     "logger loggers logging log_to_wandb use_wandb wandb_project wandb tensorboard mlflow tracker tracking": _TRACKERS,
-    "trainer fit train": "what trains is training: {epochs: ..., batch_size: ..., optimizer: ...}",
+    "trainer fit train": "what trains is training: {epochs: ..., batch_size: ..., optimizer: ...}; a loop "
+    "of your own is program: {kind: package.module:function}",
     "hydra": "leave it out: runs get folders of their own, and ablation.grid takes the place of a multirun",
     "defaults": "write extends: FILE, for each group that it names",
     "parameters param_space parameter_space hyperparameters hparams search_space": "values to try stand in "
@@ -126,15 +138,16 @@ _OTHER: dict[str, str] = {
     "method": "a grid is ablation.grid; a search has search.sampler: random or tpe",
     "tune_config run_config tune sweep sweeper hpo hyperopt searcher": "write search: {space: {PATH: RANGE}, optimize: "
     "{metric: valid/loss}, trials: N}",
-    "program command entrypoint": "leave it out: craftc run trains what the spec describes",
+    "command cmd entrypoint entry_point script run_script train_script main_script": "a program in any language is "
+    "program: {kind: command, command: [...]}, and a function in Python program: {kind: package.module:function}",
+    "train_fn train_func train_function training_function trainable train_loop training_loop main_fn": "a function "
+    "that trains is program: {kind: package.module:function}",
     "input_features output_features combiner preprocessing": "columns of a table are those of data.source: "
     "{kind: csv, path: FILE, target: COLUMN, features: [COLUMN, ...]}",
     "_partial_ _recursive_ _convert_": "remove it",
     "_target_ class_path _cls_ class_name": "a class is named by kind: package.module:Class",
     "init_args dict_kwargs params kwargs args optimizer_params model_params model_kwargs optimizer_kwargs hparam "
     "arguments options": _BESIDE,
-    "accumulate_grad_batches gradient_accumulation_steps grad_accum": "leave it out: a step takes a whole "
-    "training.batch_size",
     "eval_batch_size per_device_eval_batch_size val_batch_size test_batch_size": "leave it out: evaluation takes "
     "batches of training.batch_size",
     "eval_every check_val_every_n_epoch val_check_interval eval_steps evaluation_strategy log_every_n_steps": "leave "

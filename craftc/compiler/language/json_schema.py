@@ -8,14 +8,14 @@ from typing import Any
 from craftc.compiler.language.component_fields import EACH, component_fields
 from craftc.compiler.language.field_words import TERMS
 from craftc.compiler.language.section_schema import NONE, section_schema
-from craftc.schemas.catalogue import Catalogue, ComponentEntry
+from craftc.schemas.catalogue import REMOVE, Catalogue, ComponentEntry
 from craftc.schemas.diagnostic import Path, format_path
-from craftc.schemas.spec import Spec
+from craftc.schemas.language import PROGRAM, Language
 from craftc.schemas.terms import TERM_NAME
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HOLDS = {"$ref", "items", "additionalProperties"}
-_KEPT = ("description", "default", "minItems")
+_KEPT = ("description", "default", "minItems", "examples")
 OWN_KIND = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"
 """A component of the user's own, `package.module:Name`; its arguments are known to its source alone."""
 BUILT_IN_ONLY = ("samplers", "pruners")
@@ -34,15 +34,13 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         reserved = {key: _properties(schema, field.path)[key] for key in sorted(field.reserved)}
         needed = [key for key in reserved if field.field.sections[0].fields[key].is_required]
         kept = {key: value for key, value in properties[name].items() if key in _KEPT}
-        if field.by_name:
-            kept["examples"] = properties[name]["examples"]
-            if not field.many:
-                # The terms of an objective have a key of their own, and may be of any of its kinds.
-                definitions[name] = _group(catalogue, field.group, reserved, needed)
-                named = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
-                terms = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": named}
-                properties[name] = {"anyOf": [{"type": "object", **terms}, NONE], **kept}
-                continue
+        if field.by_name and not field.many:
+            # The terms of an objective have a key of their own, and may be of any of its kinds.
+            definitions[name] = _group(catalogue, field.group, reserved, needed)
+            named = {"anyOf": [{"$ref": f"#/$defs/{name}"}, NONE]}
+            terms = {"propertyNames": {"pattern": TERM_NAME}, "additionalProperties": named}
+            properties[name] = {"anyOf": [{"type": "object", **terms}, NONE], **kept}
+            continue
         definitions[field.group] = _group(catalogue, field.group, reserved, needed)
         if TERMS in reserved:
             definitions[field.group]["anyOf"].append(_sum(reserved))
@@ -52,7 +50,7 @@ def json_schema(catalogue: Catalogue) -> dict[str, Any]:
         elif field.field.is_emptied:
             value = {"anyOf": [value, NONE]}
         properties[name] = {**value, **kept}
-    for model in ("Component", "Augmentation", "Objective", "Term", "AfterStage"):
+    for model in ("Component", "Augmentation", "Objective", "Term", "AfterStage", "Program"):
         del definitions[model]
     return {"$schema": DIALECT, "title": "craftc experiment, version 1", **schema}
 
@@ -65,9 +63,14 @@ def _by_name(phases: dict[str, Any]) -> dict[str, Any]:
 
 def spec_schema() -> dict[str, Any]:
     """The schema of the sections, with any mapping that has a `kind` in the place of components."""
-    schema = section_schema(Spec)
+    schema = section_schema(Language)
     # Not written, it is not off: the best epoch is then that of the least valid/loss.
     del schema["$defs"]["Evaluation"]["properties"]["select"]["default"]
+    # A pattern alone is the modules of an entry.
+    removals = schema["$defs"]["Model"]["properties"][REMOVE]["anyOf"][0]
+    removals["additionalProperties"]["anyOf"] += schema["$defs"]["Removal"]["properties"]["modules"]["anyOf"]
+    # A program stands in the place of other sections, as `editor_schema.py` says of the whole.
+    schema["required"].remove(PROGRAM)
     return schema
 
 

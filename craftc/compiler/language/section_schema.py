@@ -97,7 +97,10 @@ def _plain(kind: Any, definitions: dict[str, dict[str, Any]]) -> dict[str, Any]:
         return {**values, "type": types.pop()} if len(types) == 1 else values
     if get_origin(kind) is dict:
         return {"type": "object", "additionalProperties": _fragment(arguments[1], {}, definitions) or True}
-    return {"type": "array", "items": _fragment(arguments[0], {}, definitions)}
+    item = _fragment(arguments[0], {}, definitions)
+    # A component may be named alone in the place of its mapping; what else it may be is said of its group.
+    is_taken_out = is_section(arguments[0]) and not issubclass(arguments[0], Component)
+    return {"type": "array", "items": {"anyOf": [item, NONE]} if is_taken_out else item}
 
 
 def _written(value: Any) -> Any:

@@ -5,8 +5,10 @@ from functools import lru_cache
 from typing import Any
 
 from craftc.compiler.language.component_fields import ComponentField, component_fields
+from craftc.compiler.language.removals import as_removals, is_removal
 from craftc.schemas.diagnostic import Path
 
+NONE = "none"
 VALUES, CONSTANT = "values", "constant"
 """The group of the phases of values, and the kind of a phase that keeps one number."""
 
@@ -19,11 +21,13 @@ def component_field(path: Path) -> ComponentField | None:
 
 def as_component(target: Path, value: Any) -> Any:
     """A value with each component that is named alone as a mapping with its kind, as it is everywhere in a spec."""
+    if is_removal(target):
+        return as_removals(target, value)
     field = component_field(target)
     if field is None:
         return value
-    if field.by_name and value == "none":
-        return value  # it takes the entry away
+    if (field.by_name or (field.holds(target) and field.many)) and isinstance(value, str) and value == NONE:
+        return value  # it takes the entry away, or the item out
     return as_components(field, value) if field.is_list(target) else _spelled_out(value)
 
 
@@ -31,7 +35,7 @@ def as_components(field: ComponentField, value: Any) -> Any:
     """A list of components likewise; a number alone is a constant phase of a value."""
     if field.group == VALUES and isinstance(value, int | float) and not isinstance(value, bool):
         return [{"kind": CONSTANT, "value": value}]
-    return [_spelled_out(item) for item in value] if isinstance(value, list) else value
+    return [item if item == NONE else _spelled_out(item) for item in value] if isinstance(value, list) else value
 
 
 def _spelled_out(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Checks values against a JSON Schema fragment, and describes the fragment in words."""
 
 import json
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -109,6 +110,40 @@ def describe(fragment: dict[str, Any]) -> str:
 
 _TEXT_BOUNDS = ("minLength", "maxLength", "pattern")
 _COMPONENT_IN_WORDS = "a component: a mapping with kind"
+
+
+def files_in(value: Any, fragment: dict[str, Any]) -> Iterator[Path]:
+    """The places of files and folders within a value: () of one, and those of the items of lists and mappings."""
+    if isinstance(value, str):
+        if is_file(value, fragment):
+            yield ()
+        return
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, list):
+        items = enumerate(value)
+    elif isinstance(value, dict):
+        items = value.items()
+    for key, item in items:
+        for part in options(fragment):
+            inner = _item_type(part, value)
+            if inner is not None:
+                yield from ((key, *place) for place in files_in(item, inner))
+
+
+def item_at(fragment: dict[str, Any], place: Path) -> dict[str, Any]:
+    """The type of what is at a place within a value of a type; {}, which is any, where that says nothing of it."""
+    for part in place:
+        container: Any = [] if isinstance(part, int) else {}
+        found = (inner for option in options(fragment) if (inner := _item_type(option, container)) is not None)
+        fragment = next(found, {})
+    return fragment
+
+
+def _item_type(fragment: dict[str, Any], container: Any) -> dict[str, Any] | None:
+    """The type of the items of a list or of a mapping; None where the fragment says nothing of them."""
+    key, kind = ("items", "array") if isinstance(container, list) else ("additionalProperties", "object")
+    inner = fragment.get(key) if fragment.get("type") == kind else None
+    return inner if isinstance(inner, dict) else None
 
 
 def is_file(value: Any, fragment: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from craftc.compiler.language.value_type import CLASS, COMPONENT, is_component
 from craftc.compiler.own_code.python_source import SourceIndex
-from craftc.schemas.catalogue import COMPONENT_OF, WEIGHTS
+from craftc.schemas.catalogue import AS_WRITTEN, COMPONENT_OF, WEIGHTS
 
 if TYPE_CHECKING:
     import griffe
@@ -269,6 +269,8 @@ def _annotated(args: list[ast.expr], scope: Scope) -> JsonSchema:
         mark = read_literal(ast.unparse(arg), scope)[1]
         if isinstance(mark, str) and mark.startswith(COMPONENT_OF):
             schema = {**COMPONENT, "group": mark.removeprefix(COMPONENT_OF)}
+        elif mark == AS_WRITTEN:
+            schema = dict(COMPONENT)
         elif mark == WEIGHTS:
             schema = {**schema, "format": WEIGHTS}
     return schema

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from craftc.compiler.own_code.annotation import Scope, expression
 from craftc.compiler.own_code.function_source import Forwarding, FunctionSource, function_source
 from craftc.compiler.own_code.python_source import SourceIndex, lines_of
-from craftc.schemas.catalogue import ANY_OTHER, DATA_FACTS
+from craftc.schemas.catalogue import ANY_OTHER, DATA_FACTS, IMAGE_FACTS
 from craftc.schemas.diagnostic import Range
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _facts_of_returned(function: griffe.Function, index: SourceIndex) -> Iterato
     scope = Scope(index, function.module)
     _, returned = index.definition(scope.path(expression(str(function.returns or ""))), stop_at=_TAKE_NOTHING)
     for argument in (_of_class(returned, index) or []) if isinstance(returned, griffe.Class) else ():
-        if argument.name in DATA_FACTS and argument.kind == "ordinary":
+        if argument.name in DATA_FACTS and argument.name not in IMAGE_FACTS and argument.kind == "ordinary":
             yield replace(argument, default=argument.default or "...", computed=True, keyword_only=True)
 
 

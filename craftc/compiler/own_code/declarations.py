@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from craftc.compiler.language.component_fields import groups_of_trials
 from craftc.compiler.language.value_type import group_of, options
@@ -18,14 +18,15 @@ from craftc.compiler.own_code.constructor import bases_of, is_declaration, membe
 from craftc.compiler.own_code.python_source import SourceIndex
 from craftc.compiler.reading.problem import all_of, did_you_mean, one_of, show
 from craftc.schemas.catalogue import (
-    CARDINALITIES,
-    DATA_FACTS,
     DATA_KINDS,
     NUM_SAMPLES,
+    NUMBERS_OF_DATA,
     OUTPUT_KINDS,
+    RANGE_FORMS,
     TARGET_KINDS,
     TRIVIAL,
     WEIGHTS,
+    DataLayout,
     FrozenParts,
     Group,
     Parameter,
@@ -135,7 +136,7 @@ def _kinds(value: Any, _: Sequence[Parameter]) -> tuple[str, ...]:
 
 
 def _facts(value: Any, _: Sequence[Parameter]) -> dict[str, int]:
-    known = (NUM_SAMPLES, *(name for name in DATA_FACTS if name != CARDINALITIES))
+    known = (NUM_SAMPLES, *NUMBERS_OF_DATA)
     if not isinstance(value, dict):
         raise DeclarationError(f"expected whole numbers by name: {all_of(known)}")
     for name, number in value.items():
@@ -194,6 +195,12 @@ def _frozen(value: Any, parameters: Sequence[Parameter]) -> FrozenParts:
     return frozen
 
 
+def _is_so(value: Any, _: Sequence[Parameter]) -> bool:
+    if not isinstance(value, bool):
+        raise DeclarationError(f"{show(value)} is neither True nor False")
+    return value
+
+
 def _version(value: Any, _: Sequence[Parameter]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise DeclarationError(f"{show(value)} is no whole number >= 1")
@@ -236,6 +243,35 @@ def _trivial(value: Any, _: Sequence[Parameter]) -> str:
     return str(value)
 
 
+def _packages(value: Any, _: Sequence[Parameter]) -> dict[str, str]:
+    if not isinstance(value, dict) or not value or not all(isinstance(extra, str) for extra in value.values()):
+        raise DeclarationError("expected packages, with an extra for each", 'write {"timm": "vision"}, say')
+    for name in value:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise DeclarationError(f"{show(name)} is no name that Python imports")
+    return value
+
+
+def _search_ranges(value: Any, parameters: Sequence[Parameter]) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict) or not value:
+        raise DeclarationError("expected ranges by the names of arguments")
+    for name, given in value.items():
+        _argument(name, parameters)
+        forms = [form for form in RANGE_FORMS if form in given] if isinstance(given, dict) else []
+        if len(forms) != 1:
+            hint = 'write it as in search.space: {"log_uniform": [1e-4, 1e-2]}'
+            raise DeclarationError(f"the range of {name} is {show(given)}; expected one of {one_of(RANGE_FORMS)}", hint)
+    return value
+
+
+def _layout(value: Any, _: Sequence[Parameter]) -> str:
+    layouts = get_args(DataLayout)
+    if value not in layouts:
+        near = did_you_mean(value, layouts) if isinstance(value, str) else None
+        raise DeclarationError("there is no such layout", near or f"write {one_of(layouts)}, or leave it out")
+    return str(value)
+
+
 _TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives", "views")
 _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes": (_TAKE, _kinds),
@@ -255,5 +291,10 @@ _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes_targets": (("metrics", "objectives", "after_stages"), _some_of(TARGET_KINDS, "target")),
     "takes_outputs": (("metrics", "objectives"), _some_of(OUTPUT_KINDS, "output")),
     "trivial": (("metrics", "objectives"), _trivial),
+    "mixes_targets": (("augmentations",), _is_so),
+    "data_layout": (("models",), _layout),
+    "packages": (groups_of_trials(), _packages),
+    "search_ranges": (groups_of_trials(), _search_ranges),
+    "switches_weights": (("optimizers",), _is_so),
 }
 """Each declaration: the groups that have it, and how its value is read."""

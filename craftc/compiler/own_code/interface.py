@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from craftc.compiler.own_code.constructor import bases_of
-from craftc.schemas.catalogue import OFFERED, Group
+from craftc.compiler.own_code.program_function import program_problem
+from craftc.schemas.catalogue import OFFERED, Group, optional_in_words
 
 if TYPE_CHECKING:
     import griffe
@@ -26,6 +27,7 @@ SINGULAR: dict[Group, str] = {
     "optimizers": "an optimizer",
     "schedules": "a schedule",
     "values": "a phase of a value",
+    "programs": "a program",
     "samplers": "a sampler",
     "pruners": "a pruner",
     "trackers": "a tracker",
@@ -69,11 +71,15 @@ of a measure's, whatever it is called."""
 _MODULES = {"torch.nn.Module", "torch.nn.modules.module.Module"}
 
 
-def interface_problem(component: Component, group: Group) -> str | None:
-    """Why a component cannot be of a group, in words that follow its name; None where nothing speaks against it."""
+def interface_problem(component: Component, group: Group) -> tuple[str, str | None] | None:
+    """Why a component cannot be of a group, in words that follow its name, and the mend where one is known; None where
+    nothing speaks against it."""
     if group in _BUILT_IN_ONLY:
-        return f"cannot be {SINGULAR[group]}: {group} are built-in ones only"
-    return _not_callable(component, group) or _not_of_kind(component, group)
+        return f"cannot be {SINGULAR[group]}: {group} are built-in ones only", None
+    if group == "programs":
+        return program_problem(component.found, component.arguments)
+    reason = _not_callable(component, group) or _not_of_kind(component, group)
+    return None if reason is None else (reason, None)
 
 
 def _not_callable(component: Component, group: Group) -> str | None:
@@ -153,12 +159,14 @@ def _resolution_order(
 
 
 def asked_names(component: Component, group: Group) -> tuple[str, ...]:
-    """The parameters that must be given by name when an object of the group is called, of a model with the first one;
-    none where that cannot be read."""
+    """The parameters that must be given by name when an object of the group is called, of a model with the first one
+    and without those that may be None; none where that cannot be read."""
     _, num_before = _BY_NAME.get(group, ("", 0))
     parameters = _parameters_by_name(component, group) or []
     named = [p for i, p in enumerate(parameters) if i >= num_before or (p.kind and p.kind.value == "keyword-only")]
-    return tuple(p.name for p in named if p.required)
+    absent = named[1:] if group == "models" else []
+    optional = [p for p in absent if p.annotation is not None and optional_in_words(str(p.annotation))]
+    return tuple(p.name for p in named if p.required and p not in optional)
 
 
 def named_parameters(component: Component, group: Group) -> tuple[str, ...] | None:

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from craftc.compiler.own_code.python_source import SourceIndex
 
 _KIND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+PROGRAMS: Group = "programs"
 MAX_KINDS = 200
 """Of one spec; each is looked for on the disk."""
-_SECTIONS = ("data", "model", "objective", "training", "ablation", "search", "report")
+_SECTIONS = ("data", "model", "objective", "training", "program", "ablation", "search", "report")
 
 
 def with_own(catalogue: Catalogue, tree: Any, spec: Path) -> Catalogue:
@@ -67,7 +68,9 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
     """The entry of a kind in each group, or why it has none."""
     from craftc.compiler.own_code.declarations import DeclarationError
     from craftc.compiler.own_code.interface import asked_names, interface_problem, named_parameters
-    from craftc.compiler.own_code.signature import TargetError, describe_component, find_component
+    from craftc.compiler.own_code.program_function import reported_metrics
+    from craftc.compiler.own_code.signature import MAKES, TargetError, describe_component, find_component
+    from craftc.compiler.own_code.torchmetrics_names import with_inferred
 
     groups: tuple[Group, ...] = get_args(Group)
     try:
@@ -77,18 +80,26 @@ def _read(kind: str, index: "SourceIndex") -> Iterator[tuple[str, ComponentEntry
             kind=kind, code="unknown-component", message=error.message, hint=error.hint or None, related=error.related
         )
         yield from ((group, missing) for group in (*groups, NESTED))
+        if error.hint == MAKES:
+            yield (
+                PROGRAMS,
+                missing._replace(hint="a program is a function that takes run: write one that does the rest"),
+            )
         return
     nested = describe_component(component, NESTED, kind)
     yield NESTED, nested
     for group in groups:
-        reason = interface_problem(component, group)
-        if reason is not None:
-            yield group, Unreadable(kind, "unfit-component", f"{show(kind)} {reason}", related=nested.definition())
+        problem = interface_problem(component, group)
+        if problem is not None:
+            reason, mend = problem
+            yield group, Unreadable(kind, "unfit-component", f"{show(kind)} {reason}", mend, nested.definition())
             continue
         try:
             entry = describe_component(component, group, kind)
             asks, named = asked_names(component, group), named_parameters(component, group)
-            yield group, entry._replace(asks=asks, named=named)
+            reported = reported_metrics(component.found, component.arguments) if group == PROGRAMS else None
+            entry = with_inferred(entry, component)
+            yield group, entry._replace(asks=asks, named=named, reported=reported)
         except DeclarationError as error:
             message = f"{show(kind)} {error.message}"
             yield group, Unreadable(kind, "unfit-component", message, error.hint, error.related)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from craftc.compiler.language.value_type import checker
-from craftc.compiler.own_code.annotation import Scope, has_mark, is_exact, read_annotation, read_literal
+from craftc.compiler.language.value_type import checker, options
+from craftc.compiler.own_code.annotation import JsonSchema, Scope, has_mark, is_exact, read_annotation, read_literal
 from craftc.compiler.own_code.constructor import Argument, arguments_of, bases_of
 from craftc.compiler.own_code.declarations import read_declarations
 from craftc.compiler.own_code.frameworks import ignored_methods
+from craftc.compiler.own_code.program_function import run_argument
 from craftc.compiler.own_code.python_source import SourceError, SourceIndex
 from craftc.compiler.reading.nearest import nearest
 from craftc.compiler.reading.problem import did_you_mean, one_of, show
@@ -19,8 +20,11 @@ from craftc.schemas.catalogue import (
     CARDINALITIES,
     DATA_FACTS,
     FROM_ENVIRONMENT,
+    IMAGE_FACTS,
     NESTED,
     PER_TRIAL,
+    TARGET_KIND,
+    TARGET_KINDS,
     ComponentEntry,
     Group,
     Parameter,
@@ -31,6 +35,8 @@ from craftc.schemas.fit import Violation
 if TYPE_CHECKING:
     import griffe
 
+MAKES = "name a class or a function that makes the component"
+"""What mends a kind that cannot be called."""
 _TAKE_FACTS = ("models", "objectives", "metrics")
 
 
@@ -93,6 +99,9 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
     arguments = [a for a in component.arguments if a.kind in ("ordinary", "any_other")]
     if group == "optimizers" and not any(a.kind == "positional" for a in component.arguments):
         arguments = [a for a in arguments if a is not component.arguments[0]]
+    if group == "programs":
+        run = run_argument(component.arguments)
+        arguments = [a for a in arguments if a is not run]
     parameters = tuple(_parameter(group, a, described.get(a.name, "")) for a in arguments)
     return ComponentEntry(
         group=group,
@@ -102,7 +111,7 @@ def describe_component(component: Component, group: Group | Literal["nested"], k
         doc=doc,
         parameters=parameters,
         constraints=_constraints(found, index),
-        mode=_mode(found, index) if group == "metrics" else None,
+        mode=mode_of(found, index) if group == "metrics" else None,
         depends_on_length=_depends_on_length(found, index) if group in ("schedules", "values") else None,
         ignored=ignored_methods(found, index) if group == "models" else (),
         by_position=_by_position(component) if group == NESTED else (),
@@ -148,13 +157,12 @@ def _callable(target: str, found: griffe.Object, index: SourceIndex) -> griffe.C
         in_class = found.parent is not None and found.parent.is_class
         if not in_class or {"staticmethod", "classmethod"} & found.labels:
             return found
-    hint = "name a class or a function that makes the component"
     if isinstance(found, griffe.Function):
         name = index.name_of(found)
         defined = () if name is None else (Related(message="defined here", range=name),)
-        raise TargetError(f"{show(target)} is a method, which needs an object", hint, defined)
+        raise TargetError(f"{show(target)} is a method, which needs an object", MAKES, defined)
     place = _related("defined here", found.filepath, found.lineno, index)
-    raise TargetError(f"{show(target)} is neither a class nor a function", hint, place)
+    raise TargetError(f"{show(target)} is neither a class nor a function", MAKES, place)
 
 
 def _related(message: str, file: object, line: int | None, index: SourceIndex) -> tuple[Related, ...]:
@@ -192,11 +200,14 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
         if argument.default == "None" and schema and {"type": "null"} not in schema.get("anyOf", [schema]):
             schema = {"anyOf": [*schema.get("anyOf", [schema]), {"type": "null"}]}  # optional in all but name
         computed = computed or not is_known or not is_exact(argument.default, argument.scope)
-    if group in _TAKE_FACTS and argument.name in DATA_FACTS:
-        number = {"type": "integer"}
-        unsaid = {"type": "array", "items": number} if argument.name == CARDINALITIES else number
-        options = schema.get("anyOf", [schema or unsaid])
-        schema, required, default, computed = {"anyOf": [*options, {"const": "infer"}]}, False, "infer", False
+    if group in _TAKE_FACTS and _is_fact(argument.name, schema, required):
+        number: JsonSchema = {"type": "integer"}
+        unsaid: JsonSchema = {"type": "array", "items": number} if argument.name == CARDINALITIES else number
+        unsaid = {"enum": list(TARGET_KINDS)} if argument.name == TARGET_KIND else unsaid
+        allowed = schema.get("anyOf", [schema or unsaid])
+        is_open = schema == {} and argument.name in IMAGE_FACTS  # a height and a width, perhaps
+        schema, required, default, computed = {"anyOf": [*allowed, {"const": "infer"}]}, False, "infer", False
+        schema = {} if is_open else schema
     return Parameter(
         name=argument.name,
         type=schema,
@@ -208,6 +219,14 @@ def _parameter(group: str, argument: Argument, doc: str) -> Parameter:
         from_environment=group == "trackers" and has_mark(argument.annotation, argument.scope, FROM_ENVIRONMENT),
         defined_at=argument.place,
     )
+
+
+def _is_fact(name: str, schema: dict[str, Any], required: bool) -> bool:
+    """Whether an argument is one that the data decides. What is called like a fact of an image may be anything, so one
+    that has a default, or takes no number, stays as it is."""
+    if name in IMAGE_FACTS:
+        return required and any(part == {} or part.get("type") == "integer" for part in options(schema))
+    return name in DATA_FACTS
 
 
 def _as_written(default: Any, schema: dict[str, Any]) -> Any:
@@ -238,7 +257,8 @@ def _constraints(found: griffe.Class | griffe.Function, index: SourceIndex) -> t
     return tuple(value) if isinstance(value, list) and all(isinstance(text, str) for text in value) else ()
 
 
-def _mode(found: griffe.Class | griffe.Function, index: SourceIndex) -> Literal["min", "max"] | None:
+def mode_of(found: griffe.Class | griffe.Function, index: SourceIndex) -> Literal["min", "max"] | None:
+    """The better direction that the class of a metric states."""
     mode = _class_literal(found, "mode", index)
     if mode in ("min", "max"):
         return "min" if mode == "min" else "max"

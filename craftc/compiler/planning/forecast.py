@@ -8,8 +8,17 @@ from statistics import median, quantiles
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.planning.passes.place import num_slots
-from craftc.compiler.planning.similarity import SIMILARITIES, device_kind, similarity_keys, size_key
+from craftc.compiler.planning.passes_over_train import most_passes, passes_of_a_record, passes_taken
+from craftc.compiler.planning.similarity import (
+    PROGRAM_SIMILARITIES,
+    SIMILARITIES,
+    device_kind,
+    program_keys,
+    similarity_keys,
+    size_key,
+)
 from craftc.schemas.forecast import Basis, Forecast, Machine, PastTrial, Similarity, Span
+from craftc.schemas.language import PROGRAM
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 MOST_LIKE = 50
@@ -36,7 +45,8 @@ NOTHING = _Seconds(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class _Measured:
-    """Seconds per epoch, and the part of the planned epochs that was trained; of which trials of which likeness."""
+    """Seconds per pass over train, and the part of the planned records that was trained; of which trials of which
+    likeness."""
 
     likeness: Similarity
     past: frozenset[str]
@@ -45,9 +55,9 @@ class _Measured:
 
 
 def forecast(plan: Plan, past: Sequence[PastTrial], done: Mapping[str, int], machine: Machine) -> Forecast:
-    """Estimate the new trials. `past` is newest first; `done` are epochs that an interrupted trial has behind it.
+    """Estimate the new trials. `past` is newest first; `done` are records that an interrupted trial has behind it.
 
-    A trial takes what the median of the nearest earlier trials took per epoch and sample, and stops as early as their
+    A trial takes what the median of the nearest earlier trials took per pass and sample, and stops as early as their
     median did where both stop by the same rule. `low` and `high` take all at their first and last decile at once.
     """
     resources = _resources(plan)
@@ -87,6 +97,11 @@ class _Evidence:
             self._take(each)
 
     def _take(self, past: PastTrial) -> None:
+        if PROGRAM in past.config:
+            texts = program_keys(past.config, device_kind(past.result.device))
+            for likeness, text in zip(PROGRAM_SIMILARITIES, texts, strict=True):
+                self._like.setdefault((likeness, text), []).append(past)
+            return
         num_samples = past.result.split_sizes.get("train", 0)
         if not num_samples or not past.result.seconds:
             return
@@ -103,16 +118,20 @@ class _Evidence:
         """What was used so far, the nearest likeness first."""
         return tuple(
             Basis(likeness=each, num_past=len(self._used[each]), num_trials=self._num_used[each])
-            for each in SIMILARITIES
+            for each in (*SIMILARITIES, *PROGRAM_SIMILARITIES)
             if each in self._used
         )
 
     def seconds(self, trial: Trial, num_done: int) -> _Seconds | None:
-        """What is left of a trial; None where nothing is known of its like. One that is read off another's training
-        costs nothing that counts."""
+        """What is left of a trial; None where nothing is known of its like, or of its length. One that is read off
+        another's training costs nothing that counts."""
         if not trial.is_trained:
             return NOTHING
-        if not self._like:
+        if trial.is_program:
+            return self._seconds_of_program(trial, num_done)
+        num_samples = self._sizes.get(size_key(trial.config)) if self._like else None
+        most = None if num_samples is None else most_passes(trial.config, num_samples)
+        if num_samples is None or most is None:
             return None
         stops = trial.config["training"]["early_stopping"]
         # The nearest likeness holds all that the others and the size are taken from.
@@ -124,10 +143,20 @@ class _Evidence:
             return None
         self._used.setdefault(measured.likeness, set()).update(measured.past)
         self._num_used[measured.likeness] += 1
-        epochs = measured.part * trial.epochs
-        low, likely, high = (max(0.0, each - num_done) for each in (epochs.low, epochs.likely, epochs.high))
+        passes, done = measured.part * most, num_done * passes_of_a_record(trial.config, num_samples)
+        low, likely, high = (max(0.0, each - done) for each in (passes.low, passes.likely, passes.high))
         pace = measured.per_epoch
         return _Seconds(low * pace.low, likely * pace.likely, high * pace.high)
+
+    def _seconds_of_program(self, trial: Trial, num_done: int) -> _Seconds | None:
+        """As long as the nearest earlier trials took, for the part of their records that is still to come."""
+        for likeness, text in zip(PROGRAM_SIMILARITIES, program_keys(trial.config, self._device), strict=True):
+            found = [each.result for each in self._like.get((likeness, text), [])[:MOST_LIKE]]
+            if found:
+                self._used.setdefault(likeness, set()).update(result.trial for result in found)
+                self._num_used[likeness] += 1
+                return _spread([r.seconds * max(0.0, 1 - num_done / max(1, r.epochs_trained)) for r in found])
+        return None
 
     def _measure(self, trial: Trial) -> _Measured | None:
         num_samples = self._sizes.get(size_key(trial.config))
@@ -142,18 +171,23 @@ class _Evidence:
 
 
 def _paces(past: Sequence[PastTrial]) -> list[float]:
-    """Seconds per epoch and sample."""
-    results = (each.result for each in past)
-    return [result.seconds / result.epochs_trained / result.split_sizes["train"] for result in results]
+    """Seconds per pass and sample."""
+    found = []
+    for each in past:
+        num_samples = each.result.split_sizes["train"]
+        passes = passes_taken(each.config, each.result, num_samples)
+        found.append(each.result.seconds / passes / num_samples)
+    return found
 
 
 def _part(trial: Trial, past: Sequence[PastTrial]) -> _Seconds:
     """Which part of its epochs a trial trains, by those that stop by its rule; at the most all."""
     rule = trial.config["training"]["early_stopping"]
     same = [each.result for each in past if each.config["training"].get("early_stopping") == rule]
-    if rule in (None, "none") or not same:
+    parts = [result.epochs_trained / result.epochs_planned for result in same if result.epochs_planned is not None]
+    if rule in (None, "none") or not parts:
         return _Seconds(1.0, 1.0, 1.0)
-    spread = _spread([result.epochs_trained / result.epochs_planned for result in same])
+    spread = _spread(parts)
     return _Seconds(spread.low, spread.likely, 1.0)
 
 

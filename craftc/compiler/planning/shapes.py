@@ -11,18 +11,20 @@ from craftc.schemas.plan import Plan, Trial
 
 MAX_SHAPES = 200
 """Shapes that a run tries before it trains; a plan of more differs in sizes, not in what is written."""
-_FREE_IN_TRAINING = ("epochs", "early_stopping")
+_FREE_IN_TRAINING = ("epochs", "max_steps", "max_tokens", "early_stopping")
 _FREE_IN_SPLITS = ("seed", "fold")
 
 
 def shape_key(trial: Trial) -> str:
     """Equal for trials that run the same code on tensors of the same shapes.
 
-    Seeds, epochs, early stopping and selection do not count, and a number with a fraction counts by its sign and by
-    whether it exceeds 1. Arguments of a model of the user's own count as they are, since a width may be 1.5, but for
-    rates of dropout.
+    Seeds, lengths, early stopping, selection and when a record is made do not count, and a number with a fraction
+    counts by its sign and by whether it exceeds 1. Arguments of a model of the user's own count as they are, since a
+    width may be 1.5, but for rates of dropout. Of a program every argument counts.
     """
     config = trial.config
+    if trial.is_program:
+        return canonical_json(config["program"])
     data, training, model = config["data"], config["training"], config["model"]
     splits = {name: value for name, value in data["splits"].items() if name not in _FREE_IN_SPLITS}
     kept = {name: value for name, value in training.items() if name not in _FREE_IN_TRAINING}
@@ -34,14 +36,14 @@ def shape_key(trial: Trial) -> str:
         "training": _coarse(kept)
         | {name: _coarse(training.get(name, {}), whole=True) for name in ("schedule", "values")},
     }
-    evaluation = {key: value for key, value in config["evaluation"].items() if key != "select" and value}
+    evaluation = {key: value for key, value in config["evaluation"].items() if key not in ("select", "every") and value}
     return canonical_json(decisive | ({"evaluation": _coarse(evaluation)} if evaluation else {}))
 
 
 def trials_to_try(plan: Plan, begun: Collection[str] = ()) -> tuple[Trial, ...]:
     """One trial of each shape that no trial has been trained with, of those that are to be trained; `begun` are those
-    with epochs in the store."""
-    new = [trial for trial in plan.trials if trial.status == "new" and trial.read_off is None]
+    with epochs in the store. A program is not tried: how long it takes to its first report is not known."""
+    new = [trial for trial in plan.trials if trial.status == "new" and trial.read_off is None and not trial.is_program]
     if not new:
         return ()
     known = {shape_key(trial) for trial in plan.trials if trial.status == "reused" or trial.id in begun}

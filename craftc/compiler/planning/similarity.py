@@ -4,11 +4,17 @@ from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.schemas.forecast import Similarity
+from craftc.schemas.samples_per_step import samples_per_step
 from craftc.schemas.terms import objective_kind
 
 SIMILARITIES: tuple[Similarity, ...] = ("alike", "same-model", "other-batch-size", "same-kind")
 
-FREE_IN_TRAINING = ("epochs", "schedule", "values", "early_stopping", "optimizer")
+PROGRAM_SIMILARITIES: tuple[Similarity, ...] = ("same-arguments", "same-program")
+
+FREE_IN_TRAINING = (
+    *("epochs", "max_steps", "max_tokens"),
+    *("schedule", "values", "early_stopping", "optimizer", "decay", "groups"),
+)
 """What decides how many steps there are, or what a step is worth, and hardly how long it takes."""
 
 
@@ -20,7 +26,7 @@ def similarity_keys(config: dict[str, Any], device: str) -> tuple[str, ...]:
     # Numbers of dropout, of weight decay and of a learning rate change no step's time; whatever else an argument of a
     # model is called may be its size.
     model = {name: value for name, value in config["model"].items() if name != "dropout"}
-    batch_size = config["training"]["batch_size"]
+    batch_size = samples_per_step(config["training"])
     training = {name: value for name, value in config["training"].items() if name not in FREE_IN_TRAINING}
     step = {
         "data": config["data"],
@@ -36,6 +42,13 @@ def similarity_keys(config: dict[str, Any], device: str) -> tuple[str, ...]:
         {"model": model, "device": device},
         {"kind": model["kind"], "device": device},
     )
+    return tuple(canonical_json(text) for text in texts)
+
+
+def program_keys(config: dict[str, Any], device: str) -> tuple[str, ...]:
+    """One text per likeness of programs: whatever an argument is called, it may decide how long a program takes."""
+    program, stops = config["program"], config["training"]["early_stopping"]
+    texts = ({"program": program, "stops": stops, "device": device}, {"kind": program["kind"], "device": device})
     return tuple(canonical_json(text) for text in texts)
 
 

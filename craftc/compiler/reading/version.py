@@ -5,7 +5,7 @@ from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree_edit import rename
 from craftc.schemas.diagnostic import Diagnostic
-from craftc.schemas.spec import Spec
+from craftc.schemas.language import Language
 
 LANGUAGE = 1
 """The version that this craftc reads."""
@@ -23,7 +23,7 @@ def check_version(document: Document) -> Diagnostic | None:
         return None
     if "craftc" not in document.root.value:
         message = "the spec does not say which version of the language it is in"
-        slip = nearest("craftc", document.root.value.keys() - Spec.fields.keys())
+        slip = nearest("craftc", document.root.value.keys() - Language.fields.keys())
         if slip is not None:
             fix = rename((slip,), "craftc") if surely_meant(slip, ["craftc"]) else None
             hint = f'is "{slip}" meant to be craftc?'

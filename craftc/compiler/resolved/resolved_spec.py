@@ -9,11 +9,12 @@ from craftc.compiler.checking.rules.data_kinds import gives_text
 from craftc.compiler.composing.relative_paths import absolute_paths
 from craftc.compiler.language.handed_on import is_handed
 from craftc.compiler.language.spec_places import component_field
+from craftc.compiler.language.taken_out import put_back
 from craftc.compiler.reading.document import Node
 from craftc.compiler.reading.tree import copy_tree, set_path
 from craftc.schemas.catalogue import ARGS, NESTED, Catalogue
 from craftc.schemas.diagnostic import Path, Range, parse_path
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment, Spec
 from craftc.schemas.terms import TERMS
 
 _FOLLOWED = (("extends",), ("search", "use"))
@@ -59,13 +60,15 @@ def resolved_spec(analysis: Analysis) -> ResolvedSpec:
     assert analysis.document is not None
     document, spec = analysis.document, analysis.base.spec
     tree = copy_tree(analysis.base.tree)
+    # Variants count the items of a list as they are written.
+    put_back(tree, analysis.base.written)
     for place, path in absolute_paths(document, analysis.base.catalogue).items():
         set_path(tree, place, path)
     builder = _Builder(spec, analysis.base.catalogue, frozenset(_factors(spec)))
     return ResolvedSpec(document.filename, builder.item(tree, document.root, ()), document.included)
 
 
-def _factors(spec: Spec) -> Iterator[Path]:
+def _factors(spec: Experiment) -> Iterator[Path]:
     """Every place that an ablation or a search sets."""
     ablation = spec.ablation
     paths = [*ablation.grid, *ablation.zip, *(path for settings in ablation.features.values() for path in settings)]
@@ -75,7 +78,7 @@ def _factors(spec: Spec) -> Iterator[Path]:
 
 
 class _Builder:
-    def __init__(self, spec: Spec, catalogue: Catalogue, factors: frozenset[Path]) -> None:
+    def __init__(self, spec: Experiment, catalogue: Catalogue, factors: frozenset[Path]) -> None:
         self.spec = spec
         self.catalogue = catalogue
         self.factors = factors
@@ -125,13 +128,16 @@ class _Builder:
 
     def _is_unset(self, path: Path) -> bool:
         """What would mean something else, or nothing, if its default were written."""
+        spec = self.spec
         if path == ("ablation", "design"):
-            return not self.spec.ablation.features
+            return not spec.ablation.features
+        if not isinstance(spec, Spec):
+            return False
         if path == ("data", "splits", "stratify"):
-            return gives_text(self.spec.data.source.kind, self.catalogue)
+            return gives_text(spec.data.source.kind, self.catalogue)
         if path == ("training", "values"):
-            return not self.spec.training.values
-        return path == ("evaluation", "select") or (path == TERMS and not self.spec.objective.terms)
+            return not spec.training.values
+        return path == ("evaluation", "select") or (path == TERMS and not spec.objective.terms)
 
     def _is_set_elsewhere(self, path: Path) -> bool:
         """Whether a default, once written, would stand in the way of what the spec or one of its variants sets."""
@@ -142,6 +148,8 @@ class _Builder:
             return False
         if (*parent, "kind") in self.factors:
             return True
+        if not isinstance(self.spec, Spec):
+            return False
         return is_handed(name, parent) and (
             getattr(self.spec.regularization, name) is not None or ("regularization", name) in self.factors
         )

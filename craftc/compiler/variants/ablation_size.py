@@ -2,12 +2,13 @@
 
 import math
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import CheckedExperiment
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import count_values
 from craftc.compiler.variants.designs import num_variants
 from craftc.compiler.variants.filters import exclude_groups
-from craftc.schemas.spec import SECTIONS, Ablation
+from craftc.schemas.language import SECTIONS
+from craftc.schemas.spec import Ablation, Experiment, Spec
 
 MAX_VARIANTS = 10_000
 """Of one spec. Each is checked by itself, which takes some tenths of a millisecond."""
@@ -24,7 +25,7 @@ ANSWER_LENGTH = 40
 """Characters of an expression that take about as long to compute as an answer takes besides."""
 
 
-def too_large(base: Checked) -> Problem | None:
+def too_large(base: CheckedExperiment) -> Problem | None:
     """What of an ablation is too large, and the mend; None where all can be checked."""
     ablation = base.spec.ablation
     variants = num_variants(ablation)
@@ -58,11 +59,11 @@ def too_large(base: Checked) -> Problem | None:
     return None
 
 
-def _too_many_points(base: Checked) -> Problem | None:
+def _too_many_points(base: CheckedExperiment) -> Problem | None:
     """A search has no more trials than an ablation."""
-    search, seeds, splits = base.spec.search, base.spec.ablation.seeds, base.spec.data.splits
+    search, seeds = base.spec.search, base.spec.ablation.seeds
     num_seeds = seeds if isinstance(seeds, int) else len(seeds)
-    num_folds = splits.folds or 1 if splits.fold is None else 1
+    num_folds = _num_folds(base.spec)
     if search is None or search.trials * num_seeds * num_folds <= MAX_TRIALS:
         return None
     several = [f"{num:,} {what}" for num, what in ((num_seeds, "seeds"), (num_folds, "folds")) if num > 1]
@@ -71,7 +72,12 @@ def _too_many_points(base: Checked) -> Problem | None:
     return Problem("too-many-trials", ("search", "trials"), message, "search fewer points")
 
 
-def num_values(base: Checked) -> int:
+def _num_folds(spec: Experiment) -> int:
+    splits = spec.data.splits if isinstance(spec, Spec) else None
+    return 1 if splits is None or splits.fold is not None else splits.folds or 1
+
+
+def num_values(base: CheckedExperiment) -> int:
     """How many values the sections have that variants may set."""
     return count_values({name: value for name, value in base.written.items() if name in SECTIONS})
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from craftc.compiler.language.removals import is_removal
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.nearest import surely_meant
 from craftc.compiler.reading.parse import MAX_DEPTH
@@ -11,8 +12,9 @@ from craftc.compiler.reading.tree import copy_tree, look_up, paths_to, set_path
 from craftc.compiler.reading.tree_edit import rename
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.schemas.diagnostic import Path, format_path, parse_path
+from craftc.schemas.language import SECTIONS, Language
 from craftc.schemas.section import Section, as_tree
-from craftc.schemas.spec import SECTIONS, Component, Spec
+from craftc.schemas.spec import Component
 
 
 def apply_settings(written: dict[str, Any], variant: Variant, complete: dict[str, Any]) -> tuple[Problem, ...]:
@@ -61,7 +63,7 @@ def _whole_defaults() -> dict[Path, dict[str, Any]]:
             for each in inner:
                 walk(each, (*prefix, name))
 
-    walk(Spec, ())
+    walk(Language, ())
     return found
 
 
@@ -83,26 +85,28 @@ def _not_settable(setting: Setting, complete: dict[str, Any]) -> Problem | None:
     if len(setting.target) > MAX_DEPTH:
         message = f"this path is {len(setting.target):,} keys long; no spec is that deep"
         return Problem("unknown-factor", setting.target, message)
-    if section in SECTIONS:
+    own = [name for name in SECTIONS if name in complete]
+    if section in own:
         return _nothing_to_take_away(setting, complete)
     meant: str | None = None
-    if section in Spec.fields:
+    if section in complete:
         message = f'"{setting.path}" cannot be varied: it makes no other experiment'
         hint = "ablation.seeds says how many replicates there are" if section == "seed" else None
     else:
         message = f'there is no "{setting.path}" to set'
         if (meant := _whole_path(setting.path, complete)) is not None:
             return Problem("unknown-factor", setting.target, message, f"write {meant}", fix=rename((section,), meant))
-        hint = did_you_mean(str(section), SECTIONS) or f"a path begins with {one_of(sorted(SECTIONS))}"
-        meant = surely_meant(str(section), Spec.fields)
-    fix = rename((section,), meant) if meant in SECTIONS else None
+        hint = did_you_mean(str(section), own) or f"a path begins with {one_of(sorted(own))}"
+        meant = surely_meant(str(section), complete)
+    fix = rename((section,), meant) if meant in own else None
     return Problem("unknown-factor", setting.target, message, hint, fix=fix)
 
 
 def _nothing_to_take_away(setting: Setting, complete: dict[str, Any]) -> Problem | None:
-    """What `none` takes away of a mapping whose keys are the user's is in it."""
+    """What `none` takes away of a mapping whose keys are the user's is in it. Of what is taken out of a model, `none`
+    takes nothing out: a value among others."""
     *above, name = setting.target
-    if setting.value != "none" or tuple(above) not in _user_mappings():
+    if setting.value != "none" or tuple(above) not in _user_mappings() or is_removal(setting.target):
         return None
     try:
         known = look_up(complete, tuple(above))

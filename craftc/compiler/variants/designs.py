@@ -11,13 +11,14 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from craftc.compiler.language.removals import set_by_feature
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import MAX_TOLD, Problem, show
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.variant import Setting, Variant
 from craftc.compiler.variants.variant_names import short_names, value_names
 from craftc.schemas.diagnostic import parse_path
-from craftc.schemas.spec import Ablation, Spec
+from craftc.schemas.spec import Ablation, Experiment
 
 FULL = "full"
 BASE = "base"
@@ -86,7 +87,10 @@ def num_variants(ablation: Ablation) -> int:
 
 def _variants(ablation: Ablation, tree: Mapping[str, Any]) -> Iterator[Variant]:
     off = {
-        name: tuple(Setting(path, value, ("ablation", "features", name, path)) for path, value in settings.items())
+        name: tuple(
+            Setting(set_by_feature(name, path), value, ("ablation", "features", name, path))
+            for path, value in settings.items()
+        )
         for name, settings in ablation.features.items()
     }
     baseline = Variant(FULL if off else BASE, ())
@@ -201,6 +205,6 @@ def _numbered(variant: Variant, taken: Mapping[str, Variant], numbers: dict[str,
     return replace(variant, name=f"{variant.name}#{count}")
 
 
-def is_searched(spec: Spec, variant: str) -> bool:
+def is_searched(spec: Experiment, variant: str) -> bool:
     """Whether a variant gets a search of its own: all of an ablation of features, and otherwise the spec as written."""
     return spec.search is not None and (bool(spec.ablation.features) or variant in (BASE, FULL))

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from craftc.compiler.checking.rules.all_rules import EXPERIMENT_RULES
+from craftc.compiler.checking.rules.all_rules import variant_rules
 from craftc.compiler.checking.rules.headline import headline_rules
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import CheckedExperiment
 from craftc.compiler.checking.validate import Validated
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
 from craftc.compiler.variants.ablation_size import too_large
@@ -32,7 +32,7 @@ class Expansion:
     problems: list[Problem]
 
 
-def expand(base: Checked, validated: Validated, base_problems: list[Problem]) -> Expansion:
+def expand(base: CheckedExperiment, validated: Validated, base_problems: list[Problem]) -> Expansion:
     """Resolve, validate and check every variant; report each mistake once, at the setting that brings it about.
 
     `validated` is what `base` was made of, `base_problems` are the problems of the spec as written.
@@ -45,7 +45,7 @@ def expand(base: Checked, validated: Validated, base_problems: list[Problem]) ->
     if len(designed.problems) > MAX_TOLD:
         return Expansion((), list(designed.problems))
     start = without_ablation(base)
-    rules = EXPERIMENT_RULES + headline_rules(base, validated.tainted)
+    rules = variant_rules(base) + headline_rules(base, validated.tainted)
     found = VariantProblems(base, base_problems)
     filters = VariantFilters(ablation)
     resolved: list[ResolvedVariant] = []
@@ -86,7 +86,7 @@ class VariantProblems:
     """The problems of variants, each once and at the setting that brings it about, without those of the spec as
     written."""
 
-    def __init__(self, base: Checked, base_problems: Iterable[Problem]) -> None:
+    def __init__(self, base: CheckedExperiment, base_problems: Iterable[Problem]) -> None:
         base_problems = list(base_problems)
         self._tree, self._written = base.tree, base.written
         self._known = {(problem.code, problem.path, problem.message) for problem in base_problems}

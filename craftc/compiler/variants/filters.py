@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import CheckedExperiment
 from craftc.compiler.language.expression import Expression, ExpressionError, parse_expression
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.nearest import surely_meant
@@ -27,7 +27,7 @@ class VariantFilters:
         self._unmatched = set(range(len(ablation.exclude)))
         self._failed: dict[int, Problem] = {}
 
-    def leave_out(self, variant: Variant, checked: Checked, *, is_possible: bool = True) -> bool:
+    def leave_out(self, variant: Variant, checked: CheckedExperiment, *, is_possible: bool = True) -> bool:
         """Whether a variant is excluded, or does not meet a requirement.
 
         Of one that is not possible, `checked` is what could be made of it, and lacks what it sets in vain; a
@@ -40,7 +40,7 @@ class VariantFilters:
             return bool(matching) or any(_is_unmet(rule, checked.tree) for rule in self._require.values())
         return bool(matching) or not all(self._is_met(index, variant, checked) for index in self._require)
 
-    def _is_met(self, index: int, variant: Variant, checked: Checked) -> bool:
+    def _is_met(self, index: int, variant: Variant, checked: CheckedExperiment) -> bool:
         """A requirement that cannot be computed counts as met, and is reported."""
         expression = self._require[index]
         try:
@@ -136,7 +136,7 @@ def _by_argument(rule: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def unknown_exclude_paths(base: Checked) -> Iterator[Problem]:
+def unknown_exclude_paths(base: CheckedExperiment) -> Iterator[Problem]:
     """Paths of `exclude` that neither the spec has nor the ablation sets."""
     ablation = base.spec.ablation
     factors = {*ablation.grid, *ablation.zip, *(path for settings in ablation.features.values() for path in settings)}

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import CheckedExperiment
+from craftc.compiler.language.spec_places import NONE
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, resolve_variant
@@ -15,7 +18,7 @@ Values = tuple[tuple[str, str], ...]
 
 
 def idle_variants(
-    base: Checked, start: Checked, resolved: Sequence[ResolvedVariant], known: Iterable[Problem]
+    base: CheckedExperiment, start: CheckedExperiment, resolved: Sequence[ResolvedVariant], known: Iterable[Problem]
 ) -> Iterator[Problem]:
     """What has no effect in a spec without errors, beyond what the text shows. `start` is `base` without its ablation,
     `known` what was found before."""
@@ -25,7 +28,7 @@ def idle_variants(
     yield from _alike(base, resolved)
 
 
-def _idle_features(base: Checked, start: Checked) -> Iterator[Problem]:
+def _idle_features(base: CheckedExperiment, start: CheckedExperiment) -> Iterator[Problem]:
     """Features whose switching off leaves the spec as it is, or does what that of another does."""
     seen: dict[Values, str] = {}
     for name, settings in base.spec.ablation.features.items():
@@ -44,7 +47,7 @@ def _idle_features(base: Checked, start: Checked) -> Iterator[Problem]:
             yield Problem("no-effect", place, message, "remove one of the two", True, "warning", (place,))
 
 
-def _idle_axes(base: Checked, resolved: Sequence[ResolvedVariant]) -> Iterator[Problem]:
+def _idle_axes(base: CheckedExperiment, resolved: Sequence[ResolvedVariant]) -> Iterator[Problem]:
     """An axis of one value, which is that of the spec as written."""
     of_one = {
         ("ablation", section, path, 0)
@@ -65,7 +68,7 @@ def _idle_axes(base: Checked, resolved: Sequence[ResolvedVariant]) -> Iterator[P
                 yield Problem("no-effect", setting.origin, message, hint, severity="warning")
 
 
-def _alike(base: Checked, resolved: Sequence[ResolvedVariant]) -> Iterator[Problem]:
+def _alike(base: CheckedExperiment, resolved: Sequence[ResolvedVariant]) -> Iterator[Problem]:
     """Points of an axis, and sets of features, that come to the same as others of their section; each place is reported
     once."""
     seen: dict[tuple[frozenset[str | int], Values], Variant] = {}
@@ -84,7 +87,7 @@ def _alike(base: Checked, resolved: Sequence[ResolvedVariant]) -> Iterator[Probl
             yield Problem("duplicate-variant", place, message, "remove one of the two", is_key, "warning")
 
 
-def _place(first: Variant, second: Variant, base: Checked) -> Path | None:
+def _place(first: Variant, second: Variant, base: CheckedExperiment) -> Path | None:
     """Where the second is written: a set, or the value of an axis at which it differs from the first. None of what two
     designs have in common."""
     if second.name in base.spec.ablation.sets:
@@ -94,13 +97,22 @@ def _place(first: Variant, second: Variant, base: Checked) -> Path | None:
     return next((place for place in own if place[1] in ("grid", "zip")), None)
 
 
-def _values(variant: Variant, checked: Checked) -> Values | None:
+def _values(variant: Variant, checked: CheckedExperiment) -> Values | None:
     """What the settings of a variant come to; None where one is of no place."""
     try:
-        found = {setting.path: look_up(checked.tree, setting.target) for setting in variant.settings}
+        found = {setting.path: _value(setting, checked) for setting in variant.settings}
     except KeyError:
         return None
     return tuple(sorted((path, json.dumps(value, sort_keys=True)) for path, value in found.items()))
+
+
+def _value(setting: Setting, checked: CheckedExperiment) -> Any:
+    """Of an item that is taken out of its list, that; the others have moved up."""
+    if isinstance(setting.target[-1], int):
+        with suppress(KeyError):
+            if look_up(checked.written, setting.target) == NONE:
+                return NONE
+    return look_up(checked.tree, setting.target)
 
 
 def _shown(setting: Setting) -> str:

@@ -10,16 +10,17 @@ from typing import Any
 
 from craftc.compiler.checking.resolve import resolve_sections
 from craftc.compiler.checking.rules.fields import CONSTRAINTS
-from craftc.compiler.checking.rules.rule import Checked, Rule, check
+from craftc.compiler.checking.rules.rule import AnyRule, CheckedExperiment, check, checked_experiment
 from craftc.compiler.checking.validate import validate
-from craftc.compiler.language.component_fields import EACH, component_fields
+from craftc.compiler.language.component_fields import EACH, fields_of
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import Touching, copy_tree, touch
 from craftc.compiler.variants.apply_settings import apply_settings
 from craftc.compiler.variants.variant import Variant
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.language import sections_of
 from craftc.schemas.section import Section, as_tree
-from craftc.schemas.spec import SECTIONS, Ablation, Spec
+from craftc.schemas.spec import Ablation, Experiment
 
 NOTHING_TAINTED: frozenset[Path] = frozenset()
 
@@ -29,10 +30,10 @@ class ResolvedVariant:
     """A variant with its own complete spec, whose `ablation` is empty."""
 
     variant: Variant
-    checked: Checked
+    checked: CheckedExperiment
 
     @property
-    def spec(self) -> Spec:
+    def spec(self) -> Experiment:
         """The variant's spec."""
         return self.checked.spec
 
@@ -47,23 +48,24 @@ class ResolvedVariant:
         return {setting.path: setting.value for setting in self.variant.settings}
 
 
-def without_ablation(base: Checked) -> Checked:
+def without_ablation(base: CheckedExperiment) -> CheckedExperiment:
     """The spec as written without its ablation: what variants are made of."""
     empty = Ablation()
-    written = {name: value for name, value in base.written.items() if name != "ablation"}
+    # What is none of its sections is reported once, and not again of each variant.
+    written = {name: value for name, value in base.written.items() if name in base.spec.fields and name != "ablation"}
     tree = {**base.tree, "ablation": as_tree(empty)}
-    return Checked(base.spec.changed(ablation=empty), tree, written, base.catalogue, base.folder)
+    return checked_experiment(base.spec.changed(ablation=empty), tree, written, base.catalogue, base.folder)
 
 
 def resolve_variant(
-    base: Checked, variant: Variant, rules: tuple[Rule, ...], tainted: Set[Path] = NOTHING_TAINTED
-) -> tuple[Checked | None, list[Problem]]:
+    base: CheckedExperiment, variant: Variant, rules: tuple[AnyRule, ...], tainted: Set[Path] = NOTHING_TAINTED
+) -> tuple[CheckedExperiment | None, list[Problem]]:
     """The variant, or None where it cannot be repaired, and all its problems.
 
     `base` is the spec without its ablation. `tainted` are the places of it that were repaired: problems that rest on
     them are not reported.
     """
-    set_here = {str(setting.target[0]) for setting in variant.settings} & SECTIONS.keys()
+    set_here = {str(setting.target[0]) for setting in variant.settings}.intersection(sections_of(base.tree))
     written = {name: copy_tree(value) if name in set_here else value for name, value in base.written.items()}
     unsettable = apply_settings(written, variant, base.tree)
     resolve_sections(written, set_here)
@@ -74,19 +76,19 @@ def resolve_variant(
         return None, problems
     sections = {name: getattr(validated.spec, name) for name in set_here}
     tree = {**base.tree, **{name: as_tree(section) for name, section in sections.items()}}
-    checked = Checked(base.spec.changed(**sections), tree, written, base.catalogue, base.folder)
+    checked = checked_experiment(base.spec.changed(**sections), tree, written, base.catalogue, base.folder)
     mistaken = validated.tainted.union(path for path in tainted if path[:1] in kept or path[:2] in kept)
     broken = check(checked, (*rules, *(CONSTRAINTS[name] for name in set_here if name in CONSTRAINTS)))
     return checked, problems + untainted(broken, mistaken)
 
 
-def _untouched(spec: Spec, variant: Variant, set_here: Set[str]) -> dict[Path, Any]:
+def _untouched(spec: Experiment, variant: Variant, set_here: Set[str]) -> dict[Path, Any]:
     """The sections that a variant does not set, and in the others the components that it does not set, by place."""
     kept: dict[Path, Any] = {}
-    for name in Spec.fields:
+    for name in spec.fields:
         if name not in set_here and isinstance(section := getattr(spec, name), Section):
             kept[name,] = section
-    for field in component_fields():
+    for field in fields_of(type(spec)):
         section, *rest = field.path
         if section not in set_here or not rest or EACH in rest:
             continue  # those at keys of the user's own are few, and looked at again

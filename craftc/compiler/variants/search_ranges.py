@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from craftc.compiler.checking.rules.all_rules import EXPERIMENT_RULES
+from craftc.compiler.checking.rules.all_rules import variant_rules
 from craftc.compiler.checking.rules.headline import headline_rules
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import AnyRule, CheckedExperiment
 from craftc.compiler.checking.rules.search import SPACE, ranges
 from craftc.compiler.checking.validate import Validated
 from craftc.compiler.reading.problem import MAX_TOLD, Problem
@@ -43,7 +43,7 @@ class _Range:
 
 
 def check_ranges(
-    base: Checked, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]
+    base: CheckedExperiment, validated: Validated, variants: Iterable[Variant], known: Iterable[Problem]
 ) -> list[Problem]:
     """Set each path to both ends of its range, or to each choice, in every searched variant.
 
@@ -65,7 +65,7 @@ def check_ranges(
     looked_at = [_range(path, given) for path, given in fit]
     looked_at += [_no_range(path) for path in _written_paths(base) if path not in dict(fit)]
     searched = [parse_path(path) for path, _ in ranges(base)]
-    rules = EXPERIMENT_RULES + headline_rules(base, validated.tainted)
+    rules = variant_rules(base) + headline_rules(base, validated.tainted)
     errors = _Errors(without_ablation(base), rules, validated.tainted, known)
     num_probes = 0
     for variant in variants:
@@ -97,7 +97,7 @@ def _no_range(path: str) -> _Range:
     return _Range(None, (Setting(path, 0, (*SPACE, path)),))
 
 
-def _written_paths(base: Checked) -> list[str]:
+def _written_paths(base: CheckedExperiment) -> list[str]:
     """Those of the search, whatever they are given."""
     search = base.written.get("search")
     space = search.get("space") if isinstance(search, dict) else None
@@ -107,7 +107,9 @@ def _written_paths(base: Checked) -> list[str]:
 class _Errors:
     """What is wrong with a point that is not wrong with the spec as written."""
 
-    def __init__(self, base: Checked, rules: tuple[Rule, ...], tainted: Set[Path], known: Sequence[Problem]) -> None:
+    def __init__(
+        self, base: CheckedExperiment, rules: tuple[AnyRule, ...], tainted: Set[Path], known: Sequence[Problem]
+    ) -> None:
         self._base, self._rules, self._tainted = base, rules, tainted
         self._before = {(problem.code, problem.path, problem.message) for problem in known}
         self._lacking = lacking(known)
@@ -121,7 +123,7 @@ class _Errors:
 
 
 def _probe_range(
-    base: Checked,
+    base: CheckedExperiment,
     variant: Variant,
     looked_at: _Range,
     others: list[Path],
@@ -144,7 +146,7 @@ def _is_mendable(problem: Problem, others: list[Path]) -> bool:
     return any(touch(place, other) for place in (problem.path, *problem.reads) for other in others)
 
 
-def _place(problem: Problem, setting: Setting, variant: Variant, base: Checked, form: str | None) -> Problem:
+def _place(problem: Problem, setting: Setting, variant: Variant, base: CheckedExperiment, form: str | None) -> Problem:
     placed = blame(problem, Variant(variant.name, (setting,)), base.tree)
     if placed.code == "unknown-factor":
         path = (*SPACE, setting.path)

@@ -1,5 +1,7 @@
 """Augmentations that add noise to inputs or remove lines from images."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from craftc.components.bounds import BelowOne, NonNegativeFloat, Probability
@@ -16,6 +18,7 @@ class GaussianNoise:
     """
 
     takes = ("images", "table")
+    search_ranges: ClassVar = {"std": {"log_uniform": [0.01, 0.5]}}
 
     def __init__(self, *, std: NonNegativeFloat, p: Probability = 1.0) -> None:
         self.std = std
@@ -36,6 +39,7 @@ class LineDropout:
     """
 
     takes = ("images", "table")
+    search_ranges: ClassVar = {"p": {"uniform": [0.0, 0.3]}}
 
     def __init__(self, *, p: BelowOne = 0.1) -> None:
         self.p = p

@@ -1,5 +1,7 @@
 """Augmentations that mirror some images of a batch."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ class HorizontalFlip:
     """
 
     takes = ("images",)
+    search_ranges: ClassVar = {"p": {"uniform": [0.0, 0.5]}}
 
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p
@@ -32,6 +35,7 @@ class VerticalFlip:
     """
 
     takes = ("images",)
+    search_ranges: ClassVar = {"p": {"uniform": [0.0, 0.5]}}
 
     def __init__(self, *, p: Probability = 0.5) -> None:
         self.p = p

@@ -1,5 +1,7 @@
 """Augmentations that move images."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,7 @@ class RandomShift:
     """
 
     takes = ("images",)
+    search_ranges: ClassVar = {"max_shift": {"int": [0, 4]}}
 
     def __init__(self, *, max_shift: NonNegativeInt = 1) -> None:
         self.max_shift = max_shift

@@ -4,7 +4,7 @@ Shapes: B batch, T tokens, V vocabulary, D d_model, N heads, K D / N, R K / 2.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,14 @@ class Decoder(nn.Module):
     takes = ("text",)
     turns_2TR: Tensor | None
     constraints = ("d_model % num_heads == 0", "positions != 'rotary' or d_model // num_heads % 2 == 0")
+    # Every width is divided by every number of heads, to an even number.
+    search_ranges: ClassVar = {
+        "d_model": {"choice": [32, 64, 128, 256]},
+        "num_layers": {"int": [1, 6]},
+        "num_heads": {"choice": [1, 2, 4, 8]},
+        "d_ffn": {"choice": [128, 256, 512, 1024]},
+        "dropout": {"uniform": [0.0, 0.3]},
+    }
 
     def __init__(
         self,

@@ -24,6 +24,10 @@ class MLP(nn.Module):
 
     takes = ("images", "table")
     empty_means: ClassVar = {"hidden": "without hidden layers it is the model linear: {kind: linear}"}
+    search_ranges: ClassVar = {
+        "hidden": {"choice": [[64], [128], [256], [512], [128, 128], [256, 256], [512, 512]]},
+        "dropout": {"uniform": [0.0, 0.5]},
+    }
 
     def __init__(
         self,

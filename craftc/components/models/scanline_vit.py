@@ -4,7 +4,7 @@ Shapes: B batch, C channels, H lines, W pixels of a line, L line length C * W, T
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,15 @@ class ScanlineViT(nn.Module):
 
     takes = ("images",)
     constraints = ("d_model % num_heads == 0",)
+    # Every width is divided by every number of heads.
+    search_ranges: ClassVar = {
+        "d_model": {"choice": [32, 64, 128]},
+        "num_layers": {"int": [1, 6]},
+        "num_heads": {"choice": [1, 2, 4, 8]},
+        "d_ffn": {"choice": [64, 128, 256, 512]},
+        "dropout": {"uniform": [0.0, 0.3]},
+        "pooling": {"choice": ["cls", "mean", "last"]},
+    }
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 Shapes: B batch, T tokens that are read, U tokens that are written, V vocabulary, H width of the state.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,13 @@ class Seq2Seq(nn.Module):
         attention: Whether each written token sees all that was read, by one head of `nn.MultiheadAttention`.
         dropout: Probability that a value is zeroed during training: embeddings, and what the decoder puts out.
     """
+
+    search_ranges: ClassVar = {
+        "d_embedding": {"choice": [16, 32, 64, 128]},
+        "d_hidden": {"choice": [64, 128, 256, 512]},
+        "num_layers": {"int": [1, 3]},
+        "dropout": {"uniform": [0.0, 0.5]},
+    }
 
     def __init__(
         self,

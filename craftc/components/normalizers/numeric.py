@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
 Normalized = NDArray[np.float32]
-_LEAST_CONTRAST = 1e-30
+LEAST_CONTRAST = 1e-30
 """Below it, a split has no contrast: other values divided by it would leave float32."""
 
 
@@ -60,7 +60,7 @@ class PerLine:
     def of_batch(self, x: Tensor) -> Tensor:
         """See Identity.of_batch."""
         assert self._scale is not None
-        exact = _exact(x)
+        exact = exact_of(x)
         return ((exact - exact.mean(dim=-1, keepdim=True)) / self._scale).float()
 
 
@@ -89,7 +89,7 @@ class PerDataset:
         """See Identity.of_batch."""
         assert self._mean_and_scale is not None
         mean, scale = self._mean_and_scale
-        return ((_exact(x) - mean) / scale).float()
+        return ((exact_of(x) - mean) / scale).float()
 
 
 class PerFeature:
@@ -113,7 +113,7 @@ class PerFeature:
             largest = np.abs(x_train).max(axis=0)
             deviations = (x_train / largest).std(axis=0, dtype=np.float64) * largest
         # Nothing is known of the scale of what is constant: divided by infinity, it is 0 in every split.
-        scales = np.where(deviations >= _LEAST_CONTRAST, deviations, np.inf)
+        scales = np.where(deviations >= LEAST_CONTRAST, deviations, np.inf)
         self._means_and_scales = x_train.mean(axis=0, dtype=np.float64), scales
 
     def __call__(self, x: Inputs) -> Normalized:
@@ -128,24 +128,24 @@ class PerFeature:
         assert self._means_and_scales is not None
         device = str(x.device)
         if device not in self._on_device:
-            means, scales = (_to_device(values, x) for values in self._means_and_scales)
+            means, scales = (to_device(values, x) for values in self._means_and_scales)
             self._on_device[device] = means, scales
         means, scales = self._on_device[device]
-        return ((_exact(x) - means) / scales).float()
+        return ((exact_of(x) - means) / scales).float()
 
 
 def _scale(deviation: float) -> float:
-    return deviation if deviation >= _LEAST_CONTRAST else 1.0
+    return deviation if deviation >= LEAST_CONTRAST else 1.0
 
 
-def _to_device(values: NDArray[np.float64], x: Tensor) -> Tensor:
+def to_device(values: NDArray[np.float64], x: Tensor) -> Tensor:
     import torch
 
     rounded = torch.from_numpy(values.astype(np.float32) if x.device.type == "mps" else values)
     return rounded.to(x.device)
 
 
-def _exact(x: Tensor) -> Tensor:
+def exact_of(x: Tensor) -> Tensor:
     """With 64 bits; Apple's GPUs have 32."""
     return x.float() if x.device.type == "mps" else x.double()
 

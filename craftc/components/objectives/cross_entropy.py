@@ -32,6 +32,7 @@ class CrossEntropy(nn.Module):
 
     takes_targets = ("class", "token")
     trivial = "class_frequencies"
+    search_ranges: ClassVar = {"label_smoothing": {"uniform": [0.0, 0.2]}}
     per_trial_attributes: ClassVar = ("label_smoothing", "_rounded", "_weighting")
     weights_C: Tensor
     smoothing: Tensor
@@ -48,7 +49,7 @@ class CrossEntropy(nn.Module):
         self.label_smoothing = label_smoothing
         self._weighting = class_weights if isinstance(class_weights, str) else [float(w) for w in class_weights]
         # Both are buffers, so that those of the trials of a batch can be stacked.
-        self.register_buffer("weights_C", _weights(class_counts, class_weights), persistent=False)
+        self.register_buffer("weights_C", weights_of_classes(class_counts, class_weights), persistent=False)
         self.register_buffer("smoothing", torch.tensor(float(label_smoothing)), persistent=False)
         # As the buffer rounds it, whatever the precision of a step.
         self._rounded = float(self.smoothing)
@@ -102,7 +103,7 @@ class CrossEntropy(nn.Module):
         return loss_sum, weights_N.sum()
 
 
-def _weights(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:
+def weights_of_classes(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:
     num_classes = len(counts_C)
     if class_weights == "none":
         return torch.ones(num_classes)

@@ -3,7 +3,7 @@
 B: samples of a batch, V: views of each, D: numbers of an embedding, N = B * V.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ class InfoNCE(nn.Module):
     """
 
     takes_outputs = ("views",)
+    search_ranges: ClassVar = {"temperature": {"log_uniform": [0.05, 1.0]}}
     temperature: Tensor
 
     def __init__(self, *, temperature: Annotated[PositiveFloat, PER_TRIAL] = 0.5) -> None:

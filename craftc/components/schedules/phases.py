@@ -1,9 +1,9 @@
 """Phases whose learning rate depends only on the step."""
 
 import math
-from typing import Literal
+from typing import ClassVar
 
-from craftc.components.bounds import EpochsOrRest, NonNegativeFloat, NonNegativeInt
+from craftc.components.bounds import EpochsOrRest, LengthOrNone, NonNegativeFloat, StepsOrNone
 
 
 class LinearWarmup:
@@ -12,12 +12,16 @@ class LinearWarmup:
     Args:
         epochs: Length of the phase; 0 skips it.
         start_lr: Learning rate of the first step.
+        steps: Its length in steps, in the place of epochs; 0 skips it.
     """
 
     low_lr_argument = "start_lr"
+    search_ranges: ClassVar = {"epochs": {"choice": [0, 1, 2, 5]}}
 
-    def __init__(self, *, epochs: NonNegativeInt, start_lr: NonNegativeFloat = 0.0) -> None:
-        self.epochs: int | Literal["none"] = epochs
+    def __init__(
+        self, *, epochs: LengthOrNone = "none", start_lr: NonNegativeFloat = 0.0, steps: LengthOrNone = "none"
+    ) -> None:
+        self.epochs, self.steps = epochs, steps
         self.start_lr = start_lr
 
     def lr(self, base_lr: float, step: int, num_steps: int, steps_per_epoch: int) -> float:
@@ -31,12 +35,15 @@ class Cosine:
     Args:
         epochs: Length of the phase; none: all that remain.
         end_lr: Learning rate that the phase ends at.
+        steps: Its length in steps, in the place of epochs.
     """
 
     low_lr_argument = "end_lr"
 
-    def __init__(self, *, epochs: EpochsOrRest = "none", end_lr: NonNegativeFloat = 0.0) -> None:
-        self.epochs = epochs
+    def __init__(
+        self, *, epochs: EpochsOrRest = "none", end_lr: NonNegativeFloat = 0.0, steps: StepsOrNone = "none"
+    ) -> None:
+        self.epochs, self.steps = epochs, steps
         self.end_lr = end_lr
 
     def lr(self, base_lr: float, step: int, num_steps: int, steps_per_epoch: int) -> float:
@@ -50,12 +57,13 @@ class Constant:
 
     Args:
         epochs: Length of the phase; none: all that remain.
+        steps: Its length in steps, in the place of epochs.
     """
 
     depends_on_length = False
 
-    def __init__(self, *, epochs: EpochsOrRest = "none") -> None:
-        self.epochs = epochs
+    def __init__(self, *, epochs: EpochsOrRest = "none", steps: StepsOrNone = "none") -> None:
+        self.epochs, self.steps = epochs, steps
 
     def lr(self, base_lr: float, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """`base_lr`, whatever the step."""

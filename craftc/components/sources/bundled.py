@@ -54,7 +54,17 @@ _MNIST_5K = _Table(
     gives=("images",),
     gives_targets=("class",),
     gives_columns=("x",),
-    facts={"num_samples": 1797, "num_classes": 10, "num_features": 64, "num_lines": 8, "line_length": 8},
+    facts={
+        "num_samples": 1797,
+        "num_classes": 10,
+        "num_features": 64,
+        "num_lines": 8,
+        "line_length": 8,
+        "num_channels": 1,
+        "image_size": 8,
+        "image_height": 8,
+        "image_width": 8,
+    },
     seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
 )
 def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:
@@ -74,7 +84,17 @@ def digits(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: 
     gives=("images",),
     gives_targets=("class",),
     gives_columns=("x",),
-    facts={"num_samples": 5000, "num_classes": 10, "num_features": 784, "num_lines": 28, "line_length": 28},
+    facts={
+        "num_samples": 5000,
+        "num_classes": 10,
+        "num_features": 784,
+        "num_lines": 28,
+        "line_length": 28,
+        "num_channels": 1,
+        "image_size": 28,
+        "image_height": 28,
+        "image_width": 28,
+    },
     seed_unused_at={"line_drift": 0.0, "imbalance": 1.0},
 )
 def mnist_5k(*, line_drift: NonNegativeFloat = 0.0, imbalance: Ratio = 1.0, seed: Seed = 0) -> Samples:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from craftc.components.errors import DataError, DataWarning
 from craftc.components.sources.constant_columns import constant_columns
 
-ColumnKind = Literal["class", "classes", "real", "token", "mask", "vectors"]
+ColumnKind = Literal["class", "classes", "real", "token", "mask", "vectors", "transcript"]
 """What values are. class: one of several classes; classes: any number of labels at once; real: quantities; token: names
-in an order; mask: what counts and what does not; vectors: quantities in an order."""
+in an order; mask: what counts and what does not; vectors: quantities in an order; transcript: a target of tokens in an
+order, which need not be as many as the steps of an input."""
 COLUMN_KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)
 Role = Literal["input", "target", "mask", "weight", "group", "id"]
 """What a column is for: `input`, `mask` and `weight` may be given to a model, `target`, `mask` and `weight` to an
@@ -23,6 +24,9 @@ objective or a metric; `group` and `id` say which samples belong together, and a
 ROLES: tuple[Role, ...] = get_args(Role)
 MASK, TARGETS_MASK = "mask", "targets_mask"
 """The columns that say what counts of an input, where the rest fills it up, and what of a target."""
+COUNTED = "counted targets"
+"""The column of a split that is measured, (N, T), with what of its targets is: others are those of another sample too.
+No parameter can be called so, so nothing asks for it; nothing is given the others."""
 OF_BATCHES: tuple[Role, ...] = ("input", "target", "mask", "weight")
 """The roles of columns that a batch has."""
 
@@ -33,9 +37,12 @@ _TYPES: dict[ColumnKind, tuple[type[np.generic], ...]] = {
     "token": (np.int64,),
     "mask": (np.bool_,),
     "vectors": (np.float32, np.float64),
+    "transcript": (np.int64,),
 }
-_NUM_AXES: dict[ColumnKind, int] = {"classes": 2, "token": 2, "vectors": 3}
-_NUMBERED: tuple[ColumnKind, ...] = ("class", "token")
+_NUM_AXES: dict[ColumnKind, int] = {"classes": 2, "token": 2, "vectors": 3, "transcript": 2}
+_NUMBERED: tuple[ColumnKind, ...] = ("class", "token", "transcript")
+BLANK = 0
+"""The number of a transcript that is no token: what a model gives between tokens, and what fills rows up."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,14 @@ class Column:
     Args:
         values: By kind. class: int64, (N,), of several categories (N, K), of a dense target (N, H, W); classes:
             float32, 0 or 1, (N, C); real: float32 or float64, (N, ...), as exact as the source has them; token: int64,
-            (N, T); mask: bool, (N, ...); vectors: float32 or float64, (N, T, F). Of a group or an id anything, (N,).
+            (N, T); mask: bool, (N, ...); vectors: float32 or float64, (N, T, F); transcript: int64, (N, L), tokens from
+            1, and 0, the blank, behind the last. Of a group or an id anything, (N,).
         kind: What the values are.
         role: What they are for.
-        names: Of a class or token, what each number stands for; of classes, the labels; of a table (N, F), its columns.
-        sizes: Of a class or token, how many there are; of several categories, how many of each, (K,). Not given: as
-            many as there are names, or else one more than the greatest number.
+        names: Of a class or token, what each number stands for; of a transcript too, the blank first; of classes, the
+            labels; of a table (N, F), its columns.
+        sizes: Of a class, token or transcript, how many there are; of several categories, how many of each, (K,). Not
+            given: as many as there are names, or else one more than the greatest number.
     """
 
     values: NDArray[Any]
@@ -94,9 +103,9 @@ class Column:
 
     @property
     def num_outputs(self) -> int:
-        """How many numbers a model gives for one prediction of it: logits of classes, labels and tokens, or as many
-        quantities as a sample has."""
-        if self.kind in ("class", "classes", "token"):
+        """How many numbers a model gives for one prediction of it: logits of classes, labels and tokens, among those of
+        a transcript the blank, or as many quantities as a sample has."""
+        if self.kind in ("class", "classes", "token", "transcript"):
             return self.num_classes
         return int(np.prod(self.shape))
 
@@ -151,6 +160,8 @@ class Columns:
                 return f'"{name}" cannot be the name of a parameter'
             if (problem := problem_of(column)) is not None:
                 return f"{name}: {problem}"
+            if column.kind == "transcript" and TARGETS_MASK in self.columns:
+                return f"{name}: blanks fill a transcript up, so there is nothing for {TARGETS_MASK} to leave out"
         return None
 
 
@@ -165,12 +176,25 @@ def problem_of(column: Column) -> str | None:
         return f"{kind} of {values.dtype}, not {' or '.join(type_.__name__ for type_ in _TYPES[kind])}"
     if values.ndim != _NUM_AXES.get(kind, values.ndim) or 0 in values.shape:
         return f"{kind} of shape {values.shape}"
+    if kind == "transcript" and (problem := _no_transcript(column)) is not None:
+        return problem
     if kind in _NUMBERED:
         return _out_of_range(column)
     if kind == "classes" and not np.isin(values, (0, 1)).all():
         return "labels that are neither 0 nor 1"
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return f"sample {int(np.argwhere(~np.isfinite(values))[0, 0])} (from 0) holds NaN or infinity"
+    return None
+
+
+def _no_transcript(column: Column) -> str | None:
+    if column.role != "target":
+        return f"a transcript in the role of {column.role}; it is a target"
+    is_blank = column.values == BLANK
+    between = is_blank[:, :-1] & ~is_blank[:, 1:]
+    if between.any():
+        sample = int(np.argwhere(between)[0, 0])
+        return f"sample {sample} (from 0) has a blank, {BLANK}, before a token; it stands behind the last alone"
     return None
 
 

@@ -19,7 +19,15 @@ _NAMES = tuple("0123456789")
     gives=("images",),
     gives_targets=("class", "classes"),
     gives_columns=("x",),
-    facts={"num_samples": 898, "num_features": 128, "num_lines": 8, "line_length": 16},
+    facts={
+        "num_samples": 898,
+        "num_features": 128,
+        "num_lines": 8,
+        "line_length": 16,
+        "num_channels": 1,
+        "image_height": 8,
+        "image_width": 16,
+    },
 )
 def digit_pairs(*, seed: Seed = 0) -> Columns:
     """898 grey 8x16 images of two handwritten digits side by side, scaled to 0..1 (scikit-learn's, each used once).

@@ -7,7 +7,7 @@ epoch have the value of its first.
 import math
 from typing import Literal
 
-from craftc.components.bounds import EpochsOrRest, PositiveFloat
+from craftc.components.bounds import EpochsOrRest, PositiveFloat, StepsOrNone
 
 Unit = Literal["step", "epoch"]
 
@@ -18,12 +18,13 @@ class Constant:
     Args:
         value: The value of every step.
         epochs: Length of the phase; none: all that remain.
+        steps: Its length in steps, in the place of epochs.
     """
 
     depends_on_length = False
 
-    def __init__(self, *, value: float, epochs: EpochsOrRest = "none") -> None:
-        self._value, self.epochs = value, epochs
+    def __init__(self, *, value: float, epochs: EpochsOrRest = "none", steps: StepsOrNone = "none") -> None:
+        self._value, self.epochs, self.steps = value, epochs, steps
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """The same, whatever the step."""
@@ -38,10 +39,19 @@ class Linear:
         end: The value of the step after the phase.
         epochs: Length of the phase; none: all that remain.
         by: Whether the value changes with every step or with every epoch.
+        steps: Its length in steps, in the place of epochs.
     """
 
-    def __init__(self, *, start: float, end: float, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
-        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+    def __init__(
+        self,
+        *,
+        start: float,
+        end: float,
+        epochs: EpochsOrRest = "none",
+        by: Unit = "step",
+        steps: StepsOrNone = "none",
+    ) -> None:
+        self._start, self._end, self.epochs, self._by, self.steps = start, end, epochs, by, steps
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""
@@ -56,10 +66,19 @@ class Cosine:
         end: The value of the step after the phase.
         epochs: Length of the phase; none: all that remain.
         by: Whether the value changes with every step or with every epoch.
+        steps: Its length in steps, in the place of epochs.
     """
 
-    def __init__(self, *, start: float, end: float, epochs: EpochsOrRest = "none", by: Unit = "step") -> None:
-        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+    def __init__(
+        self,
+        *,
+        start: float,
+        end: float,
+        epochs: EpochsOrRest = "none",
+        by: Unit = "step",
+        steps: StepsOrNone = "none",
+    ) -> None:
+        self._start, self._end, self.epochs, self._by, self.steps = start, end, epochs, by, steps
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""
@@ -75,12 +94,19 @@ class Exponential:
         end: The value of the step after the phase.
         epochs: Length of the phase; none: all that remain.
         by: Whether the value changes with every step or with every epoch.
+        steps: Its length in steps, in the place of epochs.
     """
 
     def __init__(
-        self, *, start: PositiveFloat, end: PositiveFloat, epochs: EpochsOrRest = "none", by: Unit = "step"
+        self,
+        *,
+        start: PositiveFloat,
+        end: PositiveFloat,
+        epochs: EpochsOrRest = "none",
+        by: Unit = "step",
+        steps: StepsOrNone = "none",
     ) -> None:
-        self._start, self._end, self.epochs, self._by = start, end, epochs, by
+        self._start, self._end, self.epochs, self._by, self.steps = start, end, epochs, by, steps
 
     def value(self, step: int, num_steps: int, steps_per_epoch: int) -> float:
         """The value of `step`, which counts from 0 to `num_steps` - 1 within the phase."""

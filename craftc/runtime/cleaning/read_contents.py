@@ -33,6 +33,7 @@ REMOVING = ".removing-"
 
 _TORN = re.compile(r"\.[0-9a-f]{64}\..*")
 _TRIAL = re.compile(r"[0-9a-f]{64}")
+_IN_CHECKPOINTS = re.compile(rf"/[0-9a-f]{{64}}/{CHECKPOINTS}/")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def life_of(run: Path, store: Store) -> RunLife:
 
 
 def checkpoint_files(trial: Path, which: Literal["last", "all"]) -> list[Path]:
-    """The files of a trial's last checkpoint or of all, those of a killed writer too, as they may go.
+    """The files of a trial's last checkpoint or of all, those of a killed writer too, as they may go. The state of a
+    program may be a folder.
 
     The last before the best, which is the one to keep, and each before its digest, without which it is worth nothing.
     """
@@ -194,7 +196,8 @@ def _totals(trials: Iterable[StoredTrial], files: Mapping[str, list[File]]) -> T
 
 
 def _is_checkpoint(file: File) -> bool:
-    return os.path.basename(os.path.dirname(file.path)) == CHECKPOINTS
+    # Right below the folder of a trial: what a program keeps in its own may be called the same.
+    return _IN_CHECKPOINTS.search(file.path) is not None
 
 
 def _last_words(results: Path) -> dict[str, TrialState]:

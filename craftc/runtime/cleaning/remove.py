@@ -139,7 +139,7 @@ def _remove_checkpoints(trial: Path, which: Literal["last", "all"]) -> str | Non
     if which == "last" and not _is_whole(trial / CHECKPOINTS / "best.pt"):
         return "its best.pt is missing or damaged, so last.pt is its last good checkpoint"
     for path in checkpoint_files(trial, which):
-        path.unlink(missing_ok=True)
+        _remove_tree(path)
     return None
 
 

@@ -22,25 +22,36 @@ Report = Callable[[Point, int, float], bool]
 class Reporter:
     """Reports the epochs of a point's trials to the study as values of the point.
 
-    Step: `index of the trial * epochs + epoch`. Value: the mean of the metric at that epoch and of what the trials
-    before it came to, so that it tends to the value that the point is judged by.
+    Step: `index of the trial * epochs + epoch`; where the number of epochs is not known, the records of the trials
+    before it, plus `epoch`. Value: the mean of the metric at that epoch and of what the trials before it came to, so
+    that it tends to the value that the point is judged by.
     """
 
     def __init__(self, point: Point, report: Report) -> None:
         self.point = point
         self._report = report
         self._values: dict[str, float] = {}
+        self._num_records: dict[str, int] = {}
 
     def decide(self, record: EpochRecord) -> bool:
         """Report an epoch; whether to go on. A stop that would save nothing is not taken."""
+        self._num_records[record.trial] = max(record.epoch, self._num_records.get(record.trial, 0))
         value = record.metrics.get(self.point.metric)
         if value is None:
             return True
         index = self.point.trials.index(record.trial)
-        step = index * self.point.epochs + record.epoch
+        step = self._num_before(index) + record.epoch
         before = [self._values[trial] for trial in self.point.trials[:index] if trial in self._values]
         goes_on = self._report(self.point, step, fmean([*before, value]))
-        return goes_on or not self.point.is_prunable or step >= len(self.point.trials) * self.point.epochs
+        return goes_on or not self.point.is_prunable or self._is_last(step)
+
+    def _num_before(self, index: int) -> int:
+        if self.point.epochs is not None:
+            return index * self.point.epochs
+        return sum(self._num_records.get(trial, 0) for trial in self.point.trials[:index])
+
+    def _is_last(self, step: int) -> bool:
+        return self.point.epochs is not None and step >= len(self.point.trials) * self.point.epochs
 
     def finished(self, result: Result) -> None:
         """A trial of the point has its result."""
@@ -53,3 +64,9 @@ class Reporter:
         for record in history:
             self.decide(record)
         self.finished(result)
+
+
+def watched_by(decide: Decide) -> str | None:
+    """The metric that a Reporter's `decide` reports; None of any other."""
+    reporter = getattr(decide, "__self__", None)
+    return reporter.point.metric if isinstance(reporter, Reporter) else None

@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from craftc.compiler.compile_point import CompiledPoint
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import JobResources, Plan, Trial
 from craftc.schemas.result import Event
+
+if TYPE_CHECKING:
+    # A process that trains needs no compiler.
+    from craftc.compiler.compile_point import CompiledPoint
 
 WAIT: Literal["wait"] = "wait"
 
@@ -17,14 +20,15 @@ WAIT: Literal["wait"] = "wait"
 class Point(Frozen):
     """What a job reports to: trial `number` of the Optuna study `study`, trained by `trials`, one per seed, in order.
 
-    What is reported is `metric`; `epochs` is the most that one trial takes. Without `is_prunable` nobody stops it.
+    What is reported is `metric`; `epochs` is the most that one trial takes, None where that is not known. Without
+    `is_prunable` nobody stops it.
     """
 
     study: str
     number: int
     trials: List[str]
     metric: str
-    epochs: int
+    epochs: int | None
     is_prunable: bool
 
 
@@ -104,7 +108,7 @@ def works_of(plan: Plan) -> list[Work]:
     ]
 
 
-CompilePoint = Callable[[str, Mapping[str, Any], int], CompiledPoint]
+CompilePoint = Callable[[str, Mapping[str, Any], int], "CompiledPoint"]
 """A variant, the values of its searched paths and the point's number to the point's trials."""
 
 

@@ -14,7 +14,7 @@ from craftc.schemas.diagnostic import parse_path
 from craftc.schemas.frozen import Frozen, List
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment
 
 Scalar = bool | int | float | str
 
@@ -68,7 +68,7 @@ class Factors(Frozen):
         return values
 
 
-def factors_of(spec: Spec, plan: Plan) -> Factors:
+def factors_of(spec: Experiment, plan: Plan) -> Factors:
     """The factors of a plan: its features, every path that a variant sets to more than one value or that is searched,
     and the seed."""
     space = plan.search.space if plan.search else {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from craftc.components.bounds import FROM_ENVIRONMENT, Name
+from craftc.runtime.observers.logged import logged
 from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.observers.wandb_contents import flatten
 from craftc.schemas.plan import Plan, Trial
@@ -175,10 +176,10 @@ class MlflowTracker:
         return OpenRun(run_id, max(steps, default=0))
 
     def _log(self, trial: str, records: Iterable[EpochRecord]) -> None:
-        """Log epochs once: a job that was begun again tells some twice."""
-        opened = self._run_of(trial)
+        """Log records once: a job that was begun again tells some twice."""
+        opened, of = self._run_of(trial), self._trials[trial]
         new = [record for record in records if record.epoch > opened.last_epoch]
-        self._log_metrics(opened, [(name, at, r.epoch) for r in new for name, at in r.metrics.items()])
+        self._log_metrics(opened, [(name, at, r.epoch) for r in new for name, at in logged(of, r).items()])
         opened.last_epoch = max((record.epoch for record in new), default=opened.last_epoch)
 
     def _log_metrics(self, opened: OpenRun, values: list[tuple[str, float, int]]) -> None:

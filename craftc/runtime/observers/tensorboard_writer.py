@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from craftc.runtime.observers.logged import logged
 from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import (
@@ -22,15 +23,16 @@ from craftc.schemas.result import (
 
 @dataclass
 class OpenTrial:
-    """A trial whose events are being written, and the last epoch that they have."""
+    """A trial whose events are being written, and the last record that they have."""
 
+    trial: Trial
     writer: Any
     last_epoch: int = 0
 
     def write(self, record: EpochRecord) -> None:
-        """Write an epoch once: a job that was begun again tells some twice."""
+        """Write a record once: a job that was begun again tells some twice."""
         if record.epoch > self.last_epoch:
-            for name, value in record.metrics.items():
+            for name, value in logged(self.trial, record).items():
                 self.writer.add_scalar(name, value, record.epoch)
             self.writer.flush()
             self.last_epoch = record.epoch
@@ -39,7 +41,8 @@ class OpenTrial:
 class TensorboardWriter:
     """TensorBoard event files, scalars and hparams, in the run's folder.
 
-    `<run folder>/tensorboard/<variant>/seed<seed>` has a trial's metrics, the epoch as step, from its first epoch on.
+    `<run folder>/tensorboard/<variant>/seed<seed>` has a trial's metrics, the epoch as step, from its first epoch on;
+    where records are no epochs the record as step, and `train/step` beside.
 
     A finished trial also has `best/<split>/<metric>` at its best epoch, and a row in TensorBoard's HPARAMS tab: its
     factors, and those values as the row's metrics. A trial that another run finished before is written as a whole.
@@ -107,7 +110,7 @@ class TensorboardWriter:
             # TensorBoard reads all event files of a folder together: what an earlier process wrote would stand twice.
             for file in folder.glob("events.out.tfevents.*"):
                 file.unlink()
-            self._open[trial] = OpenTrial(SummaryWriter(str(folder)))
+            self._open[trial] = OpenTrial(self._trials[trial], SummaryWriter(str(folder)))
         return self._open[trial]
 
 

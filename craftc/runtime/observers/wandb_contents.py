@@ -23,7 +23,7 @@ def summary_of(result: Result, headline: Headline) -> dict[str, Any]:
     return {
         "best_epoch": result.best_epoch,
         "epochs_trained": result.epochs_trained,
-        "num_parameters": result.num_parameters,
+        **({} if result.num_parameters is None else {"num_parameters": result.num_parameters}),
         **best,
         **last,
         **shown,

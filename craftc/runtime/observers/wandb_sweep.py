@@ -10,7 +10,7 @@ from typing import Any
 
 from craftc.runtime.observers.factors import Choices, Factors, Interval
 from craftc.schemas.plan import Plan
-from craftc.schemas.split_roles import roles
+from craftc.schemas.split_roles import role_of, roles
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
 """W&B's schema has sweep parameters match `^[A-Za-z_][A-Za-z0-9_.-]*$`."""
@@ -38,12 +38,16 @@ def goal(plan: Plan) -> tuple[str, str]:
     if plan.search is not None:
         return plan.search.metric, plan.search.mode
     headline, config = plan.headline, plan.trials[0].config
+    select = config["evaluation"]["select"]
+    if plan.trials[0].is_program:
+        # Which splits it has is known by its metrics alone.
+        is_final = role_of(headline.split, None) == "final" and select != "none"
+        return (select["metric"], select["mode"]) if is_final else (headline.name, headline.mode)
     given = roles(config["data"]["splits"])
     if given.get(headline.split) != "final":
         return headline.name, headline.mode
     if "valid" in given:
         return f"valid/{headline.metric}", headline.mode
-    select = config["evaluation"]["select"]
     return ("train/loss", "min") if select == "none" else (select["metric"], select["mode"])
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from craftc.components.bounds import FROM_ENVIRONMENT, Name
 from craftc.runtime.observers import wandb_client
+from craftc.runtime.observers.logged import logged
 from craftc.runtime.observers.observer import describe
 from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.observers.wandb_contents import config_of, summary_of
@@ -43,16 +44,17 @@ REUSED = "reused"
 
 @dataclass
 class OpenRun:
-    """A W&B run that is being written, whether to the server too, and the last epoch that it has."""
+    """The W&B run of a trial that is being written, whether to the server too, and the last record that it has."""
 
+    trial: Trial
     run: Any
     online: bool
     last_epoch: int = 0
 
     def log(self, record: EpochRecord) -> None:
-        """Log an epoch once: a job that was begun again tells some twice."""
+        """Log a record once: a job that was begun again tells some twice."""
         if record.epoch > self.last_epoch:
-            self.run.log(record.metrics, step=record.epoch)
+            self.run.log(logged(self.trial, record), step=record.epoch)
             self.last_epoch = record.epoch
 
 
@@ -69,7 +71,8 @@ class WandbTracker:
     """Weights & Biases: a W&B run for each trial, all in the group of the craftc run.
 
     A W&B run starts with its trial, and has the trial's config, every epoch's
-    metrics with the epoch as step (also those that an interrupted run trained) and a summary: best_epoch,
+    metrics with the epoch as step (also those that an interrupted run trained; where records are no epochs, with the
+    record as step, and `train/step` beside) and a summary: best_epoch,
     epochs_trained, `best.<split>/<metric>`, `last.<split>/<metric>`, and the headline by its own name, of the best
     epoch; of a failed trial, exit code 1 and the error. With a sweep, the config also has every factor by its name.
 
@@ -240,7 +243,7 @@ class WandbTracker:
         folder = Path(run.dir).parent.resolve().relative_to(self._folder.resolve())
         kept = WandbRun(id=identity.id, folder=str(folder), sweep_id=identity.sweep_id)
         self._file.put_run(trial.id, kept)
-        return OpenRun(run, online)
+        return OpenRun(trial, run, online)
 
     def _end(self, trial: str, summary: Mapping[str, Any], *, exit_code: int) -> None:
         assert self._file is not None

@@ -102,6 +102,7 @@ class RayBackend:
     def _joined(
         self, address: str, plan: Plan, requests: Sequence[JobResources], store: Store
     ) -> Iterator["JobSetting"]:
+        from craftc.runtime.needed_packages import of_plan
         from craftc.runtime.on_ray.check_nodes import check_nodes
         from craftc.runtime.on_ray.cluster import joined_ray
         from craftc.runtime.on_ray.job_trainable import JobSetting
@@ -110,7 +111,7 @@ class RayBackend:
             code = stack.enter_context(sent_code(plan.import_folders, store.root.parent))
             shared = self._scratch or store.root
             folder = stack.enter_context(joined_ray(address, shared=shared, runtime_env=code.runtime_env))
-            check_nodes(store.root)
+            check_nodes(store.root, of_plan(plan))
             yield JobSetting(
                 str(store.root),
                 str(folder),

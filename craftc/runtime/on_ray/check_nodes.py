@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ NEEDED = ("pydantic", "numpy", "torch", "filelock")
 """What a job imports."""
 
 
-def check_nodes(folder: Path) -> None:
+def check_nodes(folder: Path, packages: Mapping[str, str]) -> None:
     """Raise BackendError where a machine of the connected Ray lacks a package, or sees another folder than this one.
+
+    `packages` are those that the trials need beside what every job imports, each with the command that installs it.
 
     A token is written into the folder here; a task on each machine reads it and answers with a file of its own beside
     it. Nothing is left there.
@@ -28,23 +30,24 @@ def check_nodes(folder: Path) -> None:
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix=".shared-", dir=folder, ignore_cleanup_errors=True) as place:
         Path(place, "token").write_text(token)
-        answers = _ask_all(nodes, place)
+        answers = _ask_all(nodes, place, [*NEEDED, *packages])
         for node, answer in zip(nodes, answers, strict=True):
             name = str(node["NodeName"])
             if missing := answer["missing"]:
                 message = f"machine {name} of the cluster has no {', '.join(missing)} in {answer['python']}"
-                raise BackendError("package-missing", f"{message}; install craftc[run] there")
+                mends = dict.fromkeys(packages.get(name, "install craftc[run]") for name in missing)
+                raise BackendError("package-missing", f"{message}; {', '.join(mends)} there")
             theirs = Path(place, str(node["NodeID"]))
             if answer["token"] != token or not (theirs.is_file() and theirs.read_text() == token):
                 raise BackendError("runs-dir-not-shared", _not_shared(folder, name, answer["error"]))
 
 
-def _ask_all(nodes: Sequence[dict[str, Any]], place: str) -> list[dict[str, Any]]:
+def _ask_all(nodes: Sequence[dict[str, Any]], place: str, needed: Sequence[str]) -> list[dict[str, Any]]:
     probe = ray.remote(num_cpus=0, max_retries=0)(_probe())
     asked = []
     for node in nodes:
         there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked.append(probe.options(scheduling_strategy=there).remote(place, node["NodeID"], NEEDED))
+        asked.append(probe.options(scheduling_strategy=there).remote(place, node["NodeID"], needed))
     answers = []
     for node, answer in zip(nodes, asked, strict=True):
         try:

@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 
 from craftc.runtime.jobs.backend import BackendError, PlacementError
 from craftc.runtime.on_ray.check_reachable import check_reachable
+from craftc.runtime.on_ray.leave_ray import leave_ray
 from craftc.runtime.on_ray.sweeper import swept
 from craftc.schemas.plan import JobResources
 from craftc.secret_text import bare_address
@@ -113,7 +114,7 @@ def _started(folder: Path, services: Services, *, dashboard: bool) -> Iterator[N
     try:
         yield
     finally:
-        ray.shutdown()
+        leave_ray()
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def _attached(address: str, runtime_env: dict[str, Any] | None) -> Iterator[None
         yield
     finally:
         # Disconnects; what this driver started there ends with it, and the cluster lives on.
-        ray.shutdown()
+        leave_ray()
 
 
 def _check_answers(address: str) -> None:

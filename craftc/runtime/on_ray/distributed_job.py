@@ -20,8 +20,8 @@ from craftc.runtime.on_ray.environment import TRAIN_VARIABLES
 from craftc.runtime.on_ray.separate_groups import note_group
 from craftc.runtime.on_ray.trainer import Trainer, make_trainer
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.own_code import make_importable
-from craftc.runtime.work.trial_end import reuse
+from craftc.runtime.worker.own_code import make_importable
+from craftc.runtime.worker.trial_end import reuse
 from craftc.schemas.plan import JobResources, Trial
 from craftc.schemas.result import Event, TrialFailed, TrialFinished, TrialPruned
 
@@ -155,8 +155,8 @@ def _take_share(config: dict[str, Any]) -> None:
     # In the worker alone: it has torch already.
     import torch
 
-    from craftc.runtime.work.try_trials import with_trials_tried
-    from craftc.runtime.work.worker_share import run_worker_share
+    from craftc.runtime.worker.try_trials import with_trials_tried
+    from craftc.runtime.worker.worker_share import run_worker_share
     from craftc.training.parts.worker_group import WorkerGroup
 
     context = ray.train.get_context()

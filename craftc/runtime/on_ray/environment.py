@@ -28,6 +28,10 @@ VARIABLES = {
     # Workers that wait for the first jobs would end after a second, when the CPUs are reserved for those, and others be
     # started in their place.
     "RAY_idle_worker_killing_time_threshold_ms": "60000",
+    # A process that does not answer within a minute is killed, and another begun in its place: on a machine that does
+    # much else, where an import takes as long, none would ever answer. Without its agents the raylet ends itself.
+    "RAY_worker_register_timeout_seconds": "900",
+    "RAY_agent_register_timeout_ms": "900000",
     # Leave CUDA_VISIBLE_DEVICES alone in jobs without a GPU, and do not announce that this will be the default.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # What Tune would set for its own processes only, see prestarted_workers.

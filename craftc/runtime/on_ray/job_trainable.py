@@ -18,11 +18,11 @@ from craftc.runtime.jobs.job_source import Work
 from craftc.runtime.on_ray.cluster import worker_bundle
 from craftc.runtime.on_ray.study_actor import reporter_to
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import run_job
-from craftc.runtime.work.own_code import make_importable
-from craftc.runtime.work.redirect import print_to
-from craftc.runtime.work.run_work import Run, run_work
-from craftc.runtime.work.try_trials import with_trials_tried
+from craftc.runtime.worker.job import run_job
+from craftc.runtime.worker.own_code import make_importable
+from craftc.runtime.worker.redirect import print_to
+from craftc.runtime.worker.run_work import Run, run_work
+from craftc.runtime.worker.try_trials import with_trials_tried
 from craftc.schemas.result import Event
 
 EVENTS = "craftc_events"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ray import tune
 
-from craftc.runtime.on_ray.job_feed import FeedCallback, FeedStopper, JobFeed, JobSearcher
+from craftc.runtime.on_ray.job_feed import FeedScheduler, FeedStopper, JobFeed, JobSearcher
 from craftc.runtime.on_ray.job_trainable import RayJob
 
 
@@ -27,6 +27,7 @@ def _tuner(feed: JobFeed, folder: Path, max_concurrent: int | None) -> tune.Tune
         RayJob,
         tune_config=tune.TuneConfig(
             search_alg=JobSearcher(feed),
+            scheduler=FeedScheduler(feed),
             # As many as the searcher has; it says when there are no more.
             num_samples=-1,
             max_concurrent_trials=max_concurrent,
@@ -37,7 +38,6 @@ def _tuner(feed: JobFeed, folder: Path, max_concurrent: int | None) -> tune.Tune
             name="jobs",
             storage_path=str(folder),
             verbose=0,
-            callbacks=[FeedCallback(feed)],
             stop=FeedStopper(feed),
             # A trial's state is in the store; Tune would ask the worker for a checkpoint at the end of each job.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -92,7 +92,7 @@ class PlanStudy:
                 "kind": "grid" if first.overrides else "start",
                 "variant": first.variant,
                 "trials": [trial.id for trial in trials],
-                "epochs_planned": first.epochs * num_planned,
+                "epochs_planned": (first.epochs or 0) * num_planned,
                 "state": "finished" if is_measured else "failed",
                 **({"reason": reason} if reason else {}),
             },
@@ -136,9 +136,12 @@ def _values(trials: Sequence[Trial], store: Store, metric: str) -> list[float]:
 def _reported(trials: Sequence[Trial], values: Sequence[float], store: Store, metric: str) -> dict[int, float]:
     """What the trials would have reported, had they been a search's: see `jobs.decide.Reporter`."""
     reported: dict[int, float] = {}
+    epochs, num_before = trials[0].epochs, 0
     for index, trial in enumerate(trials):
         before = sum(values[:index])
-        for record in store.history(trial.id):
+        history = store.history(trial.id)
+        for record in history:
             if metric in record.metrics:
-                reported[index * trials[0].epochs + record.epoch] = (before + record.metrics[metric]) / (index + 1)
+                reported[num_before + record.epoch] = (before + record.metrics[metric]) / (index + 1)
+        num_before += len(history) if epochs is None else epochs
     return reported

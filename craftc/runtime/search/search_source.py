@@ -137,11 +137,11 @@ class SearchSource:
     def _begin(
         self, study: str, number: int | None, params: dict[str, Any], trials: tuple[Trial, ...], *, is_prunable: bool
     ) -> Point:
-        epochs = int(trials[0].config["training"]["epochs"])
+        epochs = trials[0].epochs
         ids = [trial.id for trial in trials]
         if number is None:
             params = {path: self._value_at_start(trials[0], path) for path in self._search.space}
-        number = self._studies.begin(study, number, params, ids, epochs * len(ids))
+        number = self._studies.begin(study, number, params, ids, (epochs or 0) * len(ids))
         point = Point(
             study=study,
             number=number,
@@ -217,11 +217,12 @@ class SearchSource:
 
 
 def _num_saved_epochs(end: Event) -> int:
-    """What early stopping saved of a finished trial, and the pruner of a pruned one. A failure saves nothing."""
+    """What early stopping saved of a finished trial, and the pruner of a pruned one, as far as it is known what they
+    had before them. A failure saves nothing."""
     match end:
-        case TrialFinished(result=result):
+        case TrialFinished(result=result) if result.epochs_planned is not None:
             return result.epochs_planned - result.epochs_trained
-        case TrialPruned(epoch=epoch, epochs_planned=planned, reason="pruner"):
+        case TrialPruned(epoch=epoch, epochs_planned=int() as planned, reason="pruner"):
             return planned - epoch
     return 0
 

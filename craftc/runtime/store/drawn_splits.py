@@ -35,7 +35,7 @@ def _documents(plan: Plan, prepared: Path | None) -> Iterator[tuple[Trial, Mappi
     """What each new trial's data is drawn into; trials of one source and splits are asked once."""
     known: dict[str, Mapping[str, Any] | None] = {}
     for trial in plan.trials:
-        if trial.status != "new":
+        if trial.status != "new" or trial.is_program:
             continue
         data = trial.config["data"]
         key = json.dumps([data["source"], data["splits"]], sort_keys=True)

@@ -9,7 +9,7 @@ from craftc.components.build import load_component
 from craftc.components.own_line import told
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.submitting.cluster import RAY, SLURM, Cluster, JobState, RunRequest, Submitted
-from craftc.runtime.work.own_code import make_importable
+from craftc.runtime.worker.own_code import make_importable
 from craftc.schemas.submission import Submission
 
 T = TypeVar("T")

@@ -21,6 +21,7 @@ from craftc.training.batched_trials.vmap_fallback import no_vmap_fallback, witho
 from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.loop.step import train_step
+from craftc.training.parts.dropout import Counted
 from craftc.training.parts.terms import is_shipped
 
 NUM_STEPS = 2
@@ -43,6 +44,12 @@ def unlike(parts: Sequence[Parts]) -> str | None:
     first, *others = parts
     if first.device.type not in ("cpu", "cuda"):
         return f"no batches on {first.device.type}"
+    if not first.micro_batches.is_one:
+        return "a step of several batches is taken one batch after another"
+    if first.sharpness is not None:
+        return "regularization.sam: a step takes the gradient at two places, one after the other"
+    if any(_needs_buffers_of_its_own(each) for each in parts):
+        return "regularization.average: the buffers of the model are averaged or estimated apart from its weights"
     if (reason := unfit(first.optimizer)) is not None:
         return reason
     trained = [tensor for tensor, _ in places_of(first.model) if tensor.requires_grad]
@@ -60,6 +67,12 @@ def unlike(parts: Sequence[Parts]) -> str | None:
         if (first.ema is None) != (other.ema is None):
             return "some trainings average their weights, and some do not"
     return None
+
+
+def _needs_buffers_of_its_own(parts: Parts) -> bool:
+    """Whether an average has buffers that are not those of the model behind the last step."""
+    has_any = any(not isinstance(each, Counted) and each._buffers for each in parts.model.modules())
+    return parts.averaging is not None and not parts.averaging.is_of_every_step and has_any
 
 
 def _difference(one: nn.Module, other: nn.Module) -> str | None:

@@ -40,17 +40,18 @@ class Evaluator:
         splits: dict[str, DeviceSplit],
         names: Sequence[str],
         epochs: Sequence[int],
+        steps: Sequence[int],
         batch_size: int,
         values: Mapping[str, float] | None = None,
     ) -> list[Metrics | Exception]:
-        """What `evaluate_splits` returns or raises, for each training behind its own epoch.
+        """What `evaluate_splits` returns or raises, for each training behind its own record and number of steps.
 
         Each measures by its own objective and metrics, in the batches in which it would alone, with the values of its
-        own epoch, but for `values`, by name.
+        own last step, but for `values`, by name.
         """
         found: list[Metrics | Exception] = [{} for _ in batch.parts]
-        each = zip(batch.parts, epochs, strict=True)
-        of_steps = [parts.values.at_end_of(epoch, values) for parts, epoch in each]
+        each = zip(batch.parts, steps, strict=True)
+        of_steps = [parts.values.after(num_steps, values) for parts, num_steps in each]
         for name in names:
             for rows in self._groups(batch, splits[name]):
                 outputs = self._outputs(batch, rows, splits[name], of_steps) if len(rows) > 1 else None
@@ -64,6 +65,7 @@ class Evaluator:
                             splits,
                             [name],
                             epoch=epochs[k],
+                            num_steps=steps[k],
                             batch_size=batch_size,
                             predict=predict,
                             values=values,

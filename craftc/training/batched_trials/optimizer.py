@@ -12,6 +12,7 @@ from torch import Tensor
 
 from craftc.components.optimizers.torch_optimizers import Sgd
 from craftc.training.batched_trials.fused_adam import FusedAdam, fused_adam
+from craftc.training.batched_trials.row_optimizer import ELEMENTWISE, RowOptimizers, name_of
 from craftc.training.batched_trials.stacked_state import Stack
 
 ADAMS = (torch.optim.Adam, torch.optim.AdamW)
@@ -25,6 +26,17 @@ PLAIN: dict[str, Any] = {
     "dampening": 0,
 }
 """Options that a batch knows only one value of."""
+
+_BY_PARAMETER = "its step depends on which numbers are of one parameter"
+_TWO_WEIGHTS = "its weights in training are others than in evaluation"
+ALONE = {
+    "torch:Adafactor": _BY_PARAMETER,
+    "timm:Lamb": _BY_PARAMETER,
+    "craftc:MuonWithAdamW": "its step makes each matrix orthogonal",
+    "pytorch_optimizer:ScheduleFreeAdamW": _TWO_WEIGHTS,
+    "pytorch_optimizer:ScheduleFreeSGD": _TWO_WEIGHTS,
+}
+"""Optimizers that a spec can name, and why they are in no batch, by package and name."""
 
 
 class StackedOptimizer(Protocol):
@@ -45,8 +57,10 @@ class StackedOptimizer(Protocol):
 
 def unfit(optimizer: torch.optim.Optimizer) -> str | None:
     """Why a training with this optimizer cannot be in a batch, or None."""
-    name = type(optimizer).__name__
-    if type(optimizer) not in (*ADAMS, *SGDS):
+    name, known_as = type(optimizer).__name__, name_of(optimizer)
+    if known_as in ALONE:
+        return f"optimizer: {ALONE[known_as]}"
+    if type(optimizer) not in (*ADAMS, *SGDS) and known_as not in ELEMENTWISE:
         return f"optimizer {type(optimizer).__module__}:{name} is not one that a batch knows"
     if len(optimizer.param_groups) != 1:
         return f"optimizer {name} has {len(optimizer.param_groups)} groups of parameters"
@@ -59,6 +73,8 @@ def stack_optimizers(stack: Stack) -> StackedOptimizer:
     """For the trainings of a stack, none of which is unfit."""
     if type(stack.parts[0].optimizer) in SGDS:
         return _Sgd(stack)
+    if name_of(stack.parts[0].optimizer) in ELEMENTWISE:
+        return RowOptimizers(stack)
     # A row at a time is one pass over memory, ten operations on all rows are ten; a GPU would wait for K launches.
     kernels = fused_adam() if stack.weights.device.type == "cpu" else None
     return _AdamColumns(stack) if kernels is None else _AdamRows(stack, kernels)

@@ -18,13 +18,15 @@ from craftc.training.batched_trials.evaluate import Evaluator
 from craftc.training.batched_trials.speed import is_worthwhile, measured, room_for, sizes, why_not
 from craftc.training.batched_trials.trial_batch import Batch
 from craftc.training.data.by_role import watched
-from craftc.training.data.device_split import num_batches
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.pulse import Pulse
+from craftc.training.loop.train_steps import came_to
 from craftc.training.loop.training import Failed, Told, Training, save_trainings
-from craftc.training.loop.trial import Ground, lay_ground, open_training
+from craftc.training.loop.trial import Ground, course_in, lay_ground, open_training
+from craftc.training.state.checkpoint import State, save
 from craftc.training.state.member import Member
 from craftc.training.state.resume import Start, find_starts
+from craftc.training.state.within_record import Checkpoints
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +81,7 @@ def train_batched(
 def has_too_little(trainings: Sequence[Sequence[Trial]], *, device: str, prepared: Path | None = None) -> bool:
     """Whether all of a group is less than repays to find out how it is best trained. Raises what `lay_ground` does."""
     ground = lay_ground(trainings[0][0], device, prepared)
-    steps = sum(
-        max(trial.epochs for trial in training)
-        * num_batches(len(ground.train), training[0].config["training"]["batch_size"])
-        for training in trainings
-    )
+    steps = sum(max(course_in(ground, trial)[0].num_steps for trial in training) for training in trainings)
     return not is_worthwhile(len(trainings), steps, ground.device)
 
 
@@ -104,7 +102,8 @@ def _finding(queue: "_Queue", trainings: list[Training], findings: Findings) -> 
         if not queue.fill(trainings, size):
             raise _TooLittleError
         # Tried again, since what was known may have been so of other code.
-        reason = why_not([training.parts for training in trainings], ground.train, batch_size=trainings[0].batch_size)
+        batch_size = trainings[0].course.samples_per_step
+        reason = why_not([training.parts for training in trainings], ground.train, batch_size=batch_size)
         return known if reason is None else BatchFinding(because=_spelt_out(reason, trainings[0]))
     if not is_worth_it:
         raise _TooLittleError
@@ -119,7 +118,7 @@ def _found_out(queue: "_Queue", trainings: list[Training], wanted: int) -> Batch
     queue.fill(trainings, 2)
     if len(trainings) < 2:
         raise _TooLittleError
-    batch_size = trainings[0].batch_size
+    batch_size = trainings[0].course.samples_per_step
     reason = why_not([training.parts for training in trainings], train, batch_size=batch_size)
     if reason is None:
         fitting, training_bytes = room_for(trainings[0].parts, train, batch_size=batch_size)
@@ -157,8 +156,7 @@ class _Queue:
     def num_steps(self) -> int:
         """That all of them take at most."""
         trials = [training[0].trial for training in self._waiting if not isinstance(training, Start)]
-        num_samples = len(self.ground.train)
-        return sum(trial.epochs * num_batches(num_samples, trial.config["training"]["batch_size"]) for trial in trials)
+        return sum(course_in(self.ground, trial)[0].num_steps for trial in trials)
 
     def is_worthwhile(self) -> bool:
         """Whether that repays a measurement."""
@@ -186,7 +184,7 @@ class _Queue:
 
 
 class _Run:
-    """A batch from its first epoch to its last, while trainings enter and leave it."""
+    """A batch from its first step to its last, while trainings enter and leave it."""
 
     def __init__(self, queue: _Queue, size: int, decide: Callable[[EpochRecord], bool]) -> None:
         self._queue, self._size, self._decide = queue, size, decide
@@ -203,7 +201,7 @@ class _Run:
         del entering
         while self._trainings:
             try:
-                yield from self._epoch()
+                yield from self._record()
             except torch.OutOfMemoryError as error:
                 yield f"a batch of {len(self._trainings)} does not fit: {error}"
                 return
@@ -222,54 +220,78 @@ class _Run:
             if training.members:
                 self._trainings.append(training)
 
-    def _epoch(self) -> Iterator[Told | Dropped]:
-        """One epoch of all, each its own next."""
+    def _record(self) -> Iterator[Told | Dropped]:
+        """The next record of those that are furthest behind, and of all that take as many steps up to their own."""
         start = time.perf_counter()
-        trainings = list(self._trainings)
-        if self._batch is None or [id(each) for each in self._batch.parts] != [
-            id(training.parts) for training in trainings
-        ]:
-            template = None if self._batch is None else self._batch.template
-            self._batch = Batch([training.parts for training in trainings], template)
-        epochs, first_steps = (
-            [training.epoch for training in trainings],
-            [training.first_step for training in trainings],
-        )
-        train, batch_size = trainings[0].train, trainings[0].batch_size
-        pulses = [Pulse(training.members[0].folder) for training in trainings]
-        trained = self._batch.train_epoch(
-            train, epochs=epochs, first_steps=first_steps, batch_size=batch_size, pulses=pulses
-        )
-        splits = trainings[0].splits
-        measured = self._evaluator.measure(self._batch, splits, watched(splits, trainings[0].trial), epochs, batch_size)
+        furthest_behind = min(self._trainings, key=lambda training: training.step)
+        trainings = [each for each in self._trainings if _rhythm(each) == _rhythm(furthest_behind)]
+        batch = self._batch_of(trainings)
+        self._train(batch, trainings, start)
+        splits, steps = trainings[0].splits, [training.step for training in trainings]
+        epochs, names = [training.epoch for training in trainings], watched(splits, trainings[0].trial)
+        measured = self._evaluator.measure(batch, splits, names, epochs, steps, trainings[0].batch_size)
         seconds = (time.perf_counter() - start) / len(trainings)
         taken: list[tuple[Training, list[EpochRecord]]] = []
-        for training, of_steps, of_splits in zip(trainings, trained, measured, strict=True):
+        for training, of_splits in zip(trainings, measured, strict=True):
             training.execution = Execution(batched=max(training.execution.batched, len(trainings)))
-            yield from self._take(training, of_steps, of_splits, seconds, taken)
+            yield from self._take(training, of_splits, seconds, taken)
         # Of all at once, which the disk answers with one commit.
         save_trainings(taken)
         for training, records in taken:
             yield from self._tell(training, records)
-        self._trainings = [training for training, _ in taken if training.members]
+        out = {id(each) for each in trainings} - {id(training) for training, _ in taken if training.members}
+        self._trainings = [training for training in self._trainings if id(training) not in out]
+
+    def _batch_of(self, trainings: Sequence[Training]) -> Batch:
+        parts = [training.parts for training in trainings]
+        if self._batch is None or [id(each) for each in self._batch.parts] != [id(each) for each in parts]:
+            self._batch = Batch(parts, None if self._batch is None else self._batch.template)
+        return self._batch
+
+    def _train(self, batch: Batch, trainings: Sequence[Training], start: float) -> None:
+        """The steps up to the end of a record, with states within it on the disk."""
+        first, runnings = trainings[0], [training.begin() for training in trainings]
+        before = [running.seconds for running in runnings]
+        pulses = [Pulse(training.members[0].folder) for training in trainings]
+
+        def beat() -> None:
+            if pulses[0].is_due:
+                for pulse, training, running in zip(pulses, trainings, runnings, strict=True):
+                    length = training.course.end_of(training.epoch) - running.first_step
+                    pulse.beat(training.epoch, running.step - running.first_step, length)
+
+        def save_within() -> None:
+            for running, seconds in zip(runnings, before, strict=True):
+                running.seconds = seconds + (time.perf_counter() - start) / len(trainings)
+            save([State(each.members, [], each.parts, each.running) for each in trainings])
+
+        checkpoints, end = Checkpoints(first.trial.checkpoint_every, save_within), first.next_end
+        while first.step < end:
+            num_steps = checkpoints.next_look(first.step, end)
+            batch.train_steps(first.train, first.course, runnings, num_steps, beat=beat)
+            if first.step < end:
+                checkpoints.after(first.step)
+        for pulse in pulses:
+            pulse.rest()
+        for running, seconds in zip(runnings, before, strict=True):
+            running.seconds = seconds
 
     def _take(
         self,
         training: Training,
-        of_steps: Metrics | Exception,
         of_splits: Metrics | Exception,
         seconds: float,
         taken: list[tuple[Training, list[EpochRecord]]],
     ) -> Iterator[Failed]:
-        """Add an epoch of one training to those `taken`. What failed there is left out, to be trained alone, but for a
+        """Add a record of one training to those `taken`. What failed there is left out, to be trained alone, but for a
         loss that is no number, which nothing would mend."""
         try:
-            metrics: Metrics = {}
-            for found in (of_steps, of_splits):
-                if isinstance(found, Exception):
-                    raise found
-                metrics |= found
-            records, failed = training.take(training.record(metrics, seconds))
+            running = training.running
+            assert running is not None
+            trained = came_to(training.parts, running, training.epoch)
+            if isinstance(of_splits, Exception):
+                raise of_splits
+            records, failed = training.take(training.record(trained | of_splits, running.seconds + seconds))
         except Exception as error:
             if isinstance(error, TrainingError) and error.code == "nan-loss":
                 yield from (Failed(member.trial.id, error) for member in training.members)
@@ -287,3 +309,9 @@ class _Run:
                 training.drop(record.trial)
                 yield Dropped(record.trial, record.epoch)
         yield from training.ended()
+
+
+def _rhythm(training: Training) -> tuple[int, int]:
+    """The place in a pass, and the steps to the end of a record: trainings that have both in common can take steps
+    together up to there."""
+    return training.step % training.course.steps_per_pass, training.next_end - training.step

@@ -1,28 +1,27 @@
-"""Trains the next epochs of K trainings whose steps are alike, all at once.
+"""Trains the next steps of K trainings whose steps are alike, all at once.
 
 K: trainings, B: samples of a batch, N: trainable numbers of one model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import vmap
 
 from craftc.components.many import for_each_model
-from craftc.schemas.result import Metrics
 from craftc.training.assemble import Parts
 from craftc.training.batched_trials.optimizer import stack_optimizers
 from craftc.training.batched_trials.stacked_state import Stack, Template
 from craftc.training.data.device_split import Batch as Columns
-from craftc.training.data.device_split import DeviceSplit, num_batches
-from craftc.training.foundation.errors import TrainingError
-from craftc.training.foundation.pulse import Pulse
+from craftc.training.data.device_split import DeviceSplit
+from craftc.training.foundation.course import Course
 from craftc.training.foundation.random import Use, epoch_order, step_key
-from craftc.training.loop.epoch import recorded
 from craftc.training.parts.dropout import Counted, Rate, Run
+from craftc.training.parts.mixing import SHARE, mixed_loss
 from craftc.training.parts.objective import sum_and_weight
-from craftc.training.parts.terms import Sums, shape_of_losses, weighing
+from craftc.training.parts.terms import weighing
+from craftc.training.state.running import Running
 
 KEYS_AT_ONCE = 256
 """Steps whose keys are worked out together."""
@@ -50,45 +49,47 @@ class Batch:
         self._first_step = self._num_steps = 0
         self._keys_of: dict[tuple[Use, int], Tensor] = {}
         self._values: dict[str, list[Tensor]] = {}
-        self._decays = [0.0 if each.ema_decay is None else each.ema_decay for each in parts]
 
     def _tensor(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.stack.weights.dtype, device=self.stack.weights.device)
 
-    def train_epoch(
+    def train_steps(
         self,
         train: DeviceSplit,
+        course: Course,
+        runnings: Sequence[Running],
+        num_steps: int,
         *,
-        epochs: Sequence[int],
-        first_steps: Sequence[int],
-        batch_size: int,
-        pulses: Sequence[Pulse] = (),
-    ) -> list[Metrics | TrainingError]:
-        """Each training's next epoch (counts from 1), whose first step counts from 0. What `train_epoch` returns or
-        raises, for each. All `pulses`, one each, beat when the first is due."""
-        num_steps = num_batches(len(train), batch_size)
-        lrs = self.begin_epoch(first_steps, num_steps)
-        orders = [epoch_order(each.seed, epoch, len(train)) for each, epoch in zip(self.parts, epochs, strict=True)]
-        order_KN = torch.stack(orders).to(train.x.device)
-        precision = torch.float32 if train.x.device.type == "mps" else torch.float64
-        shape = (2, len(self.parts), *shape_of_losses(self.template.objective))
-        totals = torch.zeros(shape, dtype=precision, device=train.x.device)
-        for index, indices_KB in enumerate(torch.split(order_KN, batch_size, dim=1)):
-            steps = [first + index for first in first_steps]
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Train on each training's record in the making by `num_steps`; all are at the same place in a pass of their
+        own. `beat` is called after each step."""
+        lrs = self.begin_epoch([running.step for running in runnings], num_steps)
+        for running in runnings:
+            running.settle()
+        totals = torch.stack([running.totals for running in runnings], dim=1)
+        ends = [running.step + num_steps for running in runnings]
+        for index, indices_KB in enumerate(self._indices(train, course, runnings, ends)):
+            steps = [running.step for running in runnings]
             totals += self.train_step(gathered(train, indices_KB), index, steps)
-            if pulses and pulses[0].is_due:
-                for pulse, epoch in zip(pulses, epochs, strict=True):
-                    pulse.beat(epoch, index + 1, num_steps)
-        for pulse in pulses:
-            pulse.rest()
+            for running in runnings:
+                running.step += 1
+            beat()
+        for running, total, lr in zip(runnings, totals.unbind(1), lrs[-1], strict=True):
+            running.totals, running.lr = total, lr
         self.end_epoch(num_steps)
-        found = zip(self.parts, *totals.tolist(), epochs, lrs[-1], strict=True)
-        told = [_told(each.objective, loss, weight, epoch, lr) for each, loss, weight, epoch, lr in found]
-        for parts, metrics, first in zip(self.parts, told, first_steps, strict=True):
-            if not isinstance(metrics, TrainingError):
-                last = parts.values.numbers(first + num_steps - 1)
-                metrics |= {f"train/{name}": value for name, value in last.items()}
-        return told
+
+    def _indices(
+        self, train: DeviceSplit, course: Course, runnings: Sequence[Running], ends: Sequence[int]
+    ) -> Iterator[Tensor]:
+        """The samples of each step, (K, B)."""
+        size = course.samples_per_step
+        while runnings[0].step < ends[0]:
+            orders = []
+            for parts, running, end in zip(self.parts, runnings, ends, strict=True):
+                pass_, place, num = course.stretch(running.step, end)
+                orders.append(epoch_order(parts.seed, pass_, len(train))[place * size : (place + num) * size])
+            yield from torch.split(torch.stack(orders).to(train.x.device), size, dim=1)
 
     def begin_epoch(self, first_steps: Sequence[int], num_steps: int) -> list[list[float]]:
         """Before `num_steps` steps: their learning rates, for each step those of all trainings."""
@@ -99,7 +100,7 @@ class Batch:
         self.optimizer.plan(lrs)
         self._values = self._values_of(first_steps, num_steps)
         self._num_averaged = [0 if parts.ema is None else int(parts.ema.n_averaged) for parts in self.parts]
-        self._average_weights = [] if self.stack.average is None else self._shares(num_steps)
+        self._average_weights = [] if self.stack.average is None else self._shares(first_steps, num_steps)
         self.template.model.train()
         self.template.objective.train()
         return lrs
@@ -115,11 +116,14 @@ class Batch:
             for name in first.names
         }
 
-    def _shares(self, num_steps: int) -> list[Tensor]:
-        """What of the new weights each step takes into the averages, (K, 1); the first weights are the average."""
-        before = list(zip(self._decays, self._num_averaged, strict=True))
-        shares = [[1.0 if num + i == 0 else 1 - decay for decay, num in before] for i in range(num_steps)]
-        flat = [share for step in shares for share in step]
+    def _shares(self, first_steps: Sequence[int], num_steps: int) -> list[Tensor]:
+        """What of the new weights each step takes into the averages, (K, 1); counts those that are taken."""
+        flat: list[float] = []
+        for i in range(1, num_steps + 1):
+            for k, (parts, first) in enumerate(zip(self.parts, first_steps, strict=True)):
+                assert parts.averaging is not None
+                flat.append(parts.averaging.share(first + i, self._num_averaged[k]))
+                self._num_averaged[k] += parts.averaging.takes(first + i)
         return list(self._tensor(flat).view(num_steps, -1, 1))
 
     def train_step(self, batch: Columns, index: int, steps: Sequence[int]) -> Tensor:
@@ -173,9 +177,12 @@ class Batch:
                 (drawn[0], drawn[1]), batch[self.calls.first].shape, block=drawn[2] if len(drawn) > 2 else None
             )
         output = self.calls.predict(template.model, batch)
-        self.doing = "objective"
-        given = self.calls.given(output, batch)
-        loss_sum, weight_sum = sum_and_weight(template.objective, self.parts[0].objective_call, given)
+        self.doing, call = "objective", self.parts[0].objective_call
+        if SHARE in batch:
+            by_vmap = self.parts[0].mixes_by_vmap
+            loss_sum, weight_sum = mixed_loss(template.objective, call, self.calls, output, batch, by_vmap=by_vmap)
+        else:
+            loss_sum, weight_sum = sum_and_weight(template.objective, call, self.calls.given(output, batch))
         if (replaced := template.replaced(held)) is not None:
             self.doing, name = replaced
             raise UnbatchableError(f"buffer {name} is replaced in a step, not updated in place")
@@ -209,21 +216,27 @@ class Batch:
         """The models' inputs: the batches, each by the numbers of its own training and step, or a frozen backbone's
         features of them."""
         first, features = self.calls.first, self.parts[0].features
-        x_KB = self._changed(batch[first], steps)
+        batch = self._changed(batch, steps)
         if features is not None:
+            x_KB = batch[first]
             found = features(x_KB.flatten(0, 1))
-            x_KB = found.view(*x_KB.shape[:2], *found.shape[1:])
-        return {**batch, first: x_KB}
+            batch = {**batch, first: found.view(*x_KB.shape[:2], *found.shape[1:])}
+        return batch
 
-    def _changed(self, x_KB: Tensor, steps: Sequence[int]) -> Tensor:
-        augmentations = self.parts[0].augmentations
+    def _changed(self, batch: Columns, steps: Sequence[int]) -> Columns:
+        augmentations, first = self.parts[0].augmentations, self.calls.first
         if augmentations.is_empty:
-            return x_KB
+            return batch
+        # What nothing changes need not go through it.
+        read = {name: batch[name] for name in (first, *(augmentations.mixed_names if augmentations.mixes else ()))}
         if augmentations.are_keyed:
-            augmented: Tensor = vmap(augmentations.by_key)(x_KB, self._keys("augmentation", steps))
-            return augmented
-        each = zip(self.parts, x_KB, steps, strict=True)
-        return torch.stack([parts.augmentations(x_B, seed=parts.seed, step=step) for parts, x_B, step in each])
+            keyed = vmap(lambda columns, key: augmentations.by_key(columns, first, key))
+            return {**batch, **keyed(read, self._keys("augmentation", steps))}
+        each = [
+            parts.augmentations.of_batch({name: c[k] for name, c in read.items()}, first, seed=parts.seed, step=step)
+            for k, (parts, step) in enumerate(zip(self.parts, steps, strict=True))
+        ]
+        return {**batch, **{name: torch.stack([columns[name] for columns in each]) for name in each[0]}}
 
     def _keys(self, use: Use, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Of each training's step, (K, 1) each. Sent to the device for many steps at once, since it is waited for."""
@@ -243,7 +256,7 @@ class Batch:
         self.optimizer.settle()
         for parts, num in zip(self.parts, self._num_averaged, strict=True):
             if parts.ema is not None:
-                parts.ema.n_averaged.fill_(num + num_steps)
+                parts.ema.n_averaged.fill_(num)
                 for average, buffer in zip(parts.ema.module.buffers(), parts.model.buffers(), strict=True):
                     average.copy_(buffer)
 
@@ -253,10 +266,3 @@ def gathered(split: DeviceSplit, indices_KB: Tensor) -> Columns:
     shape = indices_KB.shape
     found = split.gathered(indices_KB.flatten())
     return {name: column.view(*shape, *column.shape[1:]) for name, column in found.items()}
-
-
-def _told(objective: nn.Module, loss: Sums, weight: Sums, epoch: int, lr: float) -> Metrics | TrainingError:
-    try:
-        return recorded(objective, loss, weight, epoch=epoch, lr=lr)
-    except TrainingError as error:
-        return error

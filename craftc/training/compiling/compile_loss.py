@@ -4,7 +4,6 @@ B: samples of a batch.
 """
 
 import os
-import random
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from craftc.training.data.device_split import Batch
 from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.parts.dropout import DropoutBits
+from craftc.training.parts.kept_state import KeptState
 from craftc.training.parts.loss import Loss, LossFunction
 from craftc.training.parts.terms import mean_of
 
@@ -60,24 +59,11 @@ class Rehearsal:
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Buffers, gradients and random numbers are afterwards what they were; a step seeds torch's own."""
-        buffers = [
-            (owner, name, buffer, buffer.clone())
-            for module in self.modules
-            for owner in module.modules()
-            for name, buffer in owner.named_buffers(recurse=False, remove_duplicate=False)
-        ]
-        states = random.getstate(), np.random.get_state()
+        kept = KeptState(self.modules)
         try:
             yield
         finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
-            for owner, name, buffer, kept in buffers:
-                buffer.copy_(kept)
-                # A model may have put another tensor in its place.
-                setattr(owner, name, buffer)
-            for module in self.modules:
-                module.zero_grad()
+            kept.restore()
 
 
 def compile_loss(

@@ -170,9 +170,11 @@ def numbers_per_sample(split: DeviceSplit) -> int:
     return max(first, target[0].numel() * per_prediction)
 
 
-def evaluation_batches(split: DeviceSplit, train_batch_size: int) -> Iterator[Batch]:
-    """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch."""
+def evaluation_batches(split: DeviceSplit, train_batch_size: int, most: int | None = None) -> Iterator[Batch]:
+    """Copies of all samples in their order, as many at once as are cheap; never fewer than a training batch, and never
+    more than `most`."""
     size = max(EVALUATION_NUMBERS // numbers_per_sample(split), train_batch_size)
+    size = size if most is None else min(size, most)
     columns = [torch.split(column, size) for column in split.columns.values()]
     for parts in zip(*columns, strict=True):
         # A model or an objective that works in place on what it is given must not change the data that trials share.

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from craftc.components.declared import frozen_parts, gives_embeddings
+from craftc.components.declared import frozen_parts, gives_embeddings, takes_none
 from craftc.components.errors import DataError, added_to, raise_all
 from craftc.components.sources.table import CATEGORIES
-from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, fact_of, is_nested, is_own
+from craftc.schemas.catalogue import CARDINALITIES, DATA_FACTS, TARGET_KIND, fact_of, is_nested, is_own
 from craftc.training.data.split import Split
 
 Facts = dict[str, Any]
-"""What `infer` can take, by name: a number, or of `cardinalities` a list of them."""
+"""What `infer` can take, by name: a number, of `cardinalities` a list of them, of `target_kind` a word."""
 
 
 def infer_facts(
@@ -22,7 +22,7 @@ def infer_facts(
 
     A number is held to the data; in a component of the user's own `num_classes` alone, since the other names may mean
     something else there. Raises DataError `data-mismatch` where a number contradicts the data, or where the data has no
-    such number.
+    such number and the argument of a model takes no None in its place.
     """
     filled = {name: value for name, value in component.items() if name not in reserved}
     errors: list[DataError] = []
@@ -33,7 +33,8 @@ def infer_facts(
     for name, value in list(filled.items()):
         if value == "infer" and name in DATA_FACTS:
             with added_to(errors):
-                filled[name] = _fact(name, facts, place)
+                is_left_out = name not in facts and takes_none(component["kind"], name)
+                filled[name] = None if is_left_out else _fact(name, facts, place)
         elif name in facts and value != facts[name] and (name == "num_classes" or not is_own(component["kind"])):
             message = f"{place}.{name} is {value}, but the data has {facts[name]}"
             hint = f"write {name}: infer, or {name}: {facts[name]}"
@@ -86,9 +87,10 @@ def _fact(name: str, facts: Mapping[str, Any], place: str) -> Any:
 
 def facts_of(train: Split) -> Facts:
     """Of the target, how many numbers a prediction has; of the first input its shape; how many categories there are,
-    and tokens of the one text. Lines are rows; the channels of an image stand side by side in a line."""
+    and tokens of the one text. Lines are rows; the channels of an image stand side by side in a line. Of an image as
+    (H, W) or (C, H, W), its channels and sides."""
     first, target = train.columns[train.first], train.target_column
-    facts: Facts = {} if target is None else {"num_classes": target.num_outputs}
+    facts: Facts = {} if target is None else {"num_classes": target.num_outputs, TARGET_KIND: target.kind}
     if (categories := train.columns.get(CATEGORIES)) is not None and categories.is_several:
         facts[CARDINALITIES] = list(categories.sizes)
     texts = [column for name in train.named("input") if (column := train.columns[name]).kind == "token"]
@@ -101,7 +103,14 @@ def facts_of(train: Split) -> Facts:
     if len(shape) >= 2:
         facts["num_lines"] = shape[-2]
         facts["line_length"] = shape[-1] * int(np.prod(shape[:-2]))
+        facts |= _facts_of_image(*(shape if len(shape) == 3 else (1, *shape)))
     return facts
+
+
+def _facts_of_image(num_channels: int, height: int, width: int) -> Facts:
+    """Only a square one has a size."""
+    facts = {"num_channels": num_channels, "image_height": height, "image_width": width}
+    return facts | ({"image_size": height} if height == width else {})
 
 
 def _listed(facts: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from craftc.components.sources.samples import Asked
 from craftc.components.sources.table import NUMBERS
 from craftc.schemas.split_roles import setting
 from craftc.training.data.assign_splits import asked_columns
+from craftc.training.data.drop_columns import DROP
 from craftc.training.data.facts import Facts, facts_of
 from craftc.training.data.layout import laid_out
 from craftc.training.data.normalize import NormalizeBatch, normalize_batch, normalized_splits
@@ -156,7 +157,9 @@ def packed(data: PreparedData) -> Content:
         arrays |= {f"{name}_{index}": column.values for name, column in split.columns.items()}
     columns = {
         name: {"kind": column.kind, "role": column.role, "names": column.names, "sizes": column.sizes}
-        for name, column in data.splits["train"].columns.items()
+        # A split that is measured may have a column more.
+        for split in data.splits.values()
+        for name, column in split.columns.items()
     }
     about = {"splits": list(data.splits), "columns": columns, "facts": data.facts}
     warnings = [asdict(warning) for warning in data.warnings]
@@ -170,7 +173,9 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
         for name, column in about["columns"].items()
     }
     splits = {
-        split: Split({name: Column(arrays[f"{name}_{index}"], *what) for name, what in columns.items()})
+        split: Split(
+            {n: Column(arrays[f"{n}_{index}"], *what) for n, what in columns.items() if f"{n}_{index}" in arrays}
+        )
         for index, split in enumerate(about["splits"])
     }
     warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
@@ -183,7 +188,7 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, dict[str, NDArray[
     nothing of tokens, which are left as they are."""
     layout, asked = settings.get("layout", "source"), settings.get("target", "none")
     asked = None if asked == "none" else asked
-    shared = split_samples(_load(settings), settings["splits"], asked)
+    shared = split_samples(_load(settings), settings["splits"], asked, settings.get(DROP, ()))
     train, warnings = shared.splits["train"], shared.warnings
     source: dict[str, NDArray[Any]] = {}
     quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]

@@ -41,8 +41,11 @@ class Split:
     @property
     def target_mask(self) -> str | None:
         """The name of the mask that says what of the target counts: `targets_mask`, or a `mask` of the target's own
-        shape, or of its leading axes. A mask of anything else says nothing of the target."""
+        shape, or of its leading axes. A mask of anything else says nothing of the target. A transcript, which blanks
+        fill up, has none."""
         names, target = self.named("mask"), self.target_column
+        if target is not None and target.kind == "transcript":
+            return None
         if TARGETS_MASK in names or target is None:
             return TARGETS_MASK if TARGETS_MASK in names else None
         shape = self.columns[MASK].shape if MASK in names else None

@@ -1,6 +1,6 @@
 """Divides what a source gives into the samples of each split, by `data.splits`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_
 from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
 from craftc.training.data.columns_of_tables import cut_texts, encoded_columns, raw_columns
+from craftc.training.data.drop_columns import PLACE, dropped
 from craftc.training.data.duplicates import check_copies, sample_digests
 from craftc.training.data.encode_table import encode_table
 from craftc.training.data.split import Split
@@ -40,15 +41,21 @@ class SplitSamples:
 
 
 def split_samples(
-    loaded: Samples | Columns | Tokens | Table, options: Mapping[str, Any], target: str | None = None
+    loaded: Samples | Columns | Tokens | Table,
+    options: Mapping[str, Any],
+    target: str | None = None,
+    drop: Sequence[str] = (),
 ) -> SplitSamples:
     """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
-    where the source does not say it, or says several; an input that is named so stays an input.
+    where the source does not say it, or says several; an input that is named so stays an input. Inputs that `drop`
+    names are left out at the end: which samples there are, and where, does not depend on them.
 
     Raises DataError with all that is wrong: `single-class`, `empty-split`, and of samples `class-missing-from-train`,
     `split-unusable` and `split-leak`, of tokens `unknown-token`.
     """
     if isinstance(loaded, Tokens):
+        if drop:
+            raise DataError("data-mismatch", "data.drop leaves out columns, and a text has none", "remove it", PLACE)
         splits, class_counts = split_text(loaded, options)
         return SplitSamples({n: Split(aimed(s.columns, target)) for n, s in splits.items()}, class_counts)
     columns = aimed(raw_columns(loaded), target)
@@ -97,6 +104,11 @@ def split_samples(
         warnings += check_copies(digests, whole.inputs, assigned.indices, ids, allowed=allowed, rows=rows)
     raise_all(errors)
     about = {"method": assigned.method, **_about(options)}
+    if drop:
+        splits = {
+            name: Split(dropped(split.columns, drop, loaded, tuple(by_sample), target))
+            for name, split in splits.items()
+        }
     names = class_names(columns[whole.target or ""]) if classes is not None else ()
     document = split_document(assigned.indices, strata, names, digests, ids, about)
     warnings += cut + _left_out(assigned) + _of_other_data(document, options)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from craftc.components.errors import DataError, raise_all
-from craftc.components.sources.columns import Column
+from craftc.components.sources.columns import COUNTED, Column
 from craftc.components.sources.samples import INPUT, TARGET
 from craftc.components.sources.tokens import Tokens
 from craftc.schemas.split_roles import FIT, by_reading, setting, share_of
@@ -21,8 +21,9 @@ UNKNOWN = "<unknown>"
 def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Split], NDArray[np.int64]]:
     """Stretches of the text, one after the other: two splits that took turns would show each other's neighbours.
 
-    Each stretch is cut into windows that share no target. The targets of a window are its tokens' successors. Returns
-    the splits, and how often train has each token, (C,). Raises DataError.
+    Each stretch is cut into windows that share no target, or begin `stride` tokens after each other. The targets of a
+    window are its tokens' successors; see `_measured_windows` for those that count. Returns the splits, and how often
+    train has each token, (C,). Raises DataError.
     """
     of_samples = "is said of samples, and the source gives a text, whose splits are stretches of it"
     raise_all(
@@ -39,7 +40,7 @@ def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Sp
     if (share := options.get("train_share", 1.0)) < 1:
         stretches[FIT] = stretches[FIT][: round(share * len(stretches[FIT]))]
     raise_all(_too_short(stretches, length))
-    used = {name: _whole_windows(stretch, length) for name, stretch in stretches.items()}
+    used = {name: _used(stretch, tokens, is_measured=name != FIT) for name, stretch in stretches.items()}
     counts = np.bincount(used[FIT], minlength=len(tokens.names))
     kept = np.flatnonzero(counts >= tokens.min_count)
     has_unknown = counts[counts < tokens.min_count].sum() > 0
@@ -52,7 +53,14 @@ def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Sp
         message = f"all {len(used[FIT])} tokens of train are {names[0]!r}"
         raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
     rows = {name: numbers[stretch] for name, stretch in used.items()}
-    splits = {name: _windows(row, length, names) for name, row in rows.items()}
+    splits = {
+        name: _windows(row, length, names)
+        if tokens.stride is None
+        else _measured_windows(row, length, tokens.stride, names)
+        if name != FIT
+        else _overlapping(row, length, _starts(len(row), length, tokens.stride), names)
+        for name, row in rows.items()
+    }
     return splits, np.bincount(rows[FIT], minlength=len(names)).astype(np.int64)
 
 
@@ -60,6 +68,29 @@ def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Spl
     inputs = Column(row[:-1].reshape(-1, length), "token", "input", names)
     targets = Column(row[1:].reshape(-1, length), "token", "target", names)
     return Split({INPUT: inputs, TARGET: targets})
+
+
+def _starts(num_tokens: int, length: int, stride: int) -> NDArray[np.int64]:
+    """Where the windows begin that fit with the successor of their last token."""
+    return np.arange(0, num_tokens - length, stride)
+
+
+def _overlapping(row: NDArray[np.int64], length: int, starts: NDArray[np.int64], names: tuple[str, ...]) -> Split:
+    windows = np.lib.stride_tricks.sliding_window_view(row, length + 1)[starts]
+    inputs = Column(np.ascontiguousarray(windows[:, :-1]), "token", "input", names)
+    return Split({INPUT: inputs, TARGET: Column(np.ascontiguousarray(windows[:, 1:]), "token", "target", names)})
+
+
+def _measured_windows(row: NDArray[np.int64], length: int, stride: int, names: tuple[str, ...]) -> Split:
+    """Windows in which every token but the first of the row is a target that counts once: all of the first window, and
+    of each other those behind the end of the one before. The last window ends with the row."""
+    starts = _starts(len(row), length, stride)
+    last = len(row) - 1 - length
+    starts = starts if starts[-1] == last else np.append(starts, last)
+    num_new = np.diff(starts, prepend=-length)
+    counted = np.arange(length) >= length - np.minimum(num_new, length)[:, None]
+    split = _overlapping(row, length, starts, names)
+    return Split({**split.columns, COUNTED: Column(counted, "mask", "mask")})
 
 
 def _stretches(tokens: Tokens, fractions: Mapping[str, float]) -> dict[str, NDArray[np.int64]]:
@@ -101,9 +132,12 @@ def _too_short(stretches: Mapping[str, NDArray[np.int64]], length: int) -> Itera
             )
 
 
-def _whole_windows(stretch: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """The tokens of all windows that fit, and the successor of the last."""
-    return stretch[: (len(stretch) - 1) // length * length + 1]
+def _used(stretch: NDArray[np.int64], tokens: Tokens, *, is_measured: bool) -> NDArray[np.int64]:
+    """The tokens of all windows, and the successor of the last."""
+    length, stride = tokens.context_length, tokens.stride
+    if stride is None:
+        return stretch[: (len(stretch) - 1) // length * length + 1]
+    return stretch if is_measured else stretch[: int(_starts(len(stretch), length, stride)[-1]) + length + 1]
 
 
 def _unknown_tokens(

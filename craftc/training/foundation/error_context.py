@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 
-from torch import OutOfMemoryError, Tensor
+from torch import Tensor
 
 from craftc.components.errors import DataError, type_name
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.out_of_memory import is_out_of_memory
 
 MAX_CHARACTERS = 300
 """Of what an exception says, whose lines are put into one; the log has all of it."""
@@ -21,9 +22,11 @@ def errors_of(part: str, *, code: str, hint: str = "") -> Iterator[None]:
     full, which is no part's fault."""
     try:
         yield
-    except (TrainingError, DataError, MemoryError, OutOfMemoryError):
+    except (TrainingError, DataError):
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         said = shorten(str(error), MAX_CHARACTERS, placeholder=" ...")
         message = f"{part}: {type(error).__name__}: {said}" + (f"; {hint}" if hint else "")
         raise TrainingError(code, message) from error

@@ -1,7 +1,8 @@
 """Postpones the import of torch's compiler frontend, `torch._dynamo`, until something is compiled.
 
 torch's optimizers import it at each step and in four methods, for two calls that do nothing unless something is being
-compiled just then: 1 to 1.5 s of CPU time in every process that trains.
+compiled just then, and its DistributedDataParallel in order to read a setting of compiled modules: 1 to 3 s of CPU time
+in every process that trains.
 """
 
 import functools
@@ -53,8 +54,23 @@ def _try_out() -> None:
     require(isinstance(sys.modules.get(NAME), _Postponed), "an optimizer asks for more of the compiler")
 
 
+class _Utils:
+    """What DistributedDataParallel asks of `torch._dynamo.utils`: how modules are joined that are compiled. Whoever set
+    that has imported the real module."""
+
+    @staticmethod
+    def get_optimize_ddp_mode() -> str:
+        """The default."""
+        return "ddp_optimizer"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_real().utils, name)
+
+
 class _Postponed(ModuleType):
-    """What optimizers ask of it, as it is while nothing is compiled. All else is the real module's."""
+    """What is asked of it while nothing is compiled, answered as it would be then. All else is the real module's."""
+
+    utils = _Utils()
 
     @staticmethod
     def graph_break(msg: str = "") -> None:

@@ -2,10 +2,13 @@
 
 import hashlib
 import random
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+
+RandomState = dict[str, Any]
+"""The state of all global generators, as plain values and tensors."""
 
 Use = Literal["init", "backbone", "order", "augmentation", "forward", "dropout", "epoch", "evaluation"]
 
@@ -15,7 +18,12 @@ def key(seed: int, use: Use, counter: int = 0, *, rank: int = 0) -> int:
 
     A hash, so that neighbouring seeds, uses and counters share nothing, and the same in every process.
     """
-    name = f"craftc/{seed}/{use}/{counter}" + (f"/{rank}" if rank else "")
+    return named_key(seed, use, counter, str(rank) if rank else "")
+
+
+def named_key(seed: int, use: Use, counter: int, name: str) -> int:
+    """The same for one of several that draw alike, by its name."""
+    name = f"craftc/{seed}/{use}/{counter}" + (f"/{name}" if name else "")
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -49,3 +57,26 @@ def epoch_order(seed: int, epoch: int, num_samples: int) -> torch.Tensor:
     """A permutation of `num_samples` (int64, CPU): the order of the train split in that epoch, on any device."""
     generator = torch.Generator().manual_seed(key(seed, "order", epoch))
     return torch.randperm(num_samples, generator=generator)
+
+
+def random_state(device: torch.device) -> RandomState:
+    """Of torch, of its device, of `random` and of numpy, which a user's own component may draw from."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        "random": [version, list(words), gauss],
+        "numpy": [str(name), torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, cached],
+    }
+
+
+def set_random_state(state: RandomState, device: torch.device) -> None:
+    """Have the global generators go on from there."""
+    torch.set_rng_state(state["torch"].cpu())
+    if device.type == "cuda" and state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    version, words, gauss = state["random"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))

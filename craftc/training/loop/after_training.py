@@ -59,9 +59,11 @@ class Pass:
 
 @dataclass(frozen=True)
 class Amount:
-    """Of which epoch the weights are, in which batches splits are measured, and how many of those; None: all."""
+    """Of which epoch the weights are, behind how many steps, in which batches splits are measured, and how many of
+    those; None: all."""
 
     epoch: int
+    num_steps: int
     batch_size: int
     num_batches: int | None = None
 
@@ -174,6 +176,7 @@ def _measured(
                 splits,
                 [split],
                 epoch=amount.epoch,
+                num_steps=amount.num_steps,
                 batch_size=amount.batch_size,
                 predict=predict,
                 num_batches=amount.num_batches,
@@ -196,7 +199,7 @@ def _named(plain: str, name: str) -> Iterator[None]:
 
 def _outputs(parts: Parts, predict: Predictor, split: DeviceSplit, amount: Amount) -> tuple[Tensor, Tensor]:
     """All outputs of a split beside their targets, as objectives are given them."""
-    found = list(_of_batches(parts, predict, split, amount))
+    found = parts.micro_batches.fitting_evaluation(lambda: list(_of_batches(parts, predict, split, amount)), parts)
     return torch.cat([output for output, _ in found]), torch.cat([target for _, target in found])
 
 
@@ -204,10 +207,11 @@ def _of_batches(
     parts: Parts, predict: Predictor, split: DeviceSplit, amount: Amount
 ) -> Iterator[tuple[Tensor, Tensor]]:
     workers, calls = parts.workers, parts.calls
-    values = parts.values.at_end_of(amount.epoch)
+    values = parts.values.after(amount.num_steps)
     seed_everything(key(parts.seed, "evaluation", amount.epoch), parts.device)
+    most = parts.micro_batches.most_evaluated(workers)
     with torch.no_grad(), deterministic(parts.deterministic):
-        for batch in islice(evaluation_batches(split, amount.batch_size), amount.num_batches):
+        for batch in islice(evaluation_batches(split, amount.batch_size, most), amount.num_batches):
             part = {name: workers.part(column) for name, column in batch.items()} | values
             output = parts.precision.output(predict, part)
             main = output if isinstance(output, Tensor) else output[str(calls.main)]

@@ -18,9 +18,9 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialWarning
 from craftc.training.assemble import Parts
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.loop.epoch import train_epoch
 from craftc.training.loop.evaluate import evaluate_splits
 from craftc.training.loop.live_memory import peak_bytes
+from craftc.training.loop.train_steps import begin_record, came_to, train_steps
 from craftc.training.loop.training import Training
 from craftc.training.loop.trial import Ground, lay_ground, open_training
 from craftc.training.parts.augmentations import leaves_range
@@ -39,13 +39,16 @@ MOST_TIMED, TIMED_S = 20, 0.2
 class Figures:
     """What was measured of a trial. `flops_per_sample` are those of the forward pass alone, `memory_bytes` the most
     that the model, its gradients, the optimizer and one step take at once; None where they cannot be counted. A loss
-    that is no number leaves nothing to time."""
+    that is no number leaves nothing to time. `micro_batch` counts the samples at a time, where that was asked for or
+    found out, `num_removed` the parameters that `model.remove` takes away."""
 
     device: str
     num_parameters: int
     flops_per_sample: float | None
     seconds_per_step: float | None
     memory_bytes: int | None
+    micro_batch: int | None = None
+    num_removed: int = 0
 
 
 def attempt(trial: Trial, *, device: str, prepared: Path | None = None, compiles: bool = False) -> TrialWarning | None:
@@ -70,9 +73,10 @@ def measure(trial: Trial, *, device: str, prepared: Path | None = None) -> tuple
         seconds = None
         with _unless_nan():
             seconds = _seconds_per_step(training)
+        micro_batch, num_removed = training.parts.micro_batches.told, training.parts.num_removed
     with peak_bytes(ground.device) as peak, _opened(trial, ground, compiles=False) as training, _unless_nan():
         _take_steps(training, NUM_STEPS)
-    return Figures(device, num_parameters, flops, seconds, peak.num_bytes), warning
+    return Figures(device, num_parameters, flops, seconds, peak.num_bytes, micro_batch, num_removed), warning
 
 
 @contextmanager
@@ -136,12 +140,14 @@ def _left_range(training: Training) -> TrialWarning | None:
 def _evaluate(training: Training) -> None:
     """Two batches of every split, by every pass and behind every stage after training too. On the CPU, where those are
     seconds of work, as few samples as two steps take, unless a metric needs more of them."""
-    few = 2 * training.batch_size
+    few, num_steps = 2 * training.batch_size, training.course.end_of(1)
     if training.parts.device.type == "cpu":
         splits = {name: split.head(few) for name, split in training.splits.items()}
         try:
-            evaluate_splits(training.parts, splits, splits, epoch=1, batch_size=training.batch_size)
-            training.examiner.try_others(training.trial, few=few)
+            evaluate_splits(
+                training.parts, splits, splits, epoch=1, num_steps=num_steps, batch_size=training.batch_size
+            )
+            training.examiner.try_others(training.trial, num_steps, few=few)
             return
         except TrainingError as error:
             if error.code == "nan-loss":
@@ -151,10 +157,11 @@ def _evaluate(training: Training) -> None:
         training.splits,
         training.splits,
         epoch=1,
+        num_steps=num_steps,
         batch_size=training.batch_size,
         num_batches=NUM_BATCHES,
     )
-    training.examiner.try_others(training.trial, num_batches=NUM_BATCHES)
+    training.examiner.try_others(training.trial, num_steps, num_batches=NUM_BATCHES)
 
 
 @contextmanager
@@ -164,9 +171,11 @@ def _watched(training: Training) -> Iterator[None]:
     name = f"model {training.trial.config['model']['kind']}"
 
     def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...], returned: object) -> None:
-        is_one = training.parts.calls.main is None
+        calls = training.parts.calls
+        is_one = calls.main is None
         target = None if gives_embeddings(training.trial.config) else training.examiner.target
-        check_output(returned, name, given[0], target, " in training mode", is_one=is_one)
+        num_members = calls.members_in(returned) if isinstance(returned, torch.Tensor) else calls.num_members
+        check_output(returned, name, given[0], target, " in training mode", is_one=is_one, num_members=num_members)
 
     handle = training.parts.model.register_forward_hook(look)
     try:
@@ -176,22 +185,14 @@ def _watched(training: Training) -> Iterator[None]:
 
 
 def _take_steps(training: Training, num_steps: int) -> None:
-    """The first steps of the training; fewer where it has fewer."""
-    steps_per_epoch, epochs = training.steps_per_epoch, training.trial.epochs
-    step = 0
-    for epoch in range(1, epochs + 1):
-        if (left := num_steps - step) <= 0:
-            return
-        taken = min(left, steps_per_epoch)
-        train_epoch(
-            training.parts,
-            training.train,
-            epoch=epoch,
-            first_step=step,
-            batch_size=training.batch_size,
-            num_steps=taken,
-        )
-        step += taken
+    """The first steps of the training; fewer where it has fewer. Raises TrainingError `nan-loss`."""
+    parts, course = training.parts, training.course
+    end, record = min(num_steps, course.num_steps), 1
+    while course.first_of(record) < end:
+        running = begin_record(parts, course.first_of(record))
+        train_steps(parts, training.train, course, running, min(end, course.end_of(record)), record=record)
+        came_to(parts, running, record)
+        record += 1
 
 
 def _check_causal(training: Training) -> None:
@@ -216,7 +217,7 @@ def _seconds_per_step(training: Training) -> float:
     start = time.perf_counter()
     _take_steps(training, 1)
     once = time.perf_counter() - start
-    num_steps = min(MOST_TIMED, training.steps_per_epoch, int(TIMED_S / once))
+    num_steps = min(MOST_TIMED, training.course.steps_per_pass, int(TIMED_S / once))
     if num_steps < 2:
         return once
     start = time.perf_counter()

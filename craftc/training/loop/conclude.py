@@ -55,7 +55,7 @@ class Examiner:
     ) -> None:
         self._parts, self._splits, self._data = parts, splits, data
         self._batch_size, self._keeps = batch_size, keeps
-        self._tested: dict[int, Metrics] = {}
+        self._tested: dict[tuple[int, int], Metrics] = {}
         self._built: dict[str, Sequence[Pass]] = {}
         self._trivial: dict[tuple[float, ...], Metrics] = {}
 
@@ -81,11 +81,11 @@ class Examiner:
             trial=member.trial.id,
             best_epoch=progress.selected.epoch,
             epochs_trained=progress.epoch,
-            epochs_planned=config["training"]["epochs"],
+            epochs_planned=member.known_course.num_records,
             steps=progress.step,
             best=best,
             last=last,
-            trivial=member.own(self._of_nothing(progress.selected.epoch)),
+            trivial=member.own(self._of_nothing(member.known_course.end_of(progress.selected.epoch))),
             identities=self._identities(member),
             shares=self._shares(member),
             not_finite=progress.not_finite | _not_finite(best, last, member),
@@ -98,25 +98,28 @@ class Examiner:
                 precision=config["training"].get("precision", "float32"),
                 compiled=parts.compilation.is_compiled,
                 uncompiled_because=parts.compilation.because,
+                micro_batch=parts.micro_batches.told,
             ),
             classes=() if self._is_of_text else parts.class_names,
         )
 
-    def know(self, epoch: int, metrics: Metrics) -> None:
+    def know(self, member: Member, epoch: int, metrics: Metrics) -> None:
         """Take what an epoch's weights come to on what is final from these metrics, and do not measure it."""
-        self._tested[epoch] = metrics
+        self._tested[epoch, member.known_course.end_of(epoch)] = metrics
 
     def _with_test(self, member: Member, metrics: Metrics, epoch: int, weights: Weights | None = None) -> Metrics:
         """The metrics of an epoch with those of what is final; `weights` are its own where the parts have others."""
-        if epoch not in self._tested:
-            self._tested[epoch] = self._test(member, epoch, weights)
+        # The last records of members may be of one number, and end apart.
+        place = epoch, member.known_course.end_of(epoch)
+        if place not in self._tested:
+            self._tested[place] = self._test(member, *place, weights)
         held = {name: value for name, value in metrics.items() if name not in member.trained}
-        return member.own(held | self._tested[epoch])
+        return member.own(held | self._tested[place])
 
-    def _test(self, member: Member, epoch: int, weights: Weights | None) -> Metrics:
-        tested = final(self._splits, member.trial)
+    def _test(self, member: Member, epoch: int, num_steps: int, weights: Weights | None) -> Metrics:
+        tested, size = final(self._splits, member.trial), self._batch_size
         with self._loaded(weights):
-            return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, batch_size=self._batch_size)
+            return evaluate_splits(self._parts, self._splits, tested, epoch=epoch, num_steps=num_steps, batch_size=size)
 
     @contextmanager
     def _loaded(self, weights: Weights | None) -> Iterator[None]:
@@ -131,23 +134,27 @@ class Examiner:
             if kept is not None:
                 model.load_state_dict(kept)
 
-    def at_epoch(self, trial: Trial, epoch: int) -> Metrics:
-        """What the passes of a trial that are measured after every epoch come to, on the splits for select."""
+    def at_epoch(self, trial: Trial, epoch: int, num_steps: int) -> Metrics:
+        """What the passes of a trial that are measured after every epoch come to, on the splits for select, behind so
+        many steps."""
         found: Metrics = {}
         for each in self._passes(trial):
             if each.every_epoch:
                 selects = selecting(self._splits, trial)
-                found |= measure_pass(self._parts, each, self._splits, selects, Amount(epoch, self._batch_size))
+                amount = Amount(epoch, num_steps, self._batch_size)
+                found |= measure_pass(self._parts, each, self._splits, selects, amount)
         return found
 
-    def try_others(self, trial: Trial, *, few: int | None = None, num_batches: int | None = None) -> None:
-        """Measure the first `few` samples, or `num_batches`, by every pass and behind every stage after training, and
-        keep nothing. Raises TrainingError."""
+    def try_others(
+        self, trial: Trial, num_steps: int, *, few: int | None = None, num_batches: int | None = None
+    ) -> None:
+        """Measure the first `few` samples, or `num_batches`, by every pass and behind every stage after training, with
+        the values of the last of `num_steps` steps, and keep nothing. Raises TrainingError."""
 
         def some(splits: Mapping[str, DeviceSplit]) -> dict[str, DeviceSplit]:
             return dict(splits) if few is None else {name: split.head(few) for name, split in splits.items()}
 
-        parts, splits, amount = self._parts, some(self._splits), Amount(1, self._batch_size, num_batches)
+        parts, splits, amount = self._parts, some(self._splits), Amount(1, num_steps, self._batch_size, num_batches)
         names = judging(splits, trial)
         for each in self._passes(trial):
             measure_pass(parts, each, splits, names, amount)
@@ -166,7 +173,8 @@ class Examiner:
         passes, fitted_on = self._passes(trial), calibrating(self._data.splits, trial)
         if not passes and not fitted_on:
             return {}
-        amount = Amount(member.progress.selected.epoch, self._batch_size)
+        epoch = member.progress.selected.epoch
+        amount = Amount(epoch, member.known_course.end_of(epoch), self._batch_size)
         names, finals = judging(self._splits, trial), final(self._splits, trial)
         found: Metrics = {}
         with self._loaded(weights):
@@ -205,18 +213,20 @@ class Examiner:
         )
         return parts.workers.share(weights)
 
-    def _of_nothing(self, epoch: int) -> Metrics:
-        """The metrics of predictors that know train and nothing of a sample, by an objective with the values of an
-        epoch."""
-        numbers = tuple(float(value) for value in self._parts.values.at_end_of(epoch).values())
+    def _of_nothing(self, num_steps: int) -> Metrics:
+        """The metrics of predictors that know train and nothing of a sample, by an objective with the values of the
+        last of so many steps."""
+        numbers = tuple(float(value) for value in self._parts.values.after(num_steps).values())
         if numbers not in self._trivial:
-            self._trivial[numbers] = self._known_of_nothing(numbers) or self._measured_of_nothing(epoch, numbers)
+            self._trivial[numbers] = self._known_of_nothing(numbers) or self._measured_of_nothing(num_steps, numbers)
         return self._trivial[numbers]
 
-    def _measured_of_nothing(self, epoch: int, numbers: tuple[float, ...]) -> Metrics:
+    def _measured_of_nothing(self, num_steps: int, numbers: tuple[float, ...]) -> Metrics:
         wanted = dict.fromkeys(self._parts.metric_set.trivial.values())
         constants = {name: constant_output(name, self._data) for name in wanted}
-        measured = evaluate_trivial(self._parts, self._splits, constants, epoch=epoch, batch_size=self._batch_size)
+        measured = evaluate_trivial(
+            self._parts, self._splits, constants, num_steps=num_steps, batch_size=self._batch_size
+        )
         if self._is_built_in:
             _LATEST_OF_NOTHING[:] = [(self._data.splits, (self._what_is_measured, numbers), measured)]
         return measured

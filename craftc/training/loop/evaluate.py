@@ -36,13 +36,14 @@ def evaluate_splits(
     *,
     epoch: int,
     batch_size: int,
+    num_steps: int | None = None,
     predict: Predictor | None = None,
     num_batches: int | None = None,
     values: Mapping[str, float] | None = None,
 ) -> Metrics:
     """`<split>/loss` and `<split>/<metric>` of the named splits, or of their first `num_batches`, with the weights that
-    are judged; `predict` stands for those where what they predict is known. Values are those of the epoch's last step,
-    but for `values`, by name. Raises TrainingError `nan-loss` and `metric-failed`."""
+    are judged; `predict` stands for those where what they predict is known. Values are those of the last of `num_steps`
+    steps, or of the training, but for `values`, by name. Raises TrainingError `nan-loss` and `metric-failed`."""
     if predict is None:
         parts.evaluated.eval()
         predict = parts.predict
@@ -56,7 +57,7 @@ def evaluate_splits(
                 splits[name],
                 batch_size=batch_size,
                 num_batches=num_batches,
-                epoch=epoch,
+                num_steps=num_steps,
                 values=values,
             )
         require_finite(found["loss"], f"{name}/loss became {found['loss']}", epoch)
@@ -72,17 +73,34 @@ def evaluate(
     batch_size: int,
     only: Collection[str] | None = None,
     num_batches: int | None = None,
-    epoch: int | None = None,
+    num_steps: int | None = None,
     values: Mapping[str, float] | None = None,
 ) -> Metrics:
     """`loss`, that of each term and every metric, or `only` those, that comes to a finite number on this split, or on
-    its first `num_batches`. A model that predicts is to be in eval mode already. Values are those of the last step of
-    `epoch`, or of the training, but for `values`, by name.
+    its first `num_batches`. A model that predicts is to be in eval mode already. Values are those of the last of
+    `num_steps` steps, or of the training, but for `values`, by name.
 
     A loss is the objective's sum over the split by its weight, so it does not depend on the batches. Each worker of
     the group runs the model on its part of each batch; the outputs are then put together, and every worker measures
     all of them, so that any metric is exact.
     """
+
+    def take() -> Metrics:
+        return _evaluated(parts, predict, split, batch_size, only, num_batches, num_steps, values)
+
+    return parts.micro_batches.fitting_evaluation(take, parts)
+
+
+def _evaluated(
+    parts: Parts,
+    predict: Predictor,
+    split: DeviceSplit,
+    batch_size: int,
+    only: Collection[str] | None,
+    num_batches: int | None,
+    num_steps: int | None,
+    values: Mapping[str, float] | None,
+) -> Metrics:
     parts.objective.eval()
     workers, calls = parts.workers, parts.metric_set.calls
     metrics = {n: metric for n, metric in parts.metric_set.metrics.items() if only is None or n in only}
@@ -90,9 +108,10 @@ def evaluate(
         metric.reset()
     sums: list[Tensor] = []
     losses = [name for name in loss_names_of(parts.objective) if only is None or name in only]
-    of_step, has_views = parts.values.at_end_of(epoch, values), parts.augmentations.num_views > 1
+    of_step, has_views = parts.values.after(num_steps, values), parts.augmentations.num_views > 1
+    most = parts.micro_batches.most_evaluated(workers)
     with torch.no_grad():
-        for batch in islice(evaluation_batches(split, batch_size), num_batches):
+        for batch in islice(evaluation_batches(split, batch_size, most), num_batches):
             num_samples = len(batch[split.first])
             part = {name: workers.part(column) for name, column in batch.items()} | of_step
             output = _whole(parts.precision.output(predict, part), workers, num_samples)
@@ -145,17 +164,18 @@ def _whole(output: Output, workers: WorkerGroup, num_samples: int) -> Output:
 
 
 def evaluate_trivial(
-    parts: Parts, splits: dict[str, DeviceSplit], constants: Mapping[str, Tensor], *, epoch: int, batch_size: int
+    parts: Parts, splits: dict[str, DeviceSplit], constants: Mapping[str, Tensor], *, num_steps: int, batch_size: int
 ) -> Metrics:
     """Every split's metrics of predictors that know train and nothing of a sample: of each of the `constants` those to
-    which it means something, where they are finite; values are those of the last step of `epoch`."""
+    which it means something, where they are finite; values are those of the last of
+    `num_steps` steps."""
     of_each = parts.metric_set.trivial
     values: Metrics = {}
     for name, split in splits.items():
         for constant, output in constants.items():
             only = [measure for measure, best in of_each.items() if best == constant]
             predict = _constant(output.to(parts.device, parts.precision.kept), split, parts.calls.alignment)
-            found = evaluate(parts, predict, split, batch_size=batch_size, only=only, epoch=epoch)
+            found = evaluate(parts, predict, split, batch_size=batch_size, only=only, num_steps=num_steps)
             finite = {metric: value for metric, value in found.items() if math.isfinite(value)}
             values |= {f"{name}/{metric}": value for metric, value in finite.items()}
     return values

@@ -40,13 +40,14 @@ def read_off(trial: Trial, folder: Path, source: Finished, *, device: str, prepa
     member = Member(trial, folder)
     folder.mkdir(parents=True, exist_ok=True)
     training = open_training(Start([member]), ground)
-    parts, examiner = training.parts, training.examiner
+    parts, examiner, [member] = training.parts, training.examiner, training.members
     last, best = result.last, result.best
     splits = [*watched(training.splits, trial), *final(training.splits, trial)]
     lacks = [name for name in ("loss", *member.names) if name not in result.identities]
 
     def measured(epoch: int) -> Metrics:
-        return evaluate_splits(parts, training.splits, splits, epoch=epoch, batch_size=training.batch_size)
+        size, num_steps = training.batch_size, training.course.end_of(epoch)
+        return evaluate_splits(parts, training.splits, splits, epoch=epoch, num_steps=num_steps, batch_size=size)
 
     if lacks and result.best_epoch != result.epochs_trained:
         restore(read_last(source.folder, trained, parts.device), parts)
@@ -78,8 +79,8 @@ def _progress(member: Member, result: Result, best: Metrics, last: Metrics) -> P
 
 
 def _concluded(examiner: Examiner, member: Member, result: Result) -> Result:
-    examiner.know(member.progress.epoch, member.progress.metrics)
-    examiner.know(member.progress.selected.epoch, member.progress.best_metrics)
+    examiner.know(member, member.progress.epoch, member.progress.metrics)
+    examiner.know(member, member.progress.selected.epoch, member.progress.best_metrics)
     found = examiner.conclude(member)
     # What it is said of how it was trained is as true of this one.
     execution = result.execution.model_copy(update={"read_off": result.trial, "trained_because": None})

@@ -4,7 +4,7 @@ continues where it stopped."""
 import gc
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,18 @@ from craftc.schemas.result import EpochRecord, Execution, Result
 from craftc.training.assemble import assemble
 from craftc.training.compiling.compile_finding import folder_beside
 from craftc.training.data.by_role import measured
-from craftc.training.data.device_split import SOURCE, DeviceSplit, num_batches, to_device
+from craftc.training.data.device_split import SOURCE, DeviceSplit, to_device
 from craftc.training.data.prepare import PreparedData
 from craftc.training.data.split import Split
+from craftc.training.data.tokens import Tokens, find_course
+from craftc.training.foundation.course import Course
 from craftc.training.foundation.precision import kept_type
+from craftc.training.foundation.random import epoch_order
 from craftc.training.frozen.frozen_features import prepare_inputs, trained_part
 from craftc.training.loop.conclude import Examiner
 from craftc.training.loop.training import Begun, Failed, Told, Training
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
+from craftc.training.state.checkpoint import running_in
 from craftc.training.state.member import Member, unite
 from craftc.training.state.resume import Start, find_starts, go_on
 from craftc.training.state.write_buffer import WriteBuffer
@@ -46,14 +50,15 @@ def train_trial(
 ) -> Generator[EpochRecord, None, Result]:
     """Train `trial` on `device` ("cpu", "cuda", "cuda:1"), with its files in `folder`; its data may be in `prepared`.
 
-    A generator: yields each epoch's record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
+    A generator: yields each record once its line in metrics.jsonl and its checkpoint are on disk, or wait in
     the `write_buffer`, and returns the Result. Closing it leaves the trial resumable. On the CPU, with the same number
     of threads, a resumed trial equals a straight one bit by bit. Raises DataError and TrainingError.
 
     Every worker of a `workers` runs the same generator, and yields and returns the same; the first alone reads and
     writes files. The numbers are those of a group of one, but for rounding, and for what a model draws from the
     global generators. `execution` is what the result says of how it was trained. Splits beyond `resident_bytes` are
-    streamed to the device, which changes no number; None: what the device has room for.
+    streamed to the device, which changes no number; None: what the device has room for. A trial's
+    `checkpoint_every` changes no number either.
     """
     members = [Member(trial, folder)]
     training = train_together(
@@ -105,7 +110,7 @@ def train_together(
         yield from training.ended()
         while training.members:
             # Shared, so that every worker decides on the same digits.
-            record = workers.share(training.train_epoch())
+            record = workers.share(training.train_record())
             yield from training.after(record)
             yield from training.ended()
 
@@ -164,15 +169,31 @@ def _clear_gpu() -> None:
 
 def open_training(start: Start, ground: Ground, workers: WorkerGroup = ONE_WORKER) -> Training:
     """The training of trials that are equally far, as it stood behind their last epoch. Raises what `assemble` does."""
+    found = [course_in(ground, member.trial) for member in start.members]
+    start.members = [replace(member, course=each) for member, (each, _) in zip(start.members, found, strict=True)]
+    course = found[0][0].extended([each for each, _ in found])
+    tokens = next((counted for _, counted in found if counted is not None), None)
     united = trained_part(unite([member.trial for member in start.members]))
-    batch_size = united.config["training"]["batch_size"]
-    steps_per_epoch = num_batches(len(ground.train), batch_size)
-    parts = assemble(united, ground.data, ground.device, steps_per_epoch, workers, ground.compiled)
+    parts = assemble(united, ground.data, ground.device, course, workers, ground.compiled)
     go_on(start, parts)
-    start.state = None
-    keeps = len(start.members) > 1
+    state, start.state = start.state, None
+    batch_size, keeps = united.config["training"]["batch_size"], len(start.members) > 1
     examiner = Examiner(parts, ground.splits, ground.data, batch_size=batch_size, keeps=keeps)
-    return Training(list(start.members), parts, ground.splits, ground.train, examiner, batch_size)
+    training = Training(list(start.members), parts, ground.splits, ground.train, examiner, course, tokens)
+    if state is not None:
+        training.running, training.random = running_in(state, ground.device), state.get("random")
+    return training
+
+
+def course_in(ground: Ground, trial: Trial) -> tuple[Course, Tokens | None]:
+    """The course of a trial with these data, and its tokens where they are counted.
+
+    Raises TrainingError `no-tokens`.
+    """
+    num_samples = len(ground.train)
+    return find_course(
+        trial.config, ground.data.train, lambda pass_: epoch_order(trial.seed, pass_, num_samples).numpy()
+    )
 
 
 def num_epochs_trained(trial: Trial, folder: Path) -> int:

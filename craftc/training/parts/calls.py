@@ -10,12 +10,13 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-from craftc.components.sources.columns import MASK, Column
+from craftc.components.sources.columns import COUNTED, MASK, Column
+from craftc.schemas.catalogue import optional_in_words
 from craftc.training.data.device_split import Batch
 from craftc.training.data.split import Split
 
@@ -24,6 +25,8 @@ MAIN = "logits"
 """The output that is meant where a model returns several by name, as those of `transformers` do."""
 TARGET_NAMES = ("targets", "target", "labels", "label")
 """What a parameter may be called that takes the target, whatever the name of its column."""
+INPUT_MASK = "input_mask"
+"""What a parameter of an objective or a metric is called that takes the mask of an input."""
 Alignment = Literal["rows", "dense", "same", "none"]
 """How outputs and targets are brought together. rows: (B, ..., C) and (B, ...) as (M, C) and (M,); dense: (B, C, ...)
 and (B, ...) likewise; same: as many numbers, in the shape of the target; none: as they are."""
@@ -34,10 +37,12 @@ class UnknownColumnError(Exception):
 
 
 class ModelCall(NamedTuple):
-    """The column that a model gets by position, and the columns and values that it gets by the names of parameters."""
+    """The column that a model gets by position, and the columns and values that it gets by the names of parameters.
+    `absent` are parameters that must be given and may be None, where there is no such column."""
 
     first: str
     named: tuple[tuple[str, str], ...] = ()
+    absent: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
@@ -46,9 +51,14 @@ class ModelCall(NamedTuple):
 
     def __call__(self, model: Callable[..., Any], batch: Batch) -> Any:
         """What the model returns of a batch."""
-        if not self.named:
+        if not self.named and not self.absent:
             return model(batch[self.first])
-        return model(batch[self.first], **{parameter: batch[column] for parameter, column in self.named})
+        return model(batch[self.first], **self.by_name(batch))
+
+    def by_name(self, batch: Batch) -> dict[str, Tensor | None]:
+        """What it gets by the names of parameters."""
+        named: dict[str, Tensor | None] = {parameter: batch[column] for parameter, column in self.named}
+        return named | dict.fromkeys(self.absent)
 
 
 class MeasureCall(NamedTuple):
@@ -73,6 +83,13 @@ class Given(NamedTuple):
             return measure(self.output, self.target, **named)
         return measure(self.output, **named)
 
+    def counted(self, counted_M: Tensor) -> "Given":
+        """What of it is measured, of rows of predictions."""
+        others = {
+            n: value[counted_M] if value.shape[:1] == counted_M.shape else value for n, value in self.others.items()
+        }
+        return Given(self.output[counted_M], None if self.target is None else self.target[counted_M], others)
+
     @property
     def shapes(self) -> str:
         """In words."""
@@ -90,8 +107,12 @@ class Calls:
     """How the parts of a training are called. `main` names the output that is measured where a model returns several;
     None: what it returns is a tensor. Where `keeps_all`, some measure asks for others of them.
 
+    Outputs of more than `num_axes` are those of a model's `num_members`, (B, K, ...): so many predictions of each
+    sample, which an objective measures one by one.
+
     Of `num_views` above 1 the first input is (B, V, ...) and so is the output, which an objective is given as it is;
-    the model is called once, with all views as samples.
+    the model is called once, with all views as samples. `teachers` are models whose outputs an objective asks for by
+    these names, of the batch that the model is given.
     """
 
     model: ModelCall
@@ -100,6 +121,9 @@ class Calls:
     main: str | int | None = None
     keeps_all: bool = False
     num_views: int = 1
+    num_members: int = 1
+    num_axes: int = 0
+    teachers: tuple[tuple[str, Callable[[Batch], Tensor]], ...] = ()
 
     @property
     def first(self) -> str:
@@ -141,14 +165,34 @@ class Calls:
         if isinstance(output, dict):
             others, output = {**batch, **output}, output[str(self.main)]
         target = None if self.target is None else batch[self.target]
-        return aligned(output, target, others, self.alignment)
+        if self.teachers:
+            taught = {name: aligned(teach(batch), target, {}, self.alignment).output for name, teach in self.teachers}
+            others = {**others, **taught}
+        if self.members_in(output) > 1:
+            return self._of_members(output, target, others)
+        given = aligned(output, target, others, self.alignment)
+        return given if COUNTED not in batch else given.counted(batch[COUNTED].flatten())
+
+    def members_in(self, output: Tensor) -> int:
+        """How many predictions of each sample there are: 1 where the model has averaged them."""
+        return self.num_members if output.dim() > self.num_axes else 1
+
+    def _of_members(self, output_BK: Tensor, target: Tensor | None, others: Mapping[str, Tensor]) -> Given:
+        """Each member's prediction beside the sample's own target, mask and weight."""
+        num_samples, num = output_BK.shape[:2]
+        beside = {
+            name: value if value.shape[:1] != (num_samples,) else _repeated(value, num)
+            for name, value in others.items()
+        }
+        repeated = None if target is None else _repeated(target, num)
+        return aligned(output_BK.flatten(0, 1), repeated, beside, self.alignment)
 
 
-def _repeated(column: Tensor, num_views: int) -> Tensor:
-    """A column of samples for each of their views; what is no column is the same for all."""
+def _repeated(column: Tensor, num_times: int) -> Tensor:
+    """A column of samples for each of their views, or members of a model; what is no column is the same for all."""
     if column.dim() == 0:
         return column
-    return column.unsqueeze(1).expand(-1, num_views, *column.shape[1:]).flatten(0, 1)
+    return column.unsqueeze(1).expand(-1, num_times, *column.shape[1:]).flatten(0, 1)
 
 
 def aligned(output: Tensor, target: Tensor | None, others: Mapping[str, Tensor], alignment: Alignment) -> Given:
@@ -169,7 +213,7 @@ def aligned(output: Tensor, target: Tensor | None, others: Mapping[str, Tensor],
 
 def alignment_of(target: Column | None) -> Alignment:
     """By the kind of the target."""
-    if target is None:
+    if target is None or target.kind == "transcript":
         return "none"
     if target.kind in ("class", "token"):
         return "dense" if target.kind == "class" and target.values.ndim > 2 else "rows"
@@ -208,8 +252,19 @@ def call_of_model(model: nn.Module, split: Split, values: Sequence[str] = ()) ->
     head, *rest = parameters
     first = head.name if head.name in split.named("input") else split.first
     rest = rest if head.kind is not head.VAR_POSITIONAL else parameters
+    known = {name: name for name in offered if name != first}
+    absent = [each for each in rest if each.name not in known and each.default is each.empty and _may_be_none(each)]
     with _offered(offered):
-        return ModelCall(first, tuple(_asked(rest, {name: name for name in offered if name != first})))
+        named = tuple(_asked([each for each in rest if each not in absent], known))
+    return ModelCall(first, named, tuple(each.name for each in absent))
+
+
+def _may_be_none(parameter: inspect.Parameter) -> bool:
+    """Whether its annotation says so; one that is no type yet is looked at as it is written."""
+    annotation = parameter.annotation
+    if isinstance(annotation, str):
+        return optional_in_words(annotation)
+    return type(None) in get_args(annotation)
 
 
 def call_of_measure(
@@ -219,7 +274,7 @@ def call_of_measure(
     `outputs` of the model's, or `values` of the training. Raises UnknownColumnError.
 
     What is called by no such name, and is the second, is the target. A `mask` is that of the target: one of an input
-    alone is not offered by that name.
+    alone is called `input_mask`, unless a column or an output of the model has that name.
     """
     parameters, target = _parameters(measure), split.target
     if not parameters:  # it does not tell
@@ -230,6 +285,8 @@ def call_of_measure(
     known = {name: column for name, column in known.items() if name != MASK}
     if split.target_mask is not None:
         known[MASK] = split.target_mask
+    if MASK in split.named("mask") and split.target_mask != MASK:
+        known.setdefault(INPUT_MASK, MASK)
     rest = parameters if parameters[0].kind is inspect.Parameter.VAR_POSITIONAL else parameters[1:]
     second = rest[0] if rest else None
     takes_target = (

@@ -28,6 +28,9 @@ them kept for good: 6 bytes each. Those of a larger step are drawn where they ar
 Place = tuple[int, int, int, int]
 """Module, call, first decision and number of decisions of one use of dropout."""
 
+Use = tuple[int, int, int]
+"""The same without the first decision, which is that of the first sample: a compiled step serves any samples."""
+
 Rate = tuple[float, float] | tuple[Tensor, Tensor]
 """The threshold that 16 random bits, as a number with a sign, have to reach for a value to be kept, and what is kept is
 scaled by. Of K trials, two tensors (K, 1)."""
@@ -39,10 +42,10 @@ Run = tuple[int, int, Rate]
 @dataclass(frozen=True)
 class Layout:
     """Where each use of dropout finds its decisions in the one block that is drawn for a step: `counters` (M,) int32,
-    by place the first of its decisions, and by module the stretches of the block that are its own."""
+    by use the first of its decisions, and by module the stretches of the block that are its own."""
 
     counters: Tensor
-    starts: dict[Place, int]
+    starts: dict[Use, int]
     stretches: tuple[tuple[int, int, int], ...]
 
     def block(self, key: Key) -> Tensor:
@@ -84,7 +87,9 @@ class DropoutBits:
         self.block: Tensor | None = None
         self._key: Key | None = None
         self._layouts: dict[tuple[int, ...], Layout] = {}
-        self._starts: dict[Place, int] = {}
+        self._num_kept = 0
+        self._starts: dict[Use, int] = {}
+        self._seen: set[tuple[int, ...]] = set()
         self._shape: tuple[int, ...] = ()
         self._calls: dict[int, int] = {}
         self._taken: list[Place] = []
@@ -116,6 +121,11 @@ class DropoutBits:
                 self._runs[self._shape] = layout.runs(self._rates)
             self.block = layout.factors(key, self._runs[self._shape])
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there was a step on as many samples from the same one on, so that it is known what this one draws."""
+        return self._shape in self._seen
+
     def turn(self) -> None:
         """The forward is over: until `end`, only what is computed again draws."""
         self._is_turned = True
@@ -123,22 +133,26 @@ class DropoutBits:
     def end(self) -> None:
         """Forward and backward are over: what is drawn now belongs to no step."""
         num_taken = sum(num for *_, num in self._taken)
-        if self._taken and self._shape not in self._layouts and num_taken <= MOST_AT_ONCE:
+        if self._taken and self._shape not in self._layouts and num_taken <= MOST_AT_ONCE - self._num_kept:
             self._layouts[self._shape] = _layout(self._taken, self._device)
+            # What follows the first part of a step is kept beside it.
+            self._num_kept += num_taken if self._shape[-1] else 0
+        self._seen.add(self._shape)
         self.block, self._key, self.is_open = None, None, False
 
     def drop(self, module: int, x: Tensor, shape: torch.Size, threshold: Tensor, scale: Tensor) -> Tensor:
         """`x` with values zeroed and the others scaled, as one use of dropout has it; `shape` is that of its decisions,
         to which those of x broadcast."""
         num = shape.numel()
-        place = (module, self._call(module), self._first(shape, num), num)
-        start = self._starts.get(place)
+        call = self._call(module)
+        start = self._starts.get((module, call, num))
         if start is not None and self.block is not None:
             found = self.block[start : start + num].view(shape)
             if found.dtype == torch.float32:
                 return (x * found).to(x.dtype)
         else:
             assert self._key is not None
+            place = (module, call, self._first(shape, num), num)
             counters, skipped = _counters(place, x.device)
             found = _halves(hashed(counters, self._key))[skipped : skipped + num].view(shape)
             self._taken.append(place)
@@ -272,14 +286,18 @@ COUNTED: dict[type[nn.Module], type[Counted]] = {
 }
 
 
-def count_dropout(model: nn.Module) -> DropoutBits:
-    """Have every dropout module of the model draw counted numbers, in training; what it is to draw from.
+def count_dropout(model: nn.Module, order: Sequence[nn.Module] = ()) -> DropoutBits:
+    """Have every dropout module of the model draw counted numbers, in training; what it is to draw from. `order` are
+    the modules by whose places they are counted, of a model that some were taken out of; else its own.
 
     The modules are the same objects as before, wherever the model knows them from. A subclass of the user's own may do
     anything, and stays as it is.
     """
     dropout_bits = DropoutBits()
-    for number, module in enumerate(list(model.modules())):
+    modules = list(model.modules())
+    numbers = {id(module): number for number, module in enumerate(order or modules)}
+    for module in modules:
+        number = numbers.get(id(module), -1)  # what stands for another draws nothing
         counted = COUNTED.get(type(module))
         if counted is not None:
             p = vars(module).pop("p")
@@ -308,13 +326,14 @@ def _counters(place: Place, device: torch.device) -> tuple[Tensor, int]:
 
 
 def _layout(taken: Sequence[Place], device: torch.device) -> Layout:
-    starts: dict[Place, int] = {}
+    starts: dict[Use, int] = {}
     pieces: list[Tensor] = []
     stretches: list[tuple[int, int, int]] = []
     num = 0
     for place in taken:
         counters, skipped = _counters(place, device)
-        starts[place] = num + skipped
+        module, call, _, num_decisions = place
+        starts[module, call, num_decisions] = num + skipped
         pieces.append(counters)
         stretches.append((place[0], num, num + 2 * len(counters)))
         num += 2 * len(counters)

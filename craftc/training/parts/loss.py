@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from craftc.training.data.device_split import Batch
 from craftc.training.foundation.precision import Precision
 from craftc.training.parts.calls import Calls, MeasureCall
+from craftc.training.parts.mixing import SHARE, mixed_loss
 from craftc.training.parts.objective import sum_and_weight
 
 LossFunction = Callable[[Batch], tuple[Tensor, Tensor]]
@@ -19,9 +20,16 @@ class Loss:
     since a shape that comes once an epoch, that of its last batch, is not worth a compilation of its own."""
 
     def __init__(
-        self, precision: Precision, model: nn.Module, objective: nn.Module, calls: Calls, call: MeasureCall
+        self,
+        precision: Precision,
+        model: nn.Module,
+        objective: nn.Module,
+        calls: Calls,
+        call: MeasureCall,
+        mixes_by_vmap: bool = True,
     ) -> None:
         self._precision, self._objective, self._calls, self._call = precision, objective, calls, call
+        self._by_vmap = mixes_by_vmap
         self._predict = partial(calls.predict, model)
         self._compiled: LossFunction | None = None
         self._shape: torch.Size | None = None
@@ -43,4 +51,6 @@ class Loss:
     def as_it_stands(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The same, by torch's own kernels one after another."""
         output = self._precision.output(self._predict, batch)
+        if SHARE in batch:
+            return mixed_loss(self._objective, self._call, self._calls, output, batch, by_vmap=self._by_vmap)
         return sum_and_weight(self._objective, self._call, self._calls.given(output, batch))

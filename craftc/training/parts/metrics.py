@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from craftc.components.build import build
 from craftc.components.lean_torchmetrics import Metric as TorchMetric
+from craftc.components.metrics.torchmetrics_by_name import ByName, is_by_name
+from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import is_own, short_name
 from craftc.schemas.terms import summands
 from craftc.training.data.facts import infer_facts
@@ -76,7 +78,7 @@ def build_metrics(
     for index, written in enumerate(setting["metrics"]):
         name = short_name(written["kind"])
         inferred = infer_facts(written, data.facts, f"objective.metrics.{index}")
-        metrics[name] = _build(inferred, num_classes, tried.given.output.device)
+        metrics[name] = _build(inferred, num_classes, tried.given.output.device, train.target_column)
         try:
             calls[name] = call_of_measure(metrics[name].update, train, tried.names)
         except UnknownColumnError as error:
@@ -117,9 +119,12 @@ def computed(name: str, metric: Metric) -> float:
     """The metric's number, of counts in float64. Raises TrainingError `metric-failed`."""
     with errors_of(f"metric {name}", code="metric-failed"):
         try:
-            value = _of_counts(metric)
+            counting = metric.inner if isinstance(metric, ByName) else metric
+            value = _of_counts(counting)
             if value is None:
-                value = metric.compute()
+                value = counting.compute()
+            if isinstance(metric, ByName):
+                value = metric.one_number(value)
         except ZeroDivisionError:
             # What Python's numbers raise where torch's give NaN.
             value = math.nan
@@ -190,9 +195,13 @@ def _try(name: str, metric: Metric, call: MeasureCall, given: Given) -> None:
     metric.reset()
 
 
-def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device) -> Metric:
+def _build(setting: Mapping[str, Any], num_classes: int, device: torch.device, target: Column | None) -> Metric:
     with errors_of("metrics", code="metrics-not-buildable"):
-        metric = build("metrics", setting, num_classes)
+        metric: Any
+        if target is not None and is_by_name(setting["kind"]):
+            metric = ByName(setting, target.kind, target.shape)
+        else:
+            metric = build("metrics", setting, num_classes)
         if isinstance(metric, nn.Module):
             metric = metric.to(device)
     if not isinstance(metric, Metric):

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 # Public in effect, see sync_batch_norm.
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import OUTPUT, is_own
+from craftc.schemas.catalogue import OUTPUT, REMOVE, is_own
 from craftc.training.data.device_split import Batch
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
@@ -36,20 +37,26 @@ from craftc.training.parts.calls import (
     outputs_of,
 )
 from craftc.training.parts.output import reduce_output
+from craftc.training.parts.removed_modules import Removed, remove_modules
 from craftc.training.parts.values import Values
 
+LARGER_SIDES = (32, 64, 128, 224)
+"""Of images that a model is tried with where those of the data are too small for it."""
+RESIZE = "resize"
+"""The argument of a model that is the side to which it resizes its images."""
 WRAP = f"wrap it in a small class of your own; {GUIDE}"
 
 
 class Tried(NamedTuple):
     """A model, how it and its outputs are called, and the first samples of train with what it makes of them. `names`
-    are those of its outputs, none where it returns a tensor or a tuple."""
+    are those of its outputs, none where it returns a tensor or a tuple; `removed` is what was taken out of it."""
 
     model: nn.Module
     calls: Calls
     batch: Batch
     output: Output
     names: tuple[str, ...]
+    removed: Removed | None = None
 
     @property
     def given(self) -> Given:
@@ -92,7 +99,8 @@ def build_model(
     """The model on the device, tried on the first two samples of train and the values of the first step. Embeddings may
     have any shape.
 
-    Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`.
+    Raises TrainingError `model-not-buildable`, `model-forward` and `model-output-shape`; and `module-unmatched` and
+    `module-not-removable` of what the setting removes.
     """
     name = f"model {setting['kind']}"
     # On the CPU first: initial weights are then the same on every device.
@@ -107,12 +115,19 @@ def build_model(
     calls = Calls(call, train.target, alignment_of(train.target_column))
     inputs = batch[calls.first]
     on = f"{name} on a batch of inputs, {_dtype(inputs)} of shape {tuple(inputs.shape)}"
+    removed = None
     try:
         with torch.no_grad():
             # Also gives lazy layers their shape, before the optimizer asks for parameters.
-            returned = call(model.eval(), batch)
+            if removals := setting.get(REMOVE):
+                removed, returned = remove_modules(model.eval(), removals, lambda: call(model, batch), name)
+            else:
+                returned = call(model.eval(), batch)
+    except TrainingError:
+        raise
     except Exception:
-        hint = _layout_hint(model, data, call, device) if is_own(setting["kind"]) else ""
+        is_own_code = is_own(setting["kind"])
+        hint = _layout_hint(model, data, call, device) if is_own_code else _size_hint(model, setting, call, batch)
         with errors_of(on, code="model-forward", hint=hint):
             raise
     check_output(returned, name, inputs, None if is_embedding else train.target_column)
@@ -121,7 +136,17 @@ def build_model(
     names = tuple(name for name in outputs if isinstance(name, str))
     # Which of them are asked for is known when measures are: until then, all.
     calls = replace(calls, main=main, keeps_all=bool(names))
-    return Tried(model, calls, batch, calls.read(returned), names)
+    output = calls.read(returned)
+    if (num_members := members_of(model)) > 1:
+        num_axes = (output if isinstance(output, Tensor) else output[str(main)]).dim()
+        calls = replace(calls, num_members=num_members, num_axes=num_axes)
+    return Tried(model, calls, batch, output, names, removed)
+
+
+def members_of(model: nn.Module) -> int:
+    """How many predictions of each sample a model gives in training, behind the axis of samples; in evaluation it gives
+    one."""
+    return int(getattr(model, "num_members", 1))
 
 
 def check_last_batch(tried: Tried, data: PreparedData, batch_size: int) -> None:
@@ -149,7 +174,7 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
     name = f"{what} {setting['kind']}"
     with errors_of(name, code="model-not-buildable"):
-        model = build("models", {key: value for key, value in setting.items() if key != OUTPUT})
+        model = build("models", {key: value for key, value in setting.items() if key not in (OUTPUT, REMOVE)})
     if not isinstance(model, nn.Module):
         raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
     if (how := setting.get(OUTPUT, "none")) != "none":
@@ -168,7 +193,7 @@ def _call_of(model: nn.Module, name: str, train: Split, batch: Batch, values: Se
     except (TypeError, ValueError):
         return call
     try:
-        signature.bind(batch[call.first], **{parameter: batch[column] for parameter, column in call.named})
+        signature.bind(batch[call.first], **call.by_name(batch))
     except TypeError:
         inputs = batch[call.first]
         raise TrainingError(
@@ -202,8 +227,30 @@ def _layout_hint(model: nn.Module, data: PreparedData, call: ModelCall, device: 
     return GUIDE
 
 
-def expected_output(target: Column | None, num_samples: int) -> tuple[int, ...] | None:
+def _size_hint(model: nn.Module, setting: Mapping[str, Any], call: ModelCall, batch: Batch) -> str:
+    """Of a model that can resize its images, and that those of the data may be too small for, to which side."""
+    inputs = batch[call.first]
+    if setting.get(RESIZE) != "none" or inputs.dim() != 4:
+        return ""
+    height, width = inputs.shape[-2:]
+    for side in (side for side in LARGER_SIDES if side > max(height, width)):
+        try:
+            with torch.no_grad():
+                call(model, {**batch, call.first: F.interpolate(inputs, (side, side))})
+        except Exception:
+            continue
+        return f"it takes images of {side} x {side}: write model.resize: {side}"
+    return f"where images of {height} x {width} are too small for it, write model.resize: {LARGER_SIDES[0]}, or more"
+
+
+Shape = tuple[int | None, ...]
+"""Of which an axis may have any length: None."""
+
+
+def expected_output(target: Column | None, num_samples: int) -> Shape | None:
     """The shape of a batch's logits, by the kind of the target; None where an objective may take any."""
+    if target is not None and target.kind == "transcript":
+        return (num_samples, None, target.num_classes)
     alignment = alignment_of(target)
     if target is None or alignment not in ("rows", "dense"):
         return None
@@ -212,20 +259,35 @@ def expected_output(target: Column | None, num_samples: int) -> tuple[int, ...] 
     return (num_samples, *target.shape, target.num_classes)
 
 
-def _fits(returned: Any, expected: tuple[int, ...] | None) -> bool:
+def _fits(returned: Any, expected: Shape | None) -> bool:
     outputs = outputs_of(returned)
     output = outputs.get(main_of(outputs) or 0, outputs.get(0))
     is_output = isinstance(output, Tensor) and output.is_floating_point()
-    return is_output and (expected is None or tuple(output.shape) == expected)
+    return is_output and (expected is None or _is_of(tuple(output.shape), expected))
+
+
+def _is_of(shape: tuple[int, ...], expected: Shape) -> bool:
+    if len(shape) != len(expected):
+        return False
+    return all(wanted in (None, length) for length, wanted in zip(shape, expected, strict=True))
 
 
 def check_output(
-    returned: Any, name: str, inputs: Tensor, target: Column | None, mode: str = "", *, is_one: bool = False
+    returned: Any,
+    name: str,
+    inputs: Tensor,
+    target: Column | None,
+    mode: str = "",
+    *,
+    is_one: bool = False,
+    num_members: int = 1,
 ) -> None:
     """Raise TrainingError `model-output-shape` where a model made anything but what its target asks for, of a batch of
     inputs; `mode` says in which mode, where it may be another in the other, and `is_one` that it made one tensor in
-    that."""
+    that. Of a model with several members, what each of them makes."""
     expected = expected_output(target, len(inputs))
+    if expected is not None and num_members > 1:
+        expected = (expected[0], num_members, *expected[1:])
     has_changed = is_one and not isinstance(returned, Tensor)
     if _fits(returned, expected) and not has_changed:
         return
@@ -238,12 +300,15 @@ def check_output(
         which = main if isinstance(main, str) else "the first"
         found += "" if isinstance(returned, Tensor) else f", {which} of what it returned"
     turned = f"{name}{mode} turned a batch of shape {tuple(inputs.shape)} into {found}"
-    message = f"{turned}; expected {_in_words(expected)}"
+    message = f"{turned}; expected {_in_words(expected, num_members)}"
     raise TrainingError("model-output-shape", message if isinstance(output, Tensor) else f"{message}; {WRAP}")
 
 
-def _in_words(expected: tuple[int, ...] | None) -> str:
+def _in_words(expected: Shape | None, num_members: int = 1) -> str:
     if expected is None:
         return "floating-point numbers"
-    axes = ", ".join(["batch", *["context_length"] * (len(expected) - 2), "num_classes"])
-    return f"logits ({axes}) = {expected}"
+    leading = ["batch"] if num_members == 1 else ["batch", "num_members"]
+    between = "steps" if None in expected else "context_length"
+    axes = ", ".join([*leading, *[between] * (len(expected) - len(leading) - 1), "num_classes"])
+    lengths = ", ".join("any" if length is None else str(length) for length in expected)
+    return f"logits ({axes}) = ({lengths})"

@@ -14,10 +14,14 @@ from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.calls import Given, MeasureCall, UnknownColumnError, call_of_measure
 from craftc.training.parts.model import Tried
+from craftc.training.parts.transcripts import check_transcripts
 
 CODE = "objective-failed"
 RESERVED = ("metrics", "terms", "weight")
 """Beside `kind` and the arguments of an objective, or of a term."""
+TEACHER = "teacher"
+"""The attribute of an objective with the checkpoint of a trial, and the parameter of its `forward` that takes what that
+trial's model makes of the batch."""
 
 
 def build_objective(
@@ -31,7 +35,7 @@ def build_objective(
     """One objective, which stands at that place of the spec, on the device, and how it is called, which may be by
     `values`. It is tried on the output of the first samples of train.
 
-    Raises DataError, TrainingError `objective-not-buildable` and `objective-failed`.
+    Raises DataError, TrainingError `objective-not-buildable`, `objective-failed` and `transcript-too-long`.
     """
     name = f"objective {setting['kind']}"
     setting = infer_facts(setting, data.facts, place, reserved=RESERVED)
@@ -43,9 +47,15 @@ def build_objective(
         message = f"{name} gave {described(objective)}; expected a torch.nn.Module"
         raise TrainingError("objective-not-buildable", message)
     try:
-        call = call_of_measure(objective.forward, data.splits["train"], tried.names, values)
+        taught = (TEACHER,) if hasattr(objective, TEACHER) else ()
+        call = call_of_measure(objective.forward, data.splits["train"], (*tried.names, *taught), values)
     except UnknownColumnError as error:
         raise TrainingError("objective-failed", f"{name} {error}; {GUIDE}") from None
+    check_transcripts(objective, call, data, tried, name)
+    if taught:
+        # One of its own, since every term may have another teacher.
+        named = tuple((name, f"{place}.{TEACHER}" if asked == TEACHER else asked) for name, asked in call.named)
+        return objective, call._replace(named=named)
     if is_own(setting["kind"]):
         given = tried.given
         on, leaf = f"{name} on {given.shapes}", leaf_of(given)

@@ -27,7 +27,7 @@ def build_optimizer(setting: Mapping[str, Any], model: nn.Module) -> torch.optim
     name = f"optimizer {setting['kind']}"
     try:
         with errors_of("optimizer", code=CODE):
-            optimizer = build("optimizers", setting, trainable)
+            optimizer = build("optimizers", setting, trainable, model)
     except TrainingError as error:
         if reason := _takes_only_matrices(setting, model, trainable):
             raise TrainingError(CODE, f"{name} {reason}") from error
@@ -60,7 +60,7 @@ def _takes_only_matrices(setting: Mapping[str, Any], model: nn.Module, trainable
     if not others:
         return None
     try:
-        build("optimizers", setting, [parameter for parameter in trainable if parameter.ndim == 2])
+        build("optimizers", setting, [parameter for parameter in trainable if parameter.ndim == 2], model)
     except Exception:
         return None
     shown = ", ".join(others[:MOST_NAMED]) + (" and others" if len(others) > MOST_NAMED else "")

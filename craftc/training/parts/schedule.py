@@ -7,11 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 from torch.optim.lr_scheduler import LRScheduler
 
 from craftc.components.build import build, load_component
-from craftc.schemas.result import Metrics
+from craftc.schemas.result import EpochRecord
 from craftc.training.foundation.best import watched_value
 from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.parts.phases import Chain, check_epochs, is_finite
+from craftc.training.parts.phases import Chain, check_length, is_finite
 from craftc.training.parts.phases import Phase as AnyPhase
 
 FAILED = "schedule-failed"
@@ -32,7 +32,7 @@ class ObservingPhase(Protocol):
     metric: str
 
     def observe(self, value: float) -> None:
-        """Take the metric of an epoch that ended in this phase; NaN where that was not finite."""
+        """Take the metric of a record that ended in this phase; NaN where that was not finite."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -47,8 +47,8 @@ class ObservingPhase(Protocol):
 class Schedule:
     """Phases one after another. The first step behind the last phase, if there is one, keeps its last learning rate."""
 
-    def __init__(self, phases: Sequence[Phase], *, num_epochs: int, steps_per_epoch: int) -> None:
-        self._chain = Chain(phases, what="the schedule", num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
+    def __init__(self, phases: Sequence[Phase], *, num_steps: int, steps_per_epoch: int) -> None:
+        self._chain = Chain(phases, what="the schedule", num_steps=num_steps, steps_per_epoch=steps_per_epoch)
         self._steps_per_epoch = steps_per_epoch
 
     def lr(self, base_lr: float, step: int) -> float:
@@ -66,9 +66,9 @@ class Schedule:
             raise TrainingError(FAILED, f"{message}; expected a finite number")
         return rate
 
-    def observe(self, epoch: int, metrics: Metrics, measured: Collection[str]) -> None:
-        """Tell the phase of `epoch` (counts from 1) what that epoch recorded, where the phase wants to know."""
-        phase = self._chain.of_epoch(epoch)
+    def observe(self, record: EpochRecord, measured: Collection[str]) -> None:
+        """Tell the phase in which a record ends what that recorded, where the phase wants to know."""
+        phase, metrics, epoch = self._chain.at(record.step - 1).phase, record.metrics, record.epoch
         if isinstance(phase, ObservingPhase):
             value = watched_value(metrics, phase.metric, measured, "training.schedule", epoch)
             with errors_of(f"schedule phase {type(phase).__name__}, observe", code=FAILED):
@@ -85,10 +85,10 @@ class Schedule:
                 phase.load_state_dict(state)
 
 
-def build_schedule(settings: Sequence[Mapping[str, Any]], *, num_epochs: int, steps_per_epoch: int) -> Schedule:
+def build_schedule(settings: Sequence[Mapping[str, Any]], *, num_steps: int, steps_per_epoch: int) -> Schedule:
     """From `training.schedule`."""
     phases = [_phase(setting) for setting in settings]
-    return Schedule(phases, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
+    return Schedule(phases, num_steps=num_steps, steps_per_epoch=steps_per_epoch)
 
 
 def _phase(setting: Mapping[str, Any]) -> Phase:
@@ -97,7 +97,7 @@ def _phase(setting: Mapping[str, Any]) -> Phase:
     phase: Phase = build("schedules", setting)
     if not callable(getattr(phase, "lr", None)):
         raise TypeError(f"{setting['kind']} has no method lr(base_lr, step, num_steps, steps_per_epoch)")
-    check_epochs(setting["kind"], phase)
+    check_length(setting["kind"], phase)
     return phase
 
 

@@ -11,7 +11,7 @@ from craftc.training.data.split import Split
 from craftc.training.foundation.error_context import GUIDE, errors_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.parts.calls import MeasureCall, ModelCall
-from craftc.training.parts.phases import Chain, check_epochs, is_finite
+from craftc.training.parts.phases import Chain, check_length, is_finite
 from craftc.training.parts.phases import Phase as AnyPhase
 
 FAILED = "value-failed"
@@ -38,12 +38,12 @@ class Values:
         self,
         chains: Mapping[str, Chain[Phase]],
         *,
-        num_epochs: int,
+        num_steps: int,
         steps_per_epoch: int,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self._chains, self._num_epochs, self._steps_per_epoch = chains, num_epochs, steps_per_epoch
+        self._chains, self._num_steps, self._steps_per_epoch = chains, num_steps, steps_per_epoch
         self._device, self.dtype = device, dtype
         self._current: dict[str, Tensor] = {}
         # The steps that have these, [first, next).
@@ -69,13 +69,12 @@ class Values:
             self._go_to(step)
         return self._current
 
-    def at_end_of(self, epoch: int | None, overrides: Mapping[str, float] | None = None) -> dict[str, Tensor]:
-        """The values of the last step of `epoch`, which counts from 1, or of the whole training; `overrides`, by name,
-        stand in the place of theirs, and of nothing else."""
+    def after(self, num_steps: int | None, overrides: Mapping[str, float] | None = None) -> dict[str, Tensor]:
+        """The values of the last of so many steps, or of the whole training; `overrides`, by name, stand in the place
+        of theirs, and of nothing else."""
         if not self._chains:
             return {}
-        last = (self._num_epochs if epoch is None else max(epoch, 1)) * self._steps_per_epoch - 1
-        numbers = self.numbers(last)
+        numbers = self.numbers((self._num_steps if num_steps is None else max(num_steps, 1)) - 1)
         numbers |= {name: value for name, value in (overrides or {}).items() if name in numbers}
         block = self._tensor([list(numbers.values())])
         return dict(zip(numbers, block[0].unbind(), strict=True))
@@ -114,7 +113,7 @@ class Values:
 def build_values(
     settings: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
-    num_epochs: int,
+    num_steps: int,
     steps_per_epoch: int,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
@@ -124,8 +123,8 @@ def build_values(
     for name, phases in settings.items():
         with errors_of(f"value {name}", code="values-not-buildable"):
             built = [_phase(setting) for setting in phases]
-            chains[name] = Chain(built, what=f"value {name}", num_epochs=num_epochs, steps_per_epoch=steps_per_epoch)
-    return Values(chains, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch, device=device, dtype=dtype)
+            chains[name] = Chain(built, what=f"value {name}", num_steps=num_steps, steps_per_epoch=steps_per_epoch)
+    return Values(chains, num_steps=num_steps, steps_per_epoch=steps_per_epoch, device=device, dtype=dtype)
 
 
 def check_names(names: Sequence[str], split: Split, *calls: ModelCall | MeasureCall) -> None:
@@ -146,5 +145,5 @@ def _phase(setting: Mapping[str, Any]) -> Phase:
     phase: Phase = build("values", setting)
     if not callable(getattr(phase, "value", None)):
         raise TypeError(f"{setting['kind']} has no method value(step, num_steps, steps_per_epoch)")
-    check_epochs(setting["kind"], phase)
+    check_length(setting["kind"], phase)
     return phase

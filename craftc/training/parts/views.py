@@ -123,7 +123,9 @@ def build_views(
     top_k = getattr(look, "top_k", None)
     top_k = None if top_k == "none" else top_k
     kind = "none" if target is None else target.kind
-    if target is not None and (kind in ("token", "mask", "vectors") or (kind == "class" and target.values.ndim > 1)):
+    if target is not None and (
+        kind in ("token", "mask", "vectors", "transcript") or (kind == "class" and target.values.ndim > 1)
+    ):
         what = "the target has a value for each place of a sample, and views have other places"
         raise TrainingError(FAILED, f"views {name} cannot be averaged: {what}")
     if top_k is not None and kind not in ("class", "classes"):

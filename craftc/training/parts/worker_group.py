@@ -3,6 +3,7 @@
 B: samples of a batch, P: those of them that are this worker's part.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from craftc.training.foundation.postponed_compiler import postpone_compiler
 from craftc.training.parts.dropout import Counted
 from craftc.training.parts.sync_batch_norm import sync_batch_norms
 
@@ -47,6 +49,13 @@ class WorkerGroup:
         size, rest = divmod(num_samples, self.size)
         return self.rank * size + min(self.rank, rest) if self.splits(num_samples) else 0
 
+    def place(self, num_samples: int) -> tuple[int, int]:
+        """The places in a batch of this worker's part, [first, last)."""
+        if not self.splits(num_samples):
+            return 0, num_samples
+        first, (size, rest) = self.first_sample(num_samples), divmod(num_samples, self.size)
+        return first, first + size + (self.rank < rest)
+
     def whole(self, part: Tensor, num_samples: int) -> Tensor:
         """The parts of all workers (P, ...), put together in order to (B, ...); `num_samples` is B."""
         if not self.splits(num_samples):
@@ -66,6 +75,27 @@ class WorkerGroup:
             dist.all_reduce(values)
         return values
 
+    def summed(self, values: Tensor) -> Tensor:
+        """The sum over workers."""
+        if self.size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+        return values
+
+    def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Have the gradients of every worker be their sum; none where no worker has one."""
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        if self.size == 1 or not trained:
+            return
+        flags = [float(parameter.grad is not None) for parameter in trained]
+        of_any = self.summed(torch.tensor(flags, device=trained[0].device)).tolist()
+        used = [parameter for parameter, num in zip(trained, of_any, strict=True) if num]
+        each = [torch.zeros_like(one) if one.grad is None else one.grad for one in used]
+        summed = self.summed(torch.cat([gradient.flatten() for gradient in each]))
+        pieces = torch.split(summed, [gradient.numel() for gradient in each])
+        for parameter, gradient, piece in zip(used, each, pieces, strict=True):
+            parameter.grad = gradient.copy_(piece.view_as(gradient))
+
     def share(self, value: T) -> T:
         """The first worker's `value` (anything that can be pickled, tensors on the CPU), on every worker."""
         if self.size == 1:
@@ -79,6 +109,7 @@ class WorkerGroup:
         statistics those of the whole batch. Parameters, buffers and their names stay the model's own."""
         if self.size == 1 or not any(parameter.requires_grad for parameter in model.parameters()):
             return model
+        postpone_compiler()
         sync_batch_norms(model)
         # Every worker has them already, and they are sent at every step otherwise.
         constant = [

@@ -19,13 +19,16 @@ from craftc.schemas.plan import Trial
 from craftc.training.assemble import Parts
 from craftc.training.foundation.atomic_file import link_atomically, write_atomically, write_together
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.random import RandomState
 from craftc.training.state.member import Member
 from craftc.training.state.packing import packed, unpacked
 from craftc.training.state.progress import Progress
+from craftc.training.state.running import Running
 from craftc.training.state.write_buffer import WriteBuffer
 
-FORMAT = 2
-FORMATS = (1, 2)
+FORMAT, WITHIN_RECORD = 2, 3
+"""Of a state at the end of a record, and of one within."""
+FORMATS = (1, FORMAT, WITHIN_RECORD)
 """That are read; in the first, the optimizer's tensors were not put together."""
 
 
@@ -41,18 +44,23 @@ def best_path(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class State:
-    """A training after an epoch: its members, those of them whose best weights these are, which may be none, and the
-    state itself."""
+    """A training: its members, those of them whose best weights these are, which may be none, and the state itself.
+
+    `running` is the record that is not at its end, and `random` the state of the global generators within a pass; None
+    where there is none.
+    """
 
     members: Sequence[Member]
     best: Sequence[Member]
     parts: Parts
+    running: Running | None = None
+    random: RandomState | None = None
 
 
 def save(states: Sequence[State], *, flush: Sequence[Path] = (), write_buffer: WriteBuffer | None = None) -> None:
     """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
     the disk before. With an `write_buffer`, what can wait waits there."""
-    lasts = [_last(state.members, state.parts) for state in states]
+    lasts = [_last(state) for state in states]
     _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, write_buffer)
 
 
@@ -69,10 +77,12 @@ class _Checkpoint:
     paths: list[Path]
     trial: Trial
     state: dict[str, Any]
+    format: int = FORMAT
 
 
-def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
-    first, *others = members
+def _last(training: State) -> _Checkpoint:
+    first, *others = training.members
+    parts, running = training.parts, training.running
     state = {
         "progress": first.progress.state_dict(),
         "others": {member.trial.id: member.progress.state_dict() for member in others},
@@ -83,7 +93,10 @@ def _last(members: Sequence[Member], parts: Parts) -> _Checkpoint:
         "schedule": parts.schedule.state_dict(),
         "scaler": None if parts.precision.scaler is None else parts.precision.scaler.state_dict(),
     }
-    return _Checkpoint([last_path(member.folder) for member in members], first.trial, state)
+    state |= {} if running is None else {"running": running.state_dict()}
+    state |= {} if training.random is None else {"random": training.random}
+    paths = [last_path(member.folder) for member in training.members]
+    return _Checkpoint(paths, first.trial, state, FORMAT if running is None else WITHIN_RECORD)
 
 
 def _best(members: Sequence[Member], parts: Parts) -> _Checkpoint:
@@ -106,6 +119,19 @@ def progress_in(state: dict[str, Any], trial: Trial) -> Progress | None:
     """How far the trial is in a state of `read_last`; None where it has no part in it."""
     progress = state["progress"] if state["trial"] == trial.id else state.get("others", {}).get(trial.id)
     return None if progress is None else Progress.from_state_dict(progress)
+
+
+def num_steps_in(state: dict[str, Any]) -> int:
+    """How many steps were taken up to a state of `read_last`."""
+    running, progress = state.get("running"), state["progress"]
+    steps: int = progress["step"] if running is None else running["step"]
+    return steps
+
+
+def running_in(state: dict[str, Any] | None, device: torch.device) -> Running | None:
+    """The record that was in the making; None at its end."""
+    running = None if state is None else state.get("running")
+    return None if running is None else Running.from_state_dict(running, device)
 
 
 def lend_last(source: Path, folder: Path) -> None:
@@ -132,10 +158,27 @@ def restore(state: dict[str, Any], parts: Parts) -> None:
     if parts.ema is not None:
         parts.ema.load_state_dict(state["ema"])
     optimizer = state["optimizer"]
-    parts.optimizer.load_state_dict(optimizer if state["format"] == 1 else unpacked(optimizer))
+    _load_optimizer(parts.optimizer, optimizer if state["format"] == 1 else unpacked(optimizer))
     parts.schedule.load_state_dict(state["schedule"])
     if parts.precision.scaler is not None:
         parts.precision.scaler.load_state_dict(state["scaler"])
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """torch makes what an optimizer keeps of a parameter as exact as that is; a number such as NAdam's product, which
+    was kept less exactly, would then not go on as it was."""
+    saved = {number: dict(kept) for number, kept in state["state"].items()}
+    optimizer.load_state_dict(state)
+    numbered = {
+        number: parameter
+        for group, of in zip(optimizer.param_groups, state["param_groups"], strict=True)
+        for number, parameter in zip(of["params"], group["params"], strict=True)
+    }
+    for number, kept in saved.items():
+        now = optimizer.state[numbered[number]] if number in numbered else {}
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and isinstance(now.get(name), torch.Tensor):
+                now[name] = now[name].to(value.dtype)
 
 
 def _check_classes(trained: list[str] | None, now: Sequence[str]) -> None:
@@ -162,7 +205,7 @@ def _write(
     links: list[tuple[Path, Path, str]] = []
     for checkpoint in checkpoints:
         buffer = io.BytesIO()
-        torch.save({"format": FORMAT, "trial": checkpoint.trial.id, **_alone(checkpoint.state)}, buffer)
+        torch.save({"format": checkpoint.format, "trial": checkpoint.trial.id, **_alone(checkpoint.state)}, buffer)
         content = buffer.getbuffer()
         digest = hashlib.sha256(content).hexdigest()
         path, *others = checkpoint.paths

@@ -7,21 +7,35 @@ from pathlib import Path
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.schemas.terms import objective_names, term_names
+from craftc.training.foundation.course import Course
 from craftc.training.state.progress import Progress, metric_names, prefixes
 
 
 @dataclass(frozen=True)
 class Member:
-    """A trial, the folder of its files, and how far it is. Its record is that of a trial trained alone."""
+    """A trial, the folder of its files, and how far it is. Its record is that of a trial trained alone. Its `course` is
+    known once its data are."""
 
     trial: Trial
     folder: Path
     progress: Progress = field(default_factory=Progress)
+    course: Course | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether its training has ended, while that of others may go on."""
-        return self.progress.is_over(self.trial)
+        return self.progress.is_over(self.trial, self.known_course)
+
+    @property
+    def known_course(self) -> Course:
+        """Its course, in a training."""
+        assert self.course is not None, "a course is known where a training is open"
+        return self.course
+
+    @property
+    def next_end(self) -> int:
+        """The number of steps that are taken at the end of its next record."""
+        return self.known_course.end_of(self.progress.epoch + 1)
 
     @property
     def keeps_best(self) -> bool:
@@ -39,7 +53,7 @@ class Member:
 
     def own(self, metrics: Metrics) -> Metrics:
         """Those of all values that it measures, split by split in the order of its metrics, then of its passes."""
-        steps = ("objective", *self._objectives, "lr", *self._values)
+        steps = ("objective", *self._objectives, "lr", *self._counted, *self._values)
         places = {name: place for place, name in enumerate((*steps, "loss", *self.all_names))}
         splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
         mine = [name for name in metrics if name.partition("/")[2] in places]
@@ -49,6 +63,10 @@ class Member:
             return splits.index(split), places[metric]
 
         return {name: metrics[name] for name in sorted(mine, key=place)}
+
+    @property
+    def _counted(self) -> tuple[str, ...]:
+        return ("tokens",) if "max_tokens" in self.trial.config["training"] else ()
 
     @property
     def _values(self) -> tuple[str, ...]:
@@ -68,7 +86,7 @@ class Member:
     @property
     def trained(self) -> list[str]:
         """What it records of the training itself, and not of weights."""
-        return [f"train/{name}" for name in ("objective", *self._objectives, "lr", *self._values)]
+        return [f"train/{name}" for name in ("objective", *self._objectives, "lr", *self._counted, *self._values)]
 
     @property
     def _objectives(self) -> list[str]:
@@ -76,11 +94,8 @@ class Member:
 
 
 def unite(trials: Sequence[Trial]) -> Trial:
-    """A trial of the same steps that measures what any of the trials does, for as long as the longest."""
+    """A trial of the same steps that measures what any of the trials does. It is the training that has a length."""
     first = trials[0]
     metrics = {metric["kind"]: metric for trial in trials for metric in trial.config["objective"]["metrics"]}
-    config = first.config | {
-        "objective": first.config["objective"] | {"metrics": list(metrics.values())},
-        "training": first.config["training"] | {"epochs": max(trial.epochs for trial in trials)},
-    }
+    config = first.config | {"objective": first.config["objective"] | {"metrics": list(metrics.values())}}
     return first.model_copy(update={"config": config})

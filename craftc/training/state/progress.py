@@ -8,12 +8,15 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.schemas.terms import loss_names, term_names
 from craftc.training.foundation.best import Best, not_finite, select
+from craftc.training.foundation.course import Course
 from craftc.training.state.early_stopping import is_stopped, watch
 
 
 @dataclass(frozen=True)
 class Progress:
-    """After `epoch` epochs and `step` steps. `selected` and `watched` are the bests of selection and early stopping;
+    """After `epoch` records, which are epochs unless a spec says otherwise, and `step` steps.
+
+    `selected` and `watched` are the bests of selection and early stopping;
     `metrics` are those of the latest epoch, `best_metrics` those of the selected one. `not_finite` counts, by metric,
     the epochs in which it came to no finite number."""
 
@@ -48,11 +51,9 @@ class Progress:
             not_finite=self.not_finite | missing,
         )
 
-    def is_over(self, trial: Trial) -> bool:
+    def is_over(self, trial: Trial, course: Course) -> bool:
         """Whether training ends here, planned or early."""
-        return self.epoch >= trial.config["training"]["epochs"] or is_stopped(
-            self.watched, _early_stopping(trial), self.epoch
-        )
+        return self.step >= course.num_steps or is_stopped(self.watched, _early_stopping(trial), self.epoch)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""

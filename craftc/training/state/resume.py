@@ -13,6 +13,7 @@ from craftc.training.state.checkpoint import (
     last_path,
     lend_last,
     load_best,
+    num_steps_in,
     progress_in,
     read_last,
     restore,
@@ -29,9 +30,10 @@ State = dict[str, Any]
 
 @dataclass
 class Start:
-    """Members of one epoch, and the state behind it, as read from the folder of `owner`; None before the first.
+    """Members that have taken as many steps, and the state behind them, as read from the folder of `owner`; None before
+    the first.
 
-    The files of those `behind` are of an earlier epoch.
+    The files of those `behind` are of an earlier state.
     """
 
     members: list[Member] = field(default_factory=list)
@@ -54,22 +56,22 @@ def find_starts(members: Sequence[Member], device: torch.device) -> list[Start]:
         others = [found for found in states.values() if found is not own]
         # Its own first: of equals, max takes the first.
         usable = [found for found in [own, *others] if found and _is_usable(found[1], member, device, faults)]
-        owner, state = max(usable, key=lambda found: _epoch(found[1], member), default=(None, None))
+        owner, state = max(usable, key=lambda found: num_steps_in(found[1]), default=(None, None))
         if state is None and member.trial.id in faults:
             # A damaged checkpoint is as good as none: training from the start always gives the right result.
             log.warning("trial %s starts again from its first epoch: %s", member.trial.id[:12], faults[member.trial.id])
         progress = member.progress if state is None else progress_in(state, member.trial) or member.progress
-        start = starts.setdefault(progress.epoch, Start())
+        start = starts.setdefault(progress.step if state is None else num_steps_in(state), Start())
         if start.state is None:
             start.owner, start.state = owner, state
         start.members.append(replace(member, progress=progress))
         if state is not None and (own is None or state is not own[1]):
             start.behind.append(start.members[-1])
-    return [starts[epoch] for epoch in sorted(starts, reverse=True)]
+    return [starts[num_steps] for num_steps in sorted(starts, reverse=True)]
 
 
 def go_on(start: Start, parts: Parts) -> None:
-    """Put the state into the parts, and bring the members' files to its epoch."""
+    """Put the state into the parts, and bring the members' files to it."""
     if start.state is not None:
         restore(start.state, parts)
     if not parts.workers.is_first:
@@ -82,7 +84,9 @@ def go_on(start: Start, parts: Parts) -> None:
         lend_last(start.owner.folder, member.folder)
     for member in start.members:
         settle_last(member.folder)
-    save_best([member for member in start.members if member.progress.is_best], parts)
+    # Within a record, the best weights were written when the one before was.
+    num_steps = num_steps_in(start.state)
+    save_best([m for m in start.members if m.progress.is_best and m.progress.step == num_steps], parts)
 
 
 def _read_states(
@@ -112,19 +116,17 @@ def _read_states(
 def _is_usable(state: State, member: Member, device: torch.device, faults: dict[str, str]) -> bool:
     """Whether the member can go on from the state: it is part of it, and the best weights that it counts on are here.
 
-    Those of an epoch that is both best and last are in the state, whether or not best.pt was still written.
+    Those of a record that is both best and last are in the state at its end, whether or not best.pt was still written.
     """
     progress = progress_in(state, member.trial)
-    if progress is None or progress.is_best:
-        return progress is not None
+    if progress is None:
+        return False
+    is_at_end, selects = progress.step == num_steps_in(state), member.trial.config["evaluation"]["select"] != "none"
+    if progress.epoch == 0 or (progress.is_best and (is_at_end or not selects)):
+        return True
     try:
         load_best(member.folder, member.trial, device, epoch=progress.selected.epoch)
     except TrainingError as error:
         faults[member.trial.id] = error.message
         return False
     return True
-
-
-def _epoch(state: State, member: Member) -> int:
-    progress = progress_in(state, member.trial)
-    return 0 if progress is None else progress.epoch

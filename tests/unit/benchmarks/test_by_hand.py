@@ -11,6 +11,7 @@ from craftc.compiler.pipeline import compile_spec
 from craftc.schemas.plan import Trial
 from craftc.training.assemble import assemble
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation.course import course_of
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_samples_class_weights_and_learning_rates_are_craftcs(trials: list[Trial
     for trial in trials:
         data = prepare(trial.config["data"])
         steps = -(-len(data.splits["train"]) // 32)
-        parts = assemble(trial, data, torch.device("cpu"), steps)
+        parts = assemble(trial, data, torch.device("cpu"), course_of(trial.config, len(data.train)))
         training = by_hand.begin({"config": trial.config, "seed": 0})
         for name, (x, y) in training.data.splits.items():
             assert x.equal(torch.from_numpy(data.splits[name].inputs))

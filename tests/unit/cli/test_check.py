@@ -249,3 +249,39 @@ def test_the_corners_of_a_search_are_tried_and_reported_at_their_ranges(here: Pa
     assert (problem["code"], problem["path"]) == ("model-forward", 'search.space["model.width"]')
     assert problem["range"]["start"]["line"] == 10
     assert "base at the highest of every range" in problem["message"]
+
+
+def test_micro_batches_are_shown(here: Path) -> None:
+    Path("parts.yaml").write_text(f"{GOOD}resources: {{micro_batch: 100}}\n")
+    result = runner.invoke(app, ["check", "parts.yaml"])
+    assert "samples of a batch at a time (micro_batch): 100\n" in result.stdout
+    sized = GOOD.replace("    training.optimizer.lr: [1e-2]", "    training.batch_size: [40]")
+    Path("parts.yaml").write_text(f"{sized}resources: {{micro_batch: auto}}\n")
+    result = runner.invoke(app, ["check", "parts.yaml"])
+    assert "(micro_batch): base 256, batch_size=40 40, model=" in result.stdout
+    rows = json.loads(runner.invoke(app, ["check", "parts.yaml", "--format", "json"]).stdout)["variants"]
+    assert [row["micro_batch"] for row in rows] == [256, 40, 256]
+
+
+def test_a_group_of_no_parameter_is_placed_at_the_groups(here: Path) -> None:
+    spec = GOOD.replace("batch_size: 256", 'batch_size: 256, groups: [{parameters: "heads.*"}]')
+    Path("groups.yaml").write_text(spec)
+    result = runner.invoke(app, ["check", "groups.yaml"])
+    assert result.exit_code == 1
+    assert "error[parameter-group-unmatched]: " in result.stderr
+    assert "the nearest are head.bias, head.weight, body." in result.stderr
+
+
+def test_a_removed_module_that_is_not_there_is_placed_at_its_feature(here: Path) -> None:
+    features = "  features: {head: {remove: heads}, body: {remove: {modules: body, by: zero}}}\n"
+    spec = GOOD.replace("ablation:\n", f"ablation:\n{features}")
+    Path("removed.yaml").write_text(spec)
+    result = runner.invoke(app, ["check", "removed.yaml", "--format", "json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    [problem] = [each for each in found["diagnostics"] if each["code"] == "module-unmatched"]
+    assert problem["path"] == "ablation.features.head.remove"
+    assert "the nearest are head, " in problem["message"]
+    rows = {row["variant"]: row for row in found["variants"]}
+    whole = rows["full"]["num_parameters"]
+    assert rows["-body"]["num_removed"] == whole - rows["-body"]["num_parameters"] > 0

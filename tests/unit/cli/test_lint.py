@@ -155,7 +155,7 @@ def test_a_mistake_in_what_specs_share_is_told_once(here: Path) -> None:
         result = lint(*paths)
         assert result.exit_code == 1
         assert [line for line in result.stdout.splitlines() if "error[" in line] == [
-            'base.yaml:4:20: error[wrong-type]: "training.epochs" is "two"; expected a whole number >= 1'
+            'base.yaml:4:20: error[wrong-type]: "training.epochs" is "two"; expected a whole number >= 1, or none'
         ]
 
 
@@ -203,7 +203,7 @@ def test_github_annotates_files_by_their_names_in_the_repository(here: Path, mon
     assert result.exit_code == 1
     assert result.stdout == (
         "::error file=project/specs/wrong%2C 1.yaml,line=6,endLine=6,col=20,endColumn=22,title=wrong-type::"
-        '"training.epochs" is "two"; expected a whole number >= 1\n'
+        '"training.epochs" is "two"; expected a whole number >= 1, or none\n'
     )
     assert result.stderr == "1 spec: 1 error, 0 warnings\n"
 

@@ -18,6 +18,7 @@ from craftc.schemas.result import (
     TrialFailed,
     TrialFinished,
     TrialProposed,
+    TrialPruned,
     TrialStarted,
 )
 from craftc.training.foundation.pulse import FILE, Beat, Pulse, read_pulse
@@ -287,3 +288,24 @@ def test_a_metric_that_is_not_finite_is_told_once() -> None:
         "improvement",
         "warning: test/accuracy is not a finite number with the weights of base seed 0",
     ]
+
+
+PROGRAM = {"program": {"kind": "lab:train"}, "training": {"early_stopping": "none"}, "evaluation": {"select": "none"}}
+
+
+def test_where_it_is_not_known_how_many_records_there_will_be_none_are_promised(tmp_path: Path) -> None:
+    stream, whole = io.StringIO(), plan(1)
+    trials = tuple(trial.model_copy(update={"config": PROGRAM}) for trial in whole.trials)
+    display = PlainProgress(stream, Store(tmp_path), every_s=0.05)
+    display.start(whole.model_copy(update={"trials": trials}), "20260101_000000")
+    display.event(TrialStarted(trial=trial_id(0)))
+    display.event(ended(0, 3))
+    wait_for(stream, "[v]0[/] seed 0: record 3, valid/accuracy 0.8000\n")
+    display.event(TrialPruned(trial=trial_id(0), epoch=3, epochs_planned=None))
+    result = finished(0).result.model_copy(update={"epochs_planned": None, "num_parameters": None})
+    display.event(TrialFinished(result=result))
+    display.close()
+    lines = stream.getvalue().splitlines()
+    assert "[1/1] [v]0[/] seed 0: pruned at 3 records: valid/accuracy 0.8000" in lines
+    assert lines[-1] == "[2/1] [v]0[/] seed 0: 4 records in 1:02, best 3: test/accuracy 0.8750"
+    assert "left" not in stream.getvalue()

@@ -43,7 +43,7 @@ def test_a_field_is_told_with_type_bounds_default_and_example() -> None:
     assert "takes    a number >= 0\n" in text
     assert "default  0.0\n" in text
     assert "example  training:\n           early_stopping:\n             min_delta: 0.0\n" in text
-    assert "required  yes" in shown("training.epochs")
+    assert "required  yes" in shown("training.batch_size")
 
 
 def test_a_section_has_a_table_of_its_keys_and_kinds_one_of_what_there_is() -> None:
@@ -68,7 +68,7 @@ def test_a_component_is_told_with_all_its_arguments() -> None:
     assert shown("--kind", "scanline_vit") == text == shown("model.kind", "--kind", "scanline_vit")
     assert "num_layers" not in shown("model.num_heads", "--kind", "scanline_vit").partition("argument")[2]
     assert "\n  auroc " in shown("objective.metrics.0")
-    assert "An argument of sgd, adam and adamw." in shown("training.optimizer.lr")
+    assert "An argument of sgd, adam, adamw, nadam" in shown("training.optimizer.lr")
 
 
 def test_a_component_of_ones_own_is_read_without_being_imported(
@@ -100,14 +100,14 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
     ("arguments", "mend"),
     [
         (["training.epoch"], 'did you mean "training.epochs"?'),
-        (["epochs"], "did you mean training.epochs?"),
+        (["epochs"], "training.epochs or evaluation.every.epochs?"),
         (["adamw"], "craftc schema training.optimizer --kind adamw"),
         (["model.d_modl"], 'did you mean "model.d_model"?'),
-        (["report.nothing.at.all"], "known are metric or trackers"),
+        (["report.nothing.at.all"], "known are metric, mode or trackers"),
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
         (
             ["model", "--kind", "adamw"],
-            "known are linear, mlp, scanline_vit, sequence, decoder, seq2seq or frozen_backbone",
+            "known are linear, mlp, scanline_vit, sequence, decoder, seq2seq, frozen_backbone, cnn",
         ),
         (["training", "--kind", "mlp"], "takes no components"),
         (["model.widht", "--kind", "scanline_vit"], "has no argument"),
@@ -120,7 +120,7 @@ def test_a_wrong_path_or_kind_names_what_is_near(arguments: list[str], mend: str
 
 def test_json_is_the_schema() -> None:
     assert json.loads(shown()) == published_schemas(built_in_catalogue())["experiment"]
-    assert json.loads(shown("training.epochs", "--format", "json"))["minimum"] == 1
+    assert json.loads(shown("training.batch_size", "--format", "json"))["minimum"] == 1
     Draft202012Validator.check_schema(json.loads(shown("model", "--kind", "mlp", "--format", "json")))
 
 

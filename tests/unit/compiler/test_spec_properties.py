@@ -15,12 +15,13 @@ from craftc.compiler.pipeline import analyse, compile_spec
 from craftc.compiler.planning.identity.with_defaults import with_defaults
 from craftc.compiler.planning.identity.without_defaults import without_defaults, without_versions
 from craftc.compiler.reading.tree import set_path
-from craftc.schemas.catalogue import Catalogue, ComponentEntry, Parameter
+from craftc.schemas.catalogue import ANY_OTHER, Catalogue, ComponentEntry, Parameter
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.language import SECTIONS as DECIDE
+from craftc.schemas.language import sections_of
 from craftc.schemas.plan import Trial
 from craftc.schemas.section import Field, Section, SectionField, as_tree
-from craftc.schemas.spec import SECTIONS as DECIDE
-from craftc.schemas.spec import Component, EarlyStopping, Splits
+from craftc.schemas.spec import EarlyStopping, Splits
 
 CATALOGUE = built_in_catalogue()
 DRAW_SLOWLY = settings(
@@ -57,14 +58,16 @@ def components(draw: st.DrawFn, group: str, *, without: tuple[str, ...] = ()) ->
 
     Those that are made of other components are left out.
     """
-    entries = [e for e in CATALOGUE.entries if e.group == group and e.kind not in (*without, "sequence")]
+    # What needs a file or a trial of the store is no plain value, nor are the settings of another library.
+    left_out = (*without, "sequence", "transformers", "distillation")
+    entries = [e for e in CATALOGUE.entries if e.group == group and e.kind not in left_out]
     entry: ComponentEntry = draw(st.sampled_from(entries))
     made: Tree = {"kind": entry.kind}
     for parameter in entry.parameters:
         is_fact = {"const": "infer"} in parameter.type.get("anyOf", [])  # the data's own number is no free choice
         if (
             not is_fact
-            and parameter.name not in ("class_weights", "metric", "epochs", "path", "mode")
+            and parameter.name not in ("class_weights", "metric", "epochs", "path", "mode", "pretrained", ANY_OTHER)
             and (parameter.required or draw(st.booleans()))
         ):
             made[parameter.name] = draw(values(parameter.type))
@@ -82,13 +85,22 @@ def unfit_for(group: str, target: str) -> tuple[str, ...]:
     return tuple(entry.kind for entry in (*other, *(e for e in found if e.takes_outputs)))
 
 
+def not_for_images(group: str) -> tuple[str, ...]:
+    """What does not take images, nor do two augmentations mix one batch."""
+    entries = [entry for entry in CATALOGUE.entries if entry.group == group]
+    mixing = ("mixup", "cutmix", "mixup_or_cutmix")
+    return (*mixing, *(entry.kind for entry in entries if entry.takes and "images" not in entry.takes))
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     """A valid spec as plain values, with any component and any argument that fits the data."""
     is_text = draw(st.booleans())
     images = st.sampled_from([{"kind": "digits"}, {"kind": "mnist_5k", "imbalance": 2.5, "seed": 4}])
     # A frozen backbone needs weights, which no plain value is.
-    unfit_models = ("linear", "mlp", "scanline_vit") if is_text else ("decoder",)
+    kind_of_data = "text" if is_text else "images"
+    takes = {e.kind: e.takes for e in CATALOGUE.entries if e.group == "models"}
+    unfit_models = tuple(kind for kind, kinds in takes.items() if kinds and kind_of_data not in kinds)
     target = "token" if is_text else "class"
     unfit = (*unfit_for("metrics", target), "auroc" if is_text else "bits_per_character")
     names = draw(st.lists(st.sampled_from(["valid", "test", "dev", "b"]), min_size=1, max_size=3, unique=True))
@@ -114,8 +126,12 @@ def trees(draw: st.DrawFn) -> Tree:
         "data": {
             "source": draw(st.just({"kind": "python_docs", "context_length": 16}) if is_text else images),
             "splits": splits,
-            "normalize": {"kind": "none"} if is_text else draw(components("normalizers")),
-            "augment": [] if is_text else draw(st.lists(components("augmentations"), max_size=3)),
+            "normalize": {"kind": "none"}
+            if is_text
+            else draw(components("normalizers", without=not_for_images("normalizers"))),
+            "augment": []
+            if is_text
+            else draw(st.lists(components("augmentations", without=not_for_images("augmentations")), max_size=3)),
         },
         "model": draw(components("models", without=("frozen_backbone", *unfit_models))),
         "objective": {**draw(components("objectives", without=unfit_for("objectives", target))), "metrics": metrics},
@@ -317,7 +333,7 @@ def optional_key(default: Any) -> SectionField:
     return field
 
 
-GROWING = [*(section for section in DECIDE.values() if section is not Component), Splits, EarlyStopping]
+GROWING = [*(DECIDE[name] for name in sections_of(())), Splits, EarlyStopping]
 """The sections that decide a result; the keys of a model are its arguments."""
 plain_defaults = st.sampled_from([None, 0, 1.5, True, "none", "infer", [], [1, 2], {"a": 1}])
 

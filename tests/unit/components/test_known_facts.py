@@ -7,16 +7,24 @@ import pytest
 import torch
 
 from craftc.compiler.language.catalogue import built_in_catalogue
+from craftc.components.augmentations.mixing import Mixed
+from craftc.components.augmentations.torchvision_transforms import OneImage
 from craftc.components.build import build, load_component
 from craftc.components.numbers import Numbers
 from craftc.components.registry import REGISTRY
-from craftc.schemas.catalogue import ComponentEntry
+from craftc.schemas.catalogue import NUMBERS_OF_DATA, ComponentEntry
 from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import prepare
 
 CATALOGUE = built_in_catalogue()
 SPLITS = {"train": 0.5, "valid": 0.5, "stratify": True, "seed": 0}
-ARGUMENTS = {"gaussian_noise": {"std": 0.1}}
+ARGUMENTS = {
+    "gaussian_noise": {"std": 0.1},
+    "cutout": {"size": 2},
+    "time_mask": {"max_length": 2},
+    "frequency_mask": {"max_length": 2},
+    "token_dropout": {"token": 0},
+}
 DECLARED = (
     "gives",
     "gives_targets",
@@ -24,6 +32,7 @@ DECLARED = (
     "facts",
     "seed_unused_at",
     "takes",
+    "data_layout",
     "takes_targets",
     "takes_outputs",
     "pools_columns",
@@ -31,6 +40,8 @@ DECLARED = (
     "min_lr_argument",
     "low_lr_argument",
     "empty_means",
+    "packages",
+    "search_ranges",
 )
 
 
@@ -46,7 +57,9 @@ def test_what_is_known_of_a_source_is_so(source: str) -> None:
     settings = {"kind": source, **({"seed": 0} if is_seeded else {}), **entry("sources", source).seed_unused_at}
     data = prepare({"source": settings, "splits": SPLITS, "normalize": {"kind": "none"}})
     num_samples = sum(map(len, data.splits.values()))
-    assert entry("sources", source).facts == {"num_samples": num_samples, **data.facts}
+    numbers = {name: value for name, value in data.facts.items() if name in NUMBERS_OF_DATA}
+    assert entry("sources", source).facts == {"num_samples": num_samples, **numbers}
+    assert data.facts.get("target_kind") in (None, *entry("sources", source).gives_targets)
     assert infer_facts({"num_features": "infer"}, data.facts)
     if not entry("sources", source).seed_unused_at:
         return
@@ -58,11 +71,13 @@ def test_what_is_known_of_a_source_is_so(source: str) -> None:
 def test_what_needs_images_is_known(kind: str) -> None:
     augmentation = build("augmentations", {"kind": kind, **ARGUMENTS.get(kind, {})})
     table = torch.from_numpy(np.ones((4, 3), dtype=np.float32))
+    drawing = () if isinstance(augmentation, OneImage) else (Numbers((0, 0), table.device),)
     if entry("augmentations", kind).takes == ("images",):
-        with pytest.raises(ValueError, match="needs images"):
-            augmentation(table, Numbers((0, 0), table.device))
+        with pytest.raises(ValueError, match=r"needs (images|samples)"):
+            augmentation(table, *drawing)
     else:
-        assert augmentation(table, Numbers((0, 0), table.device)).shape == table.shape
+        changed = augmentation(table, *drawing)
+        assert (changed.x if isinstance(changed, Mixed) else changed).shape == table.shape
 
 
 TABLES = {"csv", "parquet", "hf_dataset"}
@@ -82,6 +97,8 @@ SIZES: dict[str, dict[str, int]] = {
     "mlp": {"num_features": 6, "num_classes": 9},
     "scanline_vit": {"num_lines": 2, "line_length": 3, "num_classes": 9},
     "decoder": {"vocabulary_size": 9, "context_length": 6},
+    "cnn": {"num_channels": 1, "num_classes": 9},
+    "resnet": {"num_channels": 1, "num_classes": 9},
 }
 
 
@@ -90,6 +107,7 @@ def test_which_models_take_text_is_known(kind: str) -> None:
     model = build("models", {"kind": kind, **SIZES[kind]})
     tokens, images = torch.arange(6).repeat(4, 1), torch.zeros(4, 2, 3)
     takes = entry("models", kind).takes
+    images = images[:, None] if entry("models", kind).data_layout == "channels" else images
     if takes == ("text",):
         assert model(tokens).shape == (4, 6, 9)
         with pytest.raises((RuntimeError, ValueError)):
@@ -101,15 +119,22 @@ def test_which_models_take_text_is_known(kind: str) -> None:
             model(tokens)
 
 
+OF_SEQUENCES = ("transformers", "lstm")
+"""What takes tokens or images, by what it is built for."""
+
+
 def test_what_every_model_takes_is_known() -> None:
     # A frozen backbone takes what its backbone takes, but text.
     frozen = {e.kind for e in CATALOGUE.entries if e.frozen_parts is not None}
     # What seq2seq takes are columns, which it asks for by name.
-    assert set(REGISTRY["models"]) - set(SIZES) == frozen | {"sequence", "seq2seq"}
+    elsewhere = {"sequence", "seq2seq", "timm", "torchvision", *OF_SEQUENCES, "tabm"}
+    assert set(REGISTRY["models"]) - set(SIZES) == frozen | elsewhere
     assert all("text" not in entry("models", kind).takes for kind in frozen)
 
 
-@pytest.mark.parametrize("kind", REGISTRY["normalizers"])
+@pytest.mark.parametrize(
+    "kind", [e.kind for e in CATALOGUE.entries if e.group == "normalizers" and e.takes != ("images",)]
+)
 def test_what_pools_columns_mixes_them(kind: str) -> None:
     x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     first_columns = []

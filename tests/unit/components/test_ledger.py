@@ -9,7 +9,7 @@ import pytest
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.components import ledger
 from craftc.components.ledger import Entry, contradictions, entered, entries, read, render
-from craftc.schemas.spec import SECTIONS
+from craftc.schemas.language import SECTIONS
 
 MLP = Entry("models.mlp", 1, {"dropout": 0.0, "hidden": [128]})
 DATA = Entry("data", 1, {"augment": [], "normalize": {"kind": "none"}})
@@ -24,7 +24,11 @@ def test_the_ledger_is_up_to_date() -> None:
 
 def test_it_has_every_section_and_every_component_of_a_trial() -> None:
     found = {entry.of for entry in entries(built_in_catalogue())}
-    assert found >= SECTIONS.keys() - {"model"} | {"data.splits", "training.early_stopping", "evaluation.select"}
+    assert found >= SECTIONS.keys() - {"model", "program"} | {
+        "data.splits",
+        "training.early_stopping",
+        "evaluation.select",
+    }
     built_in = {f"{e.group}.{e.kind}" for e in built_in_catalogue().entries}
     assert {name for name in built_in if name.split(".")[0] not in ("samplers", "pruners", "trackers")} <= found
     assert not {name for name in found if name.startswith(("samplers", "pruners", "trackers"))}

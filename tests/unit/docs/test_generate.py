@@ -7,6 +7,7 @@ from pathlib import Path
 
 GENERATED = (
     "docs/reference/language.md",
+    "docs/reference/components.md",
     "docs/reference/errors.md",
     "schemas/experiment.v1.json",
     "schemas/base.v1.json",
@@ -27,6 +28,8 @@ def test_every_generated_file_is_up_to_date(root: Path) -> None:
 def test_check_names_what_is_stale_and_writing_mends_it(root: Path, tmp_path: Path) -> None:
     for folder in ("docs", "schemas"):
         shutil.copytree(root / folder, tmp_path / folder)
+    for name in ("tests", "constraints.txt", "pyproject.toml"):
+        (tmp_path / name).symlink_to(root / name)
     (tmp_path / GENERATED[0]).write_text("old", encoding="utf-8")
     (tmp_path / GENERATED[2]).unlink()
     checked = run(tmp_path, "--check")

@@ -126,7 +126,8 @@ def test_the_flagship_is_clean(server: Server) -> None:
 @pytest.mark.parametrize(
     ("text", "offered"),
     [
-        ("craftc: 1\n|", {"name", "data", "model", "training", "ablation", "search", "report"}),
+        ("craftc: 1\n|", {"name", "data", "model", "training", "program", "ablation", "search", "report"}),
+        ("report:\n  mode: |", {"min", "max", "infer"}),
         ("model: |", {"linear", "mlp", "scanline_vit"}),
         ("model:\n  kind: |", {"linear", "mlp", "scanline_vit"}),
         ("data:\n  augment:\n    - kind: |", {"horizontal_flip", "gaussian_noise", "line_dropout"}),
@@ -157,11 +158,11 @@ def test_arguments_of_another_kind_are_not_offered(server: Server) -> None:
 @pytest.mark.parametrize(
     ("place", "explained"),
     [
-        ("epo|chs: 14", ["Passes over the train split.", "A whole number >= 1."]),
+        ("epo|chs: 14", ["Passes over the train split."]),
         ("kind: ada|mw", ["Adam with decoupled weight decay"]),
         ("l|r: 4e-3", ["Learning rate that the schedule starts from.", "Default: `0.001`"]),
         ("start_l|r: 1e-6", ["learning rate"]),
-        ("pati|ence: 6", ["Epochs without improvement before stopping."]),
+        ("pati|ence: 6", ["without improvement before stopping"]),
         ("d_mod|el: 32", ["Width of a token.", "A whole number >= 1."]),
         ("model.num_lay|ers: 1", ["Encoder blocks."]),
         ("data.norm|alize: none", ["Normalization, fitted on the train split alone."]),
@@ -196,6 +197,37 @@ def test_ones_own_kind_is_left_alone(server: Server) -> None:
     assert server.mistakes[server.open(text)] == []
 
 
+PROGRAM = """craftc: 1
+name: simclr
+program: {kind: "lab.simclr:train", lr: 1e-3}
+training: {early_stopping: {metric: valid/loss, patience: 3}}
+ablation: {seeds: 2, grid: {program.temperature: [0.1, 0.5]}}
+report: {metric: valid/knn, mode: max}
+"""
+
+
+def test_a_spec_with_a_program(server: Server) -> None:
+    assert server.mistakes[server.open(experiment(PROGRAM))] == []
+    text = server.explained(experiment(PROGRAM.replace("program:", "prog|ram:")))
+    assert "In the place of data, model, objective and regularization" in text
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("report:", "model: mlp\nreport:"),
+        ("training: {", "training: {epochs: 3, "),
+        ("lr: 1e-3", "kind: 3"),
+        ("mode: max", "mode: greater"),
+        ("patience: 3", "patience: 0"),
+    ],
+)
+def test_a_mistake_beside_a_program_is_marked_in_its_line(server: Server, right: str, wrong: str) -> None:
+    found = server.mistakes[server.open(experiment(PROGRAM.replace(right, wrong, 1)))]
+    expected = next(n for n, text in enumerate(experiment(PROGRAM).splitlines()) if right in text)
+    assert {mistake["range"]["start"]["line"] for mistake in found} == {expected}
+
+
 def test_a_search_space_and_a_base(server: Server) -> None:
     assert {"int", "choice"} <= server.offered(experiment("model.d_model:\n  |", "search_space"))
     assert "training.batch_size" in server.offered(experiment("|", "search_space"))
@@ -209,7 +241,7 @@ def test_a_search_space_and_a_base(server: Server) -> None:
     ("text", "first"),
     [
         ("craftc: 1\n|", ["name", "data", "model", "objective", "training"]),
-        ("training:\n  |", ["epochs", "batch_size", "optimizer"]),
+        ("training:\n  |", ["batch_size", "optimizer"]),
         ("training:\n  epochs: 3\n  |", ["batch_size", "optimizer"]),
         ("training:\n  early_stopping:\n    |", ["metric", "patience"]),
         ("data:\n  source:\n    kind: csv\n    |", ["path", "target"]),

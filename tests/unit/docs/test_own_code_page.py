@@ -13,7 +13,7 @@ import pytest
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.job import run_job
+from craftc.runtime.worker.job import run_job
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import TrialFinished
 

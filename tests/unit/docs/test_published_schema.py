@@ -112,6 +112,48 @@ def test_what_it_does_not_offer_is_refused(change: str, validator: Draft202012Va
     assert not validator.is_valid({**read(MINIMAL), **read(change)})
 
 
+PROGRAM = """
+craftc: 1
+name: example
+program: {kind: "lab.simclr:train", lr: 1e-3}
+report: {metric: valid/knn, mode: max}
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "training: {early_stopping: {metric: valid/knn, mode: max, patience: 3}}",
+        "evaluation: {select: {metric: valid/loss}}",
+        "evaluation: {select: none}",
+        "ablation: {features: {warm: {program.lr: 0.1}}, grid: {program.temperature: [0.1, 0.5]}, seeds: 3}",
+        "search: {space: {program.lr: {log_uniform: [1e-4, 0.1]}}, optimize: {metric: valid/knn}, trials: 5}",
+    ],
+)
+def test_what_the_language_offers_of_a_program_is_taken(change: str, validator: Draft202012Validator) -> None:
+    assert list(validator.iter_errors({**read(PROGRAM), **read(change)})) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "program: {lr: 1e-3}",
+        "program: 3",
+        "data: {source: digits}",
+        "regularization: {dropout: 0.1}",
+        "training: {epochs: 3}",
+        "training: {early_stopping: {metric: valid/knn}}",
+        "evaluation: {select: {mode: max}}",
+        "evaluation: {passes: {free: {teacher_forcing: 0}}}",
+        "report: {metric: valid/knn, mode: greater}",
+        "ablation: {features: {warm: none}}",
+        "search: {space: {program.lr: none}, optimize: {metric: valid/knn}, trials: 5}",
+    ],
+)
+def test_what_it_does_not_offer_of_a_program_is_refused(change: str, validator: Draft202012Validator) -> None:
+    assert not validator.is_valid({**read(PROGRAM), **read(change)})
+
+
 @pytest.mark.parametrize("code", [code for code in codes() if (explain(code).good or "").startswith("craftc: 1")])
 def test_a_whole_good_example_is_taken(code: str, validator: Draft202012Validator) -> None:
     assert list(validator.iter_errors(read(explain(code).good or ""))) == []

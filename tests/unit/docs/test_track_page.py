@@ -10,7 +10,7 @@ from craftc.runtime.observers.factors import Factors
 from craftc.runtime.observers.make_trackers import make_trackers
 from craftc.runtime.observers.tracked_run import TrackedRun
 from craftc.runtime.store.store import Store
-from craftc.runtime.work.own_code import make_importable
+from craftc.runtime.worker.own_code import make_importable
 from craftc.schemas.plan import Headline, Plan
 from craftc.schemas.result import EpochEnded, EpochRecord
 

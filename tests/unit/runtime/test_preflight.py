@@ -287,3 +287,23 @@ def test_an_average_that_is_too_slow_for_the_data_is_told_once_their_number_is_k
         "values-disagree", ("regularization", "ema_decay"), "warning",
     )  # fmt: skip
     assert "looks back over 10 steps, and there are about 1: 90%" in problem.message
+
+
+def test_phases_are_held_to_a_training_of_another_unit_once_the_size_of_train_is_known(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+    def told(training: str) -> list[tuple[str, str, str]]:
+        np.savez(tmp_path / "data.npz", inputs=values, targets=np.arange(40) % 2)
+        spec = SPEC.replace("{epochs: 1, batch_size: 21, optimizer: sgd}", training).replace("[horizontal_flip]", "[]")
+        plan = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue()).plan
+        assert plan is not None
+        return [(each.code, each.severity, each.message) for each in preflight(plan, built_in_catalogue())]
+
+    # Train has 20 samples: 4 steps of 5 in a pass.
+    of_two = "{epochs: 2, batch_size: 5, optimizer: sgd, schedule: [{kind: linear_warmup, steps: 9}, constant]}"
+    assert told(of_two) == [("schedule-too-long", "error", "the phases take 9 steps, and the training has 8")]
+    assert told(of_two.replace("9", "7")) == []
+    of_steps = "{max_steps: 5, batch_size: 5, optimizer: sgd, values: none, schedule: [{kind: cosine, epochs: 1}]}"
+    [(code, severity, message)] = told(of_steps)
+    assert (code, severity) == ("schedule-too-short", "warning")
+    assert message.startswith("the phases take 4 steps, and the training has 5")

@@ -7,9 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HEAVY = ("matplotlib", "pandas", "ray", "scipy.signal", "sklearn", "sympy", "torch._dynamo.eval_frame")
+HEAVY = (
+    "craftc.compiler.analyse",
+    "matplotlib",
+    "pandas",
+    "ray",
+    "scipy.signal",
+    "sklearn",
+    "sympy",
+    "torch._dynamo.eval_frame",
+)
 TRAIN = """\
 import json, pathlib, sys
+import craftc.runtime.worker.run_work
 from craftc.schemas.plan import Trial
 from craftc.training.loop.trial import train_trial
 
@@ -21,8 +31,11 @@ COMPILE = """\
 import sys
 import torch
 from craftc.training.parts.optimizer import build_optimizer
+from craftc.training.parts.worker_group import WorkerGroup
 
-layer = torch.nn.Linear(2, 1)
+torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+layer = WorkerGroup(rank=0, size=2).joined(torch.nn.Linear(2, 1), torch.device("cpu"))
+assert isinstance(layer, torch.nn.parallel.DistributedDataParallel)
 optimizer = build_optimizer({"kind": "adamw", "lr": 0.1, "weight_decay": 0.0}, layer)
 
 def step():
@@ -42,7 +55,9 @@ import torch._dynamo.config
 assert len(graphs) == 1
 assert torch._dynamo is sys.modules["torch._dynamo"]
 assert torch._dynamo.config.suppress_errors is False
+assert torch._dynamo.utils.get_optimize_ddp_mode() == "ddp_optimizer"
 step()
+torch.distributed.destroy_process_group()
 """
 
 

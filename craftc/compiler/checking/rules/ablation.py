@@ -3,8 +3,9 @@
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import CheckedExperiment, ExperimentRule
 from craftc.compiler.language.expression import ExpressionError, parse_expression
+from craftc.compiler.language.removals import set_by_feature
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import hashable, look_up, written_at
@@ -16,7 +17,7 @@ MAX_NAME = 100
 NAMES_OF_VARIANTS = ("full", "base", "bare")
 
 
-def design_without_features(checked: Checked) -> Iterator[Problem]:
+def design_without_features(checked: CheckedExperiment) -> Iterator[Problem]:
     """A design of features has features; one_at_a_time is one of a grid too."""
     ablation = checked.spec.ablation
     varies_grid = bool(ablation.grid) and "one_at_a_time" in ablation.design
@@ -25,7 +26,7 @@ def design_without_features(checked: Checked) -> Iterator[Problem]:
         yield Problem("no-effect", ("ablation", "design"), message, "name features, or remove it", True, "warning")
 
 
-def product_of_one(checked: Checked) -> Iterator[Problem]:
+def product_of_one(checked: CheckedExperiment) -> Iterator[Problem]:
     """A product has something to multiply."""
     ablation = checked.spec.ablation
     parts = [name for name in ("features", "grid", "zip") if getattr(ablation, name)]
@@ -34,7 +35,7 @@ def product_of_one(checked: Checked) -> Iterator[Problem]:
         yield Problem("no-effect", ("ablation", "combine"), message, "remove it", True, "warning")
 
 
-def crossed_factor_twice(checked: Checked) -> Iterator[Problem]:
+def crossed_factor_twice(checked: CheckedExperiment) -> Iterator[Problem]:
     """In a product, a feature does not set what the grid or the zip varies: one of the two would be lost."""
     ablation = checked.spec.ablation
     for name, settings in ablation.features.items() if ablation.combine == "product" else ():
@@ -46,7 +47,7 @@ def crossed_factor_twice(checked: Checked) -> Iterator[Problem]:
                     yield Problem("factor-twice", place, message, "take combine: union", at_key=True)
 
 
-def zip_length(checked: Checked) -> Iterator[Problem]:
+def zip_length(checked: CheckedExperiment) -> Iterator[Problem]:
     """What is taken in step is equally long."""
     lengths = {path: len(values) for path, values in checked.spec.ablation.zip.items()}
     if len(set(lengths.values())) > 1:
@@ -55,7 +56,7 @@ def zip_length(checked: Checked) -> Iterator[Problem]:
         yield Problem("zip-length", ("ablation", "zip"), message)
 
 
-def factor_twice(checked: Checked) -> Iterator[Problem]:
+def factor_twice(checked: CheckedExperiment) -> Iterator[Problem]:
     """A path is varied by grid or by zip, not by both."""
     ablation = checked.spec.ablation
     for path in ablation.zip:
@@ -64,20 +65,21 @@ def factor_twice(checked: Checked) -> Iterator[Problem]:
             yield Problem("factor-twice", ("ablation", "zip", path), message, "keep one of the two", at_key=True)
 
 
-def feature_conflict(checked: Checked) -> Iterator[Problem]:
+def feature_conflict(checked: CheckedExperiment) -> Iterator[Problem]:
     """Features that are off together agree on what they set; `add_one` and `full_factorial` switch several off."""
     ablation = checked.spec.ablation
     together = next((name for name in ("add_one", "full_factorial") if name in ablation.design), None)
     set_by: dict[str, tuple[str, Any]] = {}
     for name, settings in ablation.features.items() if together else ():
         for path, value in settings.items():
-            first, other = set_by.setdefault(path, (name, _as_set(path, value)))
-            if other != _as_set(path, value):
+            path_set = set_by_feature(name, path)
+            first, other = set_by.setdefault(path_set, (name, _as_set(path_set, value)))
+            if other != _as_set(path_set, value):
                 message = f'"{first}" and "{name}" set it differently, and {together} switches both off'
                 yield Problem("feature-conflict", ("ablation", "features", name, path), message)
 
 
-def feature_sets(checked: Checked) -> Iterator[Problem]:
+def feature_sets(checked: CheckedExperiment) -> Iterator[Problem]:
     """A set has a name that no other variant has, and features that there are, each once, which agree."""
     ablation = checked.spec.ablation
     for name, names in ablation.sets.items():
@@ -103,14 +105,15 @@ def feature_sets(checked: Checked) -> Iterator[Problem]:
 def _disagreeing(
     feature: str, settings: Mapping[str, Any], set_by: dict[str, tuple[str, Any]], place: Path
 ) -> Iterator[Problem]:
-    for path, value in settings.items():
+    for written, value in settings.items():
+        path = set_by_feature(feature, written)
         first, other = set_by.setdefault(path, (feature, _as_set(path, value)))
         if other != _as_set(path, value):
             message = f'"{first}" and "{feature}" set {path} differently, and this set switches both off'
             yield Problem("feature-conflict", place, message)
 
 
-def duplicate_seed(checked: Checked) -> Iterator[Problem]:
+def duplicate_seed(checked: CheckedExperiment) -> Iterator[Problem]:
     """A seed is listed once."""
     seeds = checked.spec.ablation.seeds
     seen: set[int] = set()
@@ -120,7 +123,7 @@ def duplicate_seed(checked: Checked) -> Iterator[Problem]:
         seen.add(seed)
 
 
-def seeds_beyond(checked: Checked) -> Iterator[Problem]:
+def seeds_beyond(checked: CheckedExperiment) -> Iterator[Problem]:
     """Replicates that are counted up from `seed` have seeds too."""
     seeds, first = checked.spec.ablation.seeds, checked.spec.seed
     if isinstance(seeds, int) and first + seeds > MAX_SEED + 1 and seeds <= MAX_SEED + 1:
@@ -129,7 +132,7 @@ def seeds_beyond(checked: Checked) -> Iterator[Problem]:
         yield Problem("seeds-out-of-range", ("ablation", "seeds"), message, "begin with a smaller seed", reads=reads)
 
 
-def feature_names(checked: Checked) -> Iterator[Problem]:
+def feature_names(checked: CheckedExperiment) -> Iterator[Problem]:
     """The name of a feature or a set can be seen, and stands in names of variants, tables and trackers."""
     ablation = checked.spec.ablation
     for section, what, name in [
@@ -142,7 +145,7 @@ def feature_names(checked: Checked) -> Iterator[Problem]:
             yield Problem("unfit-name", ("ablation", section, name), message, hint, at_key=True)
 
 
-def bad_expression(checked: Checked) -> Iterator[Problem]:
+def bad_expression(checked: CheckedExperiment) -> Iterator[Problem]:
     """A rule of `require` can be read and computed for the spec as written."""
     for index, text in enumerate(checked.spec.ablation.require):
         path: Path = ("ablation", "require", index)
@@ -152,7 +155,7 @@ def bad_expression(checked: Checked) -> Iterator[Problem]:
             yield Problem("bad-expression", path, f"{show(text)} {error}", within=error.within)
 
 
-def requirement(checked: Checked) -> Iterator[Problem]:
+def requirement(checked: CheckedExperiment) -> Iterator[Problem]:
     """The spec as written meets its own `require`; a variant that does not is left out."""
     for index, text in enumerate(checked.spec.ablation.require):
         try:
@@ -165,15 +168,15 @@ def requirement(checked: Checked) -> Iterator[Problem]:
             yield Problem("requirement-unmet", path, message)
 
 
-def feature_off_already(checked: Checked) -> Iterator[Problem]:
+def feature_off_already(checked: CheckedExperiment) -> Iterator[Problem]:
     """Switching a feature off changes something."""
     for name, settings in checked.spec.ablation.features.items():
-        if all(_has(checked.tree, path, value) for path, value in settings.items()):
+        if all(_has(checked.tree, set_by_feature(name, path), value) for path, value in settings.items()):
             message = f'"{name}" is off in the spec as written: switching it off changes nothing'
             yield _idle_feature(name, message, "give the spec what the feature is, or remove it")
 
 
-def features_alike(checked: Checked) -> Iterator[Problem]:
+def features_alike(checked: CheckedExperiment) -> Iterator[Problem]:
     """No two features are switched off by the same settings."""
     seen: dict[Hashable, str] = {}
     for name, settings in checked.spec.ablation.features.items():
@@ -201,7 +204,7 @@ def _has(tree: dict[str, Any], path: str, value: Any) -> bool:
     return bool(found == value and isinstance(found, bool) == isinstance(value, bool)) or found == {"kind": value}
 
 
-ABLATION_RULES: tuple[Rule, ...] = (
+ABLATION_RULES: tuple[ExperimentRule, ...] = (
     design_without_features,
     product_of_one,
     zip_length,

@@ -9,13 +9,14 @@ from craftc.compiler.checking.rules.data_kinds import (
     Kinds,
     Named,
     given,
+    layout_of,
     misfits,
 )
 from craftc.compiler.checking.rules.rule import Checked, Rule, gives_embeddings
 from craftc.compiler.checking.rules.tables import kinds_of
 from craftc.compiler.language.pass_names import passes_of
 from craftc.compiler.reading.problem import Problem, one_of, show
-from craftc.schemas.catalogue import NUM_SAMPLES
+from craftc.schemas.catalogue import IMAGE_FACTS, NUM_SAMPLES, is_own
 from craftc.schemas.diagnostic import Path
 from craftc.schemas.split_roles import FIT
 
@@ -26,7 +27,11 @@ _TEXT: Kinds = ("text",)
 def kinds_of_data(checked: Checked) -> Iterator[Problem]:
     """What is given the data can work with data of its kind."""
     data = checked.spec.data
-    yield from misfits(_named(checked), given(data.source.kind, kinds_of(checked), data.layout), checked.catalogue)
+    yield from misfits(_named(checked), given(data.source.kind, kinds_of(checked), _layout(checked)), checked.catalogue)
+
+
+def _layout(checked: Checked) -> str:
+    return layout_of(checked.spec, checked.catalogue)
 
 
 def _named(checked: Checked) -> Iterator[Named]:
@@ -57,6 +62,17 @@ def channels_of_a_table(checked: Checked) -> Iterator[Problem]:
         yield Problem("data-mismatch", LAYOUT, message, "write lines, flat or source", reads=(LAYOUT, SOURCE_KIND))
 
 
+def channels_of_the_model(checked: Checked) -> Iterator[Problem]:
+    """A model that declares that it needs an axis of channels is given one."""
+    entry = checked.catalogue.find("models", checked.spec.model.kind)
+    layout = checked.spec.data.layout
+    if entry is not None and entry.data_layout == "channels" and layout == "lines":
+        message = f"{entry.kind} needs images with an axis of channels, and data.layout {layout} puts them into lines"
+        hint = "leave data.layout out: the model then gets (C, H, W)"
+        reads = (("model", "kind"), LAYOUT)
+        yield Problem("needs-images", LAYOUT, message, hint, reads=reads, related=entry.definition())
+
+
 def text_left_alone(checked: Checked) -> Iterator[Problem]:
     """Nothing normalizes or lays out text: the numbers of tokens are names."""
     data = checked.spec.data
@@ -73,6 +89,17 @@ def text_left_alone(checked: Checked) -> Iterator[Problem]:
         message = f"layout {data.layout} is one of images and tables, and {source} gives text"
         hint = "leave it out: a sample of text is a row of tokens"
         yield Problem("unfit-for-text", LAYOUT, message, hint, reads=(LAYOUT, SOURCE_KIND))
+
+
+def windows_apart(checked: Checked) -> Iterator[Problem]:
+    """Windows of a text that are said to overlap leave no character between them out."""
+    source = checked.spec.data.source
+    stride, length = source.args.get("stride"), source.args.get("context_length")
+    if kinds_of(checked) == _TEXT and isinstance(stride, int) and isinstance(length, int) and stride > length:
+        message = f"windows of {length} that begin {stride} characters after each other leave some of them out"
+        path: Path = (*SOURCE, "stride")
+        reads = (path, (*SOURCE, "context_length"), SOURCE_KIND)
+        yield Problem("constraint-broken", path, message, f"write stride: {length} or less", reads=reads)
 
 
 def columns_mixed(checked: Checked) -> Iterator[Problem]:
@@ -103,6 +130,8 @@ def known_facts(checked: Checked) -> Iterator[Problem]:
     free = {"num_classes"} if gives_embeddings(checked) else set()
     for name, value in checked.spec.model.args.items():
         if name in facts and name not in free and isinstance(value, int) and value != facts[name]:
+            if is_own(checked.spec.model.kind) and name in IMAGE_FACTS:
+                continue
             message = f"model.{name} is {value}, but {source} has {facts[name]}"
             path: Path = ("model", name)
             yield Problem("data-mismatch", path, message, f"write {name}: infer", reads=(path, (*SOURCE, "kind")))
@@ -128,19 +157,29 @@ def num_train_samples(checked: Checked) -> int | None:
 
 def batch_too_large(checked: Checked) -> Iterator[Problem]:
     """A batch is a part of the train split, where the size of that is known without reading data."""
-    batch_size, num_train = checked.spec.training.batch_size, num_train_samples(checked)
-    if num_train is not None and batch_size > num_train:
-        size = f"the train split, about {num_train:,} samples"
-        message = f"a batch of {show(batch_size)} is more than {size}: an epoch is one step"
-        path: Path = ("training", "batch_size")
-        reads = (path, (*SOURCE, "kind"), ("data", "splits"))
+    training, num_train = checked.spec.training, num_train_samples(checked)
+    if num_train is not None and (told := too_large(training.batch_size, training.accumulate, num_train, "about ")):
+        path, message = told
+        reads = (*(("training", key) for key in ("batch_size", "accumulate")), (*SOURCE, "kind"), ("data", "splits"))
         yield Problem("batch-too-large", path, message, severity="warning", reads=reads)
+
+
+def too_large(batch_size: int, accumulate: int, num_train: int, about: str = "") -> tuple[Path, str] | None:
+    """Where and how a step takes more samples than train has, and what is wrong with that."""
+    if batch_size * accumulate <= num_train:
+        return None
+    size, key = f"the train split, {about}{num_train:,} samples: an epoch is one step", "batch_size"
+    if batch_size > num_train:
+        return ("training", key), f"a batch of {show(batch_size)} is more than {size}"
+    return ("training", "accumulate"), f"{accumulate} batches of {show(batch_size)} are more than {size}"
 
 
 DATA_RULES: tuple[Rule, ...] = (
     kinds_of_data,
     channels_of_a_table,
+    channels_of_the_model,
     text_left_alone,
+    windows_apart,
     columns_mixed,
     known_facts,
     batch_too_large,

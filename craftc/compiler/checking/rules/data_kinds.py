@@ -11,10 +11,13 @@ from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.compiler.reading.problem import Problem, one_of
 from craftc.schemas.catalogue import DATA_KINDS, Catalogue, ComponentEntry, DataKind
 from craftc.schemas.diagnostic import Path
+from craftc.schemas.spec import Spec
 
 SOURCE: Path = ("data", "source")
 SOURCE_KIND: Path = (*SOURCE, "kind")
 LAYOUT: Path = ("data", "layout")
+SOURCE_LAYOUT = "source"
+"""The default of `data.layout`."""
 
 Kinds = tuple[DataKind, ...]
 
@@ -35,6 +38,24 @@ class Given(NamedTuple):
     source: str
     kinds: Kinds
     laid_out: Kinds
+
+
+def layout_of(spec: Spec, catalogue: Catalogue) -> str:
+    """What a model is given samples in: what `data.layout` says, or else what the model, or a backbone in it, declares.
+
+    One that gets its features from a backbone is given what that takes.
+    """
+    if spec.data.layout != SOURCE_LAYOUT:
+        return spec.data.layout
+    parts, kind = catalogue.frozen_parts(spec.model.kind), spec.model.kind
+    backbone = None if parts is None else spec.model.args.get(parts.backbone)
+    entry = catalogue.find("models", str(backbone.get("kind")) if isinstance(backbone, dict) else kind)
+    return SOURCE_LAYOUT if entry is None or entry.data_layout is None else entry.data_layout
+
+
+def taken(entry: ComponentEntry) -> Kinds:
+    """The kinds of data that a component takes; empty: any. What is given an axis of channels takes images."""
+    return entry.takes or (("images",) if entry.data_layout == "channels" else ())
 
 
 def given(source: str, kinds: Kinds, layout: str) -> Given:
@@ -61,12 +82,12 @@ def misfits(components: Iterable[Named], data: Given, catalogue: Catalogue) -> I
     for component in components:
         entry = catalogue.find(component.group, component.kind)
         kinds = data.laid_out if component.is_laid_out else data.kinds
-        if entry is None or not entry.takes or set(entry.takes) & set(kinds):
+        if entry is None or not (takes := taken(entry)) or set(takes) & set(kinds):
             continue
-        if set(entry.takes) & set(data.kinds):
-            problem = _of_the_layout(component, entry.takes, catalogue)
+        if set(takes) & set(data.kinds):
+            problem = _of_the_layout(component, takes, catalogue)
         else:
-            problem = _of_the_source(component, entry.takes, data, catalogue)
+            problem = _of_the_source(component, takes, data, catalogue)
         yield replace(problem, related=entry.definition())
 
 

@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from craftc.compiler.checking.rules.data_kinds import SOURCE, SOURCE_KIND, gives_text
-from craftc.compiler.checking.rules.phases import EPOCHS, SCHEDULE
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.lengths import BOUNDS, num_records
+from craftc.compiler.checking.rules.phases import SCHEDULE, length_of, only_bound
+from craftc.compiler.checking.rules.rule import Checked, CheckedExperiment, Rule
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import look_up, touch, written_at
 from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.spec import Every
+
+LENGTHS: tuple[Path, ...] = (*BOUNDS, ("evaluation", "every"))
+"""What decides how many records a training makes."""
+
+OPTIMIZER: Path = ("training", "optimizer")
+WEIGHT_DECAY: Path = ("regularization", "weight_decay")
 
 
 def _idle(path: Path, message: str, *reads: Path, hint: str | None = None) -> Problem:
@@ -17,36 +25,39 @@ def _idle(path: Path, message: str, *reads: Path, hint: str | None = None) -> Pr
 
 def patience_too_long(checked: Checked) -> Iterator[Problem]:
     """Early stopping can stop the training."""
-    training = checked.spec.training
-    stop = training.early_stopping
-    # The first epoch is the best so far, so that the earliest end is after 1 + patience epochs.
-    if stop is not None and stop.patience >= training.epochs - 1:
-        message = f"a patience of {stop.patience} cannot stop a training of {training.epochs} epochs before its end"
-        hint = f"write patience: {training.epochs - 2} or less" if training.epochs > 2 else None
-        yield _idle(("training", "early_stopping", "patience"), message, EPOCHS, hint=hint)
+    stop, records = checked.spec.training.early_stopping, num_records(checked)
+    # The first record is the best so far, so that the earliest end is after 1 + patience records.
+    if stop is not None and records is not None and stop.patience >= records - 1:
+        unit = "epochs" if checked.spec.evaluation.every == Every(epochs=1) else "records"
+        message = f"a patience of {stop.patience} cannot stop a training of {records} {unit} before its end"
+        hint = f"write patience: {records - 2} or less" if records > 2 else None
+        yield _idle(("training", "early_stopping", "patience"), message, *LENGTHS, hint=hint)
 
 
 def plateau_never_reached(checked: Checked) -> Iterator[Problem]:
     """A phase that waits before the rate falls can come to the end of it, and the rate can fall."""
-    training = checked.spec.training
-    known = [phase.args.get("epochs") for phase in training.schedule]
-    rest = training.epochs - sum(length for length in known if isinstance(length, int))
+    training, every, bound = checked.spec.training, checked.spec.evaluation.every, only_bound(checked.spec.training)
+    lengths = [length_of(phase) for phase in training.schedule]
+    # In the unit in which both are counted; of phases of several units nothing is known.
+    unit = bound[0] if bound is not None and {length.unit for length in lengths if length.number} <= {bound[0]} else ""
+    of_a_record: int | None = getattr(every, unit, None)
+    rest = 0 if bound is None else bound[1] - sum(length.number or 0 for length in lengths)
     for index, phase in enumerate(training.schedule):
         entry = checked.catalogue.find("schedules", phase.kind)
         if entry is None:
             continue
         waits, floor = entry.patience_argument, entry.min_lr_argument
         patience: Any
-        patience, length = phase.args.get(waits or ""), phase.args.get("epochs")
-        epochs: Any = rest if length == "none" else length
+        patience, length = phase.args.get(waits or ""), rest if lengths[index].is_open else lengths[index].number
+        records = None if of_a_record is None or length is None else length // of_a_record
         lr, min_lr = training.optimizer.args.get("lr"), phase.args.get(floor or "")
-        has_number = isinstance(patience, int) and isinstance(epochs, int)
-        if has_number and 0 < epochs <= patience:
-            message = f"a {waits} of {patience} never runs out in a phase of {epochs} epochs, so the rate never falls"
-            hint = f"write {waits}: {epochs - 2} or less" if epochs > 2 else "give the phase more epochs"
+        if isinstance(patience, int) and records is not None and 0 < records <= patience:
+            what = "epochs" if every == Every(epochs=1) else "records"
+            message = f"a {waits} of {patience} never runs out in a phase of {records} {what}, so the rate never falls"
+            hint = f"write {waits}: {records - 2} or less" if records > 2 else f"give the phase more {what}"
             place: Path = (*SCHEDULE, index)
             place = (*place, str(waits)) if waits in look_up(checked.written, place) else place
-            yield _idle(place, message, EPOCHS, SCHEDULE, hint=hint)
+            yield _idle(place, message, *LENGTHS, SCHEDULE, hint=hint)
         elif isinstance(lr, int | float) and isinstance(min_lr, int | float) and min_lr >= lr:
             message = f"the rate cannot fall: {floor} {min_lr:g} is not below the optimizer's lr, {lr:g}"
             yield _idle((*SCHEDULE, index, str(floor)), message, ("training", "optimizer", "lr"))
@@ -83,16 +94,24 @@ def splits_of_text(checked: Checked) -> Iterator[Problem]:
 
 
 def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
-    """A pruner looks at points before their last epoch, and once there are enough of them."""
+    """A pruner looks at points before their last epoch."""
     search = checked.spec.search
-    if search is None or any(touch(parse_path(path), EPOCHS) for path in search.space):
+    if search is None or any(touch(parse_path(path), each) for path in search.space for each in LENGTHS):
         return
-    epochs, place = checked.spec.training.epochs, ("search", "pruner")
+    records, place = num_records(checked), ("search", "pruner")
+    unit = "epochs" if checked.spec.evaluation.every == Every(epochs=1) else "records"
     for name, what in (("min_epochs", "its first look"), ("warmup_epochs", "what every point is given")):
         given = search.pruner.args.get(name)
-        if isinstance(given, int) and given >= epochs:
-            message = f"{search.pruner.kind} stops nothing: {what} is {given} epochs, and a training is {epochs}"
-            yield _idle((*place, name), message, EPOCHS)
+        if isinstance(given, int) and records is not None and given >= records:
+            message = f"{search.pruner.kind} stops nothing: {what} is {given} {unit}, and a training is {records}"
+            yield _idle((*place, name), message, *LENGTHS)
+
+
+def startup_beyond_search(checked: CheckedExperiment) -> Iterator[Problem]:
+    """Sampler and pruner begin before the last point."""
+    search, place = checked.spec.search, ("search", "pruner")
+    if search is None:
+        return
     begins = search.sampler.args.get("startup_trials")
     entry = checked.catalogue.find("samplers", search.sampler.kind)
     usual = entry.parameter("startup_trials") if entry else None
@@ -107,10 +126,24 @@ def pruner_never_prunes(checked: Checked) -> Iterator[Problem]:
         yield _idle((*place, "startup_trials"), message, ("search", "trials"))
 
 
+def decay_of_nothing(checked: Checked) -> Iterator[Problem]:
+    """Where it is said what decays, something does."""
+    spec, optimizer = checked.spec, checked.spec.training.optimizer
+    given = spec.regularization.weight_decay
+    decay = optimizer.args.get("weight_decay") if given is None else given
+    searched = () if spec.search is None else map(parse_path, spec.search.space)
+    is_searched = any(path in (WEIGHT_DECAY, (*OPTIMIZER, "weight_decay")) for path in searched)
+    if spec.training.decay == "weights" and decay == 0 and not is_searched:
+        message = f"nothing decays: the weight_decay of {optimizer.kind} is 0"
+        reads = (WEIGHT_DECAY, OPTIMIZER)
+        yield _idle(("training", "decay"), message, *reads, hint="write regularization.weight_decay: 0.01")
+
+
 EFFECT_RULES: tuple[Rule, ...] = (
     patience_too_long,
     plateau_never_reached,
     seed_of_nothing,
     splits_of_text,
+    decay_of_nothing,
 )
 """What in an experiment changes nothing."""

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import Checked, CheckedExperiment, ExperimentRule, Rule
 from craftc.compiler.language.component_fields import ComponentField, all_component_places, component_fields
 from craftc.compiler.language.expression import ExpressionError, parse_expression
 from craftc.compiler.language.handed_on import candidates, group_of_handed, handed_to
@@ -31,7 +31,7 @@ def splits_sum(checked: Checked) -> Iterator[Problem]:
         yield Problem("splits-sum", ("data", "splits"), message)
 
 
-def experiment_name(checked: Checked) -> Iterator[Problem]:
+def experiment_name(checked: CheckedExperiment) -> Iterator[Problem]:
     """A name that its folder can have beside what the folder of runs holds itself, on every system."""
     name = checked.spec.name
     if name.lower() in RUNS_FOLDERS:
@@ -83,7 +83,7 @@ def _handed_on(checked: Checked) -> Iterator[tuple[str, list[Path]]]:
             yield name, handed_to(name, checked.spec, checked.catalogue)
 
 
-def constraint(fields: Iterable[ComponentField], checked: Checked) -> Iterator[Problem]:
+def constraint(fields: Iterable[ComponentField], checked: CheckedExperiment) -> Iterator[Problem]:
     """The arguments of a component in these fields, or within it, fit each other, by its author's `constraints`."""
     for place in all_component_places(checked.tree, checked.catalogue, fields):
         entry = checked.catalogue.find(place.group, str(place.value.get("kind")))
@@ -127,7 +127,7 @@ FIELD_RULES: tuple[Rule, ...] = (
     set_twice,
 )
 """Of the experiment itself: its splits and components."""
-CONSTRAINTS: dict[str, Rule] = {
+CONSTRAINTS: dict[str, ExperimentRule] = {
     str(section): partial(constraint, tuple(fields))
     for section, fields in groupby(component_fields(), key=lambda field: field.path[0])
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from functools import partial
 
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import AnyRule, Checked, CheckedExperiment
 from craftc.compiler.language.recorded_metrics import headline_name, metric_modes, recorded
 from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import Touching
@@ -14,12 +14,14 @@ METRICS: Path = ("objective", "metrics")
 SPLITS: Path = ("data", "splits")
 
 
-def headline_rules(base: Checked, tainted: Set[Path]) -> tuple[Rule, ...]:
-    """What every variant has to keep where no `report.metric` says what all are compared by.
+def headline_rules(base: CheckedExperiment, tainted: Set[Path]) -> tuple[AnyRule, ...]:
+    """What every variant that craftc trains has to keep where no `report.metric` says what all are compared by.
 
     One that is written is a variant's own as well, and asked for by `unknown_metric`. `tainted` is what of the base is
     mistaken: its headline may not be the one that is meant.
     """
+    if not isinstance(base, Checked):
+        return ()
     bad = Touching(tainted)
     if base.spec.report.metric is not None or METRICS in bad or SPLITS in bad:
         return ()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.pass_names import pass_of, passes_of, plain_measure, stages_of
 from craftc.compiler.language.recorded_metrics import (
+    headline_name,
     headline_split,
     metric_modes,
     recorded,
@@ -17,13 +18,14 @@ from craftc.compiler.reading.nearest import nearest, surely_meant
 from craftc.compiler.reading.problem import Problem, one_of, show
 from craftc.compiler.reading.tree_edit import respell
 from craftc.schemas.catalogue import is_own, short_name
-from craftc.schemas.diagnostic import Path
+from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.spec import Spec
 from craftc.schemas.split_roles import Role
 from craftc.schemas.splits import Splits
 from craftc.schemas.terms import TERMS, names_of_term
 
 SPLITS: Path = ("data", "splits")
+REPORT: Path = ("report",)
 RECORDED_ANYWAY = ("loss", "objective", "lr")
 """What is recorded beside the metrics, and so names none of them."""
 
@@ -57,7 +59,7 @@ def _named_metrics(spec: Spec) -> Iterator[_Named]:
     if spec.search is not None:
         yield _Named(("search", "optimize"), spec.search.optimize.metric, spec.search.optimize.mode)
     if spec.report.metric is not None:
-        yield _Named(("report",), spec.report.metric, None)
+        yield _Named(REPORT, spec.report.metric, None)
 
 
 def unknown_metric(checked: Checked) -> Iterator[Problem]:
@@ -203,8 +205,10 @@ def headline_not_final(checked: Checked) -> Iterator[Problem]:
 
 
 def wrong_mode(checked: Checked) -> Iterator[Problem]:
-    """A given direction is the metric's own."""
+    """A given direction is the metric's own, and one metric has one direction."""
     directed = [named for named in _named_metrics(checked.spec) if named.mode in ("min", "max")]
+    if checked.spec.report.mode != "infer":
+        directed.append(_Named(REPORT, headline_name(checked.spec), checked.spec.report.mode))
     modes = metric_modes(checked.spec, checked.catalogue) if directed else {}
     for place, metric, mode in directed:
         better = modes.get(metric.partition("/")[2])
@@ -212,6 +216,21 @@ def wrong_mode(checked: Checked) -> Iterator[Problem]:
             message = f'mode {mode} prefers a worse "{metric}": its better direction is {better}'
             hint = f"write {better}, or leave mode out"
             yield Problem("wrong-mode", (*place, "mode"), message, hint, reads=((*place, "metric"),))
+    undirected = [named for named in directed if modes.get(named.metric.partition("/")[2]) is None]
+    yield from modes_disagree((named.place, named.metric, str(named.mode)) for named in undirected)
+
+
+def modes_disagree(named: Iterable[tuple[Path, str, str]]) -> Iterator[Problem]:
+    """Of metrics without a direction of their own, each by its section, name and given direction: one that is given
+    two."""
+    first: dict[str, tuple[str, Path]] = {}
+    for place, metric, mode in named:
+        path = (*place, "mode")
+        given, given_at = first.setdefault(metric, (mode, path))
+        if mode != given:
+            ways = {"min": "less", "max": "greater"}
+            message = f'"{metric}" is better when {ways[mode]} here, and when {ways[given]} at {format_path(given_at)}'
+            yield Problem("wrong-mode", path, message, f"write {given}", reads=(given_at, (*place, "metric")))
 
 
 def duplicate_metric(checked: Checked) -> Iterator[Problem]:
@@ -243,13 +262,16 @@ def metric_without_mode(checked: Checked) -> Iterator[Problem]:
     told = {short_name(metric.kind): metric.kind for metric in reversed(metrics)}
     hint = 'give its class mode = "min" or "max", or higher_is_better'
     prefixes = (*passes_of(checked.spec), *stages_of(checked.spec))
+    is_given = checked.spec.report.mode != "infer"
     for place, metric, mode in _named_metrics(checked.spec):
         name = plain_measure(metric, prefixes)
         if name in undirected and mode in ("infer", None):
-            or_mode = f"write mode: min or max here, or {hint}" if mode else hint
-            yield _without_mode((*place, "metric"), told[name], or_mode, checked)
-    if checked.spec.report.metric is None and metrics and short_name(metrics[0].kind) in undirected:
-        other = f"{hint}, or name another metric in report.metric"
+            if place == REPORT and is_given:
+                continue
+            yield _without_mode((*place, "metric"), told[name], f"write mode: min or max here, or {hint}", checked)
+    is_default = checked.spec.report.metric is None and not is_given
+    if is_default and metrics and short_name(metrics[0].kind) in undirected:
+        other = f"{hint}, or write report.mode: min or max, or name another metric in report.metric"
         yield _without_mode(("objective", "metrics", 0), metrics[0].kind, other, checked)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import CheckedExperiment, ExperimentRule
 from craftc.compiler.reading.problem import Problem, all_of, show
 from craftc.schemas.catalogue import is_own
 from craftc.schemas.diagnostic import Path
@@ -12,7 +12,7 @@ MAX_WANDB_NAME = 128
 _NOT_IN_WANDB = frozenset("/\\#?%:")
 
 
-def duplicate_tracker(checked: Checked) -> Iterator[Problem]:
+def duplicate_tracker(checked: CheckedExperiment) -> Iterator[Problem]:
     """Each built-in tracker is named once: it has one place in the run's folder."""
     seen: dict[str, int] = {}
     for index, tracker in enumerate(checked.spec.report.trackers):
@@ -24,7 +24,7 @@ def duplicate_tracker(checked: Checked) -> Iterator[Problem]:
             )
 
 
-def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:
+def sweep_of_nothing(checked: CheckedExperiment) -> Iterator[Problem]:
     """A sweep is gathered where W&B is told of the runs at all."""
     for index, tracker in enumerate(checked.spec.report.trackers):
         if tracker.kind == "wandb" and tracker.args.get("mode") == "disabled" and tracker.args.get("sweep"):
@@ -33,7 +33,7 @@ def sweep_of_nothing(checked: Checked) -> Iterator[Problem]:
             yield Problem("no-effect", place, message, severity="warning", reads=reads)
 
 
-def wandb_names(checked: Checked) -> Iterator[Problem]:
+def wandb_names(checked: CheckedExperiment) -> Iterator[Problem]:
     """W&B takes the names of the project and of its team."""
     for index, tracker in enumerate(checked.spec.report.trackers):
         for key in ("project", "entity") if tracker.kind == "wandb" else ():
@@ -52,5 +52,5 @@ def wandb_names(checked: Checked) -> Iterator[Problem]:
             yield Problem("unfit-name", (*TRACKERS, index, key), message, hint)
 
 
-REPORT_RULES: tuple[Rule, ...] = (duplicate_tracker, sweep_of_nothing, wandb_names)
+REPORT_RULES: tuple[ExperimentRule, ...] = (duplicate_tracker, sweep_of_nothing, wandb_names)
 """Of the report, which no variant changes."""

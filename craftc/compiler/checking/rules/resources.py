@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.rule import CheckedExperiment, ExperimentRule
 from craftc.compiler.reading.problem import Problem, show
 from craftc.schemas.diagnostic import Path
 
@@ -11,7 +11,7 @@ SLURM_TIME = re.compile(r"(\d+-)?\d{1,2}:\d{2}:\d{2}")
 SLURM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def fractional_gpus(checked: Checked) -> Iterator[Problem]:
+def fractional_gpus(checked: CheckedExperiment) -> Iterator[Problem]:
     """A share of a GPU is a share of one GPU, and one trial's workers cannot share one."""
     resources = checked.spec.resources
     gpus = resources.gpus
@@ -25,7 +25,7 @@ def fractional_gpus(checked: Checked) -> Iterator[Problem]:
         )
 
 
-def slurm_time_limit(checked: Checked) -> Iterator[Problem]:
+def slurm_time_limit(checked: CheckedExperiment) -> Iterator[Problem]:
     """A time limit is one that Slurm reads as it was meant: a bare number would be minutes."""
     slurm = checked.spec.resources.slurm
     if slurm is not None and slurm.time_limit is not None and not SLURM_TIME.fullmatch(slurm.time_limit):
@@ -33,7 +33,7 @@ def slurm_time_limit(checked: Checked) -> Iterator[Problem]:
         yield Problem("slurm-time-limit", ("resources", "slurm", "time_limit"), message)
 
 
-def slurm_name(checked: Checked) -> Iterator[Problem]:
+def slurm_name(checked: CheckedExperiment) -> Iterator[Problem]:
     """Partition and account are names, for they are written into a script."""
     slurm = checked.spec.resources.slurm
     for key in ("partition", "account") if slurm is not None else ():
@@ -43,7 +43,7 @@ def slurm_name(checked: Checked) -> Iterator[Problem]:
             yield Problem("slurm-name", ("resources", "slurm", key), message)
 
 
-def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
+def slurm_node_too_small(checked: CheckedExperiment) -> Iterator[Problem]:
     """A trial fits on the nodes that Slurm is asked for, each of its workers on one of them."""
     resources = checked.spec.resources
     slurm, workers = resources.slurm, resources.workers
@@ -63,5 +63,5 @@ def slurm_node_too_small(checked: Checked) -> Iterator[Problem]:
             yield Problem("slurm-node-too-small", path, message, reads=reads)
 
 
-RESOURCE_RULES: tuple[Rule, ...] = (fractional_gpus, slurm_time_limit, slurm_name, slurm_node_too_small)
+RESOURCE_RULES: tuple[ExperimentRule, ...] = (fractional_gpus, slurm_time_limit, slurm_name, slurm_node_too_small)
 """What a trial and its workers can be given."""

@@ -5,19 +5,19 @@ import sys
 from collections.abc import Iterator
 from math import isfinite, prod
 
-from craftc.compiler.checking.rules.effects import pruner_never_prunes
-from craftc.compiler.checking.rules.rule import Checked, Rule
+from craftc.compiler.checking.rules.effects import pruner_never_prunes, startup_beyond_search
+from craftc.compiler.checking.rules.rule import Checked, CheckedExperiment, ExperimentRule, Rule
 from craftc.compiler.language.handed_on import is_handed
 from craftc.compiler.language.pass_names import passes_of, plain_measure, stages_of
 from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, show
 from craftc.compiler.reading.tree import touch
+from craftc.schemas.catalogue import RANGE_FORMS
 from craftc.schemas.diagnostic import Path, parse_path
-from craftc.schemas.spec import REGULARIZED, ParameterRange, Spec
+from craftc.schemas.spec import DEFAULTS, REGULARIZED, ParameterRange, Spec
 from craftc.schemas.terms import OBJECTIVE, TERMS, names_of_term
 
 SPACE: Path = ("search", "space")
-FORMS = ("uniform", "log_uniform", "int", "log_int", "choice")
 MAX_STEPS = 2**53
 """Beyond them, two neighbours are the same number."""
 WIDEST = {"uniform": sys.float_info.max, "int": 2**53}
@@ -25,30 +25,34 @@ WIDEST = {"uniform": sys.float_info.max, "int": 2**53}
 SMOOTHING: Path = ("regularization", "label_smoothing")
 
 
-def ranges(checked: Checked) -> Iterator[tuple[str, ParameterRange]]:
+def ranges(checked: CheckedExperiment) -> Iterator[tuple[str, ParameterRange]]:
     """The ranges of the search, if there is one."""
     if checked.spec.search is not None:
         yield from checked.spec.search.space.items()
 
 
-def search_without_space(checked: Checked) -> Iterator[Problem]:
+def search_without_space(checked: CheckedExperiment) -> Iterator[Problem]:
     """A search has something to search."""
     if checked.spec.search is not None and not checked.spec.search.space:
         hint = "give ranges in space, or name a file of them in use"
         message = "there is nothing to search: no range is given"
+        used = checked.spec.search.use
+        if used == DEFAULTS or (isinstance(used, tuple) and DEFAULTS in used):
+            hint = "give ranges in space, or declare search_ranges on a component of your own"
+            message = "there is nothing to search: no component of the spec declares a range that is left to search"
         yield Problem("search-without-space", ("search",), message, hint, True, reads=(("search", "use"),))
 
 
-def range_form(checked: Checked) -> Iterator[Problem]:
+def range_form(checked: CheckedExperiment) -> Iterator[Problem]:
     """A range has one form."""
     for path, given in ranges(checked):
         if len(given.forms) != 1:
             has = " and ".join(given.forms) or "none of them"
-            message = f"a range is one of {', '.join(FORMS)}; this has {has}"
+            message = f"a range is one of {', '.join(RANGE_FORMS)}; this has {has}"
             yield Problem("range-form", (*SPACE, path), message, at_key=True)
 
 
-def range_order(checked: Checked) -> Iterator[Problem]:
+def range_order(checked: CheckedExperiment) -> Iterator[Problem]:
     """The lowest value of a range is below its highest."""
     for path, given in ranges(checked):
         for form, values in given.forms.items():
@@ -60,7 +64,7 @@ def range_order(checked: Checked) -> Iterator[Problem]:
                 yield Problem("range-order", (*SPACE, path, form), message, "write [lowest, highest]", True)
 
 
-def range_log(checked: Checked) -> Iterator[Problem]:
+def range_log(checked: CheckedExperiment) -> Iterator[Problem]:
     """A logarithm has values above 0."""
     for path, given in ranges(checked):
         for form, values in given.forms.items():
@@ -70,7 +74,7 @@ def range_log(checked: Checked) -> Iterator[Problem]:
                 yield Problem("range-log", (*SPACE, path, form, 0), message, hint)
 
 
-def range_step(checked: Checked) -> Iterator[Problem]:
+def range_step(checked: CheckedExperiment) -> Iterator[Problem]:
     """A step leads from the lowest value to the highest."""
     for path, given in ranges(checked):
         for form, values in given.forms.items():
@@ -96,7 +100,7 @@ def _divides(step: float, width: float) -> bool:
     return abs(width / step - round(width / step)) < 1e-9 * max(1.0, width / step)
 
 
-def range_choices(checked: Checked) -> Iterator[Problem]:
+def range_choices(checked: CheckedExperiment) -> Iterator[Problem]:
     """A choice is listed once."""
     for path, given in ranges(checked):
         seen: set[tuple[type, str]] = set()
@@ -108,7 +112,7 @@ def range_choices(checked: Checked) -> Iterator[Problem]:
             seen.add(identity)
 
 
-def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
+def searched_factor_twice(checked: CheckedExperiment) -> Iterator[Problem]:
     """A path is searched, or varied by the ablation, not both; and it is searched once."""
     ablation = checked.spec.ablation
     varied = {path: "grid" for path in ablation.grid} | {path: "zip" for path in ablation.zip}
@@ -117,7 +121,7 @@ def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
     for path, _ in ranges(checked):
         places = {**varied, **dict.fromkeys(searched, "this search")}
         for other, by in places.items():
-            if touch(parse_path(path), parse_path(other)) or (by == "this search" and _hands_on(path, other)):
+            if touch(parse_path(path), parse_path(other)) or (by == "this search" and hands_on(path, other)):
                 what = "it" if other == path else f'"{other}"'
                 message = f'"{path}" is searched, and {what} is varied by {by} too'
                 hint = "keep one of the two" if by == "this search" else "take it out of the search or of the ablation"
@@ -126,7 +130,7 @@ def searched_factor_twice(checked: Checked) -> Iterator[Problem]:
         searched.append(path)
 
 
-def _hands_on(path: str, other: str) -> bool:
+def hands_on(path: str, other: str) -> bool:
     """Whether one is a key of `regularization`, and the other the argument to which that is handed."""
     return any(
         one == f"regularization.{name}" and place[-1] == name and is_handed(name, place[:-1])
@@ -140,15 +144,27 @@ def moving_target(checked: Checked) -> Iterator[Problem]:
     search = checked.spec.search
     if search is None:
         return
-    metric = plain_measure(search.optimize.metric, (*passes_of(checked.spec), *stages_of(checked.spec)))
     for path, _ in ranges(checked):
         target = parse_path(path)
-        redefines = _redefines(metric, target, checked.spec)
-        is_metrics = touch(("objective", "metrics"), target)
-        if target[:2] in (("data", "splits"), ("data", "source")) or redefines or is_metrics:
+        if moves_target(checked, target):
             message = f'"{path}" changes what "{search.optimize.metric}" is, so its values cannot be compared'
+            redefines = _redefines(_optimized(checked), target, checked.spec)
             hint = "optimize a metric that it leaves alone" if redefines else "vary it in ablation.grid"
             yield Problem("moving-target", (*SPACE, path), message, hint, at_key=True)
+
+
+def moves_target(checked: Checked, target: Path) -> bool:
+    """Whether another value at a place makes what is optimized another metric."""
+    is_metrics = touch(("objective", "metrics"), target)
+    is_data = target[:2] in (("data", "splits"), ("data", "source"))
+    return is_data or is_metrics or _redefines(_optimized(checked), target, checked.spec)
+
+
+def _optimized(checked: Checked) -> str:
+    """The metric that is optimized, by its name without split, pass and stage."""
+    search = checked.spec.search
+    assert search is not None
+    return plain_measure(search.optimize.metric, (*passes_of(checked.spec), *stages_of(checked.spec)))
 
 
 def _redefines(metric: str, target: Path, spec: Spec) -> bool:
@@ -161,7 +177,7 @@ def _redefines(metric: str, target: Path, spec: Spec) -> bool:
     return any(touch(place, target) or touch(SMOOTHING, target) for place in places) and not is_weight
 
 
-def too_few_points(checked: Checked) -> Iterator[Problem]:
+def too_few_points(checked: CheckedExperiment) -> Iterator[Problem]:
     """A space has as many points as are asked for; those that are proposed twice are trained once."""
     search = checked.spec.search
     if search is None or not search.space:
@@ -191,15 +207,16 @@ def _num_values(given: ParameterRange) -> int | None:
     return round(steps) + 1 if isfinite(steps) else None
 
 
-RANGE_RULES: tuple[Rule, ...] = (range_form, range_order, range_log, range_step, range_choices)
+RANGE_RULES: tuple[ExperimentRule, ...] = (range_form, range_order, range_log, range_step, range_choices)
 """What every range has to keep, whatever field it is for."""
 
-SEARCH_RULES: tuple[Rule, ...] = (
+SEARCH_RULES: tuple[ExperimentRule, ...] = (
     search_without_space,
     *RANGE_RULES,
     searched_factor_twice,
-    moving_target,
-    pruner_never_prunes,
+    startup_beyond_search,
     too_few_points,
 )
 """What the search has to keep; asked once, of the spec as written."""
+TRAINED_SEARCH_RULES: tuple[Rule, ...] = (moving_target, pruner_never_prunes)
+"""What the search of what craftc trains has to keep as well."""

@@ -1,10 +1,9 @@
 """Rules of numbers that make no sense beside each other: each yields warnings, for a spec may mean them."""
 
 from collections.abc import Iterator
-from math import ceil
 
-from craftc.compiler.checking.rules.data import num_train_samples
 from craftc.compiler.checking.rules.data_kinds import SOURCE
+from craftc.compiler.checking.rules.lengths import BOUNDS, num_steps
 from craftc.compiler.checking.rules.phases import SCHEDULE
 from craftc.compiler.checking.rules.rule import Checked, Rule
 from craftc.compiler.language.pass_names import passes_of, plain_measure
@@ -17,6 +16,7 @@ BETAS: Path = ("training", "optimizer", "betas")
 DECAY: Path = ("training", "optimizer", "weight_decay")
 STOP: Path = ("training", "early_stopping")
 EMA: Path = ("regularization", "ema_decay")
+AVERAGE: Path = ("regularization", "average")
 
 
 def rate_goes_the_other_way(checked: Checked) -> Iterator[Problem]:
@@ -88,12 +88,15 @@ def decay_of_a_step(checked: Checked) -> Iterator[Problem]:
 
 def average_too_slow(checked: Checked) -> Iterator[Problem]:
     """An average of weights looks back over fewer steps than there are, where their number is known."""
-    training, num_train = checked.spec.training, num_train_samples(checked)
-    if num_train is None:
+    steps, average = num_steps(checked), checked.spec.regularization.average
+    if average is not None and checked.spec.regularization.ema_decay is not None:
+        message = "ema_decay and average both say how weights are averaged, and average is what is done"
+        yield Problem("values-disagree", EMA, message, "write one of them", reads=(EMA, AVERAGE))
+    if steps is None:
         return
-    steps = training.epochs * max(1, ceil(num_train / training.batch_size))
     if told := slow_average(checked.spec.regularization.ema_decay, steps):
-        reads = (EMA, ("training", "epochs"), ("training", "batch_size"), ("data", "splits"), (*SOURCE, "kind"))
+        sizes: tuple[Path, ...] = (("training", "batch_size"), ("training", "accumulate"))
+        reads = (EMA, *BOUNDS, *sizes, ("data", "splits"), (*SOURCE, "kind"))
         yield Problem("values-disagree", EMA, *told, severity="warning", reads=reads)
 
 

@@ -1,25 +1,28 @@
 """Lower a variant to the configuration that its trials train with: nothing is left to infer but facts of the data."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.data_kinds import layout_of
+from craftc.compiler.checking.rules.rule import Checked, CheckedExperiment, CheckedProgram
 from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.language.handed_on import handed_to
+from craftc.compiler.language.headline import settled_mode
 from craftc.compiler.language.pass_names import pass_of, steering_names
-from craftc.compiler.language.recorded_metrics import mode_of, selection
-from craftc.compiler.language.value_type import is_file
+from craftc.compiler.language.recorded_metrics import selection
+from craftc.compiler.language.value_type import files_in
 from craftc.compiler.planning.identity.plain_sections import plain_sections
 from craftc.compiler.planning.identity.shipped_text import settle
 from craftc.compiler.planning.identity.weights import DIGEST, Trained, WeightsError, no_store, of_trial
 from craftc.compiler.reading.tree import copy_tree, look_up, set_path
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
+from craftc.schemas.language import PROGRAM, sections_of
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import REGULARIZED, SECTIONS, Spec
+from craftc.schemas.spec import REGULARIZED, Spec
 from craftc.schemas.split_roles import SETTINGS, role_of, setting
 
 SPLIT_FILE: SpecPath = ("data", "splits", "file")
@@ -33,16 +36,30 @@ class Lowered:
     files: dict[SpecPath, str]
 
 
-def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowered:
+def lower(variant: CheckedExperiment, folder: Path, trained: Trained = no_store) -> Lowered:
     """The configuration of a variant's trials: directions settled, `regularization` handed on, paths absolute.
 
     `folder` is what relative paths in the spec start from; `trained` knows the trials that weights are taken from. A
     trial that weights cannot be taken from stays as it is written.
     """
+    if isinstance(variant, CheckedProgram):
+        config = _of_program(variant)
+    else:
+        assert isinstance(variant, Checked)
+        config = _of_training(variant)
+    files = {}
+    for place in path_arguments(config, variant.catalogue):
+        files[place] = _located(look_up(config, place), folder, trained)
+        set_path(config, place, files[place])
+    return Lowered(config, files)
+
+
+def _of_training(variant: Checked) -> dict[str, Any]:
     spec, catalogue = variant.spec, variant.catalogue
-    config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in SECTIONS}
+    config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in sections_of(variant.tree)}
     training = config["training"]
     settle(config["data"]["source"])
+    config["data"]["layout"] = layout_of(spec, catalogue)
     config["data"]["splits"] = _plain_splits(config["data"]["splits"])
     plain_sections(config)
     for key in REGULARIZED:
@@ -52,15 +69,22 @@ def lower(variant: Checked, folder: Path, trained: Trained = no_store) -> Lowere
                 look_up(config, target)[key] = value
     select = selection(spec)
     config["evaluation"]["select"] = "none" if select is None else as_tree(select)
-    for steering in (training["early_stopping"], *training["schedule"], config["evaluation"]["select"]):
-        if isinstance(steering, dict) and steering.get("mode") == "infer" and "metric" in steering:
-            steering["mode"] = mode_of(steering["metric"], spec, catalogue)
+    _settle_modes((training["early_stopping"], *training["schedule"], config["evaluation"]["select"]), variant)
     config["evaluation"]["passes"] = _passes(config, spec)
-    files = {}
-    for place in path_arguments(config, catalogue):
-        files[place] = _located(look_up(config, place), folder, trained)
-        set_path(config, place, files[place])
-    return Lowered(config, files)
+    return config
+
+
+def _of_program(variant: CheckedProgram) -> dict[str, Any]:
+    config: dict[str, Any] = {name: copy_tree(variant.tree[name]) for name in sections_of(variant.tree)}
+    _settle_modes((config["training"]["early_stopping"], config["evaluation"]["select"]), variant)
+    return config
+
+
+def _settle_modes(steering: Iterable[Any], variant: CheckedExperiment) -> None:
+    """Write, in place, which way is better where that is left to the metric."""
+    for each in steering:
+        if isinstance(each, dict) and each.get("mode") == "infer" and "metric" in each:
+            each["mode"] = settled_mode(each["metric"], "infer", variant.spec, variant.catalogue)
 
 
 def _passes(config: dict[str, Any], spec: Spec) -> dict[str, Any]:
@@ -74,7 +98,11 @@ def _passes(config: dict[str, Any], spec: Spec) -> dict[str, Any]:
 
 
 def folds(lowered: Lowered) -> Iterator[tuple[int | None, Lowered]]:
-    """The configuration for each fold that is to be held out, with its number; without folds, the one that there is."""
+    """The configuration for each fold that is to be held out, with its number; without folds, the one that there is. A
+    program has none."""
+    if PROGRAM in lowered.config:
+        yield None, lowered
+        return
     data = lowered.config["data"]
     num, fold = (setting(data["splits"], key) for key in ("folds", "fold"))
     if num is None or fold is not None:
@@ -112,18 +140,19 @@ def note_digests(config: dict[str, Any], digests: Mapping[SpecPath, str], catalo
     """Write beside a backbone's weights the digest of their file, by which a later load verifies it."""
     for place, digest in digests.items():
         holder = look_up(config, place[:-1])
-        parts = catalogue.frozen_parts(str(holder.get("kind")))
+        parts = catalogue.frozen_parts(str(holder.get("kind"))) if isinstance(holder, dict) else None
         if parts is not None and place[-1] == parts.weights:
             holder[DIGEST] = digest
 
 
 def path_arguments(config: dict[str, Any], catalogue: Catalogue) -> list[SpecPath]:
     """The places of all files and folders: those of arguments, and that of the splits."""
-    of_splits = [SPLIT_FILE] if setting(config["data"]["splits"], "file") is not None else []
+    has_file = PROGRAM not in config and setting(config["data"]["splits"], "file") is not None
+    of_splits = [SPLIT_FILE] if has_file else []
     return of_splits + [
-        (*place.path, parameter.name)
+        (*place.path, parameter.name, *inner)
         for place in all_component_places(config, catalogue)
         if (entry := catalogue.find(place.group, str(place.value.get("kind")))) is not None
         for parameter in entry.parameters
-        if is_file(place.value.get(parameter.name), parameter.type)
+        for inner in files_in(place.value.get(parameter.name), parameter.type)
     ]

@@ -11,9 +11,10 @@ from craftc.compiler.planning.identity.fingerprint import (
     own_kinds,
     sha256_of,
 )
+from craftc.compiler.planning.identity.plain_lengths import LENGTHS, ends_with_record
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.compiler.planning.identity.without_defaults import VERSION, counted_metrics
-from craftc.schemas.catalogue import Catalogue, is_own, short_name
+from craftc.schemas.catalogue import REMOVE, Catalogue, is_own, short_name
 from craftc.schemas.plan import Stages
 
 
@@ -36,9 +37,11 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
         "model": counted["model"],
         "objective": _without(counted["objective"], {"metrics"}) | {"metrics": metrics},
         "regularization": counted["regularization"],
-        "training": _without(counted["training"], _no_matter_of_steps(training, catalogue)),
+        "training": _without(counted["training"], _no_matter_of_steps(content.config, catalogue)),
         "seed": seed,
     } | ({"passes": at_every_epoch} if at_every_epoch else {})
+    # Trials of one training make their records together.
+    steps |= {"every": counted["evaluation"]["every"]} if "every" in counted["evaluation"] else {}
     train = _hash("train", steps, content.code)
     return Stages(
         prepare=_hash("prepare", prepared, content.code),
@@ -53,8 +56,9 @@ def _choices(content: Decisive, catalogue: Catalogue) -> dict[str, Any]:
     passes = content.config["evaluation"].get("passes", {})
     watched = {plain_measure(name, passes) for name in steering_names(content.config)}
     metrics = counted_metrics(content.config["objective"]["metrics"], catalogue)
+    training = content.config["training"]
     return {
-        "epochs": content.config["training"]["epochs"],
+        **{name: training[name] for name in LENGTHS if name in training},
         "stops": content.counted["training"].get("early_stopping"),
         "selects": content.counted["evaluation"].get("select"),
         "metrics": [metric for metric in metrics if short_name(metric["kind"]) in watched],
@@ -89,19 +93,25 @@ def _features(data: dict[str, Any], content: Decisive, seed: int, catalogue: Cat
         return None
     drawn = {"seed": seed} if model[parts.weights] == "random" else {}
     # The arguments identify what ships with craftc; a user's own component is identified by its source as well.
-    aside = {parts.head, DIGEST} | (set() if is_own(model["kind"]) else {"kind"})
+    aside = {parts.head, DIGEST, REMOVE} | (set() if is_own(model["kind"]) else {"kind"})
     read = _without(content.counted["model"], aside)
     return _hash("features", {"data": data, **read, **drawn}, content.code)
 
 
-def _no_matter_of_steps(training: Mapping[str, Any], catalogue: Catalogue) -> set[str]:
+def _no_matter_of_steps(config: dict[str, Any], catalogue: Catalogue) -> set[str]:
     """The keys of `training` that change no step, or only how many there are."""
-    depends = any(
+    training = config["training"]
+    # One whose weights in evaluation are others than in training is switched to and fro where a shorter trial ends
+    # within a record, which is not without rounding.
+    kind = training["optimizer"]["kind"]
+    entry = catalogue.find("optimizers", kind)
+    switches = (is_own(kind) or (entry is not None and entry.switches_weights)) and not ends_with_record(config)
+    depends = switches or any(
         _phase_depends(group, phase, catalogue)
         for group, phases in (("schedules", training["schedule"]), *(("values", v) for v in _values(training)))
         for phase in phases
     )
-    return {"early_stopping"} | (set() if depends else {"epochs"})
+    return {"early_stopping"} | (set() if depends else set(LENGTHS))
 
 
 def _values(training: Mapping[str, Any]) -> Iterable[Sequence[dict[str, Any]]]:
@@ -110,15 +120,15 @@ def _values(training: Mapping[str, Any]) -> Iterable[Sequence[dict[str, Any]]]:
 
 
 def _phase_depends(group: str, phase: dict[str, Any], catalogue: Catalogue) -> bool:
-    """Whether the learning rate or value of a step can be another when the training has more epochs.
+    """Whether the learning rate or value of a step can be another when the training is longer.
 
-    A phase of a given length cannot know; one that takes all epochs that remain can, unless its component says that it
+    A phase of a given length cannot know; one that takes all that remains can, unless its component says that it
     does not. A user's own may do anything, so it has to say so whatever its arguments are.
     """
     entry = catalogue.find(group, phase["kind"])
     if entry is not None and entry.depends_on_length is False:
         return False
-    return is_own(phase["kind"]) or phase["epochs"] == "none"
+    return is_own(phase["kind"]) or (phase.get("epochs", "none") == "none" and phase.get("steps", "none") == "none")
 
 
 def _steering(content: Decisive, catalogue: Catalogue, schedule: list[dict[str, Any]]) -> list[Any]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import CheckedExperiment
 from craftc.compiler.planning.identity.fingerprint import (
     Decisive,
     FileDigest,
@@ -20,7 +21,10 @@ from craftc.compiler.planning.identity.without_defaults import without_defaults
 from craftc.compiler.variants.resolve_variant import ResolvedVariant
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
-from craftc.schemas.plan import Trial
+from craftc.schemas.language import PROGRAM, class_of
+from craftc.schemas.plan import CheckpointEvery, Trial
+from craftc.schemas.spec import CheckpointEvery as Given
+from craftc.schemas.spec import Experiment
 
 
 @dataclass
@@ -39,7 +43,7 @@ class TrialCompiler:
     _sections: dict[str, dict[str, Any]] = field(default_factory=dict)
     _counted: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def lower(self, variant: Checked) -> Lowered:
+    def lower(self, variant: CheckedExperiment) -> Lowered:
         """The configuration of a variant's trials."""
         return lower(variant, self.folder, self.trained)
 
@@ -63,7 +67,9 @@ class TrialCompiler:
                 fold=fold,
                 overrides=overrides,
                 config=config,
-                stages=stage_fingerprints(content, seed, self.catalogue),
+                stages=None if PROGRAM in config else stage_fingerprints(content, seed, self.catalogue),
+                checkpoint_every=_checkpoint_every(variant.spec.resources.checkpoint_every),
+                micro_batch=variant.spec.resources.micro_batch,
             )
             for seed in seeds
         ]
@@ -71,7 +77,8 @@ class TrialCompiler:
     def _content(self, lowered: Lowered) -> Decisive:
         """What of the configuration decides a result. Notes the digests of weights in the configuration."""
         digests = {place: str(self._digest(path)) for place, path in lowered.files.items()}
-        content = decisive(lowered.config, digests, self.code_digest, self._count)
+        count = partial(self._count, class_of(lowered.config))
+        content = decisive(lowered.config, digests, self.code_digest, count)
         note_digests(lowered.config, digests, self.catalogue)
         return content
 
@@ -86,13 +93,17 @@ class TrialCompiler:
                 self._digests[path] = error
         return self._digests[path]
 
-    def _count(self, name: str, section: dict[str, Any]) -> dict[str, Any]:
+    def _count(self, spec: type[Experiment], name: str, section: dict[str, Any]) -> dict[str, Any]:
         """What counts of the section of that name, found once for all trials that have it."""
         text = f"{name}{section!r}"
         if text not in self._counted:
-            self._counted[text] = without_defaults(name, section, self.catalogue)
+            self._counted[text] = without_defaults(name, section, self.catalogue, spec)
         return self._counted[text]
 
     def _shared(self, section: dict[str, Any]) -> dict[str, Any]:
         """The section, as one object for all trials that have it, written in the same order."""
         return self._sections.setdefault(repr(section), section)
+
+
+def _checkpoint_every(given: Given | None) -> CheckpointEvery | None:
+    return None if given is None else CheckpointEvery(steps=given.steps, minutes=given.minutes)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from craftc.compiler.checking.rules.rule import Checked
+from craftc.compiler.checking.rules.rule import Checked, CheckedExperiment
+from craftc.compiler.language.removals import patterns_of
 from craftc.compiler.planning.identity.with_defaults import filled_component
 from craftc.compiler.reading.problem import Problem, show
-from craftc.schemas.catalogue import TRIAL
+from craftc.schemas.catalogue import REMOVE, TRIAL
 from craftc.schemas.diagnostic import Path as SpecPath
 
 MODEL: SpecPath = ("model",)
@@ -49,11 +50,13 @@ def of_trial(written: str, trained: Trained) -> TrainedTrial:
     return trained(written.removeprefix(TRIAL).strip())
 
 
-def contradictions(trained: Trained, variant: Checked) -> tuple[Problem, ...]:
+def contradictions(trained: Trained, variant: CheckedExperiment) -> tuple[Problem, ...]:
     """Where a backbone is another model than that of the trial whose weights it is to have.
 
     Weights of one shape fit many models, and compute nonsense in all but their own. A file does not say what it is of.
     """
+    if not isinstance(variant, Checked):
+        return ()
     frozen = variant.tree["model"]
     parts = variant.catalogue.frozen_parts(frozen["kind"])
     if parts is None:
@@ -75,6 +78,11 @@ def _differences(backbone: dict[str, Any], place: SpecPath, trial: TrainedTrial)
     if trial.model.get("kind") != backbone["kind"]:
         message = f"the backbone is {backbone['kind']}, and {name} trained {trial.model.get('kind')}"
         yield Problem("weights-differ", (*place, "kind"), message, "its weights are those of its model alone")
+        return
+    if REMOVE in trial.model:
+        without = ", ".join(pattern for each in trial.model[REMOVE] for pattern in patterns_of(each))
+        message = f"{name} trained a model without {without}, and a backbone is a whole model"
+        yield Problem("weights-differ", place, message, "take the weights of a trial that removes nothing")
         return
     for argument in sorted({*backbone, *trial.model} - ALIKE_IN_EVALUATION):
         here, there = backbone.get(argument), trial.model.get(argument)

@@ -4,15 +4,17 @@ Each has its default, as the trial had in effect: else it would have another fin
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from craftc.compiler.language.component_fields import ComponentPlace, all_component_places, places_in_arguments
+from craftc.compiler.planning.identity.plain_lengths import plain_phases
 from craftc.compiler.planning.identity.plain_sections import plain_sections
 from craftc.compiler.planning.identity.without_defaults import has_plain_default
 from craftc.compiler.reading.tree import copy_tree
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import ANY_OTHER, Catalogue
+from craftc.schemas.language import PROGRAM, class_of, sections_of
 from craftc.schemas.section import Section, plain_value
-from craftc.schemas.spec import REGULARIZED, SECTIONS
+from craftc.schemas.spec import REGULARIZED
 
 
 def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -21,13 +23,15 @@ def with_defaults(config: Mapping[str, Any], catalogue: Catalogue) -> dict[str, 
     Raises AttributeError, KeyError or TypeError for what is no configuration.
     """
     filled: dict[str, Any] = copy_tree(dict(config))
-    for name, section in SECTIONS.items():
-        _fill(section, filled[name])
-    plain_sections(filled)
-    for key in REGULARIZED:
-        filled["regularization"].pop(key, None)  # handed on to the components
+    for name in sections_of(filled):
+        _fill(cast("type[Section]", class_of(filled).fields[name].annotation), filled[name])
+    if PROGRAM not in filled:
+        plain_sections(filled)
+        for key in REGULARIZED:
+            filled["regularization"].pop(key, None)  # handed on to the components
     for place in all_component_places(filled, catalogue):
         _fill_arguments(place, catalogue)
+    plain_phases(filled["training"])
     return filled
 
 
@@ -44,7 +48,7 @@ def filled_component(component: Mapping[str, Any], group: str, catalogue: Catalo
 def _fill_arguments(place: ComponentPlace, catalogue: Catalogue) -> None:
     entry = catalogue.find(place.group, str(place.value.get("kind")))
     for parameter in entry.parameters if entry is not None else ():
-        if has_plain_default(parameter) and parameter.name not in place.value:
+        if has_plain_default(parameter) and parameter.name not in (*place.value, ANY_OTHER):
             place.value[parameter.name] = copy_tree(parameter.default)
 
 

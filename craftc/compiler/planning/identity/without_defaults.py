@@ -14,7 +14,7 @@ from craftc.compiler.language.value_type import group_of
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.schemas.catalogue import NESTED, Catalogue, ComponentEntry, Parameter, is_nested
 from craftc.schemas.section import Section, SectionField, bare, is_section, options, plain_value
-from craftc.schemas.spec import Component, Spec
+from craftc.schemas.spec import Component, Experiment, Spec
 
 VERSION = "@"
 """Stands for the version of the mapping that it is in, and before a key for the version of that key. No key of the
@@ -23,9 +23,11 @@ OF_KEYS = VERSION + VERSION
 """Stands for the version of a section whose keys are in the mapping of a component."""
 
 
-def without_defaults(name: str, section: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """What counts of the section of that name."""
-    kept: dict[str, Any] = _of_field(Spec.fields[name], section, catalogue)
+def without_defaults(
+    name: str, section: Mapping[str, Any], catalogue: Catalogue, spec: type[Experiment] = Spec
+) -> dict[str, Any]:
+    """What counts of the section of that name in that kind of spec."""
+    kept: dict[str, Any] = _of_field(spec.fields[name], section, catalogue)
     return kept
 
 

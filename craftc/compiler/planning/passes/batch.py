@@ -5,6 +5,7 @@ from typing import Any
 
 from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.planning.identity.fingerprint import canonical_json
+from craftc.compiler.planning.identity.plain_sections import PLAIN_TRAINING
 from craftc.compiler.reading.tree import copy_tree
 from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.plan import JobResources, Plan, Trial
@@ -16,14 +17,19 @@ CARRIED = "per trial"
 def batch(plan: Plan, catalogue: Catalogue, resources: JobResources) -> Plan:
     """Number the groups of new trials that could be trained as one batch; a trial alone is in none.
 
-    A training that several trials share counts once. One by several workers is not batched.
+    A training that several trials share counts once. One by several workers, or of micro-batches, is not batched.
     """
-    if resources.workers > 1:
+    if resources.workers > 1 or any(trial.micro_batch is not None for trial in plan.trials):
         return plan
     steps: dict[tuple[str, int | None], str] = {}
     of_training: dict[str, str] = {}
     for trial in plan.trials:
-        if trial.status == "new" and trial.is_trained and is_batchable(trial.config, catalogue):
+        if (
+            trial.status == "new"
+            and trial.is_trained
+            and not trial.is_program
+            and is_batchable(trial.config, catalogue)
+        ):
             # All seeds of a variant have one configuration in each fold.
             place = trial.variant, trial.fold
             if place not in steps:
@@ -71,10 +77,14 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     for term in common["objective"].get("terms", {}).values():
         # One that weighs nothing is not trained: that is another operation.
         term["weight"] = CARRIED if term["weight"] > 0 else 0
-    common["training"]["batch_size"] = config["training"]["batch_size"]
+    for key in ("batch_size", *PLAIN_TRAINING):
+        if key in config["training"]:
+            common["training"][key] = config["training"][key]
     # Each trial's own numbers ride in the batch; which there are decides what a step computes.
     common["values"] = sorted(config["training"].get("values", {}))
     common["precision"] = config["training"].get("precision")
     # A clipping norm may be infinite; an average that some have and others have not is another operation.
-    common["has_ema"] = config["regularization"]["ema_decay"] != "none"
+    regularization = config["regularization"]
+    common["has_ema"] = any(regularization.get(key, "none") != "none" for key in ("ema_decay", "average"))
+    common["has_sam"] = regularization.get("sam", "none") != "none"
     return common

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from craftc.schemas.batching import BatchFinding
 from craftc.schemas.plan import Job, JobResources, Plan, Trial
-from craftc.schemas.spec import Spec
+from craftc.schemas.spec import Experiment
 
 JOBS_PER_SLOT = 8
 """The longest job of several trainings is at most this part of what each slot has to do."""
@@ -28,7 +28,7 @@ def nothing_known(trial: Trial, resources: JobResources) -> BatchFinding | None:
     return None
 
 
-def job_resources(spec: Spec) -> JobResources:
+def job_resources(spec: Experiment) -> JobResources:
     """What each job of a spec's plan is given."""
     given = spec.resources
     return JobResources(workers=given.workers, cpu=given.cpus, gpu=given.gpus)
@@ -157,5 +157,6 @@ def _has_room(job: _Job, training: list[Trial], most_epochs: float) -> bool:
 
 
 def _num_epochs(trials: list[Trial]) -> int:
-    """The most that they train; those of a shared training once, those that are read off not at all."""
-    return sum(trial.epochs for trial in trials if trial.is_trained)
+    """The most that they train; those of a shared training once, those that are read off not at all. A trial whose
+    epochs are not known counts as one, so that those of one plan are equally long."""
+    return sum(trial.epochs or 1 for trial in trials if trial.is_trained)

@@ -12,7 +12,7 @@ def place(plan: Plan) -> Plan:
     Whoever is free takes the next job, so what is begun last is short, and nobody waits long for it.
     """
     by_id = {trial.id: trial for trial in plan.trials}
-    costs = [(job_epochs(job, by_id), model_size(by_id[job.trials[0]].config["model"])) for job in plan.jobs]
+    costs = [(job_epochs(job, by_id), model_size(by_id[job.trials[0]].config.get("model"))) for job in plan.jobs]
     order = sorted(range(len(plan.jobs)), key=lambda index: costs[index], reverse=True)
     moved = {before: after for after, before in enumerate(order)}
     trials = tuple(
@@ -22,8 +22,9 @@ def place(plan: Plan) -> Plan:
 
 
 def job_epochs(job: Job, by_id: dict[str, Trial]) -> int:
-    """The most epochs that a job trains; those of a training that trials share once."""
-    return sum(by_id[trial_id].epochs for trial_id in job.trials if by_id[trial_id].is_trained)
+    """The most epochs that a job trains; those of a training that trials share once. A trial whose epochs are not known
+    counts as one."""
+    return sum(by_id[trial_id].epochs or 1 for trial_id in job.trials if by_id[trial_id].is_trained)
 
 
 def model_size(model: Any) -> int:

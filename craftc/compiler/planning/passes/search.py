@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from craftc.compiler.language.recorded_metrics import mode_of
+from craftc.compiler.language.headline import settled_mode
 from craftc.compiler.planning.passes.pack import job_resources
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.designs import is_searched
@@ -11,10 +11,10 @@ from craftc.schemas.catalogue import Catalogue
 from craftc.schemas.diagnostic import parse_path
 from craftc.schemas.plan import Plan, SearchPlan, Trial
 from craftc.schemas.section import as_tree
-from craftc.schemas.spec import ParameterRange, Spec
+from craftc.schemas.spec import Experiment, ParameterRange
 
 
-def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
+def plan_search(plan: Plan, spec: Experiment, catalogue: Catalogue) -> Plan:
     """Add the search, if there is one. Variants that came out the same share a study."""
     search = spec.search
     if search is None:
@@ -23,7 +23,7 @@ def plan_search(plan: Plan, spec: Spec, catalogue: Catalogue) -> Plan:
     names = dict.fromkeys(trial.variant for trial in plan.trials)
     searched = SearchPlan(
         metric=metric,
-        mode=mode_of(metric, spec, catalogue) if mode == "infer" else mode,
+        mode=settled_mode(metric, mode, spec, catalogue),
         space={path: _range(given) for path, given in search.space.items()},
         sampler=as_tree(search.sampler),
         pruner=as_tree(search.pruner),
@@ -42,7 +42,7 @@ def _range(given: ParameterRange) -> dict[str, Any]:
     return plain
 
 
-def factors(spec: Spec, tree: dict[str, Any], trials: Iterable[Trial]) -> dict[str, Any]:
+def factors(spec: Experiment, tree: dict[str, Any], trials: Iterable[Trial]) -> dict[str, Any]:
     """Every path that is varied or searched, with its value in the spec as written; None where it has none."""
     searched = spec.search.space if spec.search else {}
     paths = dict.fromkeys([*(path for trial in trials for path in trial.overrides), *searched])

@@ -17,7 +17,7 @@ def share(plan: Plan, resources: JobResources) -> Plan:
     for trial in shareable(plan):
         assert trial.stages is not None
         leader = leaders.setdefault(trial.stages.train, trial)
-        if trial.epochs > leader.epochs:
+        if (trial.epochs or 0) > (leader.epochs or 0):
             leaders[trial.stages.train] = trial
     led_by = {
         trial.id: leaders[trial.stages.train].id

@@ -47,7 +47,7 @@ def _verify_shared(trial: Trial, leader: Trial, plan: Plan) -> None:
     assert trial.stages is not None
     assert leader.stages is not None
     assert trial.stages.train == leader.stages.train, "a trial shares the training of another"
-    assert trial.epochs <= leader.epochs, "a trial is longer than the one that it is read off"
+    assert (trial.epochs or 0) <= (leader.epochs or 0), "a trial is longer than the one that it is read off"
     assert trial.job == leader.job, "trials that share a training are in two jobs"
     assert trial.group == leader.group, "trials that share a training are in two groups"
     searched = set(plan.search.variants) if plan.search else set()

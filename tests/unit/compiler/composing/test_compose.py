@@ -252,7 +252,7 @@ def test_a_folder_and_a_file_of_bytes_cannot_be_extended(write: Write, tmp_path:
             "base",
             ["unknown-key", "unknown-factor"],
         ),
-        ("training.epochs: {int: [1, 4]}\nmodel.width: {int: [1, 4]}\n", "search space", []),
+        ("training.epochs: {int: [1, 4]}\nmodel.span: {int: [1, 4]}\n", "search space", []),
         ("training.epoch: {int: [1, 4]}\nmodel.x: {int: [4, 1]}\n", "search space", ["unknown-factor", "range-order"]),
         ("name: workflow\non: [push]\njobs: {test: {steps: []}}\n", None, []),
         ("- a\n", None, []),

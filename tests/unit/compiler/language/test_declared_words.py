@@ -16,7 +16,11 @@ from craftc.compiler.language.declared_words import declared
             [
                 ("gives", "images"),
                 ("to be predicted", "classes"),
-                ("has", "1,797 samples, 10 classes, num_features 64, num_lines 8, line_length 8"),
+                (
+                    "has",
+                    "1,797 samples, 10 classes, num_features 64, num_lines 8, line_length 8, "
+                    "num_channels 1, image_size 8, image_height 8, image_width 8",
+                ),
             ],
         ),
         (

@@ -203,3 +203,29 @@ def test_what_is_not_understood(folder: Path, group: Group, source: str, message
     assert line.lstrip().startswith(
         ("takes", "facts", "seed_", "pools", "patience", "frozen", "semantics", "bounds", "trivial", "@declares")
     )
+
+
+def test_packages_and_ranges_are_read(folder: Path) -> None:
+    source = """class it:
+    packages = {"timm": "vision", "lab_kernels": ""}
+    search_ranges = {"width": {"log_int": [8, 256]}, "norm": {"choice": ["batch", "none"]}}
+    def __init__(self, width: int = 64, norm: str = "batch"): ...
+"""
+    entry = read(folder, source)
+    assert entry.packages == {"timm": "vision", "lab_kernels": ""}
+    assert entry.search_ranges == {"width": {"log_int": [8, 256]}, "norm": {"choice": ["batch", "none"]}}
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ("packages = ('timm',)", "expected packages, with an extra for each"),
+        ("packages = {'py-torch': 'x'}", '"py-torch" is no name that Python imports'),
+        ("search_ranges = {'widht': {'int': [1, 2]}}", 'it has no argument "widht"'),
+        ("search_ranges = {'width': [8, 256]}", "the range of width is a list of 2; expected one of"),
+        ("search_ranges = {'width': {'log_int': [8, 9], 'int': [8, 9]}}", "expected one of"),
+    ],
+)
+def test_packages_and_ranges_that_are_not_understood(folder: Path, stated: str, says: str) -> None:
+    source = f"class it:\n    {stated}\n    def __init__(self, width: int = 64): ...\n"
+    assert says in refused(folder, source).message

@@ -170,6 +170,8 @@ FORWARDS = {
     "(self)": False,
     "(self, x, mask)": False,
     "(self, x, *, mask)": False,
+    "(self, x, mask: None | int, other: 'Optional[int]')": True,
+    "(self, x, mask: list[None])": False,
 }
 
 

@@ -210,3 +210,57 @@ def test_more_than_the_budget() -> None:
 def test_the_config_of_another_version_is_passed_over() -> None:
     odd = past(1, 10).model_copy(update={"config": {"model": "mlp"}})
     assert forecast(plan(config()), [odd, past(2, 20)], {}, TWO_CPUS).trial_hours == span(20)
+
+
+def of_program(lr: float = 0.1, kind: str = "lab:train", stop: Any = "none") -> dict[str, Any]:
+    program, training = {"kind": kind, "lr": lr}, {"early_stopping": stop}
+    return {"program": program, "training": training, "evaluation": {"select": "none"}}
+
+
+def past_program(number: int, seconds: float, config: dict[str, Any], *, records: int = 10) -> PastTrial:
+    known = past(number, seconds)
+    result = known.result.model_copy(update={"epochs_trained": records, "epochs_planned": None, "split_sizes": {}})
+    return PastTrial(config=config, result=result)
+
+
+def test_a_program_takes_as_long_as_it_took_before() -> None:
+    known = [past_program(1, 10, of_program()), past_program(2, 30, of_program()), past_program(3, 99, of_program(0.2))]
+    found = forecast(plan(of_program(), of_program(0.3)), known, {}, TWO_CPUS)
+    # The first is of two trials with its arguments; the second of all three, with others.
+    assert [(basis.likeness, basis.num_past, basis.num_trials) for basis in found.based_on] == [
+        ("same-arguments", 2, 1),
+        ("same-program", 3, 1),
+    ]
+    assert found.trial_hours == span(20 + 30, low=10 + 10, high=30 + 99)
+
+
+def test_another_program_or_device_says_nothing_of_a_program() -> None:
+    known = [past_program(1, 10, of_program(kind="lab:other")), past(2, 10)]
+    assert forecast(plan(of_program()), known, {}, TWO_CPUS).num_unknown == 1
+    assert forecast(plan(config()), [past_program(1, 10, of_program())], {}, TWO_CPUS).num_unknown == 1
+
+
+def test_a_program_that_was_interrupted_has_less_before_it() -> None:
+    made = plan(of_program())
+    found = forecast(made, [past_program(1, 40, of_program(), records=8)], {made.trials[0].id: 6}, TWO_CPUS)
+    assert found.trial_hours == span(10)
+
+
+def in_steps(max_steps: int) -> dict[str, Any]:
+    """A trial of that many steps, of which 32 are a pass over 1000 samples, with a record every 16."""
+    made = config(evaluation={"every": {"steps": 16}})
+    del made["training"]["epochs"]
+    made["training"]["max_steps"] = max_steps
+    return made
+
+
+def test_trials_by_steps_and_by_epochs_are_estimated_from_each_other() -> None:
+    of_64 = plan(in_steps(64))
+    assert forecast(of_64, [past(1, 10)], {}, TWO_CPUS).trial_hours == span(2)
+    assert forecast(of_64, [past(1, 10)], {of_64.trials[0].id: 1}, TWO_CPUS).trial_hours == span(1.5)
+    before = past(1, 4, trained=4)
+    before = PastTrial(config=in_steps(64), result=before.result.model_copy(update={"steps": 64}))
+    assert forecast(plan(config()), [before], {}, TWO_CPUS).trial_hours == span(20)
+    of_tokens = in_steps(64)
+    of_tokens["training"]["max_tokens"] = of_tokens["training"].pop("max_steps")
+    assert forecast(plan(of_tokens), [past(1, 10)], {}, TWO_CPUS).trial_hours is None

@@ -68,6 +68,7 @@ def test_a_page_has_a_title_and_a_text(code: str) -> None:
 def test_every_code_in_the_source_has_a_page(root: Path) -> None:
     """Codes are the first arguments of Problem, DataError, TrainingError and the like."""
     makers = {"Problem", "DataError", "TrainingError", "StoreError", "BackendError", "_report", "_refuse", "error"}
+    makers |= {"ProgramError", "ReportError"}
     used: set[str] = set()
     for file in (root / "craftc").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):

@@ -225,10 +225,13 @@ def test_the_wider_path_is_set_first_whatever_the_order(compiled: Compile) -> No
         ("ablation: {grid: {training.epochs: [1, x, 0]}}", [("wrong-type", "x"), ("out-of-bounds", "0")]),
         ("ablation: {features: {a: {model: {kind: mlp, hidden: wide}}}}", [("wrong-type", "wide")]),
         (
-            "ablation: {grid: {model: [{kind: mlp, hiden: [3]}, 5, lstm]}}",
-            [("unknown-key", "hiden"), ("wrong-type", "5"), ("unknown-kind", "lstm")],
+            "ablation: {grid: {model: [{kind: mlp, hiden: [3]}, 5, nothing]}}",
+            [("unknown-key", "hiden"), ("wrong-type", "5"), ("unknown-kind", "nothing")],
         ),
-        ("ablation: {grid: {training.schedule: [[{kind: linear_warmup, epochs: x}, cosine]]}}", [("wrong-type", "x")]),
+        (
+            "ablation: {grid: {training.schedule: [[{kind: linear_warmup, epochs: x}, cosine]]}}",
+            [("unknown-choice", "x")],
+        ),
         # a path that does not exist is told at its key, once
         ("ablation: {grid: {training.epoch: [1, 2, 3]}}", [("unknown-factor", "training.epoch")]),
         (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from craftc.compiler.analyse import analyse
 from craftc.compiler.checking.resolve import resolve
-from craftc.compiler.checking.rules.all_rules import EXPERIMENT_RULES
+from craftc.compiler.checking.rules.all_rules import TRAINED_RULES
 from craftc.compiler.checking.rules.fields import CONSTRAINTS
 from craftc.compiler.checking.rules.rule import Checked, check
 from craftc.compiler.checking.validate import validate
@@ -110,7 +110,7 @@ def written_out(base: Checked, variant: Variant) -> tuple[Checked | None, list[P
     if validated.spec is None:
         return None, [*unsettable, *validated.problems]
     checked = Checked(validated.spec, as_tree(validated.spec), written, base.catalogue)
-    broken = check(checked, (*EXPERIMENT_RULES, *CONSTRAINTS.values()))
+    broken = check(checked, (*TRAINED_RULES, *CONSTRAINTS.values()))
     stand = [
         p for p in broken if not any(_touch(place, bad) for place in (p.path, *p.reads) for bad in validated.tainted)
     ]
@@ -130,7 +130,7 @@ def test_a_variant_is_the_spec_that_has_its_settings_written_out(values: dict[st
     assert validated.spec is not None
     base = without_ablation(Checked(validated.spec, as_tree(validated.spec), written, built_in_catalogue()))
     variant = Variant("v", tuple(Setting(path, value, ("ablation", "grid", path, 0)) for path, value in values.items()))
-    checked, problems = resolve_variant(base, variant, EXPERIMENT_RULES, validated.tainted)
+    checked, problems = resolve_variant(base, variant, TRAINED_RULES, validated.tainted)
     expected, all_problems = written_out(base, variant)
     assert (checked is None) == (expected is None)
     if checked is not None and expected is not None:

@@ -9,6 +9,7 @@ from ray._private import services as ray_services
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 
+from craftc.runtime.on_ray.leave_ray import leaving_worker
 from craftc.runtime.on_ray.lent_placement import lent_placement
 from craftc.runtime.on_ray.prestarted_workers import can_prestart, prestarted_workers
 from craftc.runtime.on_ray.services import _private, few_services
@@ -17,6 +18,7 @@ FENCES: dict[str, Any] = {
     "ray.services": _private,
     "ray.prestarted_workers": can_prestart,
     "ray.lent_placement": lent_placement,
+    "ray.core_worker": leaving_worker,
 }
 
 
@@ -94,3 +96,8 @@ def test_another_tune_has_ray_start_processes_and_agents(tmp_path, monkeypatch, 
 def test_another_ray_train_is_not_lent_a_placement_group(owner, name, value, message, monkeypatch, caplog):
     monkeypatch.setattr(owner, name, value)
     assert message in said("ray.lent_placement", caplog)
+
+
+def test_a_core_that_ends_otherwise_is_left_to_ray(monkeypatch, caplog):
+    monkeypatch.setattr("ray._private.worker.shutdown", lambda: None)
+    assert "ray.shutdown ends its core otherwise" in said("ray.core_worker", caplog)

@@ -142,7 +142,7 @@ def test_a_lock_dies_with_its_process(store):
 
 def test_the_store_is_light_to_import():
     script = (
-        "import sys, craftc.runtime.store.store, craftc.runtime.work.job\n"
+        "import sys, craftc.runtime.store.store, craftc.runtime.worker.job\n"
         "assert not {'torch', 'ray', 'numpy', 'wandb'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -97,6 +97,23 @@ def test_who_ends_makes_room_and_nobody_else_changes(make_trial: MakeTrial, tmp_
     assert order.index(trials[2].id) > [item.trial for item in told if isinstance(item, Result)].index(trials[1].id)
 
 
+def test_records_that_end_within_passes_are_those_of_a_trial_alone(make_trial: MakeTrial, tmp_path: Path) -> None:
+    """Two enter where the others are within a pass, and last records are of other lengths."""
+    lengths: list[dict[str, Any]] = [
+        {"training.max_steps": 27},
+        {"training.max_steps": 13},
+        {"training.epochs": 2},
+        {"training.max_steps": 20},
+    ]
+    common = {"evaluation.every": {"steps": 8}, "model.dropout": 0.0}
+    trials = [make_trial(common | own, seed=seed) for seed, own in enumerate(lengths)]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(2)))
+    assert [found[trial.id].execution.batched for trial in trials[:2]] == [2, 2]
+    for trial in trials:
+        assert found[trial.id].epochs_trained == found[trial.id].epochs_planned
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
 def test_passes_and_stages_after_training_are_those_of_a_trial_alone(make_trial: MakeTrial, tmp_path: Path) -> None:
     splits = {"train": 0.4, "valid": 0.2, "calib": {"share": 0.2, "for": "calibrate"}, "test": 0.2, "stratify": True}
     tiles = {"views": {"kind": "tiles", "n": 2, "top_k": 2, "whole": True}, "every_epoch": False}
@@ -442,3 +459,44 @@ def test_how_far_an_epoch_is_can_be_read_of_each(
         own = [beat for name, beat in beats if name == trial.id]
         assert own == [pulse.Beat(1, step, steps) for step in range(1, steps + 1)]
         assert not (tmp_path / trial.id / pulse.FILE).exists()
+
+
+FACTS = {"num_classes": "infer", "num_channels": "infer"}
+IMAGES: dict[str, Any] = {"data.layout": "channels", "data.augment": [], "data.splits": FEW, "training.epochs": 2}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "cnn", "widths": [4, 8], "dropout": 0.2},
+        {"kind": "cnn", "widths": [4], "norm": "group", "pooling": "mean"},
+        {"kind": "resnet", "blocks": 1, "widths": [4, 8], "dropout": 0.2},
+    ],
+    ids=lambda model: "-".join(map(str, model.values())),
+)
+def test_convolutions_and_their_normalizations_are_a_batch(
+    make_trial: MakeTrial, tmp_path: Path, model: dict[str, Any]
+) -> None:
+    rates = [0.0, 0.4] if "dropout" in model else [0.0, 0.0]
+    settings = [{**IMAGES, "model": {**FACTS, **model, "dropout": rate}} for rate in rates]
+    trials = [make_trial(own, seed=seed) for seed, own in enumerate(settings)]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(2)))
+    for trial in trials:
+        assert found[trial.id].execution.batched == 2
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("_own_parts")
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"name": "test_resnet", "dropout": 0.2}, "random numbers of torch's global generators"),
+        ({"name": "test_vit", "patch_size": 2}, "has no rule for several models at once"),
+    ],
+)
+def test_why_a_model_of_timm_is_trained_alone(
+    make_trial: MakeTrial, tmp_path: Path, arguments: dict[str, Any], reason: str
+) -> None:
+    model = {"kind": "timm", **FACTS, "image_height": "infer", "image_width": "infer", **arguments}
+    trials = [make_trial({**IMAGES, "model": model}, seed=seed) for seed in range(2)]
+    assert why_alone(trials, tmp_path / "batch").endswith(reason)

@@ -38,6 +38,17 @@ DECODER: dict[str, Any] = {
     "kind": "decoder", "vocabulary_size": "infer", "context_length": "infer", "d_model": 8, "num_layers": 1,
     "num_heads": 2, "d_ffn": 16, "dropout": 0.1, "positions": "rotary", "tied": True,
 }  # fmt: skip
+TABM: dict[str, Any] = {
+    "kind": "tabm", "num_features": "infer", "cardinalities": "infer", "num_classes": "infer", "target_kind": "infer",
+    "num_members": 3, "d_hidden": 8, "num_layers": 1, "dropout": 0.1,
+}  # fmt: skip
+LINES: dict[str, Any] = {
+    "data.source": {"kind": "digit_lines", "seed": 0},
+    "data.splits": {"train": 0.6, "valid": 0.2, "test": 0.2, "seed": 0},
+    "data.augment": [],
+    "model": {"kind": "sequence", "modules": [{"kind": "torch.nn:Linear", "in_features": 8, "out_features": 11}]},
+    "objective": {"kind": "ctc", "metrics": [{"kind": "character_error_rate"}]},
+}
 TEXT: dict[str, Any] = {
     "data.source": {"kind": "python_docs", "context_length": 16},
     "data.splits": {"train": 0.02, "valid": 0.02, "test": 0.96, "stratify": False, "seed": 0},
@@ -75,6 +86,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         [{}, {}, {}],
     ),
     "models/decoder": (TEXT, DROPOUT),
+    "models/tabm": ({"model": TABM, "data.augment": [], "data.layout": "flat"}, DROPOUT),
     "models/decoder, learned positions": (
         {**TEXT, "model": DECODER | {"positions": "learned", "tied": False}},
         DROPOUT,
@@ -148,6 +160,29 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         },
         DROPOUT,
     ),
+    "objectives/focal": (
+        {},
+        [
+            {"objective": {"kind": "focal", "gamma": gamma, "class_weights": weights, "metrics": []}}
+            for gamma, weights in ((0.0, "none"), (2.0, "balanced"), (0.5, [1.0 + i for i in range(10)]))
+        ],
+    ),
+    "objectives/dice": ({"objective": {"kind": "dice", "metrics": []}}, DROPOUT),
+    "objectives/ctc": (LINES, [{}, {}, {"training.optimizer.lr": 0.01}]),
+    **{
+        f"objectives/{kind}": (
+            {"data.source": {"kind": "own_batched:labels"}, "data.augment": []},
+            [{"objective": {"kind": kind, "metrics": [], **own}} for own in each],
+        )
+        for kind, each in {
+            "multilabel_focal": [{"gamma": gamma, "alpha": 0.25} for gamma in (0.0, 1.0, 2.0)],
+            "asymmetric": [{"gamma_negative": 4.0}, {"gamma_negative": 2.0, "clip": 0.0}, {"gamma_positive": 0.0}],
+        }.items()
+    },
+    "models, without some of their modules": (
+        {"model": VIT | {"remove": [{"modules": ["blocks.*.attention_out"]}, {"modules": ["blocks.0.ffn_norm"]}]}},
+        DROPOUT,
+    ),
     "optimizers/sgd": (
         {"training.optimizer": SGD},
         [{}, {"training.optimizer.momentum": 0.0}, {"training.optimizer.lr": 0.1}],
@@ -160,6 +195,24 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "optimizers/adam": ({"training.optimizer": ADAM}, ADAM_ROWS),
     "optimizers/adamw": ({}, ADAM_ROWS),
     **{
+        f"optimizers/{kind}": ({"training.optimizer": {"kind": kind, "lr": 0.01, **common}}, own)
+        for kind, common, own in (
+            ("nadam", {"weight_decay": 0.05}, ADAM_ROWS),
+            ("radam", {"weight_decay": 0.05, "decoupled": True}, ADAM_ROWS),
+            ("lion", {"lr": 1e-3}, [ADAM_ROWS[0], ADAM_ROWS[2], {"training.optimizer.lr": 0.003}]),
+            (
+                "rmsprop",
+                {"momentum": 0.5, "centered": True},
+                [{}, {"training.optimizer.alpha": 0.9}, {"training.optimizer.weight_decay": 0.1}],
+            ),
+            (
+                "adagrad",
+                {"weight_decay": 0.01},
+                [{}, {"training.optimizer.lr_decay": 0.1}, {"training.optimizer.initial_accumulator": 0.1}],
+            ),
+        )
+    },
+    **{
         f"augmentations/{kind}": ({"data.augment": [{"kind": kind, **arguments}]}, [{}, {}, {}])
         for kind, arguments in {
             "horizontal_flip": {"p": 0.5},
@@ -167,8 +220,33 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
             "gaussian_noise": {"std": 0.1, "p": 0.7},
             "line_dropout": {"p": 0.2},
             "random_shift": {"max_shift": 2},
+            "random_affine": {"degrees": 20.0, "translate": 0.1},
+            "random_rotation": {"degrees": 20.0},
+            "random_resized_crop": {"min_area": 0.5},
+            "gaussian_blur": {"size": 3, "p": 0.5},
+            "random_erasing": {"p": 0.7},
+            "cutout": {"size": 3},
+            "time_mask": {"max_length": 2},
+            "frequency_mask": {"max_length": 2},
+            "mixup": {"alpha": 0.5},
+            "cutmix": {},
+            "mixup_or_cutmix": {"p": 0.8},
         }.items()
     },
+    "augmentations/random_grayscale": (
+        {"data.source": {"kind": "own_batched:coloured"}, "data.augment": [{"kind": "random_grayscale", "p": 0.5}]},
+        [{}, {}, {}],
+    ),
+    "augmentations/color_jitter": (
+        {
+            "data.source": {"kind": "own_batched:coloured"},
+            "data.augment": [{"kind": "color_jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4}],
+        },
+        [{}, {}, {}],
+    ),
+    "augmentations/token_dropout": (
+        {**TEXT, "data.augment": [{"kind": "token_dropout", "p": 0.2, "token": 0}]}, DROPOUT,
+    ),
     "schedules/linear_warmup, cosine": (
         {},
         [
@@ -180,6 +258,22 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "schedules/constant, reduce_on_plateau": (
         {"training.schedule": [{"kind": "constant", "epochs": "none"}]},
         [{}, {"training.schedule": [PLATEAU]}, {"training.optimizer.lr": 0.1}],
+    ),
+    "schedules/one_cycle, wsd, polynomial": (
+        {},
+        [
+            {"training.schedule": [{"kind": kind}]} for kind in ("one_cycle", "wsd", "polynomial")
+        ],
+    ),
+    "schedules/step, multi_step, exponential, inverse_sqrt, cosine_restarts": (
+        {},
+        [
+            {"training.schedule": [{"kind": "step", "step_size": 5, "unit": "steps"}]},
+            {"training.schedule": [{"kind": "multi_step", "milestones": [1, 2]}]},
+            {"training.schedule": [{"kind": "exponential", "gamma": 0.9}]},
+            {"training.schedule": [{"kind": "inverse_sqrt", "timescale": 10}]},
+            {"training.schedule": [{"kind": "cosine_restarts", "period": 7, "period_factor": 2, "unit": "steps"}]},
+        ],
     ),
     "regularization": (
         {"regularization.ema_decay": 0.9},
@@ -201,6 +295,12 @@ def labels():
 
     images, digits = load_digits(return_X_y=True)
     return images, torch.stack([torch.tensor(digits % 2 == 0), torch.tensor(digits > 4)], dim=1)
+
+def coloured():
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images[:300]
+    return (images / 16)[:, None].repeat(3, 1) * [[[[1.0]], [[0.5]], [[0.2]]]], load_digits().target[:300]
 
 class Normed(nn.Sequential):
     def __init__(self):
@@ -389,10 +489,10 @@ def assert_evaluated_alike(batch: Batch, training: Training, **tolerance: float)
     dtype, valid = batch.stack.weights.dtype, training.splits["valid"]
     splits = {"valid": as_type(valid.head(16), dtype)}
     evaluator = Evaluator()
-    found = evaluator.measure(batch, splits, ["valid"], [1] * len(batch.parts), BATCH_SIZE)
+    found = evaluator.measure(batch, splits, ["valid"], [1] * len(batch.parts), [1] * len(batch.parts), BATCH_SIZE)
     assert evaluator.because is None
     for parts, together in zip(batch.parts, found, strict=True):
-        alone = evaluate_splits(parts, splits, ["valid"], epoch=1, batch_size=BATCH_SIZE)
+        alone = evaluate_splits(parts, splits, ["valid"], epoch=1, num_steps=1, batch_size=BATCH_SIZE)
         assert together == pytest.approx(alone, **tolerance)
 
 
@@ -437,13 +537,37 @@ def test_in_float32_losses_agree_over_50_steps(open_trainings: Any, case: str) -
     assert_evaluated_alike(batch, trainings[0], rel=1e-5)
 
 
-NOT_BATCHED = {"models/seq2seq": "torch's recurrent layers keep their weights in a list beside the parameters"}
-"""What is not in a batch, and why; test_seq2seq_trial.py shows that it is refused."""
+ALONE = {
+    "adafactor": "its step depends on which numbers are of one parameter",
+    "lamb": "its step depends on which numbers are of one parameter",
+    "muon": "its step makes each matrix orthogonal",
+    "schedule_free_adamw": "its weights in training are others than in evaluation",
+    "schedule_free_sgd": "its weights in training are others than in evaluation",
+}
+RECURRENT = "torch's recurrent layers keep their weights in a list beside the parameters"
+NOT_BATCHED = {
+    "models/seq2seq": RECURRENT,
+    "models/lstm": RECURRENT,
+    "models/transformers": "torch has no rule for the fused attention of several models",
+    **{f"optimizers/{kind}": because for kind, because in ALONE.items()},
+}
+"""What is not in a batch, and why; test_seq2seq_trial.py shows that it is refused, and one below of the optimizers."""
+IMAGES = "it takes images with channels, or depends on another library: test_train_batched.py"
+ELSEWHERE = {
+    "objectives/distillation": "it needs a finished trial: test_distillation.py",
+    **{f"models/{kind}": IMAGES for kind in ("cnn", "resnet", "timm", "torchvision")},
+}
+
+IMAGE_BY_IMAGE = [
+    f"augmentations/{kind}"
+    for kind in ("auto_augment", "rand_augment", "trivial_augment", "aug_mix", "random_perspective")
+]
+"""What is called with one image at a time also in a batch, just as `own augmentation` is."""
 
 
 def test_every_component_that_a_step_runs_is_compared() -> None:
     groups = ("models", "objectives", "optimizers", "augmentations", "schedules")
-    compared = " ".join((*CASES, *NOT_BATCHED))
+    compared = " ".join((*CASES, *NOT_BATCHED, *ELSEWHERE, *IMAGE_BY_IMAGE))
     missing = [kind for group in groups for kind in REGISTRY[group] if kind not in compared]
     assert not missing, "a new component is compared here, or named here with why it cannot be in a batch"
 
@@ -498,3 +622,22 @@ def test_what_trainings_differ_in_without_a_buffer_for_it_keeps_them_apart(open_
     reason = unlike([training.parts for training in trainings])
     assert reason is not None
     assert "negative_slope" in reason
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_an_optimizer_of_whole_parameters_is_alone(open_trainings: Any, kind: str) -> None:
+    trainings = open_trainings({"training.optimizer": {"kind": kind, "lr": 0.01}}, [{}, {}])
+    assert unlike([training.parts for training in trainings]) == f"optimizer: {ALONE[kind]}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"training.accumulate": 4}, "a step of several batches is taken one batch after another"),
+        ({"training.decay": "weights"}, "optimizer AdamW has 2 groups of parameters"),
+        ({"training.groups": [{"parameters": "*bias", "lr_scale": 2.0}]}, "optimizer AdamW has 2 groups of parameters"),
+    ],
+)
+def test_what_a_batch_cannot_do_is_said(open_trainings: Any, settings: dict[str, Any], said: str) -> None:
+    trainings = open_trainings(settings, [{}, {}])
+    assert unlike([training.parts for training in trainings]) == said

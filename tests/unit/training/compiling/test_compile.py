@@ -100,6 +100,15 @@ def test_a_resumed_trial_equals_a_straight_one_and_finds_its_step_compiled(make_
     assert not counters["inductor"]["fxgraph_cache_miss"]
 
 
+def test_the_batches_of_a_step_are_compiled(make_trial, run, tmp_path):
+    # Each has dropout of its own, which what is compiled for the first is given.
+    parts = {"training.batch_size": 8, "training.accumulate": 4, "training.epochs": 1, "model.dropout": 0.3}
+    plain, _ = run(make_trial(SHORT | parts), tmp_path / "plain")
+    compiled, result = run(make_trial(COMPILED | parts), tmp_path / "compiled")
+    assert result.execution.compiled
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+
+
 def test_a_sum_of_terms_is_compiled_as_one_objective_is(make_trial, run, tmp_path):
     term = {"kind": "cross_entropy", "class_weights": "balanced"}
     terms = {"plain": {"kind": "cross_entropy", "weight": 0.25}, "weighted": {**term, "weight": 0.75}}

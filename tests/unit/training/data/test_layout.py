@@ -10,6 +10,8 @@ from craftc.training.data.prepare import prepare
 TABLE, GREY, COLOUR = (np.arange(n, dtype=np.float32) for n in (2 * 6, 2 * 3 * 4, 2 * 3 * 4 * 5))
 TABLE, GREY, COLOUR = TABLE.reshape(2, 6), GREY.reshape(2, 3, 4), COLOUR.reshape(2, 3, 4, 5)
 
+SQUARE = {"num_channels": 1, "image_size": 8, "image_height": 8, "image_width": 8}
+
 
 @pytest.mark.parametrize(
     ("layout", "table", "grey", "colour"),
@@ -40,7 +42,8 @@ def test_facts_are_those_of_the_layout(make_trial):
     config = make_trial().config["data"]
     images, flat = (prepare(config | {"layout": layout}) for layout in ("channels", "flat"))
     assert images.splits["valid"].inputs.shape[1:] == (1, 8, 8)
-    assert images.facts == {"num_classes": 10, "num_features": 64, "num_lines": 8, "line_length": 8}
-    assert flat.facts == {"num_classes": 10, "num_features": 64}
+    of_target = {"num_classes": 10, "target_kind": "class"}
+    assert images.facts == {**of_target, "num_features": 64, "num_lines": 8, "line_length": 8, **SQUARE}
+    assert flat.facts == {**of_target, "num_features": 64}
     # Normalized line by line before that.
     assert np.array_equal(flat.splits["test"].inputs, prepare(config).splits["test"].inputs.reshape(-1, 64))

@@ -13,6 +13,9 @@ from craftc.training.data.prepare import prepare
 
 SPLITS = {"train": 0.6, "valid": 0.2, "test": 0.2, "stratify": True, "seed": 0, "allow_duplicates": True}
 
+SQUARE = {"num_channels": 1, "image_size": 8, "image_height": 8, "image_width": 8}
+WIDE = {"num_channels": 3, "image_height": 4, "image_width": 5}
+
 
 def arrays(folder, inputs, targets, **changes):
     path = folder / "data.npz"
@@ -37,7 +40,8 @@ def test_normalization_is_fitted_on_train_alone(tmp_path):
 
 def test_the_facts_of_images(digits_config):
     data = prepare(digits_config)
-    assert data.facts == {"num_classes": 10, "num_features": 64, "num_lines": 8, "line_length": 8}
+    of_target = {"num_classes": 10, "target_kind": "class"}
+    assert data.facts == {**of_target, "num_features": 64, "num_lines": 8, "line_length": 8, **SQUARE}
     assert data.class_counts.sum() == len(data.splits["train"])
 
 
@@ -50,7 +54,8 @@ def test_the_order_in_which_splits_are_written_changes_nothing(digits_config):
 
 def test_channels_stand_side_by_side_in_a_line(tmp_path):
     data = prepare(arrays(tmp_path, np.zeros((20, 3, 4, 5)), np.arange(20) % 2))
-    assert data.facts == {"num_classes": 2, "num_features": 60, "num_lines": 4, "line_length": 15}
+    of_target = {"num_classes": 2, "target_kind": "class"}
+    assert data.facts == {**of_target, "num_features": 60, "num_lines": 4, "line_length": 15, **WIDE}
 
 
 def test_variants_that_differ_in_augmentation_share_their_data(digits_config):

@@ -132,7 +132,7 @@ def test_features_are_those_of_a_forward_pass(probe: Callable[..., Trial], vit: 
         hook.remove()
         assert np.array_equal(found.splits[name].inputs, caught[0].numpy())
         assert np.array_equal(found.splits[name].targets, split.targets)
-    assert found.facts == {"num_classes": 10, "num_features": 8}
+    assert found.facts == {"num_classes": 10, "target_kind": "class", "num_features": 8}
 
 
 def test_a_head_on_kept_features_is_the_head_trained_through_the_backbone(

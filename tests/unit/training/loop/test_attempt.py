@@ -66,19 +66,19 @@ def test_a_trial_that_trains_passes_and_leaves_nothing(
 
 
 def test_it_takes_two_steps_and_evaluates_every_split(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[int | None] = []
+    steps: list[int] = []
     splits: list[list[tuple[str, int]]] = []
-    train_epoch, evaluate_splits = module.train_epoch, module.evaluate_splits
+    train_steps, evaluate_splits = module.train_steps, module.evaluate_splits
 
-    def trained(*args: Any, **options: Any) -> object:
-        steps.append(options["num_steps"])
-        return train_epoch(*args, **options)
+    def trained(parts: Any, train: Any, course: Any, running: Any, end: int, **options: Any) -> None:
+        steps.append(end - running.step)
+        train_steps(parts, train, course, running, end, **options)
 
     def evaluated(parts: Any, given: Any, names: Any, **options: Any) -> object:
         splits.append([(name, len(given[name])) for name in names])
         return evaluate_splits(parts, given, names, **options)
 
-    monkeypatch.setattr(module, "train_epoch", trained)
+    monkeypatch.setattr(module, "train_steps", trained)
     monkeypatch.setattr(module, "evaluate_splits", evaluated)
     attempt(make_trial(), device="cpu")
     assert steps == [2]

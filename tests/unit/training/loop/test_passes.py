@@ -213,7 +213,7 @@ def test_a_trial_is_read_off_a_finished_one(make_trial, run_trial, tmp_path, mon
     def step(*_: object, **__: object) -> None:
         raise AssertionError("a step was taken")
 
-    monkeypatch.setattr("craftc.training.loop.training.train_epoch", step)
+    monkeypatch.setattr("craftc.training.loop.training.train_steps", step)
     source = Finished(tmp_path / "plain", result, records)
     found = read_off(trial, tmp_path / "read", source, device="cpu")
     assert (found.best, found.last, found.trivial) == (alone.best, alone.last, alone.trivial)

@@ -105,9 +105,8 @@ def test_what_the_data_says_of_texts_and_numbers(make_review_trial):
     trial = make_review_trial({"data.source": both, "model.kind": "own_readers:Both"})
     data = prepare(trial.config["data"])
     texts = data.splits["train"].columns["tokens"]
-    assert data.facts == {
-        "num_classes": 2, "vocabulary_size": len(texts.names), "context_length": texts.shape[0], "num_features": 1,
-    }  # fmt: skip
+    of_texts = {"vocabulary_size": len(texts.names), "context_length": texts.shape[0]}
+    assert data.facts == {"num_classes": 2, "target_kind": "class", **of_texts, "num_features": 1}
     assert attempt(trial, device="cpu") is None
     warning = attempt(make_review_trial({"data.source": both}), device="cpu")
     assert warning is not None

@@ -8,13 +8,14 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from craftc.training.assemble import assemble
-from craftc.training.data.device_split import DeviceSplit, evaluation_batches, num_batches, to_device, train_batches
+from craftc.training.data.device_split import DeviceSplit, evaluation_batches, to_device, train_batches
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation.course import course_of
 from craftc.training.foundation.random import epoch_order
-from craftc.training.loop.epoch import train_epoch
 from craftc.training.loop.evaluate import evaluate, evaluate_splits
 from craftc.training.loop.step import clip, train_step
-from craftc.training.parts.average import Average
+from craftc.training.loop.train_steps import begin_record, train_steps
+from craftc.training.parts.average import Average, Averaging
 from craftc.training.parts.dropout import count_dropout
 
 CPU = torch.device("cpu")
@@ -26,9 +27,14 @@ def parts_of(make_trial):
         trial = make_trial(settings)
         data = prepare(trial.config["data"])
         splits = to_device(data.splits, CPU)
-        return assemble(trial, data, CPU, num_batches(len(splits["train"]), 64)), splits
+        return assemble(trial, data, CPU, course_of(trial.config, len(splits["train"]))), splits
 
     return build
+
+
+def train_a_pass(parts, train):
+    course = course_of({"training": {"epochs": 1, "batch_size": 64}}, len(train))
+    train_steps(parts, train, course, begin_record(parts, 0), course.num_steps)
 
 
 PLAIN_SGD = {
@@ -65,7 +71,7 @@ def test_a_model_that_works_in_place_on_its_input_changes_no_data(parts_of, tmp_
     parts, splits = parts_of(own)
     before = {name: split.x.clone() for name, split in splits.items()}
     evaluate_splits(parts, splits, splits, epoch=1, batch_size=64)
-    train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
+    train_a_pass(parts, splits["train"])
     batch = splits["train"].head(64).columns
     # Before a step is compiled, it is rehearsed on the batch that it is then taken on.
     with parts.compilation._rehearsal.undone():
@@ -97,7 +103,7 @@ def test_what_a_model_keeps_of_an_evaluation_it_can_train_with(parts_of, tmp_pat
     parts, splits = parts_of(PLAIN_SGD | {"model": {"kind": "caches:Caches", "num_classes": "infer"}})
     for epoch in (1, 2):
         evaluate_splits(parts, splits, ["valid"], epoch=epoch, batch_size=64)
-        train_epoch(parts, splits["train"], epoch=epoch, first_step=0, batch_size=64)
+        train_a_pass(parts, splits["train"])
 
 
 def test_predictions_of_many_classes_are_evaluated_few_at_once():
@@ -134,14 +140,14 @@ def test_the_average_is_torchs():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(0.5))
     count_dropout(model)
     mine, torchs = AveragedModel(model), AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
-    average = Average(mine, model, 0.9)
+    average = Average(mine, model, Averaging(0.9))
     for step in range(4):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
         # A model may put another tensor in a buffer's place.
         model[1].running_mean = model[1].running_mean + step
-        average.take()
+        average.take(step + 1)
         torchs.update_parameters(model)
         found, expected = mine.state_dict(), torchs.state_dict()
         assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -174,7 +180,7 @@ def test_dropout_and_augmentation_depend_on_the_step_alone(parts_of):
 def test_training_changes_no_data(parts_of):
     parts, splits = parts_of()
     before = {name: split.x.clone() for name, split in splits.items()}
-    train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
+    train_a_pass(parts, splits["train"])
     for batch in (batch for name in splits for batch in evaluation_batches(splits[name], 64)):
         batch["x"].zero_()
     assert all(torch.equal(before[name], splits[name].x) for name in splits)

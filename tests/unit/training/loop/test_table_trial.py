@@ -122,7 +122,7 @@ def test_a_model_of_one_input_gets_what_a_column_transformer_gives(make_table_tr
     for name, split in data.splits.items():
         assert split.named("input") == ("x",)
         np.testing.assert_allclose(split.inputs, fitted.transform(rows[name]), rtol=1e-6, atol=1e-6)
-    assert data.facts == {"num_classes": 2, "num_features": 2 + 5 + 3}
+    assert data.facts == {"num_classes": 2, "target_kind": "class", "num_features": 2 + 5 + 3}
 
 
 def test_linear_reaches_the_accuracy_of_logistic_regression(make_table_trial, run_trial, table, tmp_path):
@@ -142,7 +142,8 @@ def test_a_model_of_numbers_and_categories_learns(kind, make_table_trial, run_tr
     model = {"kind": kind, "num_features": "infer", "cardinalities": "infer", "num_classes": "infer"}
     trial = make_table_trial({"model": model})
     data = prepare(trial.config["data"], None, trial.config["model"])
-    assert data.facts == {"num_classes": 2, "num_features": 2, "cardinalities": [6, 5]}
+    facts = {"num_features": 2, "cardinalities": [6, 5]}
+    assert data.facts == {"num_classes": 2, "target_kind": "class", **facts}
     assert data.splits["train"].columns["categories"].values.dtype == np.int64
     _, result = run_trial(trial, tmp_path / "trial")
     assert result.best["test/accuracy"] > 0.75
@@ -210,7 +211,7 @@ def test_a_quantity_is_predicted_as_well_as_by_least_squares(make_table_trial, r
     data = prepare(trial.config["data"], None, trial.config["model"])
     train, test = data.splits["train"], data.splits["test"]
     expected = LinearRegression().fit(train.inputs, train.targets).score(test.inputs, test.targets)
-    assert data.facts == {"num_classes": 1, "num_features": 1 + 5 + 2}
+    assert data.facts == {"num_classes": 1, "target_kind": "real", "num_features": 1 + 5 + 2}
     _, result = run_trial(trial, tmp_path / "trial")
     assert expected > 0.8
     assert result.best["test/r2"] == pytest.approx(expected, abs=0.01)

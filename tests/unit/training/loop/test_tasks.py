@@ -14,8 +14,9 @@ from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.components.errors import DataError
 from craftc.training.assemble import assemble
-from craftc.training.data.device_split import num_batches, to_device
+from craftc.training.data.device_split import to_device
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation.course import course_of
 from craftc.training.foundation.random import epoch_order
 
 CPU = torch.device("cpu")
@@ -114,7 +115,7 @@ def by_hand(trial, loss):
     data = prepare(trial.config["data"])
     splits = {n: (torch.from_numpy(s.inputs), torch.from_numpy(s.targets).float()) for n, s in data.splits.items()}
     x, y = splits["train"]
-    model = assemble(trial, data, CPU, num_batches(len(x), 16)).model
+    model = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     for epoch in range(1, 4):
         for index in torch.split(epoch_order(trial.seed, epoch, len(x)), 16):
@@ -201,7 +202,7 @@ def test_noise_is_added_to_an_input_and_not_to_it_as_the_target(make_trial):
     trial = make_trial(plain("digits", own))
     data = prepare(trial.config["data"])
     train = to_device(data.splits, CPU)["train"]
-    parts = assemble(trial, data, CPU, 10)
+    parts = assemble(trial, data, CPU, course_of(trial.config, len(data.train)))
     batch = train.head(8).columns
     given = []
     parts.model.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
@@ -222,7 +223,7 @@ def test_dense_targets(make_trial, run_trial, tmp_path):
     trial = make_trial(plain("task_sources:dense", own))
     _, result = run_trial(trial, tmp_path / "trial")
     data = prepare(trial.config["data"])
-    model = assemble(trial, data, CPU, 10).model
+    model = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model
     model.load_state_dict(torch.load(tmp_path / "trial" / "checkpoints" / "last.pt")["model"])
     x, y = (torch.from_numpy(values) for values in (data.splits["test"].inputs, data.splits["test"].targets))
     with torch.no_grad():
@@ -243,7 +244,7 @@ def test_a_model_is_given_columns_by_name_and_the_first_of_several_outputs_is_me
     _, result = run_trial(trial, tmp_path / "trial")
     data = prepare(trial.config["data"])
     assert data.facts["vocabulary_size"] == 7
-    model = assemble(trial, data, CPU, 10).model
+    model = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model
     model.load_state_dict(torch.load(tmp_path / "trial" / "checkpoints" / "last.pt")["model"])
     test = data.splits["test"]
     tokens, mask = (torch.from_numpy(test.columns[name].values) for name in ("tokens", "mask"))
@@ -262,7 +263,7 @@ def test_an_objective_is_given_outputs_by_name_and_logits_are_meant(make_trial, 
     trial = make_trial(plain("task_sources:copied", own))
     _, result = run_trial(trial, tmp_path / "trial")
     data = prepare(trial.config["data"])
-    model = assemble(trial, data, CPU, 10).model
+    model = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model
     model.load_state_dict(torch.load(tmp_path / "trial" / "checkpoints" / "last.pt")["model"])
     test = data.splits["test"]
     with torch.no_grad():

@@ -9,9 +9,13 @@ import pytest
 import torch
 
 from craftc.components.errors import DataError
-from craftc.training.data.prepare import prepare
+from craftc.training.data.prepare import packed, prepare, unpacked
 from craftc.training.foundation.errors import TrainingError
-from craftc.training.loop.trial import train_trial
+from craftc.training.loop.evaluate import evaluate_splits, evaluate_trivial
+from craftc.training.loop.trial import lay_ground, open_training, train_trial
+from craftc.training.parts.trivial import constant_output
+from craftc.training.state.member import Member
+from craftc.training.state.resume import Start
 
 # A text with structure to learn: a letter says which comes next two times out of three.
 LENGTH = 3000
@@ -170,3 +174,79 @@ def test_a_large_text_is_evaluated_in_batches_that_fit(make_text_trial):
     sizes = [len(batch["x"]) for batch in evaluation_batches(replace(split, columns=columns, num_classes=0), 16)]
     assert sizes[0] * 16 == 16_384
     assert sum(sizes) == 20 * len(split)
+
+
+@pytest.mark.parametrize("stride", [16, 6])
+def test_of_overlapping_windows_every_token_is_measured_once(make_text_trial, tmp_path, stride):
+    settings = {"data.source.stride": stride, "training.precision": "float64", "model.dropout": 0.0}
+    trial = make_text_trial(settings)
+    training = open_training(Start([Member(trial, tmp_path)]), lay_ground(trial, "cpu", tmp_path / "prepared"))
+    training.train_record()
+    parts = training.parts
+    found = evaluate_splits(parts, training.splits, ["valid"], epoch=1, num_steps=1, batch_size=16)
+    constants = {"class_frequencies": constant_output("class_frequencies", prepare(trial.config["data"]))}
+    trivial = evaluate_trivial(parts, training.splits, constants, num_steps=1, batch_size=16)
+    # Apart: token after token of the stretch, each once, with what its window has before it.
+    text = make_text()
+    letters = sorted(set(text[:1800]))
+    row = torch.tensor([letters.index(letter) for letter in text[1800:2400]])
+    nats, right, baseline = [], [], []
+    shares = torch.tensor([text[:1800].count(letter) for letter in letters]).double()
+    for target in range(1, len(row)):
+        starts = [s for s in range(0, len(row) - 16, stride) if s < target <= s + 16] or [len(row) - 17]
+        # The first window that has it: later ones have less before it.
+        start = starts[0]
+        with torch.no_grad():
+            logits = parts.model(row[None, start : start + 16])[0, target - start - 1]
+        nats.append(-logits.log_softmax(-1)[row[target]].item())
+        right.append(logits.argmax().item() == row[target].item())
+        baseline.append(-(shares / shares.sum()).log()[row[target]].item())
+    assert len(nats) == 599
+    assert found["valid/loss"] == pytest.approx(np.mean(nats), rel=1e-10)
+    assert found["valid/perplexity"] == pytest.approx(math.exp(np.mean(nats)), rel=1e-6)
+    assert found["valid/accuracy"] == pytest.approx(np.mean(right), rel=1e-12)
+    assert trivial["valid/loss"] == pytest.approx(np.mean(baseline), rel=1e-3)
+
+
+def test_overlapping_windows_are_kept_as_they_are_made(make_text_trial):
+    data = prepare(make_text_trial({"data.source.stride": 6}).config["data"])
+    again = unpacked(*packed(data))
+    for name, split in data.splits.items():
+        assert set(again.splits[name].columns) == set(split.columns)
+        for column, values in split.columns.items():
+            assert np.array_equal(again.splits[name].columns[column].values, values.values)
+            assert again.splits[name].columns[column].role == values.role
+
+
+OTHER_MEASURES = """
+import torch
+
+class Share(torch.nn.Module):
+    mode = "max"
+
+    def __init__(self):
+        super().__init__()
+        self.total = 0
+
+    def reset(self):
+        self.total = 0
+
+    def update(self, output, targets):
+        self.total += len(targets)
+
+    def compute(self):
+        return torch.tensor(float(self.total))
+"""
+
+
+def test_what_knows_of_no_mask_is_given_what_counts_alone(make_text_trial, run_trial, tmp_path, monkeypatch):
+    (tmp_path / "other_measures.py").write_text(OTHER_MEASURES)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = {
+        "data.source.stride": 6,
+        "objective": {"kind": "torch.nn:CrossEntropyLoss", "metrics": [{"kind": "other_measures:Share"}]},
+        "training.epochs": 1,
+    }
+    _, result = run_trial(make_text_trial(settings), tmp_path / "trial")
+    assert result.last["valid/Share"] == 599.0
+    assert result.last["test/Share"] == 599.0

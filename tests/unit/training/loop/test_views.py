@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from craftc.components.numbers import Numbers
 from craftc.training.assemble import assemble
-from craftc.training.data.device_split import num_batches
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation.course import course_of
 from craftc.training.foundation.random import epoch_order, key, step_key
 from craftc.training.loop.step import train_step
 from craftc.training.loop.trial import lay_ground
@@ -55,7 +55,7 @@ def test_a_training_is_that_of_plain_torch(make_trial, run_trial, tmp_path, when
     def last(x: torch.Tensor) -> torch.Tensor:
         return (centred(x) / scale).float() if when == "before_normalize" else x
 
-    head = assemble(trial, data, CPU, num_batches(len(of["train"]), 64)).model.head
+    head = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model.head
     optimizer = torch.optim.SGD(head.parameters(), lr=0.5)
 
     def views(x: torch.Tensor, seed: int, step: int) -> torch.Tensor:
@@ -89,7 +89,7 @@ def test_a_training_is_that_of_plain_torch(make_trial, run_trial, tmp_path, when
 def test_a_view_depends_on_seed_step_and_its_number_alone(make_trial):
     trial = make_trial(VIEWS)
     ground = lay_ground(trial, "cpu")
-    parts = assemble(trial, ground.data, CPU, 4)
+    parts = assemble(trial, ground.data, CPU, course_of(trial.config, len(ground.data.train)))
     x = ground.train.x[:8]
     views = parts.augmentations(x, seed=3, step=5)
     assert views.shape == (8, 2, 8, 8)
@@ -98,7 +98,7 @@ def test_a_view_depends_on_seed_step_and_its_number_alone(make_trial):
     for seed, step in ((4, 5), (3, 6)):
         assert not torch.isclose(views, parts.augmentations(x, seed=seed, step=step)).flatten(1).all(1).any()
     noiseless = replace(parts.augmentations, before=())(x, seed=3, step=5)
-    assert torch.equal(noiseless, parts.augmentations.unchanged(x))
+    assert torch.equal(noiseless, parts.augmentations.unchanged({"x": x}, "x")["x"])
     assert torch.equal(noiseless[:, 1], parts.augmentations.normalized(x))
 
 
@@ -133,6 +133,6 @@ def test_columns_that_a_model_asks_for_are_those_of_its_view(make_trial, tmp_pat
         }
     )
     ground = lay_ground(trial, "cpu")
-    parts = assemble(trial, ground.data, CPU, 4)
+    parts = assemble(trial, ground.data, CPU, course_of(trial.config, len(ground.data.train)))
     loss_sum, weight_sum, _ = train_step(parts, ground.train.gathered(torch.arange(8)), 0)
     assert float(loss_sum / weight_sum) > 0

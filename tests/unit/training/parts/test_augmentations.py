@@ -140,8 +140,12 @@ def test_a_batch_of_trials_is_normalized_as_each_alone(normalize: str, layout: s
     augmentations, x = built(prepared(augment, normalize, layout=layout), augment)
     assert augmentations.are_keyed
     keys = torch.tensor([[[3], [4]], [[5], [6]]], dtype=torch.int32)
-    together = vmap(augmentations.by_key)(torch.stack([x, x]), (keys[:, 0], keys[:, 1]))
-    alone = [augmentations.by_key(x, (int(key[0]), int(key[1]))) for key in keys]
+
+    def changed(x_B, key):
+        return augmentations.by_key({"x": x_B}, "x", key)["x"]
+
+    together = vmap(changed)(torch.stack([x, x]), (keys[:, 0], keys[:, 1]))
+    alone = [changed(x, (int(key[0]), int(key[1]))) for key in keys]
     torch.testing.assert_close(together, torch.stack(alone), rtol=0, atol=1e-6)
 
 

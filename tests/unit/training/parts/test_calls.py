@@ -48,6 +48,23 @@ def test_a_model_gets_the_first_input_first_and_others_by_name(forward: Callable
     assert call_of_model(model(forward), SPLIT) == call
 
 
+def test_what_may_be_none_is_none_where_there_is_no_such_column() -> None:
+    def as_types(x: Any, categories: torch.Tensor | None, mask: torch.Tensor | None) -> Any:
+        return x, categories, mask
+
+    def as_words(x: Any, categories: "Optional[Tensor]", mask: "Tensor | None") -> Any:  # type: ignore[name-defined]  # noqa: F821
+        return x, categories, mask
+
+    batch = {"numbers": torch.zeros(4, 3), "mask": torch.ones(4)}
+    for forward in (as_types, as_words):
+        call = call_of_model(model(forward), SPLIT)
+        assert call == ModelCall("numbers", (("mask", "mask"),), ("categories",))
+        returned = call(model(forward), batch)
+        assert [
+            each is given for each, given in zip(returned, (batch["numbers"], None, batch["mask"]), strict=True)
+        ] == [True] * 3
+
+
 @pytest.mark.parametrize("forward", [lambda x, y: x, lambda x, *, labels: x, lambda x, token_types: x])
 def test_a_model_that_asks_for_what_there_is_not_is_told_what_there_is(forward: Callable[..., Any]) -> None:
     with pytest.raises(UnknownColumnError, match=r"must be given .*, and the data has numbers, other, mask"):
@@ -92,6 +109,27 @@ def test_a_measure_is_given_the_mask_of_the_target(masks: dict[str, tuple[int, .
     call = call_of_measure(lambda output, targets, mask=None: 0, split)
     assert call == MeasureCall(True, () if given is None else (("mask", given),))
     assert call_of_model(model(lambda tokens, mask=None: tokens), split).named == (("mask", "mask"),)
+
+
+@pytest.mark.parametrize("num_tokens", [3, 5])
+def test_the_mask_of_an_input_has_a_name_of_its_own(num_tokens: int) -> None:
+    lines = {
+        "x": Column(np.zeros((4, 5, 2), np.float32), "real"),
+        "mask": Column(np.ones((4, 5), bool), "mask", "mask"),
+        "y": Column(np.ones((4, num_tokens), np.int64), "transcript", "target"),
+    }
+
+    def measure(output: Any, targets: Any, input_mask: Any = None, mask: Any = None) -> int:
+        return 0
+
+    # Of a transcript no mask is the target's, whatever its shape.
+    assert call_of_measure(measure, Split(lines)).named == (("input_mask", "mask"),)
+    assert call_of_measure(measure, Split(lines), ["input_mask"]).named == (("input_mask", "input_mask"),)
+    own = lines | {"input_mask": lines["mask"]}
+    assert call_of_measure(measure, Split(own)).named == (("input_mask", "input_mask"),)
+    tokens = lines | {"y": Column(np.ones((4, num_tokens), np.int64), "token", "target")}
+    expected = (("mask", "mask"),) if num_tokens == 5 else (("input_mask", "mask"),)
+    assert call_of_measure(measure, Split(tokens)).named == expected
 
 
 def test_of_several_targets_each_is_asked_for_by_name() -> None:

@@ -12,6 +12,7 @@ from craftc.components.errors import DataError
 from craftc.training.assemble import assemble
 from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import prepare
+from craftc.training.foundation.course import course_of
 from craftc.training.foundation.errors import TrainingError
 from craftc.training.foundation.random import key, seed_everything
 from craftc.training.parts.output import reduce_output
@@ -44,7 +45,7 @@ class Body(nn.Module):
 def test_a_sequence_is_that_of_torch_with_the_same_weights(make_trial):
     trial = make_trial({"model": CONV, "data.layout": "channels", "data.augment": []})
     data = prepare(trial.config["data"])
-    ours = assemble(trial, data, CPU, 4).model
+    ours = assemble(trial, data, CPU, course_of(trial.config, len(data.train))).model
     seed_everything(key(trial.seed, "init"), CPU)
     theirs = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding="same"), nn.ReLU(), nn.Flatten(), nn.LazyLinear(8), nn.Linear(8, 10)
@@ -87,7 +88,7 @@ def test_of_an_output_of_every_line_one_is_made_for_a_sample(make_trial, how, nu
     model = {"kind": f"{__name__}:Body", "num_classes": "infer", "form": form, "output": how}
     trial = make_trial({"model": model, "data.augment": []})
     data = prepare(trial.config["data"])
-    parts = assemble(trial, data, CPU, 4)
+    parts = assemble(trial, data, CPU, course_of(trial.config, len(data.train)))
     assert list(parts.model.state_dict()) == ["head.weight", "head.bias"]
     x = data.splits["valid"].inputs[:6]
     weight, bias = (parameter.detach().numpy() for parameter in parts.model.parameters())
@@ -108,7 +109,7 @@ def test_axes_between_are_positions_and_what_has_none_stays():
 def test_without_it_such_an_output_is_refused(make_trial):
     trial = make_trial({"model": {"kind": f"{__name__}:Body", "num_classes": "infer"}, "data.augment": []})
     with pytest.raises(TrainingError, match=r"expected logits \(batch, num_classes\)"):
-        assemble(trial, prepare(trial.config["data"]), CPU, 4)
+        assemble(trial, prepare(trial.config["data"]), CPU, course_of(trial.config, 4))
 
 
 def test_channels_last_is_a_module_at_the_beginning():

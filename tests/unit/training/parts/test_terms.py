@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from craftc.training.assemble import assemble
-from craftc.training.data.device_split import num_batches, to_device
+from craftc.training.data.device_split import to_device
 from craftc.training.data.prepare import prepare
-from craftc.training.loop.epoch import train_epoch
+from craftc.training.foundation.course import course_of
 from craftc.training.loop.evaluate import evaluate_splits
+from craftc.training.loop.train_steps import begin_record, train_steps
 from craftc.training.parts.terms import mean_of
 
 CPU = torch.device("cpu")
@@ -95,7 +96,7 @@ def open_parts(make_trial):
         trial = make_trial(copy.deepcopy(settings))
         data = prepare(trial.config["data"])
         splits = to_device(data.splits, CPU, torch.float64)
-        return assemble(trial, data, CPU, num_batches(len(splits["train"]), 16)), splits
+        return assemble(trial, data, CPU, course_of(trial.config, len(data.train))), splits
 
     return build
 
@@ -147,7 +148,8 @@ def test_the_losses_of_a_split_are_those_of_all_of_it_at_once(open_parts, case, 
 def test_an_epoch_takes_the_steps_of_plain_torch(open_parts):
     parts, splits = open_parts(OF_VECTORS)
     by_hand = copy.deepcopy(parts.model)
-    train_epoch(parts, splits["train"], epoch=1, first_step=0, batch_size=64)
+    course = course_of({"training": {"epochs": 1, "batch_size": 64}}, len(splits["train"]))
+    train_steps(parts, splits["train"], course, begin_record(parts, 0), course.num_steps)
     optimizer = torch.optim.SGD(by_hand.parameters(), lr=0.05)
     # One batch, whose order changes nothing but rounding.
     vectors_by_hand(parts, by_hand(splits["train"].x), splits["train"].columns)[1].backward()

@@ -16,9 +16,9 @@ from craftc.training.state.resume import Start
 CPU = torch.device("cpu")
 
 
-def chain(*phases, num_epochs=4, steps_per_epoch=2):
-    values = build_values({"v": phases}, num_epochs=num_epochs, steps_per_epoch=steps_per_epoch, device=CPU)
-    return [float(values.at(step)["v"]) for step in range(num_epochs * steps_per_epoch)]
+def chain(*phases, num_steps=8, steps_per_epoch=2):
+    values = build_values({"v": phases}, num_steps=num_steps, steps_per_epoch=steps_per_epoch, device=CPU)
+    return [float(values.at(step)["v"]) for step in range(num_steps)]
 
 
 RAMP = {"start": 4.0, "end": 16.0, "epochs": 3}
@@ -52,7 +52,7 @@ def test_the_last_phase_takes_what_remains_and_behind_a_shorter_one_its_last_val
 def test_many_steps_are_the_numbers_of_each_whatever_the_order(monkeypatch):
     monkeypatch.setattr(module, "STEPS_AT_ONCE", 3)
     phases = [RAMP | {"kind": "linear"}, KEPT]
-    values = build_values({"v": phases}, num_epochs=4, steps_per_epoch=5, device=CPU)
+    values = build_values({"v": phases}, num_steps=20, steps_per_epoch=5, device=CPU)
     steps = [*range(20), 7, 19, 2, 3, 0]
     assert [float(values.at(step)["v"]) for step in steps] == [
         pytest.approx(values.numbers(step)["v"]) for step in steps
@@ -60,14 +60,14 @@ def test_many_steps_are_the_numbers_of_each_whatever_the_order(monkeypatch):
 
 
 def test_a_constant_phase_is_one_tensor_and_is_not_asked_at_every_step():
-    values = build_values({"v": [KEPT]}, num_epochs=2, steps_per_epoch=100, device=CPU)
+    values = build_values({"v": [KEPT]}, num_steps=200, steps_per_epoch=100, device=CPU)
     first = values.at(0)
     values._chains = {"v": None}  # asking it would raise
     assert all(values.at(step) is first for step in range(100))
 
 
 def test_what_is_changed_in_place_is_what_it_was_at_the_next_step():
-    values = build_values({"v": [KEPT]}, num_epochs=1, steps_per_epoch=8, device=CPU)
+    values = build_values({"v": [KEPT]}, num_steps=8, steps_per_epoch=8, device=CPU)
     values.at(0)["v"].mul_(2)
     assert float(values.at(1)["v"]) == 16.0
 
@@ -75,9 +75,9 @@ def test_what_is_changed_in_place_is_what_it_was_at_the_next_step():
 @pytest.mark.parametrize(
     ("phases", "message"),
     [
-        ([KEPT, KEPT], "value v: ValueError: phase 0 of value v takes all epochs that remain, but is not the last"),
+        ([KEPT, KEPT], "value v: ValueError: phase 0 of value v takes all that remains, but is not the last"),
         ([{"kind": "collections:Counter"}], "value v: TypeError: collections:Counter has no method value"),
-        ([{"kind": "exponential", "start": 0.0, "end": 1.0, "epochs": 0}], "no phase of value v lasts an epoch"),
+        ([{"kind": "exponential", "start": 0.0, "end": 1.0, "epochs": 0}], "no phase of value v lasts a step"),
     ],
 )
 def test_a_chain_that_cannot_be_built_is_named(phases, message):
@@ -160,7 +160,8 @@ def test_an_evaluation_is_given_other_values_by_name(make_trial, tmp_path):
     splits = training.splits
 
     def loss(**values):
-        return evaluate_splits(training.parts, splits, ["valid"], epoch=3, batch_size=64, values=values)["valid/loss"]
+        found = evaluate_splits(training.parts, splits, ["valid"], epoch=3, batch_size=64, values=values)
+        return found["valid/loss"]
 
     assert loss(beta=0.0) == pytest.approx(loss() - 1.5, rel=1e-6)
     assert loss(scale=0.0, beta=0.0) == pytest.approx(math.log(10), rel=1e-6)

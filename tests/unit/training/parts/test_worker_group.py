@@ -10,12 +10,14 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from craftc.schemas.plan import Trial
+from craftc.schemas.plan import CheckpointEvery, Trial
 from craftc.schemas.result import EpochRecord, Result
+from craftc.training.loop import train_steps
 from craftc.training.loop.attempt import attempt
 from craftc.training.loop.trial import train_trial
 from craftc.training.parts.sync_batch_norm import each_has_all, sync_batch_norms
 from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
+from craftc.training.state.checkpoint import last_path
 
 # What float32 sums in another order may change over a few epochs; measured: at most 3e-7, after 20 epochs too.
 TOLERANCE = 5e-6
@@ -23,6 +25,11 @@ MOST_WORKERS = 3
 NO_DROPOUT = {"model.dropout": 0.0, "regularization.ema_decay": 0.9}
 # AdamW and clipping would hide gradients that are all too large by one factor.
 SCALE_MATTERS = {"training.optimizer": {"kind": "sgd", "lr": 0.1}, "regularization.clip_grad_norm": "none"}
+SHARP_AND_AVERAGED = {
+    "regularization.ema_decay": "none",
+    "regularization.sam": {"rho": 0.1},
+    "regularization.average": {"start": {"epochs": 1}, "every": {"epochs": 1}},
+}
 
 TERMS = {
     "terms": {
@@ -142,6 +149,8 @@ def assert_same(found: tuple[list[EpochRecord], Result | None], expected: tuple[
         (2, 64, 15, {"model.dropout": 0.3}),
         # Terms that divide by different weights.
         (2, 64, 15, SCALE_MATTERS | {"objective": TERMS}),
+        # The direction of SAM is that of the gradient of all workers.
+        (2, 64, 15, SCALE_MATTERS | SHARP_AND_AVERAGED),
     ],
 )
 def test_several_workers_train_what_one_trains(
@@ -156,6 +165,32 @@ def test_several_workers_train_what_one_trains(
         # To the bit: what workers decide on must not differ between them.
         assert [record.metrics for record in other[0]] == [record.metrics for record in first[0]]
         assert other[1].best == first[1].best
+
+
+@pytest.mark.parametrize(
+    ("size", "batch_size", "accumulate", "micro_batch", "settings"),
+    [
+        (2, 16, 4, None, {"model.dropout": 0.3}),
+        (2, 16, 4, None, {"objective": TERMS}),
+        # Parts of 22 and 21 samples are 5 micro-batches each, and of 3 and 2 in the last batch.
+        (3, 64, 1, 5, {"model.dropout": 0.3, "objective": TERMS}),
+        # The last batch of an epoch has fewer samples than there are workers; so has one within a step.
+        (3, 653, 1, "auto", {}),
+        (3, 359, 4, 50, {"model.dropout": 0.3}),
+    ],
+)
+def test_several_workers_accumulate_what_one_does(
+    make_trial, run_trial, together, tmp_path, size, batch_size, accumulate, micro_batch, settings
+):
+    steps = {"training.batch_size": batch_size, "training.accumulate": accumulate}
+    trial = make_trial({**NO_DROPOUT, **SCALE_MATTERS, **settings, **steps})
+    alone = run_trial(trial, tmp_path / "alone")
+    found = together(size, train, trial.model_copy(update={"micro_batch": micro_batch}), tmp_path / "together", None)
+    told = found[0][1].execution.micro_batch
+    assert told == (batch_size if micro_batch == "auto" else micro_batch)
+    for records, result in found:
+        plain = result.model_copy(update={"execution": alone[1].execution})
+        assert_same((records, plain), alone)
 
 
 def test_the_first_worker_tries_a_trial_without_the_others(make_trial, together):
@@ -279,3 +314,35 @@ def test_parts_of_a_batch_are_the_batch():
     assert ONE_WORKER.part(batch) is batch
     assert ONE_WORKER.whole(batch, 7) is batch
     assert ONE_WORKER.share(batch) is batch
+
+
+def stopped_at(workers: WorkerGroup, trial: Trial, folder: Path, step: int) -> str:
+    """Train up to a step at which all workers end."""
+    take = train_steps.train_step
+
+    def ending(parts: Any, batch: Any, number: int) -> Any:
+        if number == step:
+            raise InterruptedError
+        return take(parts, batch, number)
+
+    train_steps.train_step = ending
+    try:
+        train(workers, trial, folder, None)
+    except InterruptedError:
+        return "stopped"
+    finally:
+        train_steps.train_step = take
+    raise AssertionError("it came to its end")
+
+
+def test_several_workers_go_on_within_a_record(together, make_trial, tmp_path):
+    made = make_trial({"training.batch_size": 256, "training.epochs": 4, "evaluation.every": {"steps": 9}})
+    trial = made.model_copy(update={"checkpoint_every": CheckpointEvery(steps=2)})
+    straight, *_ = together(2, train, trial, tmp_path / "straight", None)
+    assert together(2, stopped_at, trial, tmp_path / "cut", 5) == ["stopped", "stopped"]
+    state = torch.load(last_path(tmp_path / "cut"), weights_only=True)
+    assert (state["running"]["step"], state["progress"]["step"]) == (4, 0)
+    resumed, *_ = together(2, train, trial, tmp_path / "cut", None)
+    lines = [[record.model_dump(exclude={"seconds"}) for record in records] for records, _ in (straight, resumed)]
+    assert lines[0] == lines[1]
+    assert resumed[1].best == straight[1].best

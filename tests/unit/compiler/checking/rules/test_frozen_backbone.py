@@ -65,6 +65,29 @@ def test_lists_that_differ_are_told_item_by_item(tmp_path: Path, store: Store) -
     assert found == [("weights-differ", message)]
 
 
+def test_a_backbone_is_a_whole_model(tmp_path: Path, store: Store) -> None:
+    file = store.folder(FINISHED) / "config.json"
+    model = {**VIT, "remove": [{"modules": ["blocks.*.ffn", "norm"]}]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model": model}))
+    message = f"trial {FINISHED[:12]} trained a model without blocks.*.ffn, norm, and a backbone is a whole model"
+    assert codes(compiled(tmp_path, store, f"trial:{FINISHED}")) == [("weights-differ", message)]
+
+
+def test_a_teacher_is_a_trial_of_the_store(tmp_path: Path, store: Store) -> None:
+    def of(teacher: str) -> Compiled:
+        objective = {"terms": {"soft": {"kind": "distillation", "teacher": teacher}, "hard": {"kind": "cross_entropy"}}}
+        spec = json.dumps(SPEC | {"model": {"kind": "mlp"}, "objective": objective})
+        return compile_spec(spec, str(tmp_path / "x.yaml"), built_in_catalogue(), trained=trained_trials(store))
+
+    trial = only_trial(of(f"trial:{FINISHED}"))
+    best = store.folder(FINISHED) / "checkpoints" / "best.pt"
+    assert trial.config["objective"]["terms"]["soft"]["teacher"] == str(best)
+    assert only_trial(of(f"trial:{FINISHED[:8]}")).id == only_trial(of(str(best))).id == trial.id
+    best.write_bytes(best.read_bytes() + b" ")
+    assert only_trial(of(f"trial:{FINISHED}")).id != trial.id
+    assert [code for code, _ in codes(of("trial:ffffffff"))] == ["weights-not-found"]
+
+
 def test_weights_count_by_their_content(tmp_path: Path, store: Store) -> None:
     (tmp_path / "a.pt").write_bytes(b"weights")
     (tmp_path / "b.pt").write_bytes(b"weights")

@@ -62,6 +62,25 @@ def test_others_are_not(told, text: str) -> None:
     assert told(text) == []
 
 
+AVERAGE = "regularization: {{average: {}}}\n" + TRAINING.rstrip(", ") + "}}"
+
+
+@pytest.mark.parametrize(
+    ("average", "found", "said"),
+    [
+        ("{start: {epochs: 8}}", [("no-effect", "8")], "weights are averaged behind 8 epochs, and the training ends"),
+        ("{start: {epochs: 7}, every: {epochs: 1}}", [], ""),
+        ("{every: {epochs: 1, steps: 2}}", [("one-length", "{epochs: 1, steps: 2}")], "has both epochs and steps"),
+        ("{start: {}}", [("one-length", "{}")], "has neither epochs nor steps"),
+        ("{decay: 0.9}, ema_decay: 0.9", [("values-disagree", "0.9")], "both say how weights are averaged"),
+    ],
+)
+def test_averages_of_weights(told, messages, average: str, found: list[tuple[str, str]], said: str) -> None:
+    text = AVERAGE.replace("{{", "{").replace("}}", "}").replace("{}", average, 1)
+    assert told(text) == found
+    assert said in messages(text)
+
+
 def test_all_lines_cannot_be_dropped(told) -> None:
     assert told("data: {source: digits, augment: [{kind: line_dropout, p: 1}]}") == [("out-of-bounds", "1")]
 

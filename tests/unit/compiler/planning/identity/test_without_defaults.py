@@ -12,9 +12,10 @@ from craftc.compiler.pipeline import compile_spec
 from craftc.compiler.planning.identity.with_defaults import with_defaults
 from craftc.compiler.planning.identity.without_defaults import _of_keys, without_defaults
 from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.language import SECTIONS, sections_of
 from craftc.schemas.plan import Stages, Trial
 from craftc.schemas.section import Field, Section, SwitchedOffByNone
-from craftc.schemas.spec import SECTIONS, Component, ComponentGroup, Data, EarlyStopping, Splits, Training
+from craftc.schemas.spec import Component, ComponentGroup, Data, EarlyStopping, Splits, Training
 
 CATALOGUE = built_in_catalogue()
 Tree = dict[str, Any]
@@ -94,9 +95,7 @@ def test_a_component_that_is_not_named_changes_nothing(kind: str) -> None:
     assert identities(SPEC, counted_up(kind)) == identities(SPEC)
 
 
-@pytest.mark.parametrize(
-    "section", [*(s for s in SECTIONS.values() if s.__name__ != "Component"), EarlyStopping, Splits]
-)
+@pytest.mark.parametrize("section", [*(SECTIONS[name] for name in sections_of(())), EarlyStopping, Splits])
 def test_a_section_of_another_version_makes_another_trial(
     section: type[Section], changed_section: ChangedSection
 ) -> None:
@@ -227,3 +226,29 @@ def test_a_named_split_with_what_is_so_anyway_is_the_same_trial() -> None:
     more = {"train": 0.6, "valid": 0.2, "more": 0.2}
     assert of(more | {"more": {"share": 0.2, "for": "select"}}) == of(more)
     assert of(more | {"more": {"share": 0.2, "for": "calibrate"}}) != of(more)
+
+
+def test_what_is_removed_counts_and_its_name_and_order_do_not() -> None:
+    def first(remove: Any) -> str:
+        return compiled({**SPEC, "model": {**SPEC["model"], "remove": remove}})[0].id
+
+    [whole] = compiled(SPEC)
+    assert first("none") == first({}) == first({"some": "none"}) == whole.id
+    assert "remove" not in whole.config["model"]
+    one = first({"some": "layers.1"})
+    assert one == first({"other": ["layers.1"]}) == first({"a": {"modules": ["layers.1"], "by": "infer"}})
+    assert first({"a": "layers.1", "b": "layers.2"}) == first({"x": "layers.2", "y": "layers.1", "z": "none"})
+    assert len({whole.id, one, first({"a": "layers.2"}), first({"a": {"modules": "layers.1", "by": "zero"}})}) == 4
+    [trial] = compiled({**SPEC, "model": {**SPEC["model"], "remove": {"some": "layers.1"}}})
+    assert trial.config["model"]["remove"] == [{"modules": ["layers.1"]}]
+    again = with_defaults(trial.config, CATALOGUE)
+    assert again["model"]["remove"] == trial.config["model"]["remove"]
+
+
+def test_features_that_remove_go_together() -> None:
+    features = {"first": {"remove": "layers.1"}, "second.part": {"remove": {"modules": "layers.2", "by": "zero"}}}
+    ablation = {"features": features, "design": ["full_factorial"]}
+    removed = {trial.variant: trial.config["model"].get("remove") for trial in compiled({**SPEC, "ablation": ablation})}
+    first, second = {"modules": ["layers.1"]}, {"modules": ["layers.2"], "by": "zero"}
+    assert removed.pop("full") is None
+    assert removed == {"-first": [first], "-second.part": [second], "bare": [first, second]}

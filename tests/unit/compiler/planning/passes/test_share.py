@@ -17,7 +17,7 @@ from craftc.compiler.planning.passes.reuse import reuse
 from craftc.compiler.planning.passes.search import plan_search
 from craftc.compiler.planning.passes.share import share
 from craftc.compiler.planning.passes.verify import verify
-from craftc.schemas.plan import Plan
+from craftc.schemas.plan import CheckpointEvery, Plan
 
 SPEC: dict[str, Any] = {
     "craftc": 1,
@@ -58,6 +58,7 @@ def num_trainings(plan: Plan) -> int:
         ({"objective.metrics": [["accuracy"], ["f1_macro", "auroc"], []]}, 1),
         ({"training.early_stopping": STOPPING}, 1),
         ({"training.epochs": [2, 5, 10]}, 1),
+        ({"regularization.sam": ["none", {"rho": 0.1}]}, 2),
         ({"training.epochs": [2, 5, 10], "evaluation.select": SELECTIONS, "model.hidden": [[8], [9]]}, 2),
         ({"training.batch_size": [8, 9]}, 2),
         ({"training.optimizer.lr": [0.001, 0.2]}, 2),
@@ -69,6 +70,25 @@ def num_trainings(plan: Plan) -> int:
 )
 def test_what_changes_no_step_is_trained_once(grid: dict[str, list[Any]], trainings: int) -> None:
     assert num_trainings(plan_of(varied(grid))) == trainings
+
+
+@pytest.mark.parametrize(
+    ("sections", "trainings"),
+    [
+        ({"training": {"schedule": [{"kind": "step", "step_size": 2}]}}, 1),
+        ({"training": {"schedule": [{"kind": "cosine_restarts", "period": 2}]}}, 1),
+        ({"training": {"schedule": ["inverse_sqrt"]}}, 1),
+        ({"training": {"schedule": ["one_cycle"]}}, 3),
+        ({"training": {"schedule": ["wsd"]}}, 3),
+        ({"training": {"optimizer": "schedule_free_sgd"}}, 1),
+        # Its weights would be switched to and fro where a shorter one ends within a record.
+        ({"training": {"optimizer": "schedule_free_sgd"}, "evaluation": {"every": {"steps": 100}}}, 3),
+        ({"evaluation": {"every": {"steps": 100}}}, 1),
+        ({"regularization": {"sam": {"rho": 0.1}, "average": {"start": {"epochs": 1}}}}, 1),
+    ],
+)
+def test_lengths_share_what_does_not_depend_on_them(sections: dict[str, Any], trainings: int) -> None:
+    assert num_trainings(plan_of(varied({"training.epochs": [2, 5, 10]}, **sections))) == trainings
 
 
 @pytest.mark.parametrize(
@@ -202,3 +222,54 @@ def test_code_of_ones_own_is_read_by_the_stages_that_use_it(tmp_path: Path) -> N
     first, other_scale, other_net = stages("a", "a"), stages("b", "a"), stages("a", "b")
     assert first.prepare == other_net.prepare != other_scale.prepare
     assert len({first.train, other_scale.train, other_net.train}) == 3
+
+
+IN_STEPS = {"max_steps": 100, "batch_size": 8, "optimizer": "adamw", "schedule": ["constant"]}
+
+
+@pytest.mark.parametrize(
+    ("grid", "training", "every", "trainings"),
+    [
+        ({"training.max_steps": [40, 50, 100]}, IN_STEPS, {"steps": 20}, 1),
+        ({"training.max_steps": [40, 50, 100]}, IN_STEPS, {"epochs": 1}, 1),
+        ({"training.max_steps": [40, "none"], "training.epochs": [2, 3]}, IN_STEPS, {"epochs": 1}, 1),
+        ({"training.max_steps": [40, 100]}, IN_STEPS | {"schedule": ["cosine"]}, {"steps": 20}, 2),
+        (
+            {"training.max_steps": [40, 100]},
+            IN_STEPS
+            | {"schedule": [{"kind": "linear_warmup", "steps": 10}, {"kind": "cosine", "steps": 30}, "constant"]},
+            {"steps": 20},
+            1,
+        ),
+        ({"evaluation.every": [{"steps": 20}, {"steps": 10}, {"epochs": 1}]}, IN_STEPS, {"steps": 20}, 3),
+    ],
+)
+def test_trainings_by_steps_share_theirs_as_those_by_epochs_do(
+    grid: dict[str, list[Any]], training: dict[str, Any], every: dict[str, int], trainings: int
+) -> None:
+    spec = varied(grid, evaluation={"every": every})
+    spec["training"] = training
+    assert num_trainings(plan_of(spec)) == trainings
+
+
+def test_what_does_not_count_in_steps_stays_the_trial_that_it_was() -> None:
+    plain = plan_of(SPEC).trials[0]
+    spelt = copy.deepcopy(SPEC) | {
+        "evaluation": {"every": {"epochs": 1}},
+        "resources": {"checkpoint_every": {"steps": 9}},
+    }
+    spelt["training"] |= {"max_steps": "none", "max_tokens": "none"}
+    same = plan_of(spelt).trials[0]
+    assert (same.id, same.stages, same.config) == (plain.id, plain.stages, plain.config)
+    assert (plain.checkpoint_every, same.checkpoint_every) == (None, CheckpointEvery(steps=9))
+    other = plan_of(SPEC | {"evaluation": {"every": {"epochs": 2}}}).trials[0]
+    assert other.id != plain.id
+    assert (plain.epochs, other.epochs) == (10, 5)
+
+
+def test_a_trial_knows_how_many_records_it_makes_where_the_units_agree() -> None:
+    def records(every: dict[str, int], **bounds: int) -> int | None:
+        return plan_of(SPEC | {"training": IN_STEPS | bounds, "evaluation": {"every": every}}).trials[0].epochs
+
+    assert (records({"steps": 30}), records({"steps": 30}, epochs=9), records({"epochs": 2})) == (4, 4, None)
+    assert records({"epochs": 4}, epochs=9) == 3

@@ -1,0 +1,48 @@
+"""What a run reports of a trial that raised an exception."""
+
+import traceback
+from collections.abc import Iterator
+
+from craftc.components.errors import DataError
+from craftc.components.own_line import own_line
+from craftc.runtime.store.store import StoreError
+from craftc.schemas.plan import Trial
+from craftc.schemas.result import Event, TrialFailed
+from craftc.secret_text import masked
+from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.out_of_memory import is_out_of_memory
+
+
+def with_failure(trial: Trial, events: Iterator[Event]) -> Iterator[Event]:
+    """The trial's events; an exception among them ends it as TrialFailed."""
+    try:
+        yield from events
+    except Exception as error:
+        # The one boundary where whatever happens inside a trial, be it in the user's own model, becomes a value.
+        yield failure(trial, error)
+
+
+def failure(trial: Trial, error: Exception) -> TrialFailed:
+    """The failure of a trial that raised `error`.
+
+    craftc's own errors carry a code and a sentence; any other comes from the user's code or is a bug, and is named by
+    its class. Where a line of the user's own code raised it, the message ends with that line.
+    """
+    code, message, epoch = "trial-crashed", f"{type(error).__name__}: {error}", None
+    if isinstance(error, TrainingError | DataError | StoreError):
+        code, message, epoch = error.code, str(error), getattr(error, "epoch", None)
+    elif is_out_of_memory(error):
+        code = "out-of-memory"
+    return TrialFailed(
+        trial=trial.id,
+        code=code,
+        # They are stored, and may repeat an address with its password.
+        message=masked(_one_line(message, error)),
+        epoch=epoch,
+        traceback=masked("".join(traceback.format_exception(error))),
+    )
+
+
+def _one_line(message: str, error: Exception) -> str:
+    line = "" if isinstance(error, DataError) else own_line(error)
+    return message.splitlines()[0] + (f" ({line})" if line else "")

@@ -1,0 +1,72 @@
+"""A program with two workers, whose processes meet by gloo."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from craftc.runtime.store.store import Store
+from craftc.schemas.plan import Trial
+
+Program = Callable[..., Trial]
+WORKER = Path(__file__).parent / "own_code" / "worker_of_two.py"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_both(store: Store, *trials: Trial, prunes_at: int = 0) -> list[tuple[int, list[dict[str, Any]]]]:
+    """The exit code of each of two workers and the events that it reported. Once one fails, the other is killed."""
+    port, given = str(free_port()), json.dumps([trial.model_dump(mode="json") for trial in trials])
+    commands = [
+        [sys.executable, str(WORKER), str(rank), port, str(store.root), str(prunes_at), given] for rank in range(2)
+    ]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    try:
+        said = {}
+        for rank in (1, 0):
+            said[rank] = workers[rank].communicate(timeout=300)[0]
+            if workers[rank].returncode:
+                workers[1 - rank].kill()
+    finally:
+        for worker in workers:
+            worker.kill()
+    return [(workers[rank].returncode, [json.loads(line) for line in said[rank].splitlines()]) for rank in range(2)]
+
+
+def test_the_reports_of_the_first_count_and_one_that_reports_nothing_is_stopped_too(
+    program: Program, store: Store
+) -> None:
+    whole, first = program("averages"), program("averages", reports="first", seed=4, epochs=100)
+    (led, events), (followed, others) = run_both(store, whole, first, prunes_at=2)
+    assert (led, followed, others) == (0, 0, [])
+    assert [event["type"] for event in events[:5]] == ["started", "epoch", "epoch", "epoch", "finished"]
+    assert [event["type"] for event in events[5:]] == ["started", "epoch", "epoch", "pruned"]
+    assert events[-1]["epoch"] == 2
+    for trial, num_epochs in ((whole, 3), (first, 2)):
+        # The mean of what both workers have: 1 and 11, 2 and 12, 3 and 13.
+        expected = [{"valid/value": 6.0 + n} for n in range(num_epochs)]
+        assert [record.metrics for record in store.history(trial.id)] == expected
+        for rank, log in enumerate(("output.log", "output.1.log")):
+            assert f"rank {rank} epoch {num_epochs}" in (store.folder(trial.id) / log).read_text()
+
+
+def test_a_worker_that_fails_ends_the_others(program: Program, store: Store) -> None:
+    trial = program("averages", fails="worker 1")
+    (led, _), (followed, others) = run_both(store, trial)
+    assert led != 0
+    assert followed != 0
+    (failed,) = others
+    assert failed["code"] == "program-failed"
+    assert failed["message"].startswith("in worker 1: OSError: the data is gone (lab_programs.py:")
+    # Both go on from the state of the first record.
+    (led, events), (followed, others) = run_both(store, trial)
+    assert (led, followed, others) == (0, 0, [])
+    assert events[0]["epoch"] == 1
+    assert [record.metrics for record in store.history(trial.id)] == [{"valid/value": 5.0 + n} for n in (1, 2, 3)]
