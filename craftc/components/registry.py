@@ -28,6 +28,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "robust": "craftc.components.normalizers.scalers:Robust",
         "quantile": "craftc.components.normalizers.scalers:Quantile",
     },
+    "tokenizers": {
+        "char": "craftc.components.tokenizers.kinds:Char",
+        "bpe": "craftc.components.tokenizers.kinds:BPE",
+        "tokenizer_file": "craftc.components.tokenizers.kinds:TokenizerFile",
+    },
     "augmentations": {
         "horizontal_flip": "craftc.components.augmentations.flips:HorizontalFlip",
         "vertical_flip": "craftc.components.augmentations.flips:VerticalFlip",

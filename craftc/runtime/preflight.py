@@ -235,6 +235,7 @@ def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
     if (parts := catalogue.frozen_parts(model["kind"])) is not None:
         yield Named("models", ("model", parts.backbone, "kind"), model[parts.backbone]["kind"], True)
     yield Named("normalizers", ("data", "normalize", "kind"), config["data"]["normalize"]["kind"])
+    yield Named("tokenizers", ("data", "tokenizer", "kind"), config["data"].get("tokenizer", {"kind": "char"})["kind"])
     for index, augmentation in enumerate(config["data"]["augment"]):
         is_laid_out = augmentation["when"] == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation["kind"], is_laid_out)

@@ -10,6 +10,7 @@ from craftc.schemas.diagnostic import Range, Related
 Group = Literal[
     "sources",
     "normalizers",
+    "tokenizers",
     "augmentations",
     "models",
     "objectives",
@@ -61,7 +62,7 @@ IMAGE_FACTS = ("num_channels", "image_size", "image_height", "image_width")
 user's own component they are inferred where it has no default, and never held to the data."""
 DATA_FACTS = (
     "num_classes", "num_lines", "line_length", "num_features", "vocabulary_size", "context_length", CARDINALITIES,
-    *IMAGE_FACTS, TARGET_KIND,
+    "num_characters", *IMAGE_FACTS, TARGET_KIND,
 )  # fmt: skip
 """Arguments of a model, objective or metric that the data decides; a spec may leave them to be inferred."""
 NUMBERS_OF_DATA = tuple(name for name in DATA_FACTS if name not in (CARDINALITIES, TARGET_KIND))
@@ -72,6 +73,7 @@ NUM_SAMPLES = "num_samples"
 OFFERED: dict[Group, tuple[str, ...]] = {
     "sources": (),
     "normalizers": (),
+    "tokenizers": (),
     "augmentations": (),
     "models": (),
     "objectives": ("class_counts",),

@@ -78,6 +78,11 @@ class Data(Section):
         default_factory=lambda: Component(kind="none"),
         description="Normalization, fitted on the train split alone.",
     )
+    tokenizer: Annotated[Component, ComponentGroup("tokenizers")] = Field(
+        default_factory=lambda: Component(kind="char"),
+        description="What a text is cut into; what is learned of it, is learned of the train split alone. Splits "
+        "are the same stretches of the text whatever it is.",
+    )
     layout: Literal["source", "channels", "lines", "flat"] = Field(
         "source",
         description="Shape in which a model gets a sample. source: (H, W), (C, H, W) or (F), as the source gives it, "

@@ -272,7 +272,7 @@ def _layout(value: Any, _: Sequence[Parameter]) -> str:
     return str(value)
 
 
-_TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "metrics", "objectives", "views")
+_TAKE: tuple[Group, ...] = ("models", "augmentations", "normalizers", "tokenizers", "metrics", "objectives", "views")
 _DECLARED: dict[str, tuple[tuple[Group, ...], Read]] = {
     "takes": (_TAKE, _kinds),
     "gives": (("sources",), _kinds),

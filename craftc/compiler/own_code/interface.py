@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SINGULAR: dict[Group, str] = {
     "sources": "a source",
     "normalizers": "a normalizer",
+    "tokenizers": "a tokenizer",
     "augmentations": "an augmentation",
     "models": "a model",
     "objectives": "an objective",
@@ -32,7 +33,7 @@ SINGULAR: dict[Group, str] = {
     "pruners": "a pruner",
     "trackers": "a tracker",
 }
-_BUILT_IN_ONLY = ("samplers", "pruners")
+_BUILT_IN_ONLY = ("tokenizers", "samplers", "pruners")
 _METHODS: dict[str, tuple[str, ...]] = {
     "normalizers": ("fit",),
     "metrics": ("update", "compute", "reset"),

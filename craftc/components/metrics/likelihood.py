@@ -5,11 +5,13 @@ unlike the loss, it knows neither class weights nor label smoothing.
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from craftc.components.bounds import PositiveInt
 from craftc.components.lean_torchmetrics import Metric
 
 
@@ -54,14 +56,33 @@ class Perplexity(_CrossEntropy):
 
 
 class BitsPerCharacter(_CrossEntropy):
-    """Mean cross entropy in bits, of text whose tokens are characters: what coding one takes (Shannon 1951)."""
+    """Cross entropy in bits for each character of the text, whatever its tokens are: what coding one takes (Shannon
+    1951).
+
+    Args:
+        num_characters: How many characters the text is written in: infer that of the data, or else as many as classes.
+    """
 
     takes = ("text",)
+
+    def __init__(self, num_classes: int, /, *, num_characters: PositiveInt | Literal["infer"] = "infer") -> None:
+        super().__init__(num_classes)
+        self.num_characters = num_classes if num_characters == "infer" else num_characters
 
     @property
     def identity(self) -> str:
         """All that defines this number, in words."""
-        return f"mean cross entropy in bits per character, {self.num_classes} characters, each prediction weighing 1"
+        return f"mean cross entropy in bits per character, {self.num_characters} characters, each prediction weighing 1"
+
+    def update(
+        self, logits_MC: Tensor, targets_M: Tensor, mask: Tensor | None = None, characters: Tensor | None = None
+    ) -> None:
+        """As of a cross entropy, with how many characters each target is, (M,); where it is not said, one."""
+        before = self.num_predictions
+        super().update(logits_MC, targets_M, mask)
+        if characters is not None:
+            characters = characters if mask is None else characters[mask]
+            self.num_predictions = before + characters.double().sum()
 
     def compute(self) -> Tensor:
         """A scalar from 0."""

@@ -27,6 +27,8 @@ MASK, TARGETS_MASK = "mask", "targets_mask"
 COUNTED = "counted targets"
 """The column of a split that is measured, (N, T), with what of its targets is: others are those of another sample too.
 No parameter can be called so, so nothing asks for it; nothing is given the others."""
+CHARACTERS = "characters"
+"""The column of a text whose tokens are no characters, (N, T): how many characters each target is."""
 OF_BATCHES: tuple[Role, ...] = ("input", "target", "mask", "weight")
 """The roles of columns that a batch has."""
 

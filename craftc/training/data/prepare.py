@@ -16,6 +16,7 @@ from craftc.components.sources.columns import Column
 from craftc.components.sources.load import Loaded, load_samples
 from craftc.components.sources.samples import Asked
 from craftc.components.sources.table import NUMBERS
+from craftc.components.tokenizers.vocabulary import Vocabulary
 from craftc.schemas.split_roles import setting
 from craftc.training.data.assign_splits import asked_columns
 from craftc.training.data.drop_columns import DROP
@@ -32,6 +33,7 @@ from craftc.training.data.prepared_files import Content, Shelf, take
 from craftc.training.data.resolution import lost_resolution
 from craftc.training.data.split import Split
 from craftc.training.data.split_samples import class_names, is_one_class, split_samples
+from craftc.training.data.split_text import CHAR
 
 MAX_CACHED = 4
 """Prepared data sets kept in memory; the variants of an ablation seldom differ in more than two."""
@@ -49,7 +51,8 @@ class PreparedData:
 
     `class_counts` (C,) are those of the target in train, none of them zero but of text; of a target that is no class,
     none. `facts` is what `infer` can take. `augmented` is None where nothing is done to a batch before the model gets
-    it, or only behind the normalization. `warnings` are for the user. `document` is what was drawn into the splits.
+    it, or only behind the normalization. `warnings` are for the user. `document` is what was drawn into the splits,
+    `vocabulary` what the tokens of a text are.
     """
 
     splits: dict[str, Split]
@@ -58,6 +61,7 @@ class PreparedData:
     augmented: "Augmented | None" = None
     warnings: tuple[DataWarning, ...] = ()
     document: Mapping[str, Any] | None = None
+    vocabulary: Vocabulary | None = None
 
     @property
     def train(self) -> Split:
@@ -163,7 +167,8 @@ def packed(data: PreparedData) -> Content:
     }
     about = {"splits": list(data.splits), "columns": columns, "facts": data.facts}
     warnings = [asdict(warning) for warning in data.warnings]
-    return arrays, about | {"document": data.document, "warnings": warnings}
+    vocabulary = None if data.vocabulary is None else data.vocabulary.as_json()
+    return arrays, about | {"document": data.document, "vocabulary": vocabulary, "warnings": warnings}
 
 
 def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> PreparedData:
@@ -180,7 +185,10 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Pr
     }
     warnings = tuple(DataWarning(**warning) for warning in about["warnings"])
     facts, document = dict(about["facts"]), about.get("document")
-    return PreparedData(splits, arrays["class_counts"], facts, warnings=warnings, document=document)
+    kept = about.get("vocabulary")
+    vocabulary = None if kept is None else Vocabulary.from_json(kept)
+    counts = arrays["class_counts"]
+    return PreparedData(splits, counts, facts, warnings=warnings, document=document, vocabulary=vocabulary)
 
 
 def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, dict[str, NDArray[Any]]]:
@@ -188,7 +196,8 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, dict[str, NDArray[
     nothing of tokens, which are left as they are."""
     layout, asked = settings.get("layout", "source"), settings.get("target", "none")
     asked = None if asked == "none" else asked
-    shared = split_samples(_load(settings), settings["splits"], asked, settings.get(DROP, ()))
+    tokenizer = settings.get("tokenizer", CHAR)
+    shared = split_samples(_load(settings), settings["splits"], asked, settings.get(DROP, ()), tokenizer)
     train, warnings = shared.splits["train"], shared.warnings
     source: dict[str, NDArray[Any]] = {}
     quantities = [name for name in train.named("input") if train.columns[name].kind in ("real", "vectors")]
@@ -215,8 +224,10 @@ def _make(settings: Mapping[str, Any]) -> tuple[PreparedData, dict[str, NDArray[
             found[split][name] = x
     raise_all(errors)
     splits = {name: _with_target(split.with_values(found[name]), asked) for name, split in shared.splits.items()}
-    facts, document = facts_of(splits["train"]), shared.document
-    return PreparedData(splits, shared.class_counts, facts, warnings=warnings, document=document), source
+    facts, vocabulary = facts_of(splits["train"]), shared.vocabulary
+    facts |= {} if vocabulary is None else {"num_characters": vocabulary.num_characters}
+    data = PreparedData(splits, shared.class_counts, facts, warnings=warnings, document=shared.document)
+    return replace(data, vocabulary=vocabulary), source
 
 
 def _load(settings: Mapping[str, Any]) -> Loaded:

@@ -26,7 +26,7 @@ from craftc.training.foundation.atomic_file import write_atomically
 log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
-FORMAT = 3
+FORMAT = 4
 """Of the names of arrays and of what is said beside them."""
 WORTH_S = 0.1
 """Data that is made faster than this, its imports included, is made by each process, and no array is written. To read

@@ -16,6 +16,7 @@ from craftc.components.sources.columns import Column, Columns
 from craftc.components.sources.samples import Samples, beside
 from craftc.components.sources.table import Table
 from craftc.components.sources.tokens import Tokens
+from craftc.components.tokenizers.vocabulary import Vocabulary
 from craftc.schemas.split_roles import FIT, by_reading, role_of, setting, share_of
 from craftc.schemas.splits import GIVEN_BY
 from craftc.training.data.assign_splits import ID_COLUMN, Assignment, assign_splits
@@ -25,19 +26,20 @@ from craftc.training.data.duplicates import check_copies, sample_digests
 from craftc.training.data.encode_table import encode_table
 from craftc.training.data.split import Split
 from craftc.training.data.split_file import noted_digests, split_document
-from craftc.training.data.split_text import split_text
+from craftc.training.data.split_text import CHAR, split_text
 
 
 @dataclass(frozen=True)
 class SplitSamples:
     """Samples by split, train first and what is final last, inputs as their source gives them. `class_counts` (C,) are
     those of the target in train, none of them zero but of text; of a target that is no class, none. `warnings` are
-    those of the source. `document` is what was drawn, as JSON; None of text."""
+    those of the source. `document` is what was drawn, as JSON; None of text, which alone has a `vocabulary`."""
 
     splits: dict[str, Split]
     class_counts: NDArray[np.int64]
     warnings: tuple[DataWarning, ...] = ()
     document: dict[str, Any] | None = None
+    vocabulary: Vocabulary | None = None
 
 
 def split_samples(
@@ -45,6 +47,7 @@ def split_samples(
     options: Mapping[str, Any],
     target: str | None = None,
     drop: Sequence[str] = (),
+    tokenizer: Mapping[str, Any] = CHAR,
 ) -> SplitSamples:
     """By the section `data.splits`, its defaults written in. `target` names the one column that is to be predicted,
     where the source does not say it, or says several; an input that is named so stays an input. Inputs that `drop`
@@ -56,8 +59,9 @@ def split_samples(
     if isinstance(loaded, Tokens):
         if drop:
             raise DataError("data-mismatch", "data.drop leaves out columns, and a text has none", "remove it", PLACE)
-        splits, class_counts = split_text(loaded, options)
-        return SplitSamples({n: Split(aimed(s.columns, target)) for n, s in splits.items()}, class_counts)
+        splits, class_counts, vocabulary = split_text(loaded, options, tokenizer)
+        splits = {name: Split(aimed(split.columns, target)) for name, split in splits.items()}
+        return SplitSamples(splits, class_counts, vocabulary=vocabulary)
     columns = aimed(raw_columns(loaded), target)
     whole = Split(columns)
     classes = whole.targets if whole.target_column is not None and is_one_class(whole.target_column) else None

@@ -1,29 +1,39 @@
 """Divides a text into the stretches of each split, and those into windows."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from craftc.components.build import build
 from craftc.components.errors import DataError, raise_all
-from craftc.components.sources.columns import COUNTED, Column
+from craftc.components.sources.columns import CHARACTERS, COUNTED, Column
 from craftc.components.sources.samples import INPUT, TARGET
 from craftc.components.sources.tokens import Tokens
+from craftc.components.tokenizers.vocabulary import REPLACEMENT, UNKNOWN, Vocabulary
 from craftc.schemas.split_roles import FIT, by_reading, setting, share_of
 from craftc.schemas.splits import OF_SAMPLES
 from craftc.training.data.split import Split
 
-UNKNOWN = "<unknown>"
-"""The name of the token that stands for all rare ones."""
+CHAR = {"kind": "char"}
+"""The tokenizer that leaves the tokens of a source as they are."""
 
 
-def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Split], NDArray[np.int64]]:
+class SplitText(NamedTuple):
+    """The splits of a text, how often train has each token, (C,), and what the tokens are."""
+
+    splits: dict[str, Split]
+    counts: NDArray[np.int64]
+    vocabulary: Vocabulary
+
+
+def split_text(tokens: Tokens, options: Mapping[str, Any], tokenizer: Mapping[str, Any] = CHAR) -> SplitText:
     """Stretches of the text, one after the other: two splits that took turns would show each other's neighbours.
 
     Each stretch is cut into windows that share no target, or begin `stride` tokens after each other. The targets of a
-    window are its tokens' successors; see `_measured_windows` for those that count. Returns the splits, and how often
-    train has each token, (C,). Raises DataError.
+    window are its tokens' successors; see `_measured_windows` for those that count. A tokenizer other than of
+    characters is fitted to the stretch of train, written in the characters that train has. Raises DataError.
     """
     of_samples = "is said of samples, and the source gives a text, whose splits are stretches of it"
     raise_all(
@@ -40,7 +50,13 @@ def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Sp
     if (share := options.get("train_share", 1.0)) < 1:
         stretches[FIT] = stretches[FIT][: round(share * len(stretches[FIT]))]
     raise_all(_too_short(stretches, length))
-    used = {name: _used(stretch, tokens, is_measured=name != FIT) for name, stretch in stretches.items()}
+    is_cut_further = tokenizer != CHAR
+    # What a window leaves out at the end depends on the tokens, and the characters of train do not.
+    used = (
+        stretches
+        if is_cut_further
+        else {name: _used(stretch, tokens, is_measured=name != FIT) for name, stretch in stretches.items()}
+    )
     counts = np.bincount(used[FIT], minlength=len(tokens.names))
     kept = np.flatnonzero(counts >= tokens.min_count)
     has_unknown = counts[counts < tokens.min_count].sum() > 0
@@ -53,18 +69,60 @@ def split_text(tokens: Tokens, options: Mapping[str, Any]) -> tuple[dict[str, Sp
         message = f"all {len(used[FIT])} tokens of train are {names[0]!r}"
         raise DataError("single-class", message, "there is nothing to predict; take another text or a lower min_count")
     rows = {name: numbers[stretch] for name, stretch in used.items()}
-    splits = {
-        name: _windows(row, length, names)
-        if tokens.stride is None
-        else _measured_windows(row, length, tokens.stride, names)
-        if name != FIT
-        else _overlapping(row, length, _starts(len(row), length, tokens.stride), names)
-        for name, row in rows.items()
-    }
-    return splits, np.bincount(rows[FIT], minlength=len(names)).astype(np.int64)
+    if is_cut_further:
+        return _tokenized(rows, names, tokens, tokenizer)
+    splits = {name: _cut(row, tokens, names, is_measured=name != FIT) for name, row in rows.items()}
+    counts = np.bincount(rows[FIT], minlength=len(names)).astype(np.int64)
+    return SplitText(splits, counts, Vocabulary(names, len(names)))
 
 
-def _windows(row: NDArray[np.int64], length: int, names: tuple[str, ...]) -> Split:
+def _tokenized(
+    rows: Mapping[str, NDArray[np.int64]], characters: tuple[str, ...], tokens: Tokens, tokenizer: Mapping[str, Any]
+) -> SplitText:
+    """Stretches of characters as those of a tokenizer's tokens."""
+    if any(len(name) > 1 for name in characters if name != UNKNOWN):
+        message = f"{tokenizer['kind']} is made of characters, and the source gives tokens of its own"
+        raise DataError("data-mismatch", message, "leave data.tokenizer out", "data.tokenizer")
+    written = np.array([REPLACEMENT if name == UNKNOWN else name for name in characters])
+    texts = {name: "".join(written[row].tolist()) for name, row in rows.items()}
+    vocabulary: Vocabulary = build("tokenizers", tokenizer).fit(texts[FIT], characters)
+    cut, sizes = {}, {}
+    for name, text in texts.items():
+        # The first character of what is measured is a token of its own, so that all but it count whatever the tokens.
+        pieces = [vocabulary.spans(part) for part in ((text,) if name == FIT else (text[:1], text[1:]))]
+        cut[name] = np.array([number for ids, _ in pieces for number in ids], dtype=np.int64)
+        sizes[name] = np.array([size for _, spans in pieces for size in spans], dtype=np.float32)
+        kept = "".join(vocabulary.decode(ids) for ids, _ in pieces)
+        if kept != text or sizes[name].sum() != len(text):
+            place = next((i for i, (a, b) in enumerate(zip(text, kept, strict=False)) if a != b), len(kept))
+            message = f"the tokenizer does not keep the text of {name}: {text[place : place + 12]!r} comes back as "
+            message += repr(kept[place : place + 12])
+            hint = "take one that keeps every character, such as bpe, or a file of a byte-level one"
+            raise DataError("data-mismatch", message, hint, "data.tokenizer")
+    raise_all(_too_short(cut, tokens.context_length))
+    splits = {}
+    for name, row in cut.items():
+        is_measured = name != FIT
+        used = _used(row, tokens, is_measured=is_measured)
+        split = _cut(used, tokens, vocabulary.names, is_measured=is_measured)
+        beside = _cut(sizes[name][: len(used)], tokens, (), is_measured=is_measured).columns[TARGET].values
+        splits[name] = Split({**split.columns, CHARACTERS: Column(beside, "real", "weight")})
+    # One more of each (Laplace): a token that train does not have is not impossible.
+    counts = np.bincount(_used(cut[FIT], tokens, is_measured=False), minlength=len(vocabulary)).astype(np.int64) + 1
+    return SplitText(splits, counts, vocabulary)
+
+
+def _cut(row: NDArray[Any], tokens: Tokens, names: tuple[str, ...], *, is_measured: bool) -> Split:
+    """The windows of a row."""
+    length, stride = tokens.context_length, tokens.stride
+    if stride is None:
+        return _windows(row, length, names)
+    if is_measured:
+        return _measured_windows(row, length, stride, names)
+    return _overlapping(row, length, _starts(len(row), length, stride), names)
+
+
+def _windows(row: NDArray[Any], length: int, names: tuple[str, ...]) -> Split:
     inputs = Column(row[:-1].reshape(-1, length), "token", "input", names)
     targets = Column(row[1:].reshape(-1, length), "token", "target", names)
     return Split({INPUT: inputs, TARGET: targets})
@@ -75,13 +133,13 @@ def _starts(num_tokens: int, length: int, stride: int) -> NDArray[np.int64]:
     return np.arange(0, num_tokens - length, stride)
 
 
-def _overlapping(row: NDArray[np.int64], length: int, starts: NDArray[np.int64], names: tuple[str, ...]) -> Split:
+def _overlapping(row: NDArray[Any], length: int, starts: NDArray[np.int64], names: tuple[str, ...]) -> Split:
     windows = np.lib.stride_tricks.sliding_window_view(row, length + 1)[starts]
     inputs = Column(np.ascontiguousarray(windows[:, :-1]), "token", "input", names)
     return Split({INPUT: inputs, TARGET: Column(np.ascontiguousarray(windows[:, 1:]), "token", "target", names)})
 
 
-def _measured_windows(row: NDArray[np.int64], length: int, stride: int, names: tuple[str, ...]) -> Split:
+def _measured_windows(row: NDArray[Any], length: int, stride: int, names: tuple[str, ...]) -> Split:
     """Windows in which every token but the first of the row is a target that counts once: all of the first window, and
     of each other those behind the end of the one before. The last window ends with the row."""
     starts = _starts(len(row), length, stride)

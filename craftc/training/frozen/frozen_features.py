@@ -87,7 +87,9 @@ def _of_all(data: PreparedData, backbone: Backbone, device: torch.device) -> Pre
         name: _with_features(split, _of_split(split.inputs, backbone, device, name))
         for name, split in data.splits.items()
     }
-    return PreparedData(splits, data.class_counts, facts_of(splits["train"]), warnings=data.warnings)
+    facts = facts_of(splits["train"])
+    facts |= {"num_characters": data.facts["num_characters"]} if "num_characters" in data.facts else {}
+    return PreparedData(splits, data.class_counts, facts, warnings=data.warnings, vocabulary=data.vocabulary)
 
 
 def _with_features(split: Split, features: NDArray[np.float32]) -> Split:

@@ -43,6 +43,7 @@ def _named(checked: Checked) -> Iterator[Named]:
         yield Named("models", ("model", parts.backbone, "kind"), backbone["kind"], True)
     if kinds_of(checked) != _TEXT:
         yield Named("normalizers", (*NORMALIZE, "kind"), spec.data.normalize.kind)
+    yield Named("tokenizers", ("data", "tokenizer", "kind"), spec.data.tokenizer.kind)
     for index, augmentation in enumerate(spec.data.augment):
         is_laid_out = augmentation.when == "after_normalize"
         yield Named("augmentations", ("data", "augment", index, "kind"), augmentation.kind, is_laid_out)

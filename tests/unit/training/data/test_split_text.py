@@ -18,7 +18,7 @@ def split(stride, length=16, text=TEXT):
 
 @pytest.mark.parametrize(("length", "stride"), [(16, 16), (16, 8), (16, 5), (16, 1), (7, 3), (150, 40)])
 def test_every_token_of_what_is_measured_counts_once(length, stride):
-    splits, _ = split(stride, length)
+    splits, *_ = split(stride, length)
     order = sorted(set(TEXT))
     numbers = np.array([order.index(letter) for letter in TEXT])
     for name, (first, last) in {"valid": (500, 700), "test": (700, 1000)}.items():
@@ -36,8 +36,8 @@ def test_every_token_of_what_is_measured_counts_once(length, stride):
 
 
 def test_train_has_more_samples_and_stays_within_its_stretch():
-    plain, counts = split(None)
-    splits, more = split(4)
+    plain, counts, _ = split(None)
+    splits, more, _ = split(4)
     assert COUNTED not in splits["train"].columns
     assert COUNTED not in plain["valid"].columns
     assert len(plain["train"]) == 31
@@ -50,8 +50,8 @@ def test_train_has_more_samples_and_stays_within_its_stretch():
 
 
 def test_a_stride_of_the_whole_length_measures_the_end_too():
-    plain, _ = split(None)
-    splits, _ = split(16)
+    plain, *_ = split(None)
+    splits, *_ = split(16)
     assert np.array_equal(plain["train"].inputs, splits["train"].inputs)
     assert plain["valid"].targets.size == 192
     assert splits["valid"].columns[COUNTED].values.sum() == 199
