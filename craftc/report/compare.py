@@ -8,6 +8,8 @@ from craftc.report.statistics import holm, paired_difference
 from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
 from craftc.schemas.plan import Plan, Trial, VariantTrials
 
+_TEXTS = ("text_file", "python_docs")
+
 
 def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -> list[VariantSummary]:
     """Give each row its difference to the baseline, and its notes."""
@@ -70,14 +72,23 @@ def _incomparable(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> 
 def _changed_data(row: VariantSummary, baseline: VariantSummary, trials: VariantTrials) -> list[str]:
     """What of the data decides which samples are measured, and is not the same for both."""
     here, there = (measured_data(trials[name][0]) for name in (row.name, baseline.name))
-    return [f"data.{key}" for key in ("source", "splits") if here.get(key) != there.get(key)]
+    return [f"data.{key}" for key in ("source", "splits", "tokenizer") if here.get(key) != there.get(key)]
 
 
 def measured_data(trial: Trial) -> dict[str, Any]:
-    """What of a trial's data decides which samples are measured."""
+    """What of a trial's data decides which samples are measured.
+
+    With a `stride`, windows of a text measure every character of a split but the first, whatever their length, and
+    whatever the tokens are.
+    """
     data = trial.config.get("data", {})
     free = ("fold", "train_share")
-    return {**data, "splits": {key: value for key, value in data.get("splits", {}).items() if key not in free}}
+    source, tokenizer = data.get("source", {}), data.get("tokenizer", {"kind": "char"})
+    if source.get("kind") in _TEXTS and source.get("stride", "none") != "none":
+        source = {key: value for key, value in source.items() if key not in ("context_length", "stride")}
+        tokenizer = None
+    splits = {key: value for key, value in data.get("splits", {}).items() if key not in free}
+    return {**data, "source": source, "tokenizer": tokenizer, "splits": splits}
 
 
 def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:

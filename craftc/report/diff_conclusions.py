@@ -119,7 +119,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = [] if has_common_seeds else ["no seed in common"]
     configs = [measured_data(side[name][0]) for side, name in zip(trials, (a.name, b.name), strict=True)]
-    changed = [f"data.{key}" for key in ("source", "splits") if configs[0].get(key) != configs[1].get(key)]
+    changed = [f"data.{key}" for key in ("source", "splits", "tokenizer") if configs[0].get(key) != configs[1].get(key)]
     if changed:
         notes.append(f"measured on other samples: {' and '.join(changed)} differ{'s' if len(changed) == 1 else ''}")
     return tuple(notes)

@@ -13,6 +13,8 @@ UNKNOWN = "<unknown>"
 """The name of the token that stands for all rare ones."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """What stands in a text for a character that train has too seldom, or not at all."""
+VOCABULARY = "vocabulary.json"
+"""The file of a finished trial's folder, see `Vocabulary.as_json`."""
 _FORMAT = 1
 
 

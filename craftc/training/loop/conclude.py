@@ -10,12 +10,14 @@ import torch
 
 import craftc
 from craftc.components.sources.columns import Column
+from craftc.components.tokenizers.vocabulary import VOCABULARY
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Execution, Metrics, Result
 from craftc.training.assemble import Parts
 from craftc.training.data.by_role import calibrating, final, judging, of_role, selecting
 from craftc.training.data.device_split import DeviceSplit, to_device
 from craftc.training.data.prepare import PreparedData
+from craftc.training.foundation.atomic_file import write_atomically
 from craftc.training.foundation.best import not_finite
 from craftc.training.loop.after_training import (
     Amount,
@@ -72,6 +74,9 @@ class Examiner:
     def conclude(self, member: Member) -> Result:
         """Its Result. Raises TrainingError `checkpoint-corrupt` and `nan-loss`."""
         parts, progress, config = self._parts, member.progress, member.trial.config
+        if self._data.vocabulary is not None and parts.workers.is_first:
+            # So that text can be made of its tokens where the data is no longer there.
+            write_atomically(member.folder / VOCABULARY, self._data.vocabulary.as_json().encode())
         last = best = self._with_test(member, progress.metrics, progress.epoch)
         weights = None if progress.is_best else partial(self._best, member)
         if weights is not None:
