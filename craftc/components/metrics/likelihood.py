@@ -78,11 +78,11 @@ class BitsPerCharacter(_CrossEntropy):
         self, logits_MC: Tensor, targets_M: Tensor, mask: Tensor | None = None, characters: Tensor | None = None
     ) -> None:
         """As of a cross entropy, with how many characters each target is, (M,); where it is not said, one."""
-        before = self.num_predictions
-        super().update(logits_MC, targets_M, mask)
-        if characters is not None:
-            characters = characters if mask is None else characters[mask]
-            self.num_predictions = before + characters.double().sum()
+        if mask is not None:
+            logits_MC, targets_M = logits_MC[mask], targets_M[mask]
+            characters = None if characters is None else characters[mask]
+        self.nats += _nats(logits_MC, targets_M)
+        self.num_predictions += len(targets_M) if characters is None else characters.double().sum()
 
     def compute(self) -> Tensor:
         """A scalar from 0."""
