@@ -7,6 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from craftc.cli.main import app
+from craftc.components.tokenizers.vocabulary import Vocabulary
 
 SPEC = """\
 craftc: 1
@@ -38,6 +39,9 @@ def test_a_text_is_learned_kept_and_reported(tmp_path: Path) -> None:
     reported = json.loads(craftc(tmp_path, "report", "rhyme", "--format", "json").stdout)
     assert (reported["metric"]["name"], reported["mode"]) == ("bits_per_character", "min")
     assert reported["variants"][0]["value"]["mean"] < reported["trivial"]["value"] / 2
+    # The tokens are kept with each trial, for text that is made where the data is not.
+    kept = [Vocabulary.from_json(file.read_text()) for file in tmp_path.glob("runs/store/*/vocabulary.json")]
+    assert [each.decode(each.encode("two for the show")) for each in kept] == ["two for the show"] * 4
     again = craftc(tmp_path, "run", "rhyme.yaml", "--backend", "inline")
     assert again.stdout == first.stdout
     assert "4 trials: 0 new, 4 reused" in again.stderr

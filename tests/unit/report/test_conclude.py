@@ -156,6 +156,23 @@ def test_other_samples_are_noted(make_run: Any) -> None:
     assert found.difference is not None
 
 
+@pytest.mark.parametrize(("stride", "note"), [("none", ("measured",)), (8, ())])
+def test_windows_that_measure_every_character_are_of_the_same_samples(make_run: Any, stride: Any, note: Any) -> None:
+    plan, results, failures = make_run({"full": (0.9, 0.8), "bpe": (0.5, 0.41)})
+    trials = []
+    for trial in plan.trials:
+        is_bpe = trial.variant == "bpe"
+        source = {"kind": "text_file", "path": "a.txt", "context_length": 16 if is_bpe else 32, "stride": stride}
+        tokenizer = {"kind": "bpe", "vocab_size": 512} if is_bpe else {"kind": "char"}
+        data = {**trial.config.get("data", {}), "source": source, "tokenizer": tokenizer}
+        trials.append(trial.model_copy(update={"config": {**trial.config, "data": data}}))
+
+    found = row(conclude(plan.model_copy(update={"trials": tuple(trials)}), results, failures), "bpe")
+
+    assert tuple(each.partition(" ")[0] for each in found.notes) == note
+    assert found.other_samples == bool(note)
+
+
 @pytest.mark.parametrize("entry", ["failed", None])
 def test_without_the_baseline_nothing_is_compared(make_run: Any, entry: str | None) -> None:
     conclusion = conclude(*make_run({"full": (entry, entry), "-a": (0.5, 0.4)}))
