@@ -1,12 +1,12 @@
 """A program with two workers, whose processes meet by gloo."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
@@ -15,18 +15,12 @@ Program = Callable[..., Trial]
 WORKER = Path(__file__).parent / "own_code" / "worker_of_two.py"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run_both(store: Store, *trials: Trial, prunes_at: int = 0) -> list[tuple[int, list[dict[str, Any]]]]:
     """The exit code of each of two workers and the events that it reported. Once one fails, the other is killed."""
-    port, given = str(free_port()), json.dumps([trial.model_dump(mode="json") for trial in trials])
-    commands = [
-        [sys.executable, str(WORKER), str(rank), port, str(store.root), str(prunes_at), given] for rank in range(2)
-    ]
+    given = json.dumps([trial.model_dump(mode="json") for trial in trials])
+    meeting_file = store.root.parent / f"group-{uuid4()}"
+    arguments = [str(meeting_file), str(store.root), str(prunes_at), given]
+    commands = [[sys.executable, str(WORKER), str(rank), *arguments] for rank in range(2)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
     try:
         said = {}
