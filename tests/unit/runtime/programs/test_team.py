@@ -1,6 +1,8 @@
 """A program with two workers, whose processes meet by gloo."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,8 +10,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+import torch.distributed as dist
+
+from craftc.runtime.programs.team import Leader
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
+from craftc.training.parts.worker_group import ONE_WORKER
 
 Program = Callable[..., Trial]
 WORKER = Path(__file__).parent / "own_code" / "worker_of_two.py"
@@ -64,3 +71,17 @@ def test_a_worker_that_fails_ends_the_others(program: Program, store: Store) -> 
     assert (led, followed, others) == (0, 0, [])
     assert events[0]["epoch"] == 1
     assert [record.metrics for record in store.history(trial.id)] == [{"valid/value": 5.0 + n} for n in (1, 2, 3)]
+
+
+def test_processes_meet_at_a_port_that_the_first_worker_holds_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    leader = Leader(ONE_WORKER)
+    for name, value in leader.begin(None, 0).items():
+        monkeypatch.setenv(name, value)
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(("", int(os.environ["MASTER_PORT"])))
+    dist.init_process_group("gloo")
+    try:
+        assert dist.get_world_size() == 1
+    finally:
+        dist.destroy_process_group()
