@@ -61,7 +61,7 @@ def _meeting_point() -> tuple[str, int]:
 
 
 def _store(host: str, port: int, *, is_master: bool) -> "TCPStore":
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     timeout = timedelta(seconds=JOIN_TIMEOUT_S)
     return TCPStore(host, port, is_master=is_master, timeout=timeout, wait_for_workers=False)
