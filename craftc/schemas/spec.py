@@ -115,7 +115,7 @@ class Removal(Section):
 
 
 class Model(Component):
-    """What is trained, what of its output is its prediction, and what is taken out of it."""
+    """What is trained, what of its output is its prediction, and what is taken out of it or added to it."""
 
     output: Literal["none", "mean", "max", "first", "last"] = Field(
         "none",
@@ -127,6 +127,11 @@ class Model(Component):
         description="Modules to be taken out of the model once it is built, by names of your own; what remains begins "
         "with the weights that it has in the whole model. A pattern alone is its `modules`; `none` leaves them in.",
         examples=[{"attention": {"modules": "blocks.*.attn", "by": "zero"}}],
+    )
+    adapter: Annotated[Component, ComponentGroup("adapters")] = Field(
+        default_factory=lambda: Component(kind="none"),
+        description="What is added to the model so that few of its weights are trained; none: nothing, and all are.",
+        examples=[{"kind": "lora", "rank": 8}],
     )
 
 

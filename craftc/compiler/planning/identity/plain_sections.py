@@ -4,7 +4,7 @@ from typing import Any
 
 from craftc.compiler.language.removals import plain_removals
 from craftc.compiler.planning.identity.plain_lengths import plain_lengths
-from craftc.schemas.catalogue import OUTPUT, REMOVE
+from craftc.schemas.catalogue import ADAPTER, OUTPUT, REMOVE
 from craftc.schemas.terms import plain_objective
 
 DROP = "drop"
@@ -14,7 +14,7 @@ PLAIN_TRAINING: dict[str, tuple[Any, ...]] = {"accumulate": (1,), "decay": ("all
 
 def plain_sections(config: dict[str, Any]) -> None:
     """Take away, in place: a kind beside terms or terms beside a kind, values of a training that has none, lengths
-    that nobody gives, what is done with a model's output and what is taken out of it where nothing is, and what batches
+    that nobody gives, what is done with a model's output, what is taken out of it and what is added to it where nothing is, and what batches
     a step and groups of parameters there are where there is one. Of groups of columns that are left out, their names do
     not count."""
     config["objective"] = plain_objective(config["objective"])
@@ -27,6 +27,8 @@ def plain_sections(config: dict[str, Any]) -> None:
             del training[key]
     if config["model"].get(OUTPUT) == "none":
         del config["model"][OUTPUT]
+    if config["model"].get(ADAPTER) == {"kind": "none"}:
+        del config["model"][ADAPTER]
     if removed := plain_removals(config["model"].pop(REMOVE, ())):
         config["model"][REMOVE] = removed
     config["data"] = _plain_drop(config["data"])
