@@ -7,7 +7,7 @@ BENCHMARKS := step ablation passes share per_trial start_up batching frozen cold
 BENCHMARKS := $(foreach name,$(BENCHMARKS),$(if $(wildcard benchmarks/$(name).py),$(name)))
 EDITOR_SERVER := $(VENV)/.editor_server
 # What lies beside these, of a run or a user's own, is not checked.
-CODE := benchmarks craftc docs examples tests
+CODE := benchmarks craftc docs examples specs tests
 
 # Two at once: the types alone take as long as all others.
 CHECKS := check-types check-layers check-generated check-style check-specs
@@ -44,6 +44,16 @@ check-style: $(READY)
 
 check-specs: $(READY)
 	$(BIN)/craftc lint specs examples
+
+# What specs over public data read, outside of git. Each is fetched once, from PyPI or npm.
+.PHONY: data
+data: data/elpv
+
+# 91 MB, for specs/roadwork_4way.yaml.
+data/elpv: $(READY)
+	$(BIN)/python -m pip download --quiet --no-deps --dest data/fetched elpv-dataset==1.0.0.post1
+	$(BIN)/python specs/fetch/elpv.py data/fetched $@.part
+	mv $@.part $@
 
 # The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.
 RESULTS ?= $(VENV)/bench

@@ -307,6 +307,12 @@ class Training(Section):
         "name a parameter, the first has it.",
         examples=[[{"parameters": "head.*", "lr_scale": 10.0}]],
     )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="What the learning rate of a block of the model is multiplied by, to the power of how many blocks "
+        "and the head follow it: the lower a block, the less it is changed. 1: alike for all.",
+        examples=[0.75],
+    )
     schedule: Annotated[List[Component], ComponentGroup("schedules")] = Field(
         default_factory=lambda: (Component(kind="constant"),),
         min_length=1,

@@ -99,9 +99,7 @@ def build_backbone(setting: Mapping[str, Any], data: PreparedData, seed: int, de
 
 def _asked(setting: Mapping[str, Any]) -> FrozenBackbone:
     with errors_of("model", code="model-not-buildable"):
-        asked = build(
-            "models", {name: value for name, value in setting.items() if name not in (DIGEST, *BESIDE_MODEL)}
-        )
+        asked = build("models", {name: value for name, value in setting.items() if name not in (DIGEST, *BESIDE_MODEL)})
     if not isinstance(asked, FrozenBackbone):
         expected = "expected a FrozenBackbone, since it declares frozen_parts"
         raise TrainingError("model-not-buildable", f"model {setting['kind']} gave {described(asked)}; {expected}")
