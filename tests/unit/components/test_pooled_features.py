@@ -1,4 +1,4 @@
-"""Features of image models by token and layer: against the libraries used plainly, from a configuration and a folder."""
+"""Features of image models by token and layer: against the libraries used plainly, and from a saved folder."""
 
 from pathlib import Path
 from typing import Any
