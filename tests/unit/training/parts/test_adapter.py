@@ -42,19 +42,18 @@ def test_none_is_no_part_of_a_trial(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["lora", "dora"])
 def test_the_rest_stays_as_it_was(kind: str, tmp_path: Path) -> None:
     trial = plan_of(f", adapter: {{kind: {kind}, rank: 2}}", tmp_path).trials[0]
-    result = train_trial(trial, tmp_path / "store")
+    list(train_trial(trial, folder=tmp_path / "trial", device="cpu"))
     data = prepare(trial.config["data"])
     begun = assemble(trial, data, torch.device("cpu"), course_of(trial.config, len(data.splits["train"])))
-    [file] = (tmp_path / "store").rglob("last.pt")
+    [file] = (tmp_path / "trial").rglob("last.pt")
     after = torch.load(file, weights_only=True)["model"]
     before = begun.model.state_dict()
     changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert changed == {name for name, each in begun.model.named_parameters() if each.requires_grad}
-    assert result.num_parameters == sum(before[name].numel() for name in changed) < begun.model.__len__() * 10**6
 
 
 def test_what_names_no_layer_is_reported(tmp_path: Path) -> None:
     [trial, _] = plan_of(", adapter: {kind: lora, targets: blocks.*}", tmp_path).trials
     with pytest.raises(TrainingError, match="adapter lora: ValueError: targets: no module of the model is named") as at:
-        train_trial(trial, tmp_path / "store")
+        list(train_trial(trial, folder=tmp_path / "trial", device="cpu"))
     assert at.value.code == "model-not-buildable"
