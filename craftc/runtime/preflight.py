@@ -13,7 +13,7 @@ from craftc.compiler.checking.rules.data_kinds import Kinds, Named, given, given
 from craftc.compiler.checking.rules.targets import misfits_of_target
 from craftc.compiler.checking.rules.values import EMA, slow_average
 from craftc.compiler.language.declared_words import kinds_in_words
-from craftc.runtime.needed_packages import is_installed, needed_packages
+from craftc.runtime.needed_packages import install_of, is_installed, needed_packages, packages_searched
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.worker.own_code import cannot_import, make_importable, own_kinds
 from craftc.schemas.catalogue import CARDINALITIES, NUM_SAMPLES, Catalogue, is_own
@@ -89,6 +89,12 @@ def _check_packages(plan: Plan, catalogue: Catalogue) -> Iterator[tuple[str, Dat
             message = f"{needed.kind} needs the package {needed.package}, which is not installed"
             problem = DataProblem("package-missing", needed.path, message, needed.install)
             yield needed.kind, replace(problem, variant=needed.trial.variant)
+    for path, kind, packages in packages_searched(plan, catalogue, declared):
+        for package, extra in packages.items():
+            if not is_installed(package):
+                message = f"{kind}, which the search may choose, needs the package {package}, which is not installed"
+                mend = install_of(package, extra)
+                yield kind, DataProblem("package-missing", ("search", "space", path), message, mend)
 
 
 def _check_imports(plan: Plan) -> list[tuple[str, DataProblem]]:

@@ -13,6 +13,7 @@ Group = Literal[
     "tokenizers",
     "augmentations",
     "models",
+    "adapters",
     "objectives",
     "metrics",
     "views",
@@ -76,6 +77,7 @@ OFFERED: dict[Group, tuple[str, ...]] = {
     "tokenizers": (),
     "augmentations": (),
     "models": (),
+    "adapters": (),
     "objectives": ("class_counts",),
     "metrics": ("num_classes",),
     "views": (),
@@ -145,6 +147,12 @@ OUTPUT = "output"
 """Beside the arguments of a model: what of its output is its prediction."""
 REMOVE = "remove"
 """Beside the arguments of a model: what is taken out of it. In a feature of an ablation, short for an entry of that."""
+
+
+ADAPTER = "adapter"
+"""Beside the arguments of a model: what is added to it so that few of its weights are trained."""
+BESIDE_MODEL = (OUTPUT, REMOVE, ADAPTER)
+"""Keys of the section of a model that are no arguments of it."""
 
 
 def fact_of(value: Any) -> str | None:

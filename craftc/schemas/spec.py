@@ -120,7 +120,7 @@ class Removal(Section):
 
 
 class Model(Component):
-    """What is trained, what of its output is its prediction, and what is taken out of it."""
+    """What is trained, what of its output is its prediction, and what is taken out of it or added to it."""
 
     output: Literal["none", "mean", "max", "first", "last"] = Field(
         "none",
@@ -132,6 +132,11 @@ class Model(Component):
         description="Modules to be taken out of the model once it is built, by names of your own; what remains begins "
         "with the weights that it has in the whole model. A pattern alone is its `modules`; `none` leaves them in.",
         examples=[{"attention": {"modules": "blocks.*.attn", "by": "zero"}}],
+    )
+    adapter: Annotated[Component, ComponentGroup("adapters")] = Field(
+        default_factory=lambda: Component(kind="none"),
+        description="What is added to the model so that few of its weights are trained; none: nothing, and all are.",
+        examples=[{"kind": "lora", "rank": 8}],
     )
 
 
@@ -306,6 +311,12 @@ class Training(Section):
         description="Parameters by name, with learning rates and weight decays of their own. Of several groups that "
         "name a parameter, the first has it.",
         examples=[[{"parameters": "head.*", "lr_scale": 10.0}]],
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="What the learning rate of a block of the model is multiplied by, to the power of how many blocks "
+        "and the head follow it: the lower a block, the less it is changed. 1: alike for all.",
+        examples=[0.75],
     )
     schedule: Annotated[List[Component], ComponentGroup("schedules")] = Field(
         default_factory=lambda: (Component(kind="constant"),),

@@ -21,6 +21,7 @@ SINGULAR: dict[Group, str] = {
     "tokenizers": "a tokenizer",
     "augmentations": "an augmentation",
     "models": "a model",
+    "adapters": "an adapter",
     "objectives": "an objective",
     "metrics": "a metric",
     "views": "views",
@@ -50,6 +51,7 @@ _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "metrics": (("reset", ()), ("update", ("output",)), ("compute", ())),
     "normalizers": (("fit", ("x_train",)), ("__call__", ("x",))),
     "views": (("__call__", ("x",)),),
+    "adapters": (("__call__", ("model",)),),
     "after_stages": (
         ("fit", ("outputs", "targets")),
         ("apply", ("outputs",)),

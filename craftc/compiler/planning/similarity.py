@@ -13,7 +13,7 @@ PROGRAM_SIMILARITIES: tuple[Similarity, ...] = ("same-arguments", "same-program"
 
 FREE_IN_TRAINING = (
     *("epochs", "max_steps", "max_tokens"),
-    *("schedule", "values", "early_stopping", "optimizer", "decay", "groups"),
+    *("schedule", "values", "early_stopping", "optimizer", "decay", "groups", "layer_decay"),
 )
 """What decides how many steps there are, or what a step is worth, and hardly how long it takes."""
 

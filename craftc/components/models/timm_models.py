@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import timm
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from craftc.components.bounds import WEIGHTS, BelowOne, Name, PositiveInt
 from craftc.components.declare import declares
 from craftc.components.models.image_weights import State, downloaded, not_downloaded, read_state
+from craftc.components.models.pooled_features import Layers, PooledFeatures, Pooling, Tokens
 from craftc.components.models.resized import resized
 
 MAX_NAMED = 4
@@ -34,6 +36,8 @@ def timm_model(
     pretrained: bool | Annotated[Path, WEIGHTS] = False,
     resize: PositiveInt | Literal["none"] = "none",
     dropout: BelowOne = 0.0,
+    pooling: Literal["own"] | Pooling = "own",
+    layers: Layers = "last",
     **arguments: Any,
 ) -> nn.Module:
     """An image model of timm by its name there (Wightman 2019), such as resnet18 or vit_tiny_patch16_224.
@@ -53,6 +57,10 @@ def timm_model(
             trial:ID, a trial of this model in the store; true, what has been downloaded of that name before.
         resize: Side of the square to which images are brought first, bilinearly, for models that need larger ones.
         dropout: Probability that a number in front of the last layer is zeroed during training, timm's drop_rate.
+        pooling: What the last layer is given: own: what timm gives it; cls: the class token; patches: the mean of all
+            patches, or of all places of a convolution; both: the two side by side.
+        layers: Where pooling is not own, whose features: last: those of the whole model; or numbers of its layers, the
+            first is 1, side by side, behind the model's last norm.
     """
     if not timm.is_model(name):
         raise ValueError(f'timm {timm.__version__} has no model "{name}"; {_near(name)}')
@@ -67,7 +75,42 @@ def timm_model(
         about = {} if config is None else asdict(config)
         path = _in_cache(name, about) if pretrained is True else Path(pretrained)
         model = _trained(name, model, read_state(path), about, settings)
+    if pooling != "own":
+        height, width = (image_height, image_width) if resize == "none" else (resize, resize)
+        example = torch.zeros(1, num_channels, height, width)
+        model.reset_classifier(0)  # type: ignore[operator]
+        model = PooledFeatures(
+            model, TokensOf(layers), example, pooling=pooling, dropout=dropout, num_classes=num_classes
+        )
+    elif layers != "last":
+        raise ValueError("layers are of a pooling: write pooling: cls, patches or both")
     return resized(model, resize)
+
+
+class TokensOf:
+    """Finds the tokens of layers of a model of timm, `last` or numbers from 1 on."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+
+    def __call__(self, model: nn.Module, x_BCHW: Tensor) -> list[Tokens]:
+        """Of each layer. Raises ValueError where the model does not show its layers, or has no such one."""
+        has_class = getattr(model, "cls_token", None) is not None
+        if self._layers == "last":
+            found = model.forward_features(x_BCHW)  # type: ignore[operator]
+            if found.dim() == 4:
+                return [Tokens(None, found.flatten(2).transpose(1, 2))]
+            return [Tokens(found[:, 0] if has_class else None, found[:, getattr(model, "num_prefix_tokens", 0) :])]
+        if not hasattr(model, "forward_intermediates"):
+            raise ValueError("layers: timm does not show the layers of this model; leave layers out")
+        wanted: dict[str, Any] = {"indices": [number - 1 for number in self._layers], "intermediates_only": True}
+        if not has_class:
+            states = model.forward_intermediates(x_BCHW, norm=True, **wanted)  # type: ignore[operator]
+            return [Tokens(None, state.flatten(2).transpose(1, 2)) for state in states]
+        states = model.forward_intermediates(  # type: ignore[operator]
+            x_BCHW, norm=True, output_fmt="NLC", return_prefix_tokens=True, **wanted
+        )
+        return [Tokens(before[:, 0], patches) for patches, before in states]
 
 
 def _near(name: str) -> str:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from craftc.components.bounds import WEIGHTS, BelowOne, PositiveInt
 from craftc.components.declare import declares
+from craftc.components.models.pooled_features import Layers, PooledFeatures, Pooling, Tokens
 from craftc.components.torchvision_operators import expect_torchvision
 
 Head = Literal[
-    "auto", "sequence_classification", "token_classification", "causal_lm", "seq2seq", "image_classification"
+    "auto", "sequence_classification", "token_classification", "causal_lm", "seq2seq", "image_classification", "pooled"
 ]  # fmt: skip
 AUTO_CLASSES = {
     "sequence_classification": "AutoModelForSequenceClassification",
@@ -43,6 +44,9 @@ def transformers(
     head: Head = "auto",
     weights: Literal["none"] | Annotated[Path, WEIGHTS] = "none",
     dropout: BelowOne | None = None,
+    pooling: Pooling = "cls",
+    layers: Layers = "last",
+    head_dropout: BelowOne = 0.0,
     num_classes: PositiveInt,
     target_kind: Literal["class", "classes", "real", "token", "vectors", "mask"] = "class",
     vocabulary_size: PositiveInt | None = None,
@@ -62,11 +66,18 @@ def transformers(
         config: The configuration: its values, `{model_type: bert, hidden_size: 64}`, a file `config.json`, or the
             folder of a model.
         head: What is built on the model. auto: by the target: `causal_lm` of tokens, or `seq2seq` where the model is an
-            encoder and a decoder; otherwise `sequence_classification` of texts, and `image_classification`.
+            encoder and a decoder; otherwise `sequence_classification` of texts, and `image_classification` of images
+            where the library has that of such a model, else `pooled`. pooled: a linear layer on features of images,
+            which `pooling` and `layers` choose, whatever the model is.
         weights: A folder or file of weights in the format safetensors, or trial:ID for the best weights of a trial in
             the store. Layers whose shapes do not fit, as those of a head, are drawn anew.
         dropout: Given to every probability of dropout that the configuration has, `hidden_dropout_prob`,
             `attention_probs_dropout_prob`, `resid_pdrop` and others; none of them is changed where it is not given.
+        pooling: Of the head `pooled`, what its features are: cls: the class token; patches: the mean of all patches;
+            both: the two side by side.
+        layers: Of the head `pooled`, whose features: last: those of the whole model, behind its last norm; or numbers
+            of layers, the first is 1, side by side as they are.
+        head_dropout: Of the head `pooled`, the probability that a feature is zeroed during training.
         num_classes: Outputs of one prediction, `num_labels`.
         target_kind: What is to be predicted.
         vocabulary_size: Tokens that there are, `vocab_size`.
@@ -86,6 +97,10 @@ def transformers(
         )
     built = library.AutoConfig.for_model(**written)
     chosen = _head(head, target_kind, is_pair=bool(built.is_encoder_decoder), is_image=vocabulary_size is None)
+    if head == "auto" and chosen == "image_classification" and _has_no_head(library, built):
+        chosen = "pooled"
+    if chosen != "pooled" and (pooling, layers, head_dropout) != ("cls", "last", 0.0):
+        raise ValueError(f"pooling, layers and head_dropout are of the head pooled, and this is {chosen}")
     if chosen not in OF_TOKENS:
         built.num_labels = num_classes
     if vocabulary_size is not None:
@@ -99,6 +114,14 @@ def transformers(
         _fit_image(built, written, num_lines, line_length, num_channels)
     if dropout is not None:
         _drop(built, dropout)
+    if chosen == "pooled":
+        if num_lines is None or line_length is None:
+            raise ValueError("the head pooled is of images, and the data has none")
+        width = line_length // (num_channels or 1)
+        example = torch.zeros(1, num_channels or 1, num_lines, width)
+        backbone = _backbone(library, built, weights)
+        look = TokensOf(layers, _num_before_patches(backbone))
+        return PooledFeatures(backbone, look, example, pooling=pooling, dropout=head_dropout, num_classes=num_classes)
     auto_class = getattr(library, AUTO_CLASSES[chosen])
     model = auto_class.from_config(built, trust_remote_code=False)
     if weights != "none":
@@ -127,6 +150,58 @@ class ByColumns(nn.Module):
             given["decoder_input_ids"] = decoder_tokens
         logits: Tensor = self.model(**given).logits
         return logits
+
+
+class TokensOf:
+    """Finds the tokens of layers of a model of the library, `last` or numbers from 1 on; `num_before` stand in front of
+    the patches, the class token first."""
+
+    def __init__(self, layers: Layers, num_before: int) -> None:
+        self._layers, self._num_before = layers, num_before
+
+    def __call__(self, model: nn.Module, x_BCHW: Tensor) -> list[Tokens]:
+        """Of each layer. Raises ValueError where there is no such layer."""
+        if self._layers == "last":
+            return [self._of(model(pixel_values=x_BCHW).last_hidden_state)]
+        states = model(pixel_values=x_BCHW, output_hidden_states=True).hidden_states
+        if (most := max(self._layers)) >= len(states):
+            raise ValueError(f"layers: the model has {len(states) - 1} layers, and {most} is asked for")
+        return [self._of(states[number]) for number in self._layers]
+
+    def _of(self, state: Tensor) -> Tokens:
+        """Of (B, P + T, D), or of a convolution (B, D, H, W)."""
+        if state.dim() == 4:
+            return Tokens(None, state.flatten(2).transpose(1, 2))
+        return Tokens(state[:, 0] if self._num_before else None, state[:, self._num_before :])
+
+
+def _has_no_head(library: Any, built: Any) -> bool:
+    return type(built) not in library.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+
+
+def _backbone(library: Any, built: Any, weights: Literal["none"] | Path) -> nn.Module:
+    """A model without a head. A folder of weights is loaded by the library, which knows former names of layers; every
+    layer has to be in it."""
+    path = None if weights == "none" else Path(weights)
+    if path is None or not path.is_dir():
+        model: nn.Module = library.AutoModel.from_config(built, trust_remote_code=False)
+        if path is not None:
+            _load(model, path, beginning="backbone.")
+        return model
+    library.utils.logging.disable_progress_bar()
+    model, found = library.AutoModel.from_pretrained(
+        path, config=built, local_files_only=True, use_safetensors=True, trust_remote_code=False,
+        output_loading_info=True,
+    )  # fmt: skip
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(f"{path} has no weights of {', '.join(missing[:3])}; it is of another model")
+    return model
+
+
+def _num_before_patches(model: nn.Module) -> int:
+    """The class token and the registers behind it; of a model without a class token, none."""
+    has_class = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
+    return 1 + int(getattr(model.config, "num_register_tokens", 0) or 0) if has_class else 0
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -204,11 +279,11 @@ def _drop(built: Any, dropout: float) -> None:
         raise ValueError(f"the configuration of {built.model_type} has no probability of dropout; leave dropout out")
 
 
-def _load(model: nn.Module, path: Path) -> None:
+def _load(model: nn.Module, path: Path, beginning: str = "model.") -> None:
     """Of a folder or file, what has the names and shapes of the model's."""
     if path.suffix == ".pt":
         state = torch.load(path, map_location="cpu", weights_only=True)
-        state = {name.removeprefix("model."): value for name, value in state.get("model", state).items()}
+        state = {name.removeprefix(beginning): value for name, value in state.get("model", state).items()}
     else:
         state = _safetensors(path)
     own = model.state_dict()

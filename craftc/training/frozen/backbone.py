@@ -18,7 +18,7 @@ from craftc.compiler.reading.nearest import nearest
 from craftc.components.build import build
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import FrozenBackbone
-from craftc.schemas.catalogue import OUTPUT, REMOVE
+from craftc.schemas.catalogue import BESIDE_MODEL
 from craftc.training.data.facts import backbone_facts
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
@@ -99,9 +99,7 @@ def build_backbone(setting: Mapping[str, Any], data: PreparedData, seed: int, de
 
 def _asked(setting: Mapping[str, Any]) -> FrozenBackbone:
     with errors_of("model", code="model-not-buildable"):
-        asked = build(
-            "models", {name: value for name, value in setting.items() if name not in (DIGEST, OUTPUT, REMOVE)}
-        )
+        asked = build("models", {name: value for name, value in setting.items() if name not in (DIGEST, *BESIDE_MODEL)})
     if not isinstance(asked, FrozenBackbone):
         expected = "expected a FrozenBackbone, since it declares frozen_parts"
         raise TrainingError("model-not-buildable", f"model {setting['kind']} gave {described(asked)}; {expected}")

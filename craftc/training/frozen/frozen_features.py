@@ -18,7 +18,7 @@ from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.components.declared import frozen_parts
 from craftc.components.models.frozen_backbone import LINEAR
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import OUTPUT, REMOVE, FrozenParts
+from craftc.schemas.catalogue import ADAPTER, OUTPUT, REMOVE, FrozenParts
 from craftc.schemas.plan import Trial
 from craftc.training.data.device_split import EVALUATION_NUMBERS
 from craftc.training.data.facts import facts_of, infer_facts
@@ -42,7 +42,7 @@ def prepare_inputs(trial: Trial, device: torch.device, prepared: Path | None = N
     raw = shelf_of(trial, prepared)
     seed = trial.seed if model[parts.weights] == "random" else 0
     settings = {name: value for name, value in data.items() if name != "augment"}
-    backbone = {name: value for name, value in model.items() if name not in (parts.head, REMOVE)}
+    backbone = {name: value for name, value in model.items() if name not in (parts.head, REMOVE, ADAPTER)}
     stamps = (device.type, _weights_stamp(model, parts), *file_stamps(data["source"]))
     # The same files for all that is prepared: whether the train split is kept as the source gives it, too.
     kept = [{"when": "before_normalize"}] if augments_source(data) else []
@@ -63,7 +63,10 @@ def trained_part(trial: Trial) -> Trial:
     parts = frozen_parts(model["kind"])
     if parts is None:
         return trial
-    head = model[parts.head] | {OUTPUT: model.get(OUTPUT, "none"), REMOVE: model.get(REMOVE, [])}
+    beside = {OUTPUT: model.get(OUTPUT, "none"), REMOVE: model.get(REMOVE, [])}
+    if ADAPTER in model:
+        beside[ADAPTER] = model[ADAPTER]
+    head = model[parts.head] | beside
     return trial.model_copy(update={"config": trial.config | {"model": head}})
 
 

@@ -17,13 +17,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from craftc.components.build import build
 from craftc.components.sources.columns import Column
-from craftc.schemas.catalogue import OUTPUT, REMOVE, is_own
+from craftc.schemas.catalogue import ADAPTER, BESIDE_MODEL, OUTPUT, REMOVE, is_own
 from craftc.training.data.device_split import Batch
 from craftc.training.data.layout import laid_out
 from craftc.training.data.prepare import PreparedData
 from craftc.training.data.split import Split
 from craftc.training.foundation.error_context import GUIDE, described, errors_of
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.parts.adapter import adapt
 from craftc.training.parts.calls import (
     Calls,
     Given,
@@ -174,9 +175,11 @@ def instantiate(setting: Mapping[str, Any], what: str) -> nn.Module:
     """The module that a component of the models makes, on the CPU. Raises TrainingError `model-not-buildable`."""
     name = f"{what} {setting['kind']}"
     with errors_of(name, code="model-not-buildable"):
-        model = build("models", {key: value for key, value in setting.items() if key not in (OUTPUT, REMOVE)})
+        model = build("models", {key: value for key, value in setting.items() if key not in BESIDE_MODEL})
     if not isinstance(model, nn.Module):
         raise TrainingError("model-not-buildable", f"{name} gave {described(model)}; expected a torch.nn.Module")
+    if ADAPTER in setting:
+        adapt(model, setting[ADAPTER])
     if (how := setting.get(OUTPUT, "none")) != "none":
         reduce_output(model, how)
     return model

@@ -19,19 +19,22 @@ _PLACE = "training.groups"
 
 
 class ParameterGroups:
-    """By `training.groups` and `training.decay`: which group has which parameter of a model, where several name it the
-    first. Raises TrainingError `parameter-group-unmatched` where one has none."""
+    """By `training.groups`, `training.decay` and `training.layer_decay`: which group has which parameter of a model,
+    where several name it the first, and how many layers are above it. Raises TrainingError `parameter-group-unmatched`
+    where a group has none, and `parameter-groups-unfit` of a model without blocks whose layers are to differ."""
 
     def __init__(self, training: Mapping[str, Any], model: nn.Module) -> None:
         self._groups: Sequence[Mapping[str, Any]] = training.get("groups", ())
         self._spares_vectors = training.get("decay", "all") == "weights"
+        self._layer_decay: float = training.get("layer_decay", 1.0)
         self._parameters = tuple(model.parameters())
+        self._layers_above = _layers_above(model) if self._layer_decay != 1 else {}
         self._group_of = _assigned(self._groups, model)
 
     @property
     def are_plain(self) -> bool:
         """Whether all parameters are alike."""
-        return not self._groups and not self._spares_vectors
+        return not self._groups and not self._spares_vectors and not self._layers_above
 
     def freeze(self) -> None:
         """Have parameters of an `lr_scale` of 0 not be trained, before an optimizer is built."""
@@ -51,20 +54,22 @@ class ParameterGroups:
         of_optimizer = list(optimizer.param_groups)
         if any("weight_decay" not in own for own in of_optimizer) and self._asks_for_decay:
             raise TrainingError(UNFIT, f"{name} has no weight_decay, and {self._wish} speaks of one")
-        found: dict[tuple[int, bool, int], list[nn.Parameter]] = {}
+        found: dict[tuple[int, int, bool, int], list[nn.Parameter]] = {}
         for number, own in enumerate(of_optimizer):
             for parameter in own["params"]:
                 group = self._group_of.get(id(parameter), -1)
                 is_spared = self._spares_vectors and parameter.ndim < 2
-                found.setdefault((group, is_spared, number), []).append(parameter)
+                above = self._layers_above.get(id(parameter), 0)
+                found.setdefault((group, above, is_spared, number), []).append(parameter)
         optimizer.param_groups.clear()
-        for (group, is_spared, number), parameters in sorted(found.items(), key=lambda item: item[0]):
+        for (group, above, is_spared, number), parameters in sorted(found.items(), key=lambda item: item[0]):
             options = {key: value for key, value in of_optimizer[number].items() if key != "params"}
             setting = self._groups[group] if group >= 0 else {}
             own = {"weight_decay": 0.0} if is_spared else {}
             if (decay := setting.get("weight_decay", "none")) not in (None, "none"):
                 own["weight_decay"] = decay
-            scale = {LR_SCALE: setting.get(LR_SCALE, 1.0)} if self._groups else {}
+            factor = setting.get(LR_SCALE, 1.0) * self._layer_decay**above
+            scale = {LR_SCALE: factor} if self._groups or self._layers_above else {}
             optimizer.add_param_group({**options, **own, **scale, "params": parameters})
 
     @property
@@ -74,7 +79,33 @@ class ParameterGroups:
 
     @property
     def _wish(self) -> str:
-        return _PLACE if self._groups else "training.decay: weights"
+        if self._groups:
+            return _PLACE
+        return "training.decay: weights" if self._spares_vectors else "training.layer_decay"
+
+
+def _layers_above(model: nn.Module) -> dict[int, int]:
+    """By the identity of a parameter, how many layers follow its own: the blocks of the longest list of modules of one
+    class, and one more for what is behind them, in the order in which the model has its parameters. 0 is the head's.
+
+    Raises TrainingError `parameter-groups-unfit`.
+    """
+    lists = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.ModuleList | nn.Sequential) and len({type(block) for block in module}) == 1
+    ]
+    blocks = max(lists, key=len, default=nn.ModuleList())
+    if len(blocks) < 2:
+        message = "training.layer_decay: the model has no list of two or more blocks of one class"
+        raise TrainingError(UNFIT, f"{message}; write training.groups, with an lr_scale for each")
+    block_of = {id(each): number for number, block in enumerate(blocks, 1) for each in block.parameters()}
+    is_behind, found = False, {}
+    for parameter in model.parameters():
+        is_behind = is_behind or id(parameter) in block_of
+        layer = block_of.get(id(parameter), len(blocks) + 1 if is_behind else 0)
+        found[id(parameter)] = len(blocks) + 1 - layer
+    return found
 
 
 def _assigned(groups: Sequence[Mapping[str, Any]], model: nn.Module) -> dict[int, int]:

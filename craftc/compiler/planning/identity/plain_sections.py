@@ -4,19 +4,24 @@ from typing import Any
 
 from craftc.compiler.language.removals import plain_removals
 from craftc.compiler.planning.identity.plain_lengths import plain_lengths
-from craftc.schemas.catalogue import OUTPUT, REMOVE
+from craftc.schemas.catalogue import ADAPTER, OUTPUT, REMOVE
 from craftc.schemas.terms import plain_objective
 
 DROP = "drop"
-PLAIN_TRAINING: dict[str, tuple[Any, ...]] = {"accumulate": (1,), "decay": ("all",), "groups": ((), [])}
+PLAIN_TRAINING: dict[str, tuple[Any, ...]] = {
+    "accumulate": (1,),
+    "decay": ("all",),
+    "groups": ((), []),
+    "layer_decay": (1.0,),
+}
 """Keys of `training`, and what stands there where they are not used."""
 
 
 def plain_sections(config: dict[str, Any]) -> None:
     """Take away, in place: a kind beside terms or terms beside a kind, values of a training that has none, lengths
-    that nobody gives, what is done with a model's output and what is taken out of it where nothing is, and what batches
-    a step and groups of parameters there are where there is one. Of groups of columns that are left out, their names do
-    not count."""
+    that nobody gives, what is done with a model's output, taken out of it and added to it where nothing is, and what
+    batches a step and groups of parameters there are where there is one. Of groups of columns that are left out, their
+    names do not count."""
     config["objective"] = plain_objective(config["objective"])
     training = config["training"]
     if not training["values"]:
@@ -27,6 +32,8 @@ def plain_sections(config: dict[str, Any]) -> None:
             del training[key]
     if config["model"].get(OUTPUT) == "none":
         del config["model"][OUTPUT]
+    if config["model"].get(ADAPTER) == {"kind": "none"}:
+        del config["model"][ADAPTER]
     if removed := plain_removals(config["model"].pop(REMOVE, ())):
         config["model"][REMOVE] = removed
     config["data"] = _plain_drop(config["data"])

@@ -14,7 +14,7 @@ from craftc.compiler.planning.identity.fingerprint import (
 from craftc.compiler.planning.identity.plain_lengths import LENGTHS, ends_with_record
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.compiler.planning.identity.without_defaults import VERSION, counted_metrics
-from craftc.schemas.catalogue import REMOVE, Catalogue, is_own, short_name
+from craftc.schemas.catalogue import ADAPTER, REMOVE, Catalogue, is_own, short_name
 from craftc.schemas.plan import Stages
 
 
@@ -93,7 +93,7 @@ def _features(data: dict[str, Any], content: Decisive, seed: int, catalogue: Cat
         return None
     drawn = {"seed": seed} if model[parts.weights] == "random" else {}
     # The arguments identify what ships with craftc; a user's own component is identified by its source as well.
-    aside = {parts.head, DIGEST, REMOVE} | (set() if is_own(model["kind"]) else {"kind"})
+    aside = {parts.head, DIGEST, REMOVE, ADAPTER} | (set() if is_own(model["kind"]) else {"kind"})
     read = _without(content.counted["model"], aside)
     return _hash("features", {"data": data, **read, **drawn}, content.code)
 

@@ -7,7 +7,7 @@ from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.planning.identity.plain_sections import PLAIN_TRAINING
 from craftc.compiler.reading.tree import copy_tree
-from craftc.schemas.catalogue import Catalogue
+from craftc.schemas.catalogue import ADAPTER, Catalogue
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 CARRIED = "per trial"
@@ -55,6 +55,8 @@ def is_batchable(config: dict[str, Any], catalogue: Catalogue) -> bool:
     is_open = not lowered and training.get("compile") is not True and not training.get("deterministic")
     # A batch measures what it does after every epoch as one, and passes are measured one by one.
     is_open = is_open and not any(each["every_epoch"] for each in config["evaluation"].get("passes", {}).values())
+    # Adapters are modules of a library that hold their layers by name, which stacked weights have not been tried with.
+    is_open = is_open and ADAPTER not in model
     # The features of a backbone that is drawn by the seed are other data.
     parts = catalogue.frozen_parts(model["kind"])
     return is_open and (parts is None or model[parts.weights] != "random")

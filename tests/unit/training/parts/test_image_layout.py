@@ -149,6 +149,16 @@ def test_a_missing_package_is_reported_at_the_model(tmp_path: Path, monkeypatch:
     ]
 
 
+def test_a_missing_package_of_what_a_search_may_choose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    text = spec("{kind: cnn}") + "search: {trials: 2, optimize: {metric: valid/loss}, space: SPACE}\n"
+    needs = "which the search may choose, needs the package torchvision, which is not installed"
+    for space in ("{model.kind: {choice: [cnn, resnet]}}", "{model: {choice: [cnn, {kind: resnet, blocks: 1}]}}"):
+        found = _missing(text.replace("SPACE", space), tmp_path)
+        assert found == [(f"resnet, {needs}", "pip install 'craftc[vision]'")]
+
+
 def _missing(text: str, folder: Path) -> list[tuple[str, str | None]]:
     compiled = compile_spec(text, str(folder / "spec.yaml"), built_in_catalogue())
     assert compiled.plan is not None

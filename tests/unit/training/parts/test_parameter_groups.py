@@ -211,3 +211,27 @@ def test_an_interrupted_training_of_groups_goes_on(make_trial, run_trial, tmp_pa
     epochs.close()
     resumed, _ = run_trial(trial, tmp_path / "cut")
     assert [r.metrics for r in resumed] == [r.metrics for r in straight[1:]]
+
+
+VIT = {
+    "kind": "scanline_vit", "d_model": 8, "num_layers": 3, "num_heads": 2, "d_ffn": 8, "dropout": 0.0,
+    "num_lines": "infer", "line_length": "infer", "num_classes": "infer",
+}  # fmt: skip
+
+
+def test_lower_layers_are_changed_less(make_trial):
+    parts, _ = parts_of(make_trial(EXACT | {"model": VIT, "training.layer_decay": 0.5}))
+    name_of = {id(parameter): name for name, parameter in parts.model.named_parameters()}
+    groups = parts.optimizer.param_groups
+    scales = {name_of[id(parameter)]: group["lr_scale"] for group in groups for parameter in group["params"]}
+    assert set(scales) == set(name_of.values())
+    names = list(name_of.values())
+    last = max(number for number, name in enumerate(names) if name.startswith("blocks."))
+    for number, name in enumerate(names):
+        block = int(name.split(".")[1]) + 1 if name.startswith("blocks.") else 4 if number > last else 0
+        assert scales[name] == 0.5 ** (4 - block), name
+
+
+def test_layers_of_a_model_without_blocks_are_refused(make_trial):
+    with pytest.raises(TrainingError, match=r"no list of two or more blocks of one class; write training\.groups"):
+        parts_of(make_trial(EXACT | {"training.layer_decay": 0.5}))
