@@ -28,7 +28,9 @@ def main(archive: str | None) -> None:
             inputs.append(images.astype(np.float32) / 255)
             targets.append(np.full(len(images), label))
     target = Path(__file__).parent / "fashion_mnist.npz"
-    np.savez_compressed(target, inputs=np.concatenate(inputs), targets=np.concatenate(targets))
+    unfinished = target.with_suffix(".part.npz")
+    np.savez_compressed(unfinished, inputs=np.concatenate(inputs), targets=np.concatenate(targets))
+    unfinished.rename(target)
     print(f"{target}: {sum(map(len, inputs))} images")
 
 
