@@ -3,9 +3,11 @@
 import ast
 import importlib
 import os
+import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,23 @@ def _beside_nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def update_goldens(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written."""
     return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """Ports for a server that wants to be told one. They are below those that a system gives to whoever asks for any,
+    from 32,768 on Linux and 49,152 on macOS: what is free stays free until the server listens."""
+
+    def find(number: int) -> list[int]:
+        ports: list[int] = []
+        while len(ports) < number:
+            port = secrets.choice(range(20_000, 32_000))
+            with socket.socket() as probe, suppress(OSError):
+                probe.bind(("", port))
+                ports += [port] if port not in ports else []
+        return ports
+
+    return find
 
 
 @pytest.fixture

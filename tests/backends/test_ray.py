@@ -97,12 +97,9 @@ def test_closing_waits_until_the_trials_are_free(make_trial, make_plan, tmp_path
 
 
 @contextlib.contextmanager
-def another_cluster(**variables):
+def another_cluster(port, **variables):
     """The address of another user's cluster of one CPU on this machine, started with `variables` beside ours."""
     folder = tempfile.mkdtemp(prefix="other-", dir="/tmp")
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        port = probe.getsockname()[1]
     ray = Path(sys.executable).with_name("ray")
     command = [ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=1", f"--temp-dir={folder}"]
     options = ["--include-dashboard=false", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
@@ -124,9 +121,9 @@ def another_cluster(**variables):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(free_ports):
     """Another cluster, whose address stands in RAY_ADDRESS."""
-    with another_cluster() as address, pytest.MonkeyPatch.context() as patch:
+    with another_cluster(*free_ports(1)) as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", address)
         yield address
 
@@ -170,9 +167,9 @@ def test_asking_for_the_token_after_ray_is_imported_does_no_harm(with_token, hom
 
 
 @pytest.fixture(scope="class")
-def tokenless():
+def tokenless(free_ports):
     """A cluster that asks for no token, for as long as tests of it run."""
-    with another_cluster(RAY_AUTH_MODE="disabled") as address:
+    with another_cluster(*free_ports(1), RAY_AUTH_MODE="disabled") as address:
         yield address
 
 

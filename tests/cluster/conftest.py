@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -80,19 +79,10 @@ def craftc_here(environment: dict[str, str]) -> Craftc:
     return call
 
 
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listened on a moment ago."""
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.fixture(scope="session")
-def cluster(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Cluster]:
     # Short: Ray makes sockets some 70 characters below it.
     folder = Path(tempfile.mkdtemp(prefix="cl-", dir="/tmp"))
     gcs, dashboard, client, *agents = free_ports(5)

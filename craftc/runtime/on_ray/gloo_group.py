@@ -6,18 +6,24 @@ which need none; 2.5 s of CPU time for each. Here the workers alone import it.
 
 import logging
 import os
-import socket
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import ray
 import ray.train
 from ray.exceptions import GetTimeoutError
 from ray.train.backend import Backend, BackendConfig
 
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
 JOIN_TIMEOUT_S = 1800.0
 """Of an exchange between workers, as TorchConfig has it."""
 
 LEAVE_TIMEOUT_S = 3.0
+
+_hosted: "list[TCPStore]" = []
+"""In the first worker, from its start to its end: where the group meets. Only a port that is kept is surely free."""
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +54,17 @@ class GlooConfig(BackendConfig):
 
 
 def _meeting_point() -> tuple[str, int]:
-    """On the first worker: its address, and a port that is free there."""
+    """On the first worker: its address, and the port of the store that it hosts."""
     host = str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind(("", 0))
-        return host, int(probe.getsockname()[1])
+    _hosted.append(_store(host, 0, is_master=True))
+    return host, _hosted[-1].port
+
+
+def _store(host: str, port: int, *, is_master: bool) -> "TCPStore":
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    timeout = timedelta(seconds=JOIN_TIMEOUT_S)
+    return TCPStore(host, port, is_master=is_master, timeout=timeout, wait_for_workers=False)
 
 
 def _join(*, host: str, port: int) -> None:
@@ -74,7 +85,8 @@ def _join(*, host: str, port: int) -> None:
     }
     os.environ.update({name: str(value) for name, value in variables.items()})
     timeout = timedelta(seconds=JOIN_TIMEOUT_S)
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=world_size, timeout=timeout)
+    store = _hosted[-1] if _hosted else _store(host, port, is_master=False)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=world_size, timeout=timeout)
 
 
 def _leave() -> None:
@@ -82,3 +94,4 @@ def _leave() -> None:
 
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+    _hosted.clear()

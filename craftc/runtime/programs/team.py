@@ -1,11 +1,11 @@
 """What the processes of a trial with several workers say to each other: the first decides, the others follow.
 
 The programs make a process group of their own; this is beside it, so that a program may report in its first process
-alone, or in all of them.
+alone, or in all of them. Both meet at one store of keys, which the first worker holds from its start to its end: a port
+looked for here, and listened at by a program seconds later, may be another's by then.
 """
 
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Leader(Team):
         """See Team.begin."""
         host = os.environ["MASTER_ADDR"]
         self._board = _store(host, 0, is_master=True)
-        start = Start(host, self._board.port, _free_port(host), num_records, kept)
+        start = Start(host, self._board.port, num_records, kept)
         self._workers.share(start)
         return start.environment(self._workers)
 
@@ -75,21 +75,21 @@ class Leader(Team):
 
 @dataclass(frozen=True)
 class Start:
-    """Where the board of the first worker is, a port for the programs to meet at, and from where they go on."""
+    """Where the store of the first worker is, and from where the programs go on."""
 
     host: str
-    board_port: int
-    meeting_port: int
+    port: int
     num_records: int
     kept: Kept | None
 
     def environment(self, workers: "WorkerGroup") -> dict[str, str]:
-        """The variables that torchrun sets."""
+        """The variables that torchrun sets; the last two have `init_process_group` use the store that is there."""
         known = {
             name: os.environ[name] for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK") if name in os.environ
         }
         given: dict[str, Any] = {"RANK": workers.rank, "WORLD_SIZE": workers.size}
-        given |= {"MASTER_ADDR": self.host, "MASTER_PORT": self.meeting_port}
+        given |= {"MASTER_ADDR": self.host, "MASTER_PORT": self.port}
+        given |= {"TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RESTART_COUNT": 0}
         return known | {name: str(value) for name, value in given.items()}
 
 
@@ -97,7 +97,7 @@ class Board:
     """What a worker that follows reads of the first one's decisions."""
 
     def __init__(self, start: Start) -> None:
-        self._store = _store(start.host, start.board_port, is_master=False)
+        self._store = _store(start.host, start.port, is_master=False)
 
     def decision(self, record: int) -> str | None:
         """Why the trial ends behind a record, or None; waits until the first worker knows. Where that one has ended
@@ -139,10 +139,3 @@ def _store(host: str, port: int, *, is_master: bool) -> Any:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     return TCPStore(host, port, is_master=is_master, wait_for_workers=False)
-
-
-def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])

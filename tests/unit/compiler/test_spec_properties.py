@@ -4,6 +4,7 @@ mistake in it is told at its own line and column."""
 import copy
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
@@ -36,6 +37,12 @@ texts = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1
 
 def values(fragment: Tree) -> st.SearchStrategy[Any]:
     """What fits a JSON Schema fragment of the catalogue."""
+    return _values(json.dumps(fragment))
+
+
+@cache
+def _values(written: str) -> st.SearchStrategy[Any]:
+    fragment = json.loads(written)
     if "anyOf" in fragment:
         return st.one_of([values(part) for part in fragment["anyOf"]])
     if "enum" in fragment or "const" in fragment:

@@ -152,7 +152,7 @@ def comments(text: str) -> list[str]:
 
 
 @given(specs.trees(), st.data(), st.randoms(use_true_random=False))
-@settings(DRAW, max_examples=150)
+@settings(DRAW, max_examples=80)
 def test_a_valid_spec_with_a_slip_is_the_valid_spec_again(tree: Tree, data: st.DataObject, draw: random.Random) -> None:
     right = specs.written(tree, data).text
     expected = meaning(right)

@@ -1,32 +1,33 @@
 """A program with two workers, whose processes meet by gloo."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import pytest
+import torch.distributed as dist
+
+from craftc.runtime.programs.team import Leader
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
+from craftc.training.parts.worker_group import ONE_WORKER
 
 Program = Callable[..., Trial]
 WORKER = Path(__file__).parent / "own_code" / "worker_of_two.py"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run_both(store: Store, *trials: Trial, prunes_at: int = 0) -> list[tuple[int, list[dict[str, Any]]]]:
     """The exit code of each of two workers and the events that it reported. Once one fails, the other is killed."""
-    port, given = str(free_port()), json.dumps([trial.model_dump(mode="json") for trial in trials])
-    commands = [
-        [sys.executable, str(WORKER), str(rank), port, str(store.root), str(prunes_at), given] for rank in range(2)
-    ]
+    given = json.dumps([trial.model_dump(mode="json") for trial in trials])
+    meeting_file = store.root.parent / f"group-{uuid4()}"
+    arguments = [str(meeting_file), str(store.root), str(prunes_at), given]
+    commands = [[sys.executable, str(WORKER), str(rank), *arguments] for rank in range(2)]
     workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
     try:
         said = {}
@@ -70,3 +71,17 @@ def test_a_worker_that_fails_ends_the_others(program: Program, store: Store) -> 
     assert (led, followed, others) == (0, 0, [])
     assert events[0]["epoch"] == 1
     assert [record.metrics for record in store.history(trial.id)] == [{"valid/value": 5.0 + n} for n in (1, 2, 3)]
+
+
+def test_processes_meet_at_a_port_that_the_first_worker_holds_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    leader = Leader(ONE_WORKER)
+    for name, value in leader.begin(None, 0).items():
+        monkeypatch.setenv(name, value)
+    with socket.socket() as another, pytest.raises(OSError, match="in use"):
+        another.bind(("", int(os.environ["MASTER_PORT"])))
+    dist.init_process_group("gloo")
+    try:
+        assert dist.get_world_size() == 1
+    finally:
+        dist.destroy_process_group()

@@ -17,10 +17,10 @@ from craftc.runtime.worker.worker_share import run_worker_share
 from craftc.schemas.plan import Trial
 from craftc.training.parts.worker_group import WorkerGroup
 
-rank, port, root, prunes_at = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+rank, meeting_file, root, prunes_at = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 trials = [Trial.model_validate(each) for each in json.loads(sys.argv[5])]
-os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": str(rank), "WORLD_SIZE": "2"}
-dist.init_process_group("gloo")
+os.environ["MASTER_ADDR"] = "127.0.0.1"
+dist.init_process_group("gloo", init_method=f"file://{meeting_file}", rank=rank, world_size=2)
 last = trials[-1].id
 point = Point(study="base", number=0, trials=(last,), metric="valid/value", epochs=None, is_prunable=True)
 reporter = Reporter(point, lambda point, step, value: step < prunes_at)
