@@ -22,17 +22,17 @@ class LineTokenizer(nn.Module):
     Each convolution but the first halves the line; what is left of all channels is projected to a token.
     """
 
-    def __init__(self, line_length: int, width: int, num_convs: int, kernel_size: int, num_channels: int) -> None:
+    def __init__(self, line_length: int, width: int, num_convs: int, kernel_size: int, conv_channels: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         length = line_length
         for index in range(num_convs):
             stride = 2 if index else 1
-            channels = num_channels if index else 1
-            layers += [nn.Conv1d(channels, num_channels, kernel_size, stride, kernel_size // 2), nn.ReLU()]
+            channels = conv_channels if index else 1
+            layers += [nn.Conv1d(channels, conv_channels, kernel_size, stride, kernel_size // 2), nn.ReLU()]
             length = (length - 1) // stride + 1
         self.convs = nn.Sequential(*layers)
-        self.project = nn.Linear(num_channels * length, width)
+        self.project = nn.Linear(conv_channels * length, width)
 
     def forward(self, lines_BLW: Tensor) -> Tensor:
         """A token of each line."""
@@ -75,7 +75,7 @@ class ScanlineTransformer(nn.Module):
             last line whatever the threshold.
         num_convs: Convolutions over a line.
         kernel_size: Values that a convolution sees.
-        num_channels: Channels of each convolution.
+        conv_channels: Channels of each convolution.
     """
 
     takes = ("images",)
@@ -87,7 +87,7 @@ class ScanlineTransformer(nn.Module):
         "d_ffn": {"choice": [64, 128, 256, 512, 1024]},
         "dropout": {"uniform": [0.0, 0.3]},
         "num_convs": {"int": [1, 5]},
-        "num_channels": {"choice": [8, 16, 32]},
+        "conv_channels": {"choice": [8, 16, 32]},
     }
 
     def __init__(
@@ -105,13 +105,13 @@ class ScanlineTransformer(nn.Module):
         mask: Literal["causal", "none"] = "causal",
         num_convs: ConvDepth = 3,
         kernel_size: KernelSize = 3,
-        num_channels: PositiveInt = 16,
+        conv_channels: PositiveInt = 16,
     ) -> None:
         super().__init__()
         if d_model % num_heads:
             raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
         self.causal = mask == "causal"
-        self.tokenize = LineTokenizer(line_length, d_model, num_convs, kernel_size, num_channels)
+        self.tokenize = LineTokenizer(line_length, d_model, num_convs, kernel_size, conv_channels)
         if positions == "learned":
             self.positions_TD = nn.Parameter(nn.init.trunc_normal_(torch.empty(num_lines, d_model), std=0.02))
         else:
@@ -147,7 +147,7 @@ class LRCN(nn.Module):
         dropout: Probability that a value is zeroed during training: tokens, and what each layer puts out.
         num_convs: Convolutions over a line.
         kernel_size: Values that a convolution sees.
-        num_channels: Channels of each convolution.
+        conv_channels: Channels of each convolution.
     """
 
     takes = ("images",)
@@ -157,7 +157,7 @@ class LRCN(nn.Module):
         "num_layers": {"int": [1, 3]},
         "dropout": {"uniform": [0.0, 0.5]},
         "num_convs": {"int": [1, 5]},
-        "num_channels": {"choice": [8, 16, 32]},
+        "conv_channels": {"choice": [8, 16, 32]},
     }
 
     def __init__(
@@ -171,10 +171,10 @@ class LRCN(nn.Module):
         dropout: Annotated[BelowOne, PER_TRIAL] = 0.0,
         num_convs: ConvDepth = 3,
         kernel_size: KernelSize = 3,
-        num_channels: PositiveInt = 16,
+        conv_channels: PositiveInt = 16,
     ) -> None:
         super().__init__()
-        self.tokenize = LineTokenizer(line_length, d_token, num_convs, kernel_size, num_channels)
+        self.tokenize = LineTokenizer(line_length, d_token, num_convs, kernel_size, conv_channels)
         self.dropout = nn.Dropout(dropout)
         widths = [d_token, *[d_hidden] * (num_layers - 1)]
         self.layers = nn.ModuleList(nn.LSTM(width, d_hidden, batch_first=True) for width in widths)
