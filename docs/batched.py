@@ -77,6 +77,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "models/transformers": TEXT,
     "objectives/ctc": LINES,
     "objectives/cosine": {"data": {"source": "linnerud"}, "objective": {"metrics": ["cosine_similarity"]}},
+    "objectives/line_cross_entropy": {"model": {"kind": "scanline_transformer", **DECODER}},
     "objectives/info_nce": {
         "data": {"source": "digits", "views": 2, "augment": ["random_shift"]},
         "objective": {"metrics": ["nearest_neighbour"]},

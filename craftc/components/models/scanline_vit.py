@@ -69,19 +69,19 @@ class ScanlineViT(nn.Module):
         if positions == "learned":
             self.positions_TD = nn.Parameter(nn.init.trunc_normal_(torch.empty(num_lines, d_model), std=0.02))
         else:
-            self.register_buffer("positions_TD", _sinusoids(num_lines, d_model), persistent=False)
+            self.register_buffer("positions_TD", sinusoids(num_lines, d_model), persistent=False)
         if pooling == "cls":
             self.cls_D = nn.Parameter(nn.init.trunc_normal_(torch.empty(d_model), std=0.02))
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
-            _Block(d_model, num_heads, d_ffn, dropout, causal=mask == "causal") for _ in range(num_layers)
+            Block(d_model, num_heads, d_ffn, dropout, causal=mask == "causal") for _ in range(num_layers)
         )
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(d_model, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, H, W) or (B, C, H, W) -> logits (B, num_classes). Raises ValueError for other shapes."""
-        tokens_BTD = self.embed(_lines(x)) + self.positions_TD
+        tokens_BTD = self.embed(lines_of(x)) + self.positions_TD
         if self.pooling == "cls":
             tokens_BTD = torch.cat([tokens_BTD, self.cls_D.expand(len(x), 1, -1)], dim=1)
         tokens_BTD = self.dropout(tokens_BTD)
@@ -93,7 +93,9 @@ class ScanlineViT(nn.Module):
         return logits
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """A pre-norm block of a transformer over lines, (B, T, D) to (B, T, D)."""
+
     def __init__(self, d_model: int, num_heads: int, d_ffn: int, dropout: float, *, causal: bool) -> None:
         super().__init__()
         self.num_heads, self.causal = num_heads, causal
@@ -106,6 +108,7 @@ class _Block(nn.Module):
         self.residual_dropout = nn.Dropout(dropout)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
+        """Tokens (B, T, D) to as many."""
         x_BTD = x_BTD + self.residual_dropout(self._attend(self.attention_norm(x_BTD)))
         out_BTD: Tensor = x_BTD + self.residual_dropout(self.ffn(self.ffn_norm(x_BTD)))
         return out_BTD
@@ -117,15 +120,17 @@ class _Block(nn.Module):
         return attended_BTD
 
 
-def _lines(x: Tensor) -> Tensor:
+def lines_of(x: Tensor) -> Tensor:
+    """Images (B, H, W) or (B, C, H, W) as lines with all their channels, (B, H, C * W). Raises ValueError."""
     if x.dim() == 3:
         return x
     if x.dim() == 4:
         return x.transpose(1, 2).flatten(2)
-    raise ValueError(f"scanline_vit needs images, (B, H, W) or (B, C, H, W), not a batch of shape {tuple(x.shape)}")
+    raise ValueError(f"lines are of images, (B, H, W) or (B, C, H, W), not a batch of shape {tuple(x.shape)}")
 
 
-def _sinusoids(num_positions: int, width: int) -> Tensor:
+def sinusoids(num_positions: int, width: int) -> Tensor:
+    """The fixed position vectors of Vaswani et al. (2017), (T, D)."""
     frequencies = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
     angles = torch.arange(num_positions)[:, None] * frequencies
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]

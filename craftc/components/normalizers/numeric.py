@@ -5,7 +5,8 @@ What they are given is as exact as its source, and what they return is float32: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,33 +36,49 @@ class Identity:
 
 
 class PerLine:
-    """Subtracts from each line its own mean, then divides everything by one scale.
+    """Subtracts from each line its own mean, then divides by one scale, or each line by its own.
 
-    A line is the last axis of a sample: an image row, or all features of a table's row. The scale is the standard
-    deviation of the train split once its lines are centred, so that differences in contrast between lines are kept.
+    A line is the last axis of a sample: an image row, or all features of a table's row.
+
+    Args:
+        scale: dataset: one number, the standard deviation of the train split once its lines are centred, so that
+            differences in contrast between lines are kept; line: that of the line itself, so that each line has mean 0
+            and deviation 1, whatever its gain. A line without contrast becomes 0.
     """
 
     takes = ("images", "table")
     pools_columns = "subtracts from each row the mean"
 
-    def __init__(self) -> None:
+    def __init__(self, *, scale: Literal["dataset", "line"] = "dataset") -> None:
+        self.scale = scale
         self._scale: float | None = None
 
     def fit(self, x_train: Inputs) -> None:
         """Take the scale from the train split, (N, *shape). A split without contrast has scale 1."""
-        self._scale = _scale(float(_centre_lines(x_train).std()))
+        self._scale = _scale(float(_centre_lines(x_train).std())) if self.scale == "dataset" else 1.0
 
     def __call__(self, x: Inputs) -> Normalized:
         """Normalize `x`, (N, *shape). Raises RuntimeError before `fit`."""
         if self._scale is None:
             raise RuntimeError("per_line was used before it was fitted")
-        return (_centre_lines(x) / self._scale).astype(np.float32)
+        centred = _centre_lines(x)
+        if self.scale == "dataset":
+            return (centred / self._scale).astype(np.float32)
+        deviations = x.std(axis=-1, keepdims=True, dtype=np.float64)
+        # A mean is rounded, and so the deviation of what is constant need not be 0.
+        is_constant = x.max(axis=-1, keepdims=True) == x.min(axis=-1, keepdims=True)
+        return (centred / np.where(is_constant | (deviations < LEAST_CONTRAST), np.inf, deviations)).astype(np.float32)
 
     def of_batch(self, x: Tensor) -> Tensor:
         """See Identity.of_batch."""
         assert self._scale is not None
         exact = exact_of(x)
-        return ((exact - exact.mean(dim=-1, keepdim=True)) / self._scale).float()
+        centred = exact - exact.mean(dim=-1, keepdim=True)
+        if self.scale == "dataset":
+            return (centred / self._scale).float()
+        deviations = centred.square().mean(dim=-1, keepdim=True).sqrt()
+        is_constant = exact.amax(dim=-1, keepdim=True) == exact.amin(dim=-1, keepdim=True)
+        return (centred / deviations.masked_fill(is_constant | (deviations < LEAST_CONTRAST), math.inf)).float()
 
 
 class PerDataset:

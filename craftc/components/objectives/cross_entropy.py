@@ -30,7 +30,7 @@ class CrossEntropy(nn.Module):
         DataError: The number of weights is not the number of classes, or a class to be balanced has no sample.
     """
 
-    takes_targets = ("class", "token")
+    takes_targets: tuple[str, ...] = ("class", "token")
     trivial = "class_frequencies"
     search_ranges: ClassVar = {"label_smoothing": {"uniform": [0.0, 0.2]}}
     per_trial_attributes: ClassVar = ("label_smoothing", "_rounded", "_weighting")
@@ -101,6 +101,29 @@ class CrossEntropy(nn.Module):
             spread = -(logs_NC * self.weights_C).sum() / len(self.weights_C)
             loss_sum = loss_sum + self.smoothing * (spread - loss_sum)
         return loss_sum, weights_N.sum()
+
+
+class LineCrossEntropy(CrossEntropy):
+    """Cross entropy of the class of a sample at each of its lines, so that a model may be asked after any of them.
+
+    The loss is the mean over lines of `cross_entropy`. The model returns `line_logits` beside its logits, as
+    `scanline_transformer` and `lrcn` do.
+
+    Args:
+        class_weights: As of `cross_entropy`.
+        label_smoothing: As of `cross_entropy`.
+    """
+
+    takes_targets = ("class",)
+
+    @property
+    def identity(self) -> str:
+        """All that defines this loss, in words."""
+        return f"mean over lines of {super().identity}"
+
+    def forward(self, logits_BC: Tensor, targets_B: Tensor, line_logits: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Class numbers (B,) and the logits at each line (B, L, C) -> (loss_sum, weight_sum), two scalars."""
+        return super().forward(line_logits, targets_B.unsqueeze(-1).expand(line_logits.shape[:-1]))
 
 
 def weights_of_classes(counts_C: Tensor, class_weights: str | Sequence[float]) -> Tensor:
