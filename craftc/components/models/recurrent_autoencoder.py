@@ -123,15 +123,15 @@ class RecurrentAutoencoder(nn.Module):
         num_states, num_samples, d_hidden = last.shape
         bottleneck_BZ = self.to_bottleneck(last.transpose(0, 1).reshape(num_samples, -1))
         first = torch.tanh(self.to_state(bottleneck_BZ)).view(num_samples, num_states, d_hidden).transpose(0, 1)
-        first = first.contiguous()
+        state: Any = first.contiguous()
         if isinstance(states, tuple):
-            first = tuple(part.contiguous() for part in first.split(self.num_layers))
+            state = tuple(part.contiguous() for part in torch.split(first, self.num_layers))
         if self.memory == "encoder":
             memory_BTH, _ = pad_packed_sequence(packed, batch_first=True, total_length=mask_BT.shape[1])
-            return memory_BTH, ~mask_BT, first
+            return memory_BTH, ~mask_BT, state
         if self.to_memory is not None:
-            return self.to_memory(bottleneck_BZ).view(num_samples, self.num_heads, d_hidden), None, first
-        return None, None, first
+            return self.to_memory(bottleneck_BZ).view(num_samples, self.num_heads, d_hidden), None, state
+        return None, None, state
 
     def _write(
         self, given_BUF: Tensor, memory_BSH: Tensor | None, unseen_BS: Tensor | None, state: Any
@@ -150,8 +150,8 @@ def _initialise(layers: nn.Module, d_hidden: int, recurrent_init: str, input_ini
     """Gates stand one below the other in torch's matrices, each of `d_hidden` rows."""
     for name, parameter in layers.named_parameters():
         if name.startswith("weight_hh") and recurrent_init == "orthogonal":
-            for gate in parameter.detach().split(d_hidden):
+            for gate in torch.split(parameter.detach(), d_hidden):
                 nn.init.orthogonal_(gate)
         elif name.startswith("weight_ih") and input_init == "xavier":
-            for gate in parameter.detach().split(d_hidden):
+            for gate in torch.split(parameter.detach(), d_hidden):
                 nn.init.xavier_uniform_(gate)
