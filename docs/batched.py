@@ -62,6 +62,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "models/sequence": {"modules": [{"kind": "torch.nn:Flatten"}, {"kind": "torch.nn:Linear", "args": [64, 10]}]},
     "models/frozen_backbone": {"backbone": {"kind": "mlp", "hidden": [8]}, "weights": "random"},
     "models/decoder": DECODER,
+    "models/recurrent_autoencoder": {"d_hidden": 8, "d_bottleneck": 4, "num_heads": 2},
     "models/timm": {"name": "test_resnet"},
     "models/torchvision": {"name": "shufflenet_v2_x0_5"},
     "models/transformers": {"config": {"model_type": "gpt2", "n_embd": 8, "n_layer": 1, "n_head": 2}},
@@ -74,6 +75,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 """What a component cannot be built without, and what makes it small."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "models/seq2seq": WORDS,
+    "models/recurrent_autoencoder": {"data": {"source": "digits", "target": "x"}, "objective": {"kind": "mse"}},
     "models/transformers": TEXT,
     "objectives/ctc": LINES,
     "objectives/cosine": {"data": {"source": "linnerud"}, "objective": {"metrics": ["cosine_similarity"]}},

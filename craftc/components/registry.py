@@ -18,6 +18,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "python_docs": "craftc.components.sources.text:python_docs",
         "text_pairs": "craftc.components.sources.text_pairs:text_pairs",
         "python_words": "craftc.components.sources.text_pairs:python_words",
+        "word_vectors": "craftc.components.sources.word_vectors:word_vectors",
     },
     "normalizers": {
         "none": "craftc.components.normalizers.numeric:Identity",
@@ -69,6 +70,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "sequence": "craftc.components.models.sequence:ModuleSequence",
         "decoder": "craftc.components.models.decoder:Decoder",
         "seq2seq": "craftc.components.models.seq2seq:Seq2Seq",
+        "recurrent_autoencoder": "craftc.components.models.recurrent_autoencoder:RecurrentAutoencoder",
         "frozen_backbone": "craftc.components.models.frozen_backbone:frozen_backbone",
         "cnn": "craftc.components.models.cnn:CNN",
         "resnet": "craftc.components.models.resnet:SmallResNet",
@@ -110,6 +112,7 @@ REGISTRY: dict[str, dict[str, str]] = {
         "mae": "craftc.components.metrics.regression:MAE",
         "rmse": "craftc.components.metrics.regression:RMSE",
         "cosine_similarity": "craftc.components.metrics.cosine_similarity:CosineSimilarity",
+        "centred_cosine_similarity": "craftc.components.metrics.cosine_similarity:CentredCosineSimilarity",
         "perplexity": "craftc.components.metrics.likelihood:Perplexity",
         "bits_per_character": "craftc.components.metrics.likelihood:BitsPerCharacter",
         "character_error_rate": "craftc.components.metrics.transcripts:CharacterErrorRate",

@@ -126,8 +126,8 @@ OF_SEQUENCES = ("transformers", "lstm")
 def test_what_every_model_takes_is_known() -> None:
     # A frozen backbone takes what its backbone takes, but text.
     frozen = {e.kind for e in CATALOGUE.entries if e.frozen_parts is not None}
-    # What seq2seq takes are columns, which it asks for by name.
-    elsewhere = {"sequence", "seq2seq", "timm", "torchvision", *OF_SEQUENCES, "tabm"}
+    # What these two take are columns, which they ask for by name.
+    elsewhere = {"sequence", "seq2seq", "recurrent_autoencoder", "timm", "torchvision", *OF_SEQUENCES, "tabm"}
     assert set(REGISTRY["models"]) - set(SIZES) == frozen | elsewhere
     assert all("text" not in entry("models", kind).takes for kind in frozen)
 
