@@ -180,7 +180,8 @@ def table():
                 (
                     "target-not-classes",
                     ("objective", "metrics", 1),
-                    "use r2, mae, rmse or cosine_similarity; or write ranges of the quantity as classes",
+                    "use r2, mae, rmse, cosine_similarity or centred_cosine_similarity; "
+                    "or write ranges of the quantity as classes",
                 ),
             ],
         ),

@@ -26,7 +26,9 @@ from craftc.schemas.plan import Plan
 
 ROOT = Path(__file__).parents[4]
 ENVIRONMENT = {"TEAM": "owls", "DATA": "tables"}
-SPECS = sorted([*(ROOT / "tests" / "golden" / "ok").glob("*.yaml"), *(ROOT / "specs").glob("*.yaml")])
+# Those of data that is fetched cannot be planned without it.
+_OURS = [path for path in (ROOT / "specs").glob("*.yaml") if "../data/" not in path.read_text(encoding="utf-8")]
+SPECS = sorted([*(ROOT / "tests" / "golden" / "ok").glob("*.yaml"), *_OURS])
 HEAD = """\
 craftc: 1
 name: example
