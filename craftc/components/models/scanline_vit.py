@@ -126,7 +126,7 @@ def lines_of(x: Tensor) -> Tensor:
         return x
     if x.dim() == 4:
         return x.transpose(1, 2).flatten(2)
-    raise ValueError(f"lines are of images, (B, H, W) or (B, C, H, W), not a batch of shape {tuple(x.shape)}")
+    raise ValueError(f"a model of lines needs images, (B, H, W) or (B, C, H, W), not a batch of {tuple(x.shape)}")
 
 
 def sinusoids(num_positions: int, width: int) -> Tensor:

@@ -86,8 +86,8 @@ TABLES = {"csv", "parquet", "hf_dataset"}
 
 def test_of_every_source_it_is_known_what_it_gives() -> None:
     gives = {e.kind: e.gives for e in CATALOGUE.entries if e.group == "sources"}
-    # Pairs of texts are no stretches of one, as text is, and not yet a kind of their own.
-    assert {source for source, kinds in gives.items() if not kinds} == {"text_pairs", "python_words"}
+    # Pairs of texts and vectors of words are no stretches of one text, and not yet a kind of their own.
+    assert {source for source, kinds in gives.items() if not kinds} == {"text_pairs", "python_words", "word_vectors"}
     assert {source for source, kinds in gives.items() if kinds == ("text",)} == {"text_file", "python_docs"}
     assert {source for source, kinds in gives.items() if "text" in kinds and "table" in kinds} == TABLES
 
@@ -99,6 +99,8 @@ SIZES: dict[str, dict[str, int]] = {
     "decoder": {"vocabulary_size": 9, "context_length": 6},
     "cnn": {"num_channels": 1, "num_classes": 9},
     "resnet": {"num_channels": 1, "num_classes": 9},
+    "scanline_transformer": {"num_lines": 2, "line_length": 3, "num_classes": 9},
+    "lrcn": {"line_length": 3, "num_classes": 9},
 }
 
 
@@ -114,7 +116,8 @@ def test_which_models_take_text_is_known(kind: str) -> None:
             model(images)
     else:
         assert "images" in takes
-        assert model(images).shape == (4, 9)
+        output = model(images)
+        assert (output["logits"] if isinstance(output, dict) else output).shape == (4, 9)
         with pytest.raises((RuntimeError, ValueError)):
             model(tokens)
 
