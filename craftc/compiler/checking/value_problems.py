@@ -156,10 +156,13 @@ def _kind_missing(
         (word for word in KIND_WORDS if isinstance(written.get(word), str) and word not in field.reserved), None
     )
     known = catalogue.kinds(field.group)
-    if word is None and len(written) == 1 and isinstance(arguments := written.get(only := next(iter(written))), dict):
-        kind = meant_kind(only, known)
+    own = [name for name in written if name not in field.reserved]
+    if word is None and len(own) == 1 and isinstance(arguments := written[own[0]], dict):
+        kind = meant_kind(own[0], known)
         if kind in known and "kind" not in arguments:
-            text = yaml_value({"kind": kind, **arguments})
+            # Beside the arguments stands what is said of any component there; a default is not written.
+            beside = {name: value for name, value in written.items() if name not in own and value != {"kind": "none"}}
+            text = yaml_value({"kind": kind, **arguments, **beside})
             hint = f"a component is named by its kind: {text}" if len(text) <= MAX_SHOWN else "write {kind: NAME, ...}"
             return Problem("missing-key", path, message, hint, fix=put(path[:-1], text))
     if word is None:

@@ -107,7 +107,7 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
         (
             ["model", "--kind", "adamw"],
-            "known are linear, mlp, scanline_vit, sequence, decoder, seq2seq, frozen_backbone, cnn",
+            "known are linear, mlp, scanline_vit, scanline_transformer, lrcn, sequence, decoder, seq2seq",
         ),
         (["training", "--kind", "mlp"], "takes no components"),
         (["model.widht", "--kind", "scanline_vit"], "has no argument"),
