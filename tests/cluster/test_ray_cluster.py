@@ -121,7 +121,7 @@ def test_a_folder_that_the_machines_do_not_share_is_refused_before_anything_runs
     assert done.returncode == 1
     assert "error[runs-dir-not-shared]" in done.stderr
     assert 'does not share "/proc/self/cwd/runs/store"' in done.stderr
-    # No trial; digests are kept where they took long.
+    # No trial; the digest of a file is kept when it is two seconds old.
     assert {path.name for path in tmp_path.glob("runs/store/*")} <= {"prepared", "digests.json"}
 
 
