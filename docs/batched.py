@@ -75,7 +75,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 """What a component cannot be built without, and what makes it small."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "models/seq2seq": WORDS,
-    "models/recurrent_autoencoder": {"data": {"source": "digits", "target": "x"}, "objective": {"kind": "mse", "metrics": ["rmse"]}},
+    "models/recurrent_autoencoder": {
+        "data": {"source": "digits", "target": "x"},
+        "objective": {"kind": "mse", "metrics": ["rmse"]},
+    },
     "models/transformers": TEXT,
     "objectives/ctc": LINES,
     "objectives/cosine": {"data": {"source": "linnerud"}, "objective": {"metrics": ["cosine_similarity"]}},
