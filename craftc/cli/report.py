@@ -31,19 +31,29 @@ def report(run: str, format: Format, runs_dir: Path) -> None:
 
     Example: `craftc report vit-ablation --format markdown`
     """
-    from craftc.report.budget import read_budget
-    from craftc.report.conclude import conclude
-    from craftc.report.read_run import RunUnreadableError, read_run
-    from craftc.report.read_search import read_search
+    from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.store.run_folder import find_run
 
     try:
         folder = find_run(run, runs_dir)
-        conclusion = conclude(*read_run(folder), read_search(folder), read_budget(folder))
+        conclusion = read_conclusion(folder)
     except (RunUnreadableError, FileNotFoundError) as error:
         click.echo(str(error), err=True)
         raise Exit(2) from None
     print_conclusion(conclusion, format)
+
+
+def read_conclusion(folder: Path) -> "Conclusion":
+    """What a run's folder and the store show. Raises RunUnreadableError."""
+    from craftc.report.budget import read_budget
+    from craftc.report.conclude import conclude
+    from craftc.report.read_artefacts import read_artefacts
+    from craftc.report.read_run import read_run
+    from craftc.report.read_search import read_search
+
+    plan, results, failures = read_run(folder)
+    artefacts = read_artefacts(folder, plan)
+    return conclude(plan, results, failures, read_search(folder), read_budget(folder), artefacts)
 
 
 def print_conclusion(conclusion: "Conclusion", format: Format) -> None:

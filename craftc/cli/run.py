@@ -18,7 +18,7 @@ from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
-from craftc.cli.report import Format, print_conclusion
+from craftc.cli.report import Format, print_conclusion, read_conclusion
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.planning.shapes import trials_to_try
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from craftc.cli.progress import LiveProgress, PlainProgress
     from craftc.runtime.jobs.backend import Backend
     from craftc.runtime.jobs.job_source import SearchContext
-    from craftc.runtime.observers.observer import Observer
+    from craftc.runtime.observers.observer import Observer, Warn
     from craftc.runtime.store.run_folder import RunFolder
     from craftc.runtime.store.store import Store
     from craftc.runtime.worker.redirect import Terminal
@@ -183,6 +183,7 @@ def _execute(
                 exit_code = _run_jobs(compiled, store, folder, backend, study_writer, to_try)
             else:
                 tell_of_reused(compiled, store, folder)
+                _make_lacking(compiled, store, folder, warn, say)
             _print_end(folder)
     except BackendError as error:
         click.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
@@ -225,26 +226,41 @@ def _run_jobs(
 ) -> int:
     """Run the plan's jobs, with all that is printed meanwhile in the run's log; the exit code. Raises Exit(1) where a
     variant that is tried first cannot be trained."""
+    from craftc.runtime.artefacts.artefact_maker import ArtefactMaker
     from craftc.runtime.execute import execute
     from craftc.runtime.worker.redirect import output_to
 
     with output_to(folder.log) as terminal:
         display = _display(compiled, store, terminal)
-        outcome = execute(
-            compiled.plan,
-            store=store,
-            backend=backend,
-            observers=[display, *trackers(compiled, store, folder, display.warn), study_writer],
-            run_folder=folder,
-            search=_search(compiled, folder),
-            to_try=to_try,
-            warn=display.warn,
-        )
+
+        def say(text: str) -> None:
+            click.echo(text, file=terminal.stderr)
+
+        with ArtefactMaker(compiled.plan, store, folder.log, display.warn, say) as artefacts:
+            outcome = execute(
+                compiled.plan,
+                store=store,
+                backend=backend,
+                observers=[display, *trackers(compiled, store, folder, display.warn), study_writer, artefacts],
+                run_folder=folder,
+                search=_search(compiled, folder),
+                to_try=to_try,
+                warn=display.warn,
+            )
     if outcome.refused:
         fail(blame_failures(compiled, outcome.refused, f"the traceback is in {folder.log}"), compiled.texts)
     if outcome.failed or _has_failed_point(folder):
         return SOME_FAILED
     return BUDGET_SPENT if outcome.budget is not None else 0
+
+
+def _make_lacking(compiled: CompiledFile, store: "Store", folder: "RunFolder", warn: "Warn", say: "Warn") -> None:
+    """Make the artefacts that trials of an earlier run lack, where nothing is trained."""
+    if compiled.plan.artefacts:
+        from craftc.runtime.artefacts.artefact_maker import ArtefactMaker
+
+        with ArtefactMaker(compiled.plan, store, folder.log, warn, say):
+            pass
 
 
 def _last_words(name: BackendName, store: "Store", folder: "RunFolder") -> AbstractContextManager[None]:
@@ -269,12 +285,7 @@ def _has_failed_point(folder: "RunFolder") -> bool:
 
 def _print_end(folder: "RunFolder") -> None:
     """The conclusion, and where everything is."""
-    from craftc.report.budget import read_budget
-    from craftc.report.conclude import conclude
-    from craftc.report.read_run import read_run
-    from craftc.report.read_search import read_search
-
-    print_conclusion(conclude(*read_run(folder.path), read_search(folder.path), read_budget(folder.path)), Format.TEXT)
+    print_conclusion(read_conclusion(folder.path), Format.TEXT)
     click.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
     if (folder.path / "budget.json").is_file():

@@ -1,7 +1,8 @@
 """The compiler on one page: YAML text in, a Plan or Diagnostics out.
 
 text -> analyse (all that lint tells)
-     -> lower -> fingerprint -> fold -> reuse -> plan_search -> read_off -> share -> batch -> pack -> place -> Plan
+     -> lower -> fingerprint -> fold -> reuse -> plan_search -> plan_artefacts -> read_off -> share -> batch -> pack
+     -> place -> Plan
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from craftc.compiler.planning.identity.fingerprint import FileDigest, hash_file
 from craftc.compiler.planning.identity.lower import folds, path_arguments
 from craftc.compiler.planning.identity.trials import TrialCompiler
 from craftc.compiler.planning.identity.weights import Trained, WeightsError, contradictions, no_store
+from craftc.compiler.planning.passes.artefacts import plan_artefacts
 from craftc.compiler.planning.passes.batch import batch
 from craftc.compiler.planning.passes.fold import fold
 from craftc.compiler.planning.passes.pack import FindingOf, job_resources, nothing_known, pack
@@ -82,6 +84,7 @@ def compile_spec(
     plan = fold(plan)
     plan = reuse(plan, is_finished)
     plan = plan_search(plan, analysis.spec, catalogue)
+    plan = plan_artefacts(plan, analysis.spec, CodeIdentity(import_folders(Path(filename))))
     plan = read_off(plan, finished_with, resources)
     plan = share(plan, resources)
     plan = batch(plan, catalogue, resources)

@@ -186,4 +186,11 @@ REGISTRY: dict[str, dict[str, str]] = {
         "tensorboard": "craftc.runtime.observers.tensorboard_writer:TensorboardWriter",
         "mlflow": "craftc.runtime.observers.mlflow_tracker:MlflowTracker",
     },
+    "artefacts": {
+        "confusion_matrix": "craftc.components.artefacts.confusion_matrix:ConfusionMatrix",
+        "reliability_diagram": "craftc.components.artefacts.reliability_diagram:ReliabilityDiagram",
+        "generated_text": "craftc.components.artefacts.generated_text:GeneratedText",
+        "attention_maps": "craftc.components.artefacts.attention_maps:AttentionMaps",
+        "reconstructions": "craftc.components.artefacts.reconstructions:Reconstructions",
+    },
 }

@@ -11,7 +11,15 @@ from craftc.report.read_search import SearchResults
 from craftc.report.trial_findings import find_not_finite, find_selection
 from craftc.report.variant_summary import gap_splits, summarise
 from craftc.report.wording import one_line
-from craftc.schemas.conclusion import Conclusion, EpochCount, Failure, MetricIdentity, TrivialPredictor, VariantSummary
+from craftc.schemas.conclusion import (
+    Conclusion,
+    EpochCount,
+    Failure,
+    MetricIdentity,
+    ShownArtefact,
+    TrivialPredictor,
+    VariantSummary,
+)
 from craftc.schemas.plan import Plan, Trial, VariantTrials, variant_trials
 from craftc.schemas.result import BudgetSpent, Result, TrialFailed
 
@@ -22,6 +30,7 @@ def conclude(
     failures: Mapping[str, TrialFailed],
     search: SearchResults | None = None,
     budget: BudgetSpent | None = None,
+    artefacts: Sequence[ShownArtefact] = (),
 ) -> Conclusion:
     """Compare every variant of the plan with its baseline. `results` and `failures` are keyed by trial.
 
@@ -47,6 +56,7 @@ def conclude(
         epochs=_epochs(plan, results),
         searches=tuple(conclude_search(plan, search)) if search else (),
         classes=_classes(plan, results),
+        artefacts=tuple(artefacts),
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))

@@ -2,6 +2,7 @@
 
 import re
 
+from craftc.report.artefact_lines import artefact_lines
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import search_tables
@@ -25,6 +26,7 @@ def render_markdown(conclusion: Conclusion) -> str:
         ("Findings", told(conclusion.findings)),
         ("Failed trials", [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]),
         ("Points without a value", point_failure_lines(conclusion)),
+        ("Artefacts", artefact_lines(conclusion)),
     ):
         if items:
             lines += ["", f"### {heading}", "", *(f"- {_escape(item)}" for item in items)]

@@ -12,6 +12,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from craftc.report.artefact_lines import artefact_lines
 from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_rows, columns, shown
 from craftc.report.fold_name import fold_name
 from craftc.report.numbers import choose_decimals
@@ -102,6 +103,12 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
             console.print()
             console.print(Text(heading, style=f"bold {color}"))
             console.print(_bullets(items), width=prose_width)
+    # Not folded: a path is to be copied.
+    for number, line in enumerate(artefact_lines(conclusion)):
+        if number == 0:
+            console.print()
+            console.print(Text("Artefacts", style="bold"))
+        console.print(Text(f"• {line}"), soft_wrap=True)
 
 
 def _plain_table(cells: Cells) -> Table:

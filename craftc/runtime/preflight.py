@@ -16,10 +16,11 @@ from craftc.compiler.language.declared_words import kinds_in_words
 from craftc.runtime.needed_packages import install_of, is_installed, needed_packages, packages_searched
 from craftc.runtime.observers.make_trackers import missing_package
 from craftc.runtime.worker.own_code import cannot_import, make_importable, own_kinds
+from craftc.schemas.artefact import PlannedArtefact
 from craftc.schemas.catalogue import CARDINALITIES, NUM_SAMPLES, Catalogue, is_own
 from craftc.schemas.diagnostic import Path, Severity, format_path, parse_path
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.spec import Component
+from craftc.schemas.spec import Report
 from craftc.schemas.terms import summands
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class DataProblem:
 
 
 def preflight(
-    plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None, trackers: Sequence[Component] = ()
+    plan: Plan, catalogue: Catalogue, prepared: FilePath | None = None, report: Report | None = None
 ) -> list[DataProblem]:
-    """Import what new trials and `trackers` name of the user's own; load, split and check the data, once for each
+    """Import what new trials and the `report` name of the user's own; load, split and check the data, once for each
     different `data`, `model`, `objective`, `regularization`, batch and length. `catalogue` has what the plan's
     components declare.
 
@@ -59,7 +60,7 @@ def preflight(
     missing = list(_check_packages(plan, catalogue))
     lacking = {kind for kind, _ in missing}
     unimportable = {kind: problem for kind, problem in _check_imports(plan) if kind not in lacking}
-    found = [*(problem for _, problem in missing), *unimportable.values(), *_check_trackers(plan, trackers)]
+    found = [*(problem for _, problem in missing), *unimportable.values(), *_check_report(plan, report or Report())]
     problems: dict[tuple[str, Path, str], DataProblem] = {}
     seen: set[str] = set()
     for trial in plan.trials:
@@ -70,7 +71,7 @@ def preflight(
         is_importable = not any(kind in unimportable or kind in lacking for _, kind in own_kinds(trial.config))
         if trial.status == "new" and key not in seen and is_importable:
             seen.add(key)
-            for problem in _check(trial, catalogue, prepared):
+            for problem in _check(trial, catalogue, prepared, plan.artefacts):
                 first = replace(problem, variant=trial.variant)
                 problems.setdefault((problem.code, problem.path, problem.message), first)
     return [*found, *problems.values()]
@@ -108,18 +109,22 @@ def _check_imports(plan: Plan) -> list[tuple[str, DataProblem]]:
     ]
 
 
-def _check_trackers(plan: Plan, trackers: Sequence[Component]) -> Iterator[DataProblem]:
-    """Each tracker that cannot be imported, or whose package is not installed."""
-    for index, tracker in enumerate(trackers):
-        place, kind = ("report", "trackers", index, "kind"), tracker.kind
+def _check_report(plan: Plan, report: Report) -> Iterator[DataProblem]:
+    """Each tracker and artefact that cannot be imported, and trackers whose package is not installed."""
+    named = [("trackers", index, each.kind) for index, each in enumerate(report.trackers)]
+    named += [("artefacts", index, each.kind) for index, each in enumerate(report.artefacts)]
+    for group, index, kind in named:
+        place = ("report", group, index, "kind")
         if is_own(kind) and (message := cannot_import(kind, plan.import_folders)):
             yield DataProblem("component-not-importable", place, message, _IMPORT_HINT)
-        elif missing := missing_package(kind):
+        elif group == "trackers" and (missing := missing_package(kind)):
             message = f"{kind} needs the package {missing[0]}, which is not installed"
             yield DataProblem("component-not-importable", place, message, f"pip install {missing[1]}")
 
 
-def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> list[DataProblem]:
+def _check(
+    trial: Trial, catalogue: Catalogue, prepared: FilePath | None, artefacts: Sequence[PlannedArtefact]
+) -> list[DataProblem]:
     from craftc.components.errors import DataError
     from craftc.training.data.prepare import prepare
     from craftc.training.data.prepared_files import shelf_of
@@ -130,7 +135,7 @@ def _check(trial: Trial, catalogue: Catalogue, prepared: FilePath | None) -> lis
     except DataError as error:
         return _problems(error.all)
     warned = [DataProblem(w.code, parse_path(w.place), w.message, w.hint or None, "warning") for w in data.warnings]
-    beyond = list(_beyond_linting(config, data, catalogue))
+    beyond = list(_beyond_linting(config, data, catalogue, artefacts))
     misfit = [problem.path for problem in beyond if problem.severity == "error"]
     # An error of a whole component is the cause of those of its arguments.
     contradicted = [p for p in _problems(_contradictions(config, data, catalogue)) if p.path[:-1] not in misfit]
@@ -167,7 +172,9 @@ def _contradictions(config: dict[str, Any], data: PreparedData, catalogue: Catal
     return errors
 
 
-def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catalogue) -> Iterator[DataProblem]:
+def _beyond_linting(
+    config: dict[str, Any], data: PreparedData, catalogue: Catalogue, artefacts: Sequence[PlannedArtefact] = ()
+) -> Iterator[DataProblem]:
     """The rules of `compiler/checking/rules/data.py`, for sources whose content a spec does not tell."""
     source, layout = config["data"]["source"]["kind"], config["data"].get("layout", "source")
     kinds = _kinds(data, layout)
@@ -181,7 +188,9 @@ def _beyond_linting(config: dict[str, Any], data: PreparedData, catalogue: Catal
         # Without its kind: in a spec that may be all that is written of the component.
         yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     target = data.splits["train"].target_column
-    for problem in misfits_of_target(_measures(config), source, () if target is None else (target.kind,), catalogue):
+    for problem in misfits_of_target(
+        _measures(config, artefacts), source, () if target is None else (target.kind,), catalogue
+    ):
         yield DataProblem(problem.code, problem.path[:-1], problem.message, problem.hint)
     batch_size, num_train = config["training"]["batch_size"], len(data.splits["train"])
     if found := too_large(batch_size, config["training"].get("accumulate", 1), num_train):
@@ -250,7 +259,7 @@ def _named(config: dict[str, Any], catalogue: Catalogue) -> Iterator[Named]:
     yield from _measures(config)
 
 
-def _measures(config: dict[str, Any]) -> Iterator[Named]:
+def _measures(config: dict[str, Any], artefacts: Sequence[PlannedArtefact] = ()) -> Iterator[Named]:
     """What is given the target."""
     for place, objective in summands(config["objective"]).items():
         yield Named("objectives", (*place, "kind"), objective["kind"])
@@ -258,6 +267,8 @@ def _measures(config: dict[str, Any]) -> Iterator[Named]:
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric["kind"])
     for index, stage in enumerate(config["evaluation"].get("after", ())):
         yield Named("after_stages", ("evaluation", "after", index, "kind"), stage["kind"])
+    for index, artefact in enumerate(artefacts):
+        yield Named("artefacts", ("report", "artefacts", index, "kind"), artefact.kind)
 
 
 def _missing_classes(data: PreparedData, is_stratified: bool) -> list[DataProblem]:

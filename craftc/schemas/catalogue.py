@@ -25,6 +25,7 @@ Group = Literal[
     "samplers",
     "pruners",
     "trackers",
+    "artefacts",
 ]
 """The kinds of component, named as the folders of `craftc/components/`; trackers are in `craftc/runtime/observers/`."""
 
@@ -89,6 +90,7 @@ OFFERED: dict[Group, tuple[str, ...]] = {
     "samplers": ("seed",),
     "pruners": (),
     "trackers": ("run",),
+    "artefacts": (),
 }
 """What craftc hands a component by position. It takes as many as it has positional-only parameters; an optimizer
 takes the first whatever the kind of its parameters, and a program takes `run` wherever it stands. What is taken is no

@@ -227,6 +227,22 @@ class SearchConclusion(Frozen):
         return self.best is not None and (self.start is None or self.best.number != self.start.number)
 
 
+class ShownArtefact(Frozen):
+    """What was made from a trial to be looked at: of its best weights where it `is_best`, or else of those of `epoch`,
+    made while it trained. `path` is its JSON, `files` are a picture and a text, as there are."""
+
+    name: str
+    kind: str
+    variant: str
+    replicate: str
+    trial: str
+    epoch: int = Field(ge=0)
+    of: str
+    is_best: bool
+    path: str
+    files: List[str] = ()
+
+
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
@@ -253,3 +269,4 @@ class Conclusion(Frozen):
     searches: List[SearchConclusion] = ()
     findings: List[Finding] = ()
     classes: List[str] = ()
+    artefacts: List[ShownArtefact] = ()

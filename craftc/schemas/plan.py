@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from craftc.schemas.artefact import PlannedArtefact
 from craftc.schemas.frozen import Frozen, List
 
 
@@ -56,6 +57,7 @@ class Trial(Frozen):
     one batch; None where no other could be trained with it. `fold`, from 0, is held out of the splits; None without.
     `checkpoint_every` is how often the state of its training is saved within a record; None: at its end alone.
     `micro_batch` is how many samples a step takes at a time, "auto": as many as fit, None: all.
+    `keep_weights_every` are numbers of records: after each multiple of one of them the weights are kept for artefacts.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -73,6 +75,7 @@ class Trial(Frozen):
     group: int | None = None
     checkpoint_every: CheckpointEvery | None = None
     micro_batch: int | Literal["auto"] | None = None
+    keep_weights_every: List[int] = ()
 
     @property
     def replicate(self) -> str:
@@ -146,6 +149,7 @@ class Plan(Frozen):
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
     `unshared` says why trials that could share a training do not.
     `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
+    `artefacts` are made from the trials that have ended.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -161,6 +165,7 @@ class Plan(Frozen):
     search: SearchPlan | None = None
     unshared: str | None = None
     import_folders: List[str] = ()
+    artefacts: List[PlannedArtefact] = ()
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""
@@ -210,6 +215,11 @@ def _json_list(name: str, values: Iterable[Frozen]) -> Iterator[str]:
 
 
 VariantTrials = dict[str, tuple[Trial, ...]]
+
+
+def first_replicates(plan: Plan) -> frozenset[str]:
+    """The trials that are the first of a variant."""
+    return frozenset(trials[0].id for trials in variant_trials(plan).values())
 
 
 def variant_trials(plan: Plan) -> VariantTrials:

@@ -598,6 +598,33 @@ class Resources(Section):
     slurm: OrNone[Slurm] = Field(None, description="What `craftc submit --slurm` asks for, for the whole run.")
 
 
+class Artefact(Component):
+    """What is made from a trained model to be looked at."""
+
+    name: str = Field(
+        "infer",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+        max_length=100,
+        description="What its files are called, in the folder of each trial; infer: its kind.",
+        examples=["greedy_text"],
+    )
+    of: str = Field(
+        "infer",
+        description="Whose predictions it shows, as metrics begin: a split, or `<split>/<pass>`, or "
+        "`<split>/<after-stage>`; infer: as the headline's, and with `every` of a split for select.",
+        examples=["test/free"],
+    )
+    seeds: Literal["first", "all"] = Field(
+        "first", description="Whether it is made of the first replicate of each variant alone."
+    )
+    every: OrNone[Annotated[int, Field(ge=1)]] = Field(
+        None,
+        description="Records, which are epochs by default, after each of which it is made while the trial trains, and "
+        "not of its best weights alone.",
+        examples=[5],
+    )
+
+
 class Report(Section):
     """What is told of the results, and to whom. Never part of a trial's identity."""
 
@@ -615,6 +642,12 @@ class Report(Section):
         (),
         description="What is told of every trial and epoch while the run goes on.",
         examples=[[{"kind": "wandb", "project": "digits"}, "tensorboard"]],
+    )
+    artefacts: Annotated[OrEmpty[List[Artefact]], ComponentGroup("artefacts")] = Field(
+        (),
+        description="What is made from trained models to be looked at: texts, maps, tables. Kept with each trial, and "
+        "made of finished trials too.",
+        examples=[["confusion_matrix", {"kind": "generated_text", "prompt": "ROMEO:", "every": 5}]],
     )
 
 

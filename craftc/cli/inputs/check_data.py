@@ -18,7 +18,7 @@ def data_diagnostics(compiled: CompiledFile, plan: Plan, prepared: Path | None =
     from craftc.runtime.preflight import preflight
 
     assert compiled.analysis.base is not None
-    problems = preflight(plan, compiled.analysis.base.catalogue, prepared, compiled.spec.report.trackers)
+    problems = preflight(plan, compiled.analysis.base.catalogue, prepared, compiled.spec.report)
     return [_placed(problem, compiled).place(compiled.document) for problem in problems]
 
 

@@ -34,7 +34,7 @@ def declared(entry: ComponentEntry) -> list[tuple[str, str]]:
     if entry.takes:
         found.append(("takes", kinds_in_words(entry.takes)))
     if entry.takes_targets:
-        verb = "fitted to" if entry.group == "after_stages" else "measures"
+        verb = {"after_stages": "fitted to", "artefacts": "shows"}.get(entry.group, "measures")
         found.append((verb, targets_in_words(entry.takes_targets)))
     if entry.pools_columns is not None:
         found.append(("of a table", f"it {entry.pools_columns} of all columns"))

@@ -33,6 +33,7 @@ SINGULAR: dict[Group, str] = {
     "samplers": "a sampler",
     "pruners": "a pruner",
     "trackers": "a tracker",
+    "artefacts": "an artefact",
 }
 _BUILT_IN_ONLY = ("tokenizers", "samplers", "pruners")
 _METHODS: dict[str, tuple[str, ...]] = {
@@ -43,6 +44,7 @@ _METHODS: dict[str, tuple[str, ...]] = {
     "schedules": ("lr",),
     "values": ("value",),
     "trackers": ("start", "event", "close"),
+    "artefacts": ("make",),
 }
 """What craftc calls of the objects of a group, besides calling them."""
 _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
@@ -62,6 +64,7 @@ _CALLS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "schedules": (("lr", ("base_lr", "step", "num_steps", "steps_per_epoch")),),
     "values": (("value", ("step", "num_steps", "steps_per_epoch")),),
     "trackers": (("start", ("plan", "run_name")), ("event", ("event",)), ("close", ())),
+    "artefacts": (("make", ("trained",)),),
 }
 """What it gives each of them, by position."""
 _BY_NAME: dict[str, tuple[str, int]] = {

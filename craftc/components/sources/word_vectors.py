@@ -99,9 +99,10 @@ def _columns(
             "mask": Column(is_read, "mask", "mask"),
             "targets": Column(table[tokens], "vectors", "target"),
             "targets_mask": Column(is_known, "mask", "mask"),
+            WORDS: Column(words, "token", "id"),
         },
         warnings,
-        {DOCUMENT: np.array(documents)[kept], WORDS: words},
+        {DOCUMENT: np.array(documents)[kept]},
     )
 
 

@@ -235,5 +235,6 @@ def save_trainings(
         recorded = [member for member in training.members if member.trial.id in of_trial]
         lines += [append_record(member.folder, of_trial[member.trial.id]) for member in recorded]
         best = [member for member in recorded if member.keeps_best]
-        states.append(State(training.members, best, training.parts, training.running, training.random))
+        keep = [member for member in recorded if member.keeps_weights]
+        states.append(State(training.members, best, training.parts, training.running, training.random, keep))
     save(states, flush=lines, write_buffer=write_buffer)

@@ -1,4 +1,5 @@
-"""Saves and loads `checkpoints/{best,last}.pt`, each beside a SHA-256 that is verified when it is read.
+"""Saves and loads `checkpoints/{best,last}.pt` and weights that are kept of an epoch, each beside a SHA-256 that is
+verified when it is read.
 
 Trials that are trained together have the same weights: their files are hard links to one file, which says how far each
 trial is.
@@ -42,9 +43,28 @@ def best_path(folder: Path) -> Path:
     return folder / "checkpoints" / "best.pt"
 
 
+def kept_path(folder: Path, epoch: int) -> Path:
+    """The weights of an epoch, kept until what is made from them is made."""
+    return folder / "checkpoints" / f"epoch_{epoch:06}.pt"
+
+
+def kept_epochs(folder: Path) -> list[int]:
+    """The epochs whose weights are kept, in order."""
+    names = (path.stem.removeprefix("epoch_") for path in (folder / "checkpoints").glob("epoch_*.pt"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def forget_kept(folder: Path, epoch: int) -> None:
+    """Remove the weights that were kept of an epoch."""
+    path = kept_path(folder, epoch)
+    for file in (path, _sidecar(path)):
+        file.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class State:
-    """A training: its members, those of them whose best weights these are, which may be none, and the state itself.
+    """A training: its members, those of them whose best weights these are, and those who keep them, either may be none,
+    and the state itself.
 
     `running` is the record that is not at its end, and `random` the state of the global generators within a pass; None
     where there is none.
@@ -55,13 +75,15 @@ class State:
     parts: Parts
     running: Running | None = None
     random: RandomState | None = None
+    keep: Sequence[Member] = ()
 
 
 def save(states: Sequence[State], *, flush: Sequence[Path] = (), write_buffer: WriteBuffer | None = None) -> None:
     """Write the whole states, and the weights that are judged of those that are the best. The files of `flush` are on
     the disk before. With an `write_buffer`, what can wait waits there."""
     lasts = [_last(state) for state in states]
-    _write(lasts + [_best(state.best, state.parts) for state in states if state.best], flush, write_buffer)
+    kept = [_kept(state.keep, state.parts) for state in states if state.keep]
+    _write(lasts + kept + [_best(state.best, state.parts) for state in states if state.best], flush, write_buffer)
 
 
 def save_best(members: Sequence[Member], parts: Parts) -> None:
@@ -100,14 +122,22 @@ def _last(training: State) -> _Checkpoint:
 
 
 def _best(members: Sequence[Member], parts: Parts) -> _Checkpoint:
+    return _Checkpoint([best_path(member.folder) for member in members], members[0].trial, _weights(members, parts))
+
+
+def _kept(members: Sequence[Member], parts: Parts) -> _Checkpoint:
+    paths = [kept_path(member.folder, member.progress.epoch) for member in members]
+    return _Checkpoint(paths, members[0].trial, _weights(members, parts))
+
+
+def _weights(members: Sequence[Member], parts: Parts) -> dict[str, Any]:
     first, *others = members
-    state = {
+    return {
         "epoch": first.progress.epoch,
         "others": {member.trial.id: None for member in others},
         "classes": list(parts.class_names),
         "model": parts.evaluated.state_dict(),
     }
-    return _Checkpoint([best_path(member.folder) for member in members], first.trial, state)
 
 
 def read_last(folder: Path, trial: Trial, device: torch.device) -> dict[str, Any]:
@@ -141,9 +171,18 @@ def lend_last(source: Path, folder: Path) -> None:
 
 def load_best(folder: Path, trial: Trial, device: torch.device, *, epoch: int) -> dict[str, Any]:
     """The `state_dict` of the best weights. Raises TrainingError `checkpoint-corrupt`, also for another epoch's."""
-    state = _read(best_path(folder), trial, device)
+    return _load_weights(best_path(folder), trial, device, epoch)
+
+
+def load_kept(folder: Path, trial: Trial, device: torch.device, *, epoch: int) -> dict[str, Any]:
+    """The `state_dict` of the weights that were kept of an epoch. Raises TrainingError `checkpoint-corrupt`."""
+    return _load_weights(kept_path(folder, epoch), trial, device, epoch)
+
+
+def _load_weights(path: Path, trial: Trial, device: torch.device, epoch: int) -> dict[str, Any]:
+    state = _read(path, trial, device)
     if state["epoch"] != epoch:
-        raise _corrupt(best_path(folder), f"is of epoch {state['epoch']}, not {epoch}")
+        raise _corrupt(path, f"is of epoch {state['epoch']}, not {epoch}")
     weights: dict[str, Any] = state["model"]
     return weights
 

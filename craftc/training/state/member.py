@@ -43,6 +43,11 @@ class Member:
         # Without selection the last epoch is the best, and is saved as such when it is known to be the last.
         return self.progress.is_best and (self.is_over or self.trial.config["evaluation"]["select"] != "none")
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the latest epoch's weights are to be kept beside."""
+        return any(self.progress.epoch % every == 0 for every in self.trial.keep_weights_every)
+
     def sees(self, record: EpochRecord) -> EpochRecord:
         """Its own record of an epoch that all were trained."""
         return record.model_copy(update={"trial": self.trial.id, "metrics": self.own(record.metrics)})

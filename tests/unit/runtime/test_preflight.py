@@ -9,7 +9,7 @@ import pytest
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.pipeline import compile_spec
 from craftc.runtime.preflight import DataProblem, preflight
-from craftc.schemas.spec import Component
+from craftc.schemas.spec import Component, Report
 
 SPEC = """craftc: 1
 name: table
@@ -248,7 +248,7 @@ def test_a_tracker_that_cannot_run_is_told_at_its_place(tmp_path: Path, monkeypa
     compiled = compile_spec(TRACKED, str(tmp_path / "spec.yaml"), built_in_catalogue())
     assert compiled.plan is not None
     assert compiled.analysis.spec is not None
-    problems = preflight(compiled.plan, built_in_catalogue(), trackers=compiled.analysis.spec.report.trackers)
+    problems = preflight(compiled.plan, built_in_catalogue(), report=compiled.analysis.spec.report)
     assert [(p.code, p.path) for p in problems] == [
         ("component-not-importable", ("report", "trackers", 1, "kind")),
         ("component-not-importable", ("report", "trackers", 2, "kind")),
@@ -268,8 +268,8 @@ def test_contradictions_of_several_components_are_all_told(tmp_path: Path) -> No
     compiled = compile_spec(spec, str(tmp_path / "spec.yaml"), built_in_catalogue())
     assert compiled.plan is not None
     assert compiled.analysis.base is not None
-    trackers = [Component(kind="no_such_package.module:Tracker")]
-    problems = preflight(compiled.plan, built_in_catalogue(), trackers=trackers)
+    report = Report(trackers=[Component(kind="no_such_package.module:Tracker")])
+    problems = preflight(compiled.plan, built_in_catalogue(), report=report)
     assert [(problem.code, problem.path) for problem in problems] == [
         ("component-not-importable", ("report", "trackers", 0, "kind")),
         ("data-mismatch", ("model", "num_features")),

@@ -16,7 +16,7 @@ from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_o
 from craftc.schemas.catalogue import Catalogue, is_own
 
 MEASURES = ("objectives", "metrics")
-VERBS = {"after_stages": "is fitted to"}
+VERBS = {"after_stages": "is fitted to", "artefacts": "shows"}
 TARGET_NAMES = ("targets", "target", "labels", "label")
 
 
@@ -45,13 +45,15 @@ def _of_a_column(checked: Checked) -> Sequence[str]:
 
 
 def measures(checked: Checked) -> Iterator[Named]:
-    """The objectives, the metrics and the after-stages of a spec."""
+    """The objectives, the metrics, the after-stages and the artefacts of a spec."""
     for place, objective in checked.spec.objective.summands.items():
         yield Named("objectives", (*place, "kind"), objective.kind)
     for index, metric in enumerate(checked.spec.objective.metrics):
         yield Named("metrics", ("objective", "metrics", index, "kind"), metric.kind)
     for index, stage in enumerate(checked.spec.evaluation.after):
         yield Named("after_stages", ("evaluation", "after", index, "kind"), stage.kind)
+    for index, artefact in enumerate(checked.spec.report.artefacts):
+        yield Named("artefacts", ("report", "artefacts", index, "kind"), artefact.kind)
 
 
 def misfits_of_target(

@@ -1,0 +1,1 @@
+"""What is made from a trained model to be looked at."""
