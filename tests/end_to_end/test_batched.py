@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from pytest import approx
 
 from craftc.cli.main import app
 from craftc.compiler.language.catalogue import built_in_catalogue
@@ -28,6 +29,7 @@ regularization: {dropout: 0.1}
 training: {epochs: 3, batch_size: 64, optimizer: {kind: adamw, lr: 1e-2}}
 ablation: {seeds: 2, grid: {training.optimizer.lr: [3e-3]}}
 resources: {max_concurrent: 1}
+report: {artefacts: [{kind: confusion_matrix, seeds: all, every: 2}]}
 """
 OWN = """\
 craftc: 1
@@ -82,6 +84,18 @@ def results(folder: Path) -> dict[str, Any]:
     return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("runs/store/*/result.json")}
 
 
+def records(folder: Path, trial: str) -> list[Any]:
+    lines = (folder / "runs/store" / trial / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def shown_accuracy(folder: Path, trial: str, name: str) -> float:
+    """By a confusion matrix of the store."""
+    content = json.loads((folder / "runs/store" / trial / "artefacts" / f"{name}.json").read_text())
+    counts: list[list[int]] = content["values"]["counts"]
+    return sum(row[place] for place, row in enumerate(counts)) / sum(map(sum, counts))
+
+
 def test_a_spec_whose_trials_are_known_to_gain_is_run_as_one_batch(tmp_path: Path) -> None:
     (tmp_path / "many.yaml").write_text(SPEC)
     assert "4 trainings alike: batched if a measurement shows it faster" in craftc(tmp_path, "plan", "many.yaml")
@@ -108,6 +122,13 @@ def test_a_spec_whose_trials_are_known_to_gain_is_run_as_one_batch(tmp_path: Pat
     for trial, result in alone.items():
         assert result["execution"] == {"batched": 1, "alone_because": None} | result["execution"]
         assert abs(result["best"]["valid/loss"] - batched[trial]["best"]["valid/loss"]) < 1e-4
+    # Each trial's weights were its own after every second epoch, too.
+    for folder, found in ((tmp_path, batched), (tmp_path / "alone", alone)):
+        for trial, result in found.items():
+            assert shown_accuracy(folder, trial, "confusion_matrix") == approx(result["best"]["valid/accuracy"])
+            [record] = [record for record in records(folder, trial) if record["epoch"] == 2]
+            early = shown_accuracy(folder, trial, "confusion_matrix.epoch_000002")
+            assert early == approx(record["valid/accuracy"])
     assert "0 new, 4 reused" in craftc(tmp_path, "run", "many.yaml", "--backend", "inline")
 
 

@@ -81,7 +81,7 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], First
     @cache
     def run(backend: str) -> First:
         folder = tmp_path_factory.mktemp(backend)
-        write_spec(folder)
+        write_spec(folder, more="report: {artefacts: [{kind: confusion_matrix, every: 1}]}\n")
         done = craftc(folder, "run", "tiny.yaml", "--backend", backend)
         assert done.returncode == 0, done.stderr
         return folder, done
@@ -170,6 +170,18 @@ def test_both_backends_train_the_same(first_run: Callable[[str], First]) -> None
         histories.append([{**json.loads(line), "seconds": 0} for trial in lines for line in trial])
     assert histories[0] == histories[1]
     assert len(histories[0]) == 12
+
+
+@pytest.mark.ray
+def test_both_backends_make_the_same_artefacts(first_run: Callable[[str], First]) -> None:
+    made = []
+    for backend in ("inline", "ray"):
+        folder, _ = first_run(backend)
+        files = sorted((folder / "runs/store").glob("*/artefacts/*"))
+        made.append({f"{path.parts[-3]}/{path.name}": path.read_bytes() for path in files})
+    assert made[0] == made[1]
+    # Of three variants the first seed: two epochs and the best of them, each as numbers, text and picture.
+    assert len(made[0]) == 27
 
 
 def test_editing_one_value_trains_only_what_is_new(after_first: Callable[[str], First]) -> None:
