@@ -22,29 +22,53 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Mode(StrEnum):
+    """Which way a metric is better."""
+
+    MIN = "min"
+    MAX = "max"
+
+
+ALL = "all"
+"""In the place of a metric's name."""
+
+
 @command()
 @click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @option("--format", type=OneOf(Format), default="text", help="How the conclusion is written.")
+@option("--metric", help="<split>/<metric> in the place of the headline, or all: every metric, and what it cost.")
+@option("--mode", type=OneOf(Mode), help="Which way --metric is better, where it does not say so itself.")
 @runs_dir
-def report(run: str, format: Format, runs_dir: Path) -> None:
+def report(run: str, format: Format, metric: str | None, mode: "Mode | None", runs_dir: Path) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
+
+    Which epoch of a trial counts stays what its spec says, whatever the metric.
 
     Example: `craftc report vit-ablation --format markdown`
     """
+    from craftc.report.another_metric import UnknownMetricError
     from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.store.run_folder import find_run
 
     try:
         folder = find_run(run, runs_dir)
-        conclusion = read_conclusion(folder)
-    except (RunUnreadableError, FileNotFoundError) as error:
+        if metric == ALL:
+            print_metrics(folder, format)
+            return
+        conclusion = read_conclusion(folder, metric, mode)
+    except (RunUnreadableError, UnknownMetricError, FileNotFoundError) as error:
         click.echo(str(error), err=True)
         raise Exit(2) from None
     print_conclusion(conclusion, format)
 
 
-def read_conclusion(folder: Path) -> "Conclusion":
-    """What a run's folder and the store show. Raises RunUnreadableError."""
+def read_conclusion(folder: Path, metric: str | None = None, mode: str | None = None) -> "Conclusion":
+    """What a run's folder and the store show, by the headline or by another metric.
+
+    Raises RunUnreadableError and UnknownMetricError.
+    """
+    from craftc.compiler.language.catalogue import built_in_catalogue
+    from craftc.report.another_metric import with_headline
     from craftc.report.budget import read_budget
     from craftc.report.conclude import conclude
     from craftc.report.read_artefacts import read_artefacts
@@ -53,7 +77,27 @@ def read_conclusion(folder: Path) -> "Conclusion":
 
     plan, results, failures = read_run(folder)
     artefacts = read_artefacts(folder, plan)
+    if metric is not None:
+        plan = with_headline(plan, results, metric, built_in_catalogue(), mode)
     return conclude(plan, results, failures, read_search(folder), read_budget(folder), artefacts)
+
+
+def print_metrics(folder: Path, format: Format) -> None:
+    """Write all metrics of a run, and what its variants cost, to standard output. Raises RunUnreadableError."""
+    from rich.console import Console
+
+    from craftc.report.metric_table import metric_table
+    from craftc.report.read_run import read_run
+    from craftc.report.render_metric_table import metrics_as_markdown, metrics_as_text
+
+    table = metric_table(*read_run(folder))
+    match format:
+        case Format.JSON:
+            click.echo(table.model_dump_json(indent=2))
+        case Format.MARKDOWN:
+            click.echo(metrics_as_markdown(table))
+        case Format.TEXT:
+            click.echo(metrics_as_text(table, Console(file=sys.stdout).width))
 
 
 def print_conclusion(conclusion: "Conclusion", format: Format) -> None:

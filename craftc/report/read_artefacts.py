@@ -19,7 +19,7 @@ def read_artefacts(run_dir: Path, plan: Plan) -> tuple[ShownArtefact, ...]:
     found: list[ShownArtefact] = []
     for planned in plan.artefacts:
         for trial in plan.trials:
-            if planned.seeds == "all" or trial.id in first:
+            if planned.replicates == "all" or trial.id in first:
                 found += _of_trial(planned.name, trial, store / trial.id / FOLDER)
     return tuple(found)
 

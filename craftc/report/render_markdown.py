@@ -5,7 +5,7 @@ import re
 from craftc.report.artefact_lines import artefact_lines
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
-from craftc.report.search_cells import search_tables
+from craftc.report.search_cells import Cells, search_tables
 from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion
 
@@ -18,10 +18,7 @@ def render_markdown(conclusion: Conclusion) -> str:
     around = [*legend(conclusion, "brackets"), *notes(conclusion)]
     lines += ["", *(f"{_escape(line)}  " for line in around)] if around else []
     for cells in search_tables(conclusion):
-        rule = [":---", *["---:"] * (len(cells.header) - 1)]
-        rows = [[_escape(cell) for cell in row] for row in (cells.header, *cells.rows)]
-        lines += ["", f"### {_escape(cells.title)}", ""]
-        lines += [f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:])]
+        lines += ["", *markdown_table(cells)]
     for heading, items in (
         ("Findings", told(conclusion.findings)),
         ("Failed trials", [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]),
@@ -31,6 +28,13 @@ def render_markdown(conclusion: Conclusion) -> str:
         if items:
             lines += ["", f"### {heading}", "", *(f"- {_escape(item)}" for item in items)]
     return "\n".join(lines) + "\n"
+
+
+def markdown_table(cells: Cells) -> list[str]:
+    """A heading and a table."""
+    rule = [":---", *["---:"] * (len(cells.header) - 1)]
+    rows = [[_escape(cell) for cell in row] for row in (cells.header, *cells.rows)]
+    return [f"### {_escape(cells.title)}", "", *(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))]
 
 
 def _table(conclusion: Conclusion) -> list[str]:

@@ -90,7 +90,7 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
     for cells in search_tables(conclusion):
         console.print()
         console.print(Text(cells.title, style="bold"))
-        console.print(_plain_table(cells))
+        console.print(plain_table(cells))
     failed = [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]
     points = point_failure_lines(conclusion)
     sections = (
@@ -111,7 +111,8 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
         console.print(Text(f"• {line}"), soft_wrap=True)
 
 
-def _plain_table(cells: Cells) -> Table:
+def plain_table(cells: Cells) -> Table:
+    """A table for the terminal; long names fold, numbers do not."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for index, header in enumerate(cells.header):
         table.add_column(Text(header), justify="right" if index else "left", overflow="fold")

@@ -17,7 +17,7 @@ class PlannedArtefact(Frozen):
     name: str
     component: dict[str, Any]
     of: str
-    seeds: Literal["first", "all"] = "first"
+    replicates: Literal["first", "all"] = "first"
     every: int | None = Field(None, ge=1)
     code: str | None = None
 

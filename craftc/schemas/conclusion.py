@@ -270,3 +270,33 @@ class Conclusion(Frozen):
     findings: List[Finding] = ()
     classes: List[str] = ()
     artefacts: List[ShownArtefact] = ()
+
+
+class Cost(Frozen):
+    """What a variant took, means over its finished seeds. `parameters` are trained numbers; `hours` are of training, of
+    trials trained as one batch each one's share, as is `ms_per_step`. None where nothing was trained for it, or where
+    a program does not say."""
+
+    parameters: float | None
+    steps: float | None
+    hours: float | None
+    ms_per_step: float | None
+
+
+class VariantMetrics(Frozen):
+    """Every metric `<split>/<metric>` of a variant, at the best epoch, and what it cost."""
+
+    name: str
+    num_planned: int = Field(ge=1)
+    num_finished: int = Field(ge=0)
+    metrics: dict[str, Estimate]
+    cost: Cost
+
+
+class MetricTable(Frozen):
+    """All metrics of all variants, for looking: nothing is compared. `metrics` are in order."""
+
+    format_version: Literal["1.0"] = "1.0"
+    name: str
+    metrics: List[str]
+    variants: List[VariantMetrics]

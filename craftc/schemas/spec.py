@@ -614,7 +614,7 @@ class Artefact(Component):
         "`<split>/<after-stage>`; infer: as the headline's, and with `every` of a split for select.",
         examples=["test/free"],
     )
-    seeds: Literal["first", "all"] = Field(
+    replicates: Literal["first", "all"] = Field(
         "first", description="Whether it is made of the first replicate of each variant alone."
     )
     every: OrNone[Annotated[int, Field(ge=1)]] = Field(
@@ -647,7 +647,7 @@ class Report(Section):
         (),
         description="What is made from trained models to be looked at: texts, maps, tables. Kept with each trial, and "
         "made of finished trials too.",
-        examples=[["confusion_matrix", {"kind": "generated_text", "prompt": "ROMEO:", "every": 5}]],
+        examples=[["confusion_matrix", {"kind": "generated_text", "prompt": "Once", "every": 5}]],
     )
 
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
-from pytest import approx
 
 from craftc.cli.main import app
 from craftc.compiler.language.catalogue import built_in_catalogue
@@ -29,7 +29,7 @@ regularization: {dropout: 0.1}
 training: {epochs: 3, batch_size: 64, optimizer: {kind: adamw, lr: 1e-2}}
 ablation: {seeds: 2, grid: {training.optimizer.lr: [3e-3]}}
 resources: {max_concurrent: 1}
-report: {artefacts: [{kind: confusion_matrix, seeds: all, every: 2}]}
+report: {artefacts: [{kind: confusion_matrix, replicates: all, every: 2}]}
 """
 OWN = """\
 craftc: 1
@@ -125,10 +125,10 @@ def test_a_spec_whose_trials_are_known_to_gain_is_run_as_one_batch(tmp_path: Pat
     # Each trial's weights were its own after every second epoch, too.
     for folder, found in ((tmp_path, batched), (tmp_path / "alone", alone)):
         for trial, result in found.items():
-            assert shown_accuracy(folder, trial, "confusion_matrix") == approx(result["best"]["valid/accuracy"])
+            assert shown_accuracy(folder, trial, "confusion_matrix") == pytest.approx(result["best"]["valid/accuracy"])
             [record] = [record for record in records(folder, trial) if record["epoch"] == 2]
             early = shown_accuracy(folder, trial, "confusion_matrix.epoch_000002")
-            assert early == approx(record["valid/accuracy"])
+            assert early == pytest.approx(record["valid/accuracy"])
     assert "0 new, 4 reused" in craftc(tmp_path, "run", "many.yaml", "--backend", "inline")
 
 

@@ -31,7 +31,7 @@ class Reconstructions:
         samples: How many of the first samples are shown. The share of right words is that of all.
     """
 
-    takes_targets = ("vectors", "real")
+    takes_targets = ("real", "vectors")
 
     def __init__(self, *, samples: Annotated[int, Ge(1), Le(100)] = 8) -> None:
         self.samples = samples

@@ -21,7 +21,7 @@ class Wanted(NamedTuple):
 def asked_of(trial: Trial, plan: Plan) -> tuple[PlannedArtefact, ...]:
     """The artefacts that a plan makes of a trial."""
     first = trial.id in first_replicates(plan)
-    return tuple(each for each in plan.artefacts if each.seeds == "all" or first)
+    return tuple(each for each in plan.artefacts if each.replicates == "all" or first)
 
 
 def lacking(

@@ -30,8 +30,9 @@ def test_it_has_every_section_and_every_component_of_a_trial() -> None:
         "evaluation.select",
     }
     built_in = {f"{e.group}.{e.kind}" for e in built_in_catalogue().entries}
-    assert {name for name in built_in if name.split(".")[0] not in ("samplers", "pruners", "trackers")} <= found
-    assert not {name for name in found if name.startswith(("samplers", "pruners", "trackers"))}
+    beside = ("samplers", "pruners", "trackers", "artefacts")
+    assert {name for name in built_in if name.split(".")[0] not in beside} <= found
+    assert not {name for name in found if name.startswith(beside)}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def plan_artefacts(plan: Plan, spec: Experiment, code_digest: Callable[[str], st
     keeps = plan.search is None
 
     def with_kept(trial: Trial) -> Trial:
-        every = {each.every for each in planned if each.every and (each.seeds == "all" or trial.id in first)}
+        every = {each.every for each in planned if each.every and (each.replicates == "all" or trial.id in first)}
         return trial.model_copy(update={"keep_weights_every": tuple(sorted(every))}) if every and keeps else trial
 
     return plan.model_copy(update={"artefacts": planned, "trials": tuple(map(with_kept, plan.trials))})
@@ -32,7 +32,7 @@ def _planned(artefact: Artefact, spec: Spec, code_digest: Callable[[str], str]) 
         name=artefact_name(artefact),
         component={"kind": artefact.kind, **artefact.args},
         of=shown_of(artefact, spec),
-        seeds=artefact.seeds,
+        replicates=artefact.replicates,
         every=artefact.every,
         code=code_digest(artefact.kind) if is_own(artefact.kind) else None,
     )

@@ -99,8 +99,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder,
         [
             "confusion_matrix",
-            {"kind": "reliability_diagram", "name": "before", "of": "test", "seeds": "all"},
-            {"kind": "reliability_diagram", "name": "behind", "of": "test/temperature", "seeds": "all"},
+            {"kind": "reliability_diagram", "name": "before", "of": "test", "replicates": "all"},
+            {"kind": "reliability_diagram", "name": "behind", "of": "test/temperature", "replicates": "all"},
             {"kind": "attention_maps", "every": 2},
         ],
     )
@@ -218,12 +218,12 @@ def test_a_process_that_dies_is_followed_by_another(tmp_path: Path) -> None:
         "            os._exit(7)\n"
         "        return Made({})\n"
     )
-    outcome = ran(tmp_path, ["confusion_matrix", {"kind": "lab_deadly:Deadly", "seeds": "all"}])
+    outcome = ran(tmp_path, ["confusion_matrix", {"kind": "lab_deadly:Deadly", "replicates": "all"}])
     warned = [line for line in outcome.stderr.splitlines() if "its process ended" in line]
     assert warned == ["warning: no artefact Deadly of base seed0: its process ended with code 7"]
     assert len(kept(tmp_path, "confusion_matrix")) == len(kept(tmp_path, "Deadly")) == 1
     # The next run makes what lacks.
-    ran(tmp_path, ["confusion_matrix", {"kind": "lab_deadly:Deadly", "seeds": "all"}])
+    ran(tmp_path, ["confusion_matrix", {"kind": "lab_deadly:Deadly", "replicates": "all"}])
     assert len(kept(tmp_path, "Deadly")) == 2
 
 
