@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "Show what craftc run would train, what it would reuse, and how long that takes.",
     "run": "Train every trial of the spec that the store does not hold yet, then print the conclusion.",
     "report": "Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.",
+    "log": "Keep a log of all runs: an entry each, with what changed, what came of it, and room for what people write.",
     "compare": "Tell in which fields, trials and conclusions two specs or runs differ.",
     "sync": "Upload the W&B runs that a run kept offline, or that W&B did not take, and make their sweep.",
     "schema": "Print what there is to know of a field or a component, or the JSON Schema of the language.",
@@ -28,7 +29,7 @@ COMMANDS = {
 """In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name. The
 first paragraph of its help stands here too, so that the list of all imports none."""
 
-LIGHT = ("report", "compare", "status", "stop", "clean")
+LIGHT = ("report", "log", "compare", "status", "stop", "clean")
 """The commands for which the `report` extra is enough."""
 BASE_MODULES = {"click", "griffe", "pydantic", "pydantic_core", "rich", "ruamel", "yaml"}
 """What comes with craftc itself, by the names that are imported."""

@@ -14,9 +14,9 @@ LEFT = ("variant", "value", "difference")
 
 def render_markdown(conclusion: Conclusion) -> str:
     """Heading, table, legend, findings, failed trials; ends with a line break."""
-    lines = [f"## {_escape(conclusion.name)}", "", _escape(title(conclusion)), "", *_table(conclusion)]
+    lines = [f"## {escape(conclusion.name)}", "", escape(title(conclusion)), "", *conclusion_table(conclusion)]
     around = [*legend(conclusion, "brackets"), *notes(conclusion)]
-    lines += ["", *(f"{_escape(line)}  " for line in around)] if around else []
+    lines += ["", *(f"{escape(line)}  " for line in around)] if around else []
     for cells in search_tables(conclusion):
         lines += ["", *markdown_table(cells)]
     for heading, items in (
@@ -26,41 +26,42 @@ def render_markdown(conclusion: Conclusion) -> str:
         ("Artefacts", artefact_lines(conclusion)),
     ):
         if items:
-            lines += ["", f"### {heading}", "", *(f"- {_escape(item)}" for item in items)]
+            lines += ["", f"### {heading}", "", *(f"- {escape(item)}" for item in items)]
     return "\n".join(lines) + "\n"
 
 
 def markdown_table(cells: Cells) -> list[str]:
     """A heading and a table."""
     rule = [":---", *["---:"] * (len(cells.header) - 1)]
-    rows = [[_escape(cell) for cell in row] for row in (cells.header, *cells.rows)]
-    return [f"### {_escape(cells.title)}", "", *(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))]
+    rows = [[escape(cell) for cell in row] for row in (cells.header, *cells.rows)]
+    return [f"### {escape(cells.title)}", "", *(f"| {' | '.join(row)} |" for row in (rows[0], rule, *rows[1:]))]
 
 
-def _table(conclusion: Conclusion) -> list[str]:
+def conclusion_table(conclusion: Conclusion) -> list[str]:
+    """A row for each variant, and the trivial predictor."""
     table = columns(conclusion, choose_decimals(conclusion), "brackets")
     keys = shown(conclusion)
     best = best_rows(conclusion)
     rows = []
     for i in range(len(conclusion.variants)):
-        cells = {key: _escape(table[key].cells[i].strip()) for key in keys}
+        cells = {key: escape(table[key].cells[i].strip()) for key in keys}
         cells["variant"] = _code(table["variant"].cells[i])
         if i in best:
             cells["value"] = f"**{cells['value']}**"
         rows.append([cells[key] for key in keys])
     if conclusion.trivial is not None:
-        rows.append([_escape(table[key].trivial.strip()) for key in keys])
+        rows.append([escape(table[key].trivial.strip()) for key in keys])
     rule = [":---" if key in LEFT else "---:" for key in keys]
-    header = [_escape(table[key].header) for key in keys]
+    header = [escape(table[key].header) for key in keys]
     return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
 
 
 def _code(name: str) -> str:
     """A name as code. Backticks cannot be escaped within, and a bar would end the cell."""
-    return _escape(name) if "`" in name else "`" + name.replace("|", "\\|") + "`"
+    return escape(name) if "`" in name else "`" + name.replace("|", "\\|") + "`"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Keep what is Markdown to others as it is; an underscore within a word is not."""
     text = re.sub(r"([\\`*<>|#~])", r"\\\1", text)
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

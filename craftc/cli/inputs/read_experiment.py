@@ -28,7 +28,7 @@ def read_experiment(text: str, runs_dir: Path) -> Experiment:
     if Path(text).is_file():
         return _read_spec(Path(text), runs_dir)
     try:
-        return _read_run(find_run(text, runs_dir))
+        return read_run_as_experiment(find_run(text, runs_dir))
     except (FileNotFoundError, RunUnreadableError) as error:
         no_file = f'no file "{text}", and ' if isinstance(error, FileNotFoundError) else ""
         click.echo(f"{no_file}{error}", err=True)
@@ -49,7 +49,8 @@ def _read_spec(path: Path, runs_dir: Path) -> Experiment:
     return Experiment(side, compiled.plan, _fields(compiled.spec, compiled.plan), finished)
 
 
-def _read_run(folder: Path) -> Experiment:
+def read_run_as_experiment(folder: Path) -> Experiment:
+    """A run by its folder. Raises RunUnreadableError."""
     # Lazily: statistics need scipy, and a spec does not.
     from craftc.report.conclude import conclude
     from craftc.report.diff_conclusions import ConcludedRun
