@@ -26,6 +26,7 @@ NEEDS_NOTHING = {
 NEEDS_MORE = {
     "run": ["SPEC"],
     "report": ["name"],
+    "log": ["name"],
     "compare": ["name", "name"],
     "sync": ["name"],
     "status": [],

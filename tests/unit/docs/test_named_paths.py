@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
 PAGES = (ARCHITECTURE, ROOT / "CONTRIBUTING.md")
 NOT_IN_THE_REPOSITORY = re.compile(
-    r"\.venv/|runs/|prepared/|compiled/|batching/|kernels/|checkpoints/|files/|after/|by_weights/|wandb/|tensorboard/|mlflow/|\.locks/|\.<"
+    r"\.venv/|runs/|prepared/|compiled/|batching/|kernels/|checkpoints/|files/|after/|artefacts/|by_weights/|wandb/|tensorboard/|mlflow/|\.locks/|\.<"
 )
 
 
