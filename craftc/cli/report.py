@@ -37,12 +37,15 @@ ALL = "all"
 @click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @option("--format", type=OneOf(Format), default="text", help="How the conclusion is written.")
 @option("--metric", help="<split>/<metric> in the place of the headline, or all: every metric, and what it cost.")
+@option("--check", is_flag=True, help="Exit 1 where a hypothesis of the spec is not confirmed.")
 @option("--mode", type=OneOf(Mode), help="Which way --metric is better, where it does not say so itself.")
 @runs_dir
-def report(run: str, format: Format, metric: str | None, mode: "Mode | None", runs_dir: Path) -> None:
+def report(run: str, format: Format, metric: str | None, mode: "Mode | None", check: bool, runs_dir: Path) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
 
     Which epoch of a trial counts stays what its spec says, whatever the metric.
+
+    Exit 0; with --check 1 where a hypothesis (report.hypotheses) is refuted or undecided; 2 when there is no such run.
 
     Example: `craftc report vit-ablation --format markdown`
     """
@@ -60,6 +63,8 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ru
         click.echo(str(error), err=True)
         raise Exit(2) from None
     print_conclusion(conclusion, format)
+    if check and any(each.outcome != "confirmed" for each in conclusion.hypotheses):
+        raise Exit(1)
 
 
 def read_conclusion(folder: Path, metric: str | None = None, mode: str | None = None) -> "Conclusion":

@@ -31,10 +31,12 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
 from craftc.compiler.variants.designs import BASE, FULL
+from craftc.compiler.variants.hypotheses import hypotheses
 from craftc.schemas.catalogue import TRIAL, Catalogue, FrozenParts
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
+from craftc.schemas.hypothesis import Hypothesis
 from craftc.schemas.language import sections_of
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
@@ -139,6 +141,8 @@ def _plan(
         budget_hours=spec.resources.budget_hours,
         factors=factors(spec, written, trials),
         import_folders=tuple(map(str, folders)) if catalogue.own else (),
+        margin=spec.report.margin,
+        hypotheses=tuple(Hypothesis.model_validate(each._asdict()) for each in hypotheses(spec)),
     )
     return plan, []
 

@@ -9,9 +9,9 @@ from craftc.report.statistics import ALPHA
 from craftc.schemas.conclusion import Conclusion, Difference, Interval, VariantSummary
 
 IntervalStyle = Literal["brackets", "half-width"]
-ColumnKey = Literal["variant", "seeds", "value", "difference", "p", "epochs", "at_last", "gap"]
+ColumnKey = Literal["variant", "seeds", "value", "difference", "p", "verdict", "epochs", "at_last", "gap"]
 COLUMNS: tuple[ColumnKey, ...] = (
-    "variant", "seeds", "value", "difference", "p", "epochs", "at_last", "gap"
+    "variant", "seeds", "value", "difference", "p", "verdict", "epochs", "at_last", "gap"
 )  # fmt: skip
 
 TRIVIAL = "trivial predictor"
@@ -58,6 +58,7 @@ def columns(conclusion: Conclusion, decimals: int, style: IntervalStyle) -> dict
         "p": Column(
             "p (Holm)" if conclusion.num_comparisons > 1 else "p", tuple(_p_value(row.difference) for row in rows)
         ),
+        "verdict": Column("verdict", tuple(_decision(row.difference) for row in rows)),
         "epochs": Column(f"best/last {conclusion.record_name}", _epochs(rows)),
         "at_last": Column(f"at last {conclusion.record_name}", tuple(at_last)),
         "gap": Column(gap, tuple(gaps)),
@@ -71,6 +72,8 @@ def shown(conclusion: Conclusion) -> tuple[ColumnKey, ...]:
         empty.add("p")
     if len(conclusion.variants) == 1:
         empty.add("difference")
+    if conclusion.margin is None:
+        empty.add("verdict")
     if all(row.gap is None for row in conclusion.variants):
         empty.add("gap")
     return tuple(key for key in COLUMNS if key not in empty)
@@ -109,6 +112,10 @@ def _difference(row: VariantSummary, cell: str, num_comparisons: int) -> str:
         return NOTHING
     mark = stars(row.difference, num_comparisons)
     return f"{cell} {mark}" if mark else cell
+
+
+def _decision(difference: Difference | None) -> str:
+    return "" if difference is None else difference.decision or NOTHING
 
 
 def _p_value(difference: Difference | None) -> str:

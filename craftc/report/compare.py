@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from craftc.report.folds import by_fold, fold_overlap
-from craftc.report.statistics import holm, paired_difference
-from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
+from craftc.report.statistics import ALPHA, equivalence, holm, paired_difference, paired_error
+from craftc.schemas.conclusion import Decision, Difference, VariantSummary, Verdict
 from craftc.schemas.plan import Plan, Trial, VariantTrials
 
 _TEXTS = ("text_file", "python_docs")
@@ -24,7 +24,7 @@ def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -
             row = _compared(row, baseline, trials, plan)
         compared.setdefault(_trial_ids(row), row)
         out.append(row)
-    return _with_holm(out)
+    return _with_decisions(_with_holm(out), plan.margin)
 
 
 def comparisons(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, Difference]]:
@@ -140,7 +140,15 @@ def difference_of(
     if interval is not None:
         is_clear = interval.low > 0 or interval.high < 0
         verdict = "undecided" if not is_clear else "better" if (mean > 0) == (mode == "max") else "worse"
-    return Difference(mean=mean, interval=interval, seeds=seeds, p_value=p_value, p_value_holm=None, verdict=verdict)
+    return Difference(
+        mean=mean,
+        interval=interval,
+        seeds=seeds,
+        p_value=p_value,
+        p_value_holm=None,
+        verdict=verdict,
+        standard_error=paired_error(values, others, overlap),
+    )
 
 
 def _with_holm(rows: Sequence[VariantSummary]) -> list[VariantSummary]:
@@ -155,3 +163,40 @@ def _with_holm(rows: Sequence[VariantSummary]) -> list[VariantSummary]:
             row = row.model_copy(update={"difference": row.difference.model_copy(update={"p_value_holm": p_value})})
         out.append(row)
     return out
+
+
+def _with_decisions(rows: Sequence[VariantSummary], margin: float | None) -> list[VariantSummary]:
+    """With a margin, what the tests of all comparisons come to. Of a comparison at most one of the two claims, that
+    there is a difference and that it is smaller than the margin, can be wrong; each kind is adjusted by Holm."""
+    if margin is None:
+        return list(rows)
+    tested = comparisons(rows)
+    p_values = [_equal(difference, margin) for _, difference in tested]
+    adjusted = dict(zip((row.name for row, _ in tested), zip(p_values, holm(p_values), strict=True), strict=True))
+    out = []
+    for row in rows:
+        if row.difference is not None:
+            equal, equal_holm = adjusted.get(row.same_as or row.name, (None, None))
+            tests = {"p_value_equal": equal, "p_value_equal_holm": equal_holm}
+            difference = row.difference.model_copy(update=tests)
+            difference = difference.model_copy(update={"decision": _decision(difference)})
+            row = row.model_copy(update={"difference": difference})
+        out.append(row)
+    return out
+
+
+def _equal(difference: Difference, margin: float) -> float | None:
+    if difference.standard_error is None:
+        return None
+    return equivalence(difference.mean, difference.standard_error, difference.num_pairs, margin)
+
+
+def _decision(difference: Difference) -> Decision:
+    """A difference that is shown to be smaller than the margin does not matter, whether it is shown or not."""
+    equal, differs = difference.p_value_equal_holm, difference.p_value_holm
+    if difference.verdict == "survivors":
+        return "undecided"
+    if equal is not None and equal < ALPHA:
+        return "equal"
+    is_shown = differs is not None and differs < ALPHA
+    return difference.verdict if is_shown and difference.verdict in ("better", "worse") else "undecided"

@@ -7,6 +7,7 @@ from craftc.report.budget import find_budget
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
+from craftc.report.hypotheses import decide
 from craftc.report.read_search import SearchResults
 from craftc.report.trial_findings import find_not_finite, find_selection
 from craftc.report.variant_summary import gap_splits, summarise
@@ -57,8 +58,10 @@ def conclude(
         searches=tuple(conclude_search(plan, search)) if search else (),
         classes=_classes(plan, results),
         artefacts=tuple(artefacts),
+        margin=plan.margin,
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
     )
+    conclusion = conclusion.model_copy(update={"hypotheses": decide(plan.hypotheses, conclusion)})
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
     findings += find_selection(plan, trials, results)
     findings += find_not_finite(plan, {**results, **(search.results if search else {})})

@@ -1,11 +1,12 @@
 """Writes the findings of a conclusion, one sentence each."""
 
+import math
 from collections.abc import Sequence
 
 from craftc.report.compare import comparisons
 from craftc.report.numbers import bracketed, choose_decimals, counted, fixed, p_value_text
 from craftc.report.search_findings import find_epochs, find_searches
-from craftc.report.statistics import ALPHA
+from craftc.report.statistics import ALPHA, seeds_to_see, smallest_seen
 from craftc.report.trivial import against_trivial
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Conclusion, Difference, Finding, FindingKind, Interval, VariantSummary
@@ -24,6 +25,7 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         *_against_trivial(conclusion, decimals),
         *_clear_differences(conclusion, decimals),
         *_no_differences(conclusion),
+        *_seeds_to_decide(conclusion, decimals),
         *_no_spread(conclusion, decimals),
         *_survivors(conclusion, decimals),
         *_number_of_comparisons(conclusion),
@@ -87,10 +89,39 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
 
 
 def _no_differences(conclusion: Conclusion) -> list[Finding]:
-    names = [row.name for row, difference in comparisons(conclusion.variants) if difference.verdict == "undecided"]
-    if not names:
+    compared = comparisons(conclusion.variants)
+    equal = [row.name for row, difference in compared if difference.decision == "equal"]
+    undecided = [row.name for row, difference in compared if difference.verdict == "undecided"]
+    names = [name for name in undecided if name not in equal]
+    findings = []
+    if equal:
+        text = f"shown to differ from {conclusion.baseline} by less than {conclusion.margin:g}: {listed(equal)}."
+        findings.append(_finding("equal", text, equal))
+    if names:
+        text = f"no difference to {conclusion.baseline} shown for {listed(names)}."
+        findings.append(_finding("no-difference", text, names))
+    return findings
+
+
+def _seeds_to_decide(conclusion: Conclusion, decimals: int) -> list[Finding]:
+    """With a margin: what the seeds of undecided variants can see, and how many see a difference as large as it."""
+    if conclusion.margin is None:
         return []
-    return [_finding("no-difference", f"no difference to {conclusion.baseline} shown for {listed(names)}.", names)]
+    findings = []
+    for row, difference in comparisons(conclusion.variants):
+        if difference.decision != "undecided" or difference.standard_error is None:
+            continue
+        num = difference.num_pairs
+        deviation = difference.standard_error * math.sqrt(num)
+        needed, most = seeds_to_see(deviation, conclusion.margin), 1000
+        enough = f"more than {most:,}" if needed is None else f"about {needed}"
+        seen = fixed(smallest_seen(deviation, num), decimals)
+        text = (
+            f"undecided for {row.name}: {num} seeds see a difference of {seen} with 80% power; one of "
+            f"{conclusion.margin:g}, the margin, takes {enough}."
+        )
+        findings.append(_finding("seeds", text, [row.name]))
+    return findings
 
 
 def _no_spread(conclusion: Conclusion, decimals: int) -> list[Finding]:

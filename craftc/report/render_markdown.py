@@ -6,7 +6,7 @@ from craftc.report.artefact_lines import artefact_lines
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
-from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
+from craftc.report.wording import failure_line, hypothesis_lines, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion
 
 LEFT = ("variant", "value", "difference")
@@ -20,6 +20,7 @@ def render_markdown(conclusion: Conclusion) -> str:
     for cells in search_tables(conclusion):
         lines += ["", *markdown_table(cells)]
     for heading, items in (
+        ("Hypotheses", hypothesis_lines(conclusion)),
         ("Findings", told(conclusion.findings)),
         ("Failed trials", [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]),
         ("Points without a value", point_failure_lines(conclusion)),

@@ -17,7 +17,7 @@ from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_
 from craftc.report.fold_name import fold_name
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
-from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
+from craftc.report.wording import failure_line, hypothesis_lines, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion, VariantSummary
 
 NARROWEST_NAME = 14
@@ -35,7 +35,7 @@ class Layout:
 
 
 WITHOUT_P: tuple[ColumnKey, ...] = tuple(key for key in COLUMNS if key != "p")
-EFFECT: tuple[ColumnKey, ...] = ("variant", "seeds", "value", "difference")
+EFFECT: tuple[ColumnKey, ...] = ("variant", "seeds", "value", "difference", "verdict")
 COURSE: tuple[ColumnKey, ...] = ("variant", "epochs", "at_last", "gap")
 LAYOUTS = (
     Layout("brackets", (COLUMNS,)),
@@ -94,6 +94,7 @@ def _print(conclusion: Conclusion, layout: Layout, tables: Sequence[Table], cons
     failed = [failure_line(failure, conclusion.record_name) for failure in conclusion.failures]
     points = point_failure_lines(conclusion)
     sections = (
+        ("Hypotheses", hypothesis_lines(conclusion), ""),
         ("Findings", told(conclusion.findings), ""),
         ("Failed trials", failed, "red"),
         ("Points without a value", points, "red"),

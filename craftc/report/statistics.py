@@ -13,7 +13,7 @@ from statistics import fmean
 
 from scipy import special
 
-from craftc.schemas.conclusion import Estimate, Interval
+from craftc.schemas.conclusion import Difference, Estimate, Interval
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
@@ -57,6 +57,58 @@ def paired_difference(
     if interval is not None and are_shares and max(map(abs, (*values, *baseline))) <= 1:
         interval = Interval(low=max(interval.low, -1.0), high=min(interval.high, 1.0))
     return mean, interval, p_value
+
+
+def paired_error(values: Sequence[float], baseline: Sequence[float], overlap: float = 0.0) -> float | None:
+    """The standard error of the mean of `values - baseline`; None where there is no spread, as of one pair."""
+    scale = max(abs(value) for value in (*values, *baseline)) or 1.0
+    scaled = [(a - b) / scale for a, b in zip(values, baseline, strict=True)]
+    if len(scaled) < 2 or max(scaled) - min(scaled) < ROUNDING:
+        return None
+    return _standard_error(scaled, fmean(scaled), overlap) * scale
+
+
+def equivalence(mean: float, standard_error: float, num_pairs: int, margin: float) -> float:
+    """The p-value of two one-sided t-tests of whether a mean lies within `margin` of zero (Schuirmann 1987): the larger
+    of the two."""
+    return float(special.stdtr(num_pairs - 1, (abs(mean) - margin) / standard_error))
+
+
+def interval_at(difference: Difference, level: float) -> Interval:
+    """The interval of a paired difference at another level than 95%. It has to have a standard error."""
+    assert difference.standard_error is not None
+    half_width = float(special.stdtrit(difference.num_pairs - 1, (1 + level) / 2)) * difference.standard_error
+    return Interval(low=difference.mean - half_width, high=difference.mean + half_width)
+
+
+def smallest_seen(deviation: float, num_pairs: int, power: float = 0.8) -> float:
+    """The least difference that a paired t-test at 5% shows with this power, of differences that spread so: by the
+    noncentral t distribution. At least two pairs."""
+    df, critical = num_pairs - 1, float(special.stdtrit(num_pairs - 1, 1 - ALPHA / 2))
+    low, high = 0.0, 1.0
+    while _power(high, df, critical) < power:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _power(middle, df, critical) < power else (low, middle)
+    return high * deviation / math.sqrt(num_pairs)
+
+
+def _power(noncentrality: float, df: int, critical: float) -> float:
+    """Of the two-sided t-test: how often it shows the difference. To show one the other way is not counted."""
+    return 1 - float(special.nctdtr(df, noncentrality, critical))
+
+
+def seeds_to_see(deviation: float, size: float, *, most: int = 1000) -> int | None:
+    """The fewest pairs with which a difference of `size` is shown in 80% of runs, two at least; None: more than
+    `most`."""
+    low, high = 2, most
+    if smallest_seen(deviation, high) > size:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if smallest_seen(deviation, middle) <= size else (middle + 1, high)
+    return low
 
 
 def _lies_in(interval: Interval, low: float, high: float) -> bool:
@@ -104,11 +156,16 @@ def _student_t(values: Sequence[float], scale: float, overlap: float = 0.0) -> t
         return mean * unit, None, None
     if max(scaled) - min(scaled) < ROUNDING:
         return mean * unit, None, None
-    variance = math.fsum((value - mean) ** 2 for value in scaled) / (num - 1)
-    standard_error = math.sqrt(variance / num if overlap == 0 else variance * (1 / num + overlap))
+    standard_error = _standard_error(scaled, mean, overlap)
     half_width = float(special.stdtrit(num - 1, 1 - ALPHA / 2)) * standard_error
     p_value = min(1.0, 2 * float(special.stdtr(num - 1, -abs(mean) / standard_error)))
     return mean * unit, half_width * unit, p_value
+
+
+def _standard_error(values: Sequence[float], mean: float, overlap: float) -> float:
+    num = len(values)
+    variance = math.fsum((value - mean) ** 2 for value in values) / (num - 1)
+    return math.sqrt(variance / num if overlap == 0 else variance * (1 / num + overlap))
 
 
 def _around(mean: float, half_width: float | None) -> Interval | None:

@@ -43,6 +43,12 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
     if any(row.difference and row.difference.verdict in ("better", "worse") for row in rows):
         holm = f"; ** also after Holm's correction for {conclusion.num_comparisons} comparisons"
         lines.append(f"* the interval excludes zero{holm if conclusion.num_comparisons > 1 else ''}.")
+    if conclusion.margin is not None and conclusion.num_comparisons:
+        of = f", Holm's correction for {conclusion.num_comparisons}" if conclusion.num_comparisons > 1 else ""
+        lines.append(
+            f"Verdict on the variant of a row, beside {conclusion.baseline}: better or worse by the paired t-test{of}; "
+            f"equal: shown to differ by less than {conclusion.margin:g} by two one-sided tests{of}; undecided: neither."
+        )
     if any(row.value for row in rows):
         has_gap = conclusion.gap_splits is not None and any(row.gap is not None for row in rows)
         at_best = f", as is the gap between {' and '.join(conclusion.gap_splits or ())}" if has_gap else ""
@@ -73,6 +79,11 @@ def told(findings: Sequence[Finding]) -> list[str]:
         elif finding == silent[0]:
             lines.append(f"{len(silent)} smaller differences are marked in the table.")
     return lines
+
+
+def hypothesis_lines(conclusion: Conclusion) -> list[str]:
+    """`confirmed: warmup helps. -warmup differs from full by ...`"""
+    return [f"{each.outcome}: {each.claim} ({each.text})" for each in conclusion.hypotheses]
 
 
 def failure_line(failure: Failure, record_name: str) -> str:

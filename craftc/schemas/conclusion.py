@@ -9,6 +9,12 @@ from pydantic import Field
 
 from craftc.schemas.frozen import Frozen, List
 
+Decision = Literal["better", "worse", "equal", "undecided"]
+"""What is shown of a variant and the baseline, all comparisons considered, where the report has a margin. `better`,
+`worse`: a difference; `equal`: that it is smaller than the margin; `undecided`: neither."""
+
+Outcome = Literal["confirmed", "refuted", "undecided"]
+
 Verdict = Literal["better", "worse", "undecided", "untested", "survivors"]
 """`undecided`: the interval of the difference holds zero. `untested`: one pair of seeds, or the same difference in
 each, so there is no interval. `survivors`: it excludes zero, but seeds failed on the side that would be better."""
@@ -18,6 +24,8 @@ FindingKind = Literal[
     "trivial",
     "difference",
     "no-difference",
+    "equal",
+    "seeds",
     "comparisons",
     "still-improving",
     "few-seeds",
@@ -63,6 +71,8 @@ class Difference(Frozen):
 
     `p_value` is that of the two-sided paired t-test, in [0, 1]. Both it and `interval` are None for one pair, and where
     every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run.
+    `standard_error` is that of the mean. With a margin, `p_value_equal` is that of two one-sided tests of whether the
+    difference is smaller, and `decision` what both tests come to.
     """
 
     mean: float
@@ -72,6 +82,10 @@ class Difference(Frozen):
     p_value: float | None
     p_value_holm: float | None
     verdict: Verdict
+    standard_error: float | None = None
+    p_value_equal: float | None = None
+    p_value_equal_holm: float | None = None
+    decision: Decision | None = None
 
     @property
     def num_pairs(self) -> int:
@@ -243,6 +257,18 @@ class ShownArtefact(Frozen):
     files: List[str] = ()
 
 
+class HypothesisOutcome(Frozen):
+    """What became of a hypothesis. `interval` is that of the paired difference, at the `level` at which all hypotheses
+    of the run hold together; None where there is none, and `text` says why."""
+
+    name: str
+    claim: str
+    outcome: Outcome
+    interval: Interval | None = None
+    level: float | None = None
+    text: str
+
+
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
@@ -250,7 +276,7 @@ class Conclusion(Frozen):
     two splits whose difference is the gap, first minus second. `num_comparisons` counts the
     tests that `p_value_holm` is adjusted for. `record_name` is what is numbered by all that is called an epoch here:
     what a program reports is a record. `epochs` are those of the plan's finished trials; `searches` are in the
-    order of the variants.
+    order of the variants. `margin` is the largest difference that does not matter; None: any does.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -270,6 +296,8 @@ class Conclusion(Frozen):
     findings: List[Finding] = ()
     classes: List[str] = ()
     artefacts: List[ShownArtefact] = ()
+    margin: float | None = None
+    hypotheses: List[HypothesisOutcome] = ()
 
 
 class Cost(Frozen):

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from craftc.schemas.artefact import PlannedArtefact
 from craftc.schemas.frozen import Frozen, List
+from craftc.schemas.hypothesis import Hypothesis
 
 
 class Headline(Frozen):
@@ -149,7 +150,8 @@ class Plan(Frozen):
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
     `unshared` says why trials that could share a training do not.
     `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
-    `artefacts` are made from the trials that have ended.
+    `artefacts` are made from the trials that have ended. `margin` is the largest difference in the headline that does
+    not matter; None: any does. `hypotheses` are those that the spec has.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -166,6 +168,8 @@ class Plan(Frozen):
     unshared: str | None = None
     import_folders: List[str] = ()
     artefacts: List[PlannedArtefact] = ()
+    margin: float | None = Field(None, gt=0)
+    hypotheses: List[Hypothesis] = ()
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""

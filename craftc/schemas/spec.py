@@ -31,6 +31,8 @@ OrNone = Annotated[T | None, SwitchedOffByNone()]
 OrEmpty = Annotated[T, EmptiedByNone()]
 List = tuple[T, ...]
 FileName = Annotated[str, Field(min_length=1)]
+COMPARISON = r"(>=|>|<=|<) *([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?)"
+"""How the size of a difference is compared."""
 OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
@@ -625,6 +627,16 @@ class Artefact(Component):
     )
 
 
+class DiffersBy(Section):
+    """That a variant differs from the baseline by so much, whichever way."""
+
+    differs_by: str = Field(
+        pattern=COMPARISON,
+        description="What the size of the difference in the headline is: `>= 0.01`, or with >, <= or <.",
+        examples=[">= 0.01"],
+    )
+
+
 class Report(Section):
     """What is told of the results, and to whom. Never part of a trial's identity."""
 
@@ -637,6 +649,18 @@ class Report(Section):
         "infer",
         description="Which way the headline is better; infer takes the metric's own direction. A metric that a program "
         "reports has one where a built-in metric is called so.",
+    )
+    margin: OrNone[Annotated[float, Field(gt=0)]] = Field(
+        None,
+        description="The largest difference in the headline that does not matter, in its own unit: variants are said "
+        "to be equal where theirs is shown to be smaller. none: no two are.",
+        examples=[0.005],
+    )
+    hypotheses: OrEmpty[dict[str, Literal["helps", "harms", "equal"] | DiffersBy]] = Field(
+        default_factory=dict,
+        description="What is expected, by the name of a feature or of a variant: that it helps, that it harms, that it "
+        "is equal to the baseline, or by how much it differs. The report says of each whether it is confirmed.",
+        examples=[{"warmup": "helps", "dropout": {"differs_by": ">= 0.01"}}],
     )
     trackers: Annotated[List[Component], ComponentGroup("trackers")] = Field(
         (),

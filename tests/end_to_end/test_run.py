@@ -194,6 +194,24 @@ def test_editing_one_value_trains_only_what_is_new(after_first: Callable[[str], 
     assert len(trained(folder) - before) == 2
 
 
+def test_hypotheses_and_a_margin_train_nothing_and_can_be_checked(after_first: Callable[[str], First]) -> None:
+    folder, _ = after_first("inline")
+    before = trained(folder)
+    hypotheses = '{dropout: {differs_by: "< 0.9"}, lr=1e-3: harms}'
+    write_spec(folder, more=f"report: {{margin: 0.9, hypotheses: {hypotheses}}}\n")
+    again = craftc_here(folder, "run", "tiny.yaml", "--backend", "inline")
+    assert "0 new, 6 reused" in again.stderr
+    assert trained(folder) == before
+    assert "confirmed: dropout differs by < 0.9" in again.stdout
+    checked = craftc_here(folder, "report", "tiny", "--check", "--format", "json")
+    found = {each["claim"]: each["outcome"] for each in json.loads(checked.stdout)["hypotheses"]}
+    assert found["dropout differs by < 0.9"] == "confirmed"
+    assert checked.exit_code == (0 if set(found.values()) == {"confirmed"} else 1)
+    write_spec(folder, more='report: {hypotheses: {dropout: {differs_by: "> 0.9"}}}\n')
+    craftc_here(folder, "run", "tiny.yaml", "--backend", "inline")
+    assert craftc_here(folder, "report", "tiny", "--check").exit_code == 1
+
+
 def test_a_nan_fails_its_trial_alone(tmp_path: Path) -> None:
     spec = write_spec(tmp_path, seeds=1, lrs="[1e30]")
     result = craftc(tmp_path, "run", str(spec), "--backend", "inline")

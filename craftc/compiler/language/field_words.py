@@ -1,6 +1,7 @@
 """Describes a field of the language's JSON Schema in words: what it takes and what its default is."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -46,10 +47,24 @@ def kinds(group: Mapping[str, Any]) -> dict[str, str]:
     return {kind["const"]: kind["description"] for kind in properties if "const" in kind}
 
 
+_PLAIN = re.compile(
+    r"[^\W\d_][^\x00-\x1f\x7f,\[\]{}#:]*(?<! )(:[^\x00-\x20\x7f,\[\]{}#:]+)*"  # words; a colon within one
+    r"|[./_~$][\w./*$~-]*"  # paths
+    r"|\d[\w.-]*[A-Za-z_][\w.-]*"
+)
+"""Texts that mean themselves without quotes, within braces too; some others do as well."""
+_NO_TEXT = re.compile(
+    r"true|false|null|True|False|Null|TRUE|FALSE|NULL|~|0[xo][\da-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+    r"|[-+]?(\.\d+|\d+\.?\d*)([eE][-+]?\d+)?"
+)
+"""Those that would be read as something else than text."""
+
+
 def yaml_value(value: Any) -> str:
     """A value as a spec would say it, on one line."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {yaml_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{yaml_value(str(key))}: {yaml_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(yaml_value, value)) + "]"
-    return value or '""' if isinstance(value, str) else json.dumps(value)
+    is_plain = isinstance(value, str) and _PLAIN.fullmatch(value) and not _NO_TEXT.fullmatch(value)
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
