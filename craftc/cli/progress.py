@@ -15,10 +15,12 @@ from rich.text import Text
 from craftc.cli.plan import num_searched
 from craftc.cli.search_progress import SearchProgress
 from craftc.cli.show_diagnostics import count
+from craftc.report.gradients import layers_in, out_of_bounds
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.result import (
     EpochEnded,
+    EpochRecord,
     Event,
     TrialFailed,
     TrialFinished,
@@ -54,6 +56,7 @@ class Tally:
         self.num_pruned = 0
         self.num_trials = len(self.trials) + num_searched(plan)
         self._not_finite: set[str] = set()
+        self._of_gradients: dict[str, list[EpochRecord]] = {}
         self._splits = plan.trials[0].config.get("data", {}).get("splits", {}) if plan.trials else {}
         # What a search will propose: known by number alone until then.
         self._num_to_propose = num_searched(plan)
@@ -94,11 +97,26 @@ class Tally:
         return ""
 
     def warnings(self, event: Event) -> list[str]:
-        """What is to be said of an event beside its outcome: what a trial has lost, and metrics that are no numbers."""
+        """What is to be said of an event beside its outcome: what a trial has lost, metrics that are no numbers, and
+        gradients that were out of their bounds."""
         found = [] if not isinstance(event, TrialStarted) or event.warning is None else [event]
         lost = [f"{self.name(each.trial)}: {each.warning}" for each in found]
-        missing = self._not_finite_in(event)
-        return lost if missing is None else [*lost, missing]
+        said = (self._not_finite_in(event), self._out_of_bounds(event))
+        return [*lost, *(text for text in said if text is not None)]
+
+    def _out_of_bounds(self, event: Event) -> str | None:
+        """A sentence about the gradients of a trial that is over, as far as its epochs were seen."""
+        if isinstance(event, EpochEnded):
+            if self.trials[event.record.trial].gradient_bounds is not None:
+                self._of_gradients.setdefault(event.record.trial, []).append(event.record)
+            return None
+        if not isinstance(event, TrialFinished | TrialFailed | TrialPruned):
+            return None
+        trial_id = event.result.trial if isinstance(event, TrialFinished) else event.trial
+        records, trial = self._of_gradients.pop(trial_id, []), self.trials[trial_id]
+        if not records or trial.gradient_bounds is None:
+            return None
+        return out_of_bounds(self.name(trial_id), layers_in(records), trial.gradient_bounds, trial.record_name)
 
     def _not_finite_in(self, event: Event) -> str | None:
         """A sentence about metrics that came to no finite number, each once in a run; None where there is none."""

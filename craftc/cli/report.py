@@ -50,6 +50,7 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
     Example: `craftc report vit-ablation --format markdown`
     """
     from craftc.report.another_metric import UnknownMetricError
+    from craftc.report.read_conclusion import read_conclusion
     from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.store.run_folder import find_run
 
@@ -67,35 +68,16 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
         raise Exit(1)
 
 
-def read_conclusion(folder: Path, metric: str | None = None, mode: str | None = None) -> "Conclusion":
-    """What a run's folder and the store show, by the headline or by another metric.
-
-    Raises RunUnreadableError and UnknownMetricError.
-    """
-    from craftc.compiler.language.catalogue import built_in_catalogue
-    from craftc.report.another_metric import with_headline
-    from craftc.report.budget import read_budget
-    from craftc.report.conclude import conclude
-    from craftc.report.read_artefacts import read_artefacts
-    from craftc.report.read_run import read_run
-    from craftc.report.read_search import read_search
-
-    plan, results, failures = read_run(folder)
-    artefacts = read_artefacts(folder, plan)
-    if metric is not None:
-        plan = with_headline(plan, results, metric, built_in_catalogue(), mode)
-    return conclude(plan, results, failures, read_search(folder), read_budget(folder), artefacts)
-
-
 def print_metrics(folder: Path, format: Format) -> None:
     """Write all metrics of a run, and what its variants cost, to standard output. Raises RunUnreadableError."""
     from rich.console import Console
 
-    from craftc.report.metric_table import metric_table
+    from craftc.report.metric_table import metric_table, tokens_read
     from craftc.report.read_run import read_run
     from craftc.report.render_metric_table import metrics_as_markdown, metrics_as_text
 
-    table = metric_table(*read_run(folder))
+    plan, results, failures = read_run(folder)
+    table = metric_table(plan, results, failures, tokens_read(plan, folder.parent.parent / "store"))
     match format:
         case Format.JSON:
             click.echo(table.model_dump_json(indent=2))

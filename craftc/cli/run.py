@@ -18,7 +18,7 @@ from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
-from craftc.cli.report import Format, print_conclusion, read_conclusion
+from craftc.cli.report import Format, print_conclusion
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.planning.shapes import trials_to_try
@@ -285,6 +285,8 @@ def _has_failed_point(folder: "RunFolder") -> bool:
 
 def _print_end(folder: "RunFolder") -> None:
     """The conclusion, and where everything is."""
+    from craftc.report.read_conclusion import read_conclusion
+
     print_conclusion(read_conclusion(folder.path), Format.TEXT)
     click.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)

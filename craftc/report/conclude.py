@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 
 from craftc.report.budget import find_budget
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
 from craftc.report.findings import find
+from craftc.report.gradients import Histories, find_gradients, gradients_of
 from craftc.report.hypotheses import decide
 from craftc.report.read_search import SearchResults
 from craftc.report.trial_findings import find_not_finite, find_selection
@@ -32,11 +34,12 @@ def conclude(
     search: SearchResults | None = None,
     budget: BudgetSpent | None = None,
     artefacts: Sequence[ShownArtefact] = (),
+    histories: Histories = MappingProxyType({}),
 ) -> Conclusion:
     """Compare every variant of the plan with its baseline. `results` and `failures` are keyed by trial.
 
     With `search`, also the best point of each study with its starting point; with `budget`, what was left out for lack
-    of it.
+    of it. `histories` are those of trials whose gradients' norms are recorded.
 
     How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `findings.py` what is said.
     """
@@ -60,11 +63,13 @@ def conclude(
         artefacts=tuple(artefacts),
         margin=plan.margin,
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
+        gradients=tuple(gradients_of(plan, histories)),
     )
     conclusion = conclusion.model_copy(update={"hypotheses": decide(plan.hypotheses, conclusion)})
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
     findings += find_selection(plan, trials, results)
     findings += find_not_finite(plan, {**results, **(search.results if search else {})})
+    findings += find_gradients(plan, conclusion.gradients)
     findings += find_budget(plan, results, budget)
     return conclusion.model_copy(update={"findings": tuple(findings)})
 

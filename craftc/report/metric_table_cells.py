@@ -11,7 +11,7 @@ def metric_cells(table: MetricTable) -> list[Cells]:
     """A table of each split's metrics, the splits in the order in which they were measured, then what it cost."""
     splits = list(dict.fromkeys(metric.partition("/")[0] for metric in table.metrics))
     found = [_of_split(split, table) for split in splits]
-    header = ("variant", "seeds", "parameters", "steps", "ms a step", "hours a seed")
+    header = ("variant", "seeds", "parameters", "steps", "ms a step", "tokens a s", "hours a seed")
     rows = [(row.name, f"{row.num_finished}/{row.num_planned}", *_costs(row.cost)) for row in table.variants]
     return [*found, Cells("cost", header, tuple(rows))]
 
@@ -42,4 +42,5 @@ def _cell(estimate: Estimate, decimals: int) -> str:
 def _costs(cost: Cost) -> tuple[str, ...]:
     whole = [NOTHING if each is None else f"{each:,.0f}" for each in (cost.parameters, cost.steps)]
     ms = NOTHING if cost.ms_per_step is None else f"{cost.ms_per_step:.3g}"
-    return (*whole, ms, NOTHING if cost.hours is None else f"{cost.hours:.3g}")
+    rate = NOTHING if cost.tokens_per_second is None else f"{cost.tokens_per_second:,.0f}"
+    return (*whole, ms, rate, NOTHING if cost.hours is None else f"{cost.hours:.3g}")

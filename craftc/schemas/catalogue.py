@@ -151,6 +151,10 @@ REMOVE = "remove"
 """Beside the arguments of a model: what is taken out of it. In a feature of an ablation, short for an entry of that."""
 
 
+GRADIENT_NORMS = "gradient_norms"
+"""The key of `evaluation`; in a trial's configuration it is there, and true, where norms are recorded."""
+MEAN_GRADIENT_NORM, LARGEST_GRADIENT_NORM = "train/gradient_norm.", "train/gradient_norm_max."
+"""Stand before the name of a layer in a record."""
 ADAPTER = "adapter"
 """Beside the arguments of a model: what is added to it so that few of its weights are trained."""
 BESIDE_MODEL = (OUTPUT, REMOVE, ADAPTER)

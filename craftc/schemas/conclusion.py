@@ -37,6 +37,7 @@ FindingKind = Literal[
     "search",
     "epochs-saved",
     "budget",
+    "gradients",
 ]
 
 
@@ -269,6 +270,28 @@ class HypothesisOutcome(Frozen):
     text: str
 
 
+class LayerGradients(Frozen):
+    """The L2 norms of a layer's gradient before clipping, in the records of those numbers: the mean over the steps of
+    each, and the largest."""
+
+    layer: str
+    epochs: List[int]
+    mean: List[float]
+    largest: List[float]
+
+
+class TrialGradients(Frozen):
+    """The norms of a trial's gradients by layer, finished or not, and the bounds that its spec has for them."""
+
+    trial: str
+    variant: str
+    seed: int
+    fold: int | None = None
+    below: float
+    above: float
+    layers: List[LayerGradients]
+
+
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
@@ -276,7 +299,8 @@ class Conclusion(Frozen):
     two splits whose difference is the gap, first minus second. `num_comparisons` counts the
     tests that `p_value_holm` is adjusted for. `record_name` is what is numbered by all that is called an epoch here:
     what a program reports is a record. `epochs` are those of the plan's finished trials; `searches` are in the
-    order of the variants. `margin` is the largest difference that does not matter; None: any does.
+    order of the variants. `margin` is the largest difference that does not matter; None: any does. `gradients` are
+    those of the trials of the plan whose norms are recorded.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -298,17 +322,19 @@ class Conclusion(Frozen):
     artefacts: List[ShownArtefact] = ()
     margin: float | None = None
     hypotheses: List[HypothesisOutcome] = ()
+    gradients: List[TrialGradients] = ()
 
 
 class Cost(Frozen):
     """What a variant took, means over its finished seeds. `parameters` are trained numbers; `hours` are of training, of
-    trials trained as one batch each one's share, as is `ms_per_step`. None where nothing was trained for it, or where
-    a program does not say."""
+    trials trained as one batch each one's share, as is `ms_per_step`. `tokens_per_second` are those of train, where
+    they are counted. None where nothing was trained for it, or where a program does not say."""
 
     parameters: float | None
     steps: float | None
     hours: float | None
     ms_per_step: float | None
+    tokens_per_second: float | None = None
 
 
 class VariantMetrics(Frozen):

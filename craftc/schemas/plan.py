@@ -48,6 +48,13 @@ class CheckpointEvery(Frozen):
     minutes: float | None = Field(None, gt=0)
 
 
+class GradientBounds(Frozen):
+    """The norms that a layer's gradient is expected to have; both ends are within."""
+
+    below: float = Field(ge=0)
+    above: float = Field(gt=0)
+
+
 class Trial(Frozen):
     """A variant with its seed, fully resolved. `id` is its fingerprint.
 
@@ -59,6 +66,7 @@ class Trial(Frozen):
     `checkpoint_every` is how often the state of its training is saved within a record; None: at its end alone.
     `micro_batch` is how many samples a step takes at a time, "auto": as many as fit, None: all.
     `keep_weights_every` are numbers of records: after each multiple of one of them the weights are kept for artefacts.
+    `gradient_bounds` are what the report holds the norms of its gradients to; None where they are not recorded.
     """
 
     id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -77,6 +85,7 @@ class Trial(Frozen):
     checkpoint_every: CheckpointEvery | None = None
     micro_batch: int | Literal["auto"] | None = None
     keep_weights_every: List[int] = ()
+    gradient_bounds: GradientBounds | None = None
 
     @property
     def replicate(self) -> str:

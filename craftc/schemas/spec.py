@@ -229,6 +229,12 @@ class Regularization(Section):
     clip_grad_norm: OrNone[Annotated[float, Field(gt=0)]] = Field(
         None, description="Largest L2 norm of all gradients together; none to leave them be."
     )
+    adaptive_clip: OrNone[Annotated[float, Field(gt=0)]] = Field(
+        None,
+        description="Largest L2 norm of the gradient of a unit, which is a row of a matrix, as a share of that of its "
+        "weights (adaptive gradient clipping), before clip_grad_norm; none to leave it be.",
+        examples=[0.01],
+    )
     ema_decay: OrNone[Fraction] = Field(
         None, description="Evaluate an exponential moving average of the weights, decayed by this factor each step."
     )
@@ -383,6 +389,15 @@ class AfterStage(Component):
     fit: FileName = Field(description="The split that it is fitted on, which is for calibrate.", examples=["calib"])
 
 
+class GradientNorms(Section):
+    """The norms that a layer's gradient is expected to have."""
+
+    below: float = Field(1e-7, ge=0, description="A layer whose mean over a record is smaller is told of as vanishing.")
+    above: float = Field(
+        100.0, gt=0, description="A layer whose largest norm in a record is greater is told of as exploding."
+    )
+
+
 class Evaluation(Section):
     """How a trained model is judged."""
 
@@ -391,6 +406,13 @@ class Evaluation(Section):
         description="When a training records: what its steps came to, and every metric on the splits for select. "
         "Patience, plateaus and pruners count records. The end of the training is always one.",
         examples=[{"steps": 200}],
+    )
+    gradient_norms: OrNone[GradientNorms] = Field(
+        None,
+        description="Record the L2 norm of each layer's gradient before clipping: its mean over the steps of a record "
+        "as `train/gradient_norm.LAYER`, the largest as `train/gradient_norm_max.LAYER`. It changes no step. The "
+        "bounds decide what the report warns of, and are no part of a trial. none: no norms are recorded.",
+        examples=[{"below": 1e-7, "above": 100}],
     )
     select: OrNone[Select] = Field(
         None,

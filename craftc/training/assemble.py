@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from craftc.training.parts.augmentations import Augmentations, build_augmentatio
 from craftc.training.parts.average import Average, Averaging, averaging_of
 from craftc.training.parts.calls import Calls, MeasureCall, Output
 from craftc.training.parts.dropout import DropoutBits, count_dropout
+from craftc.training.parts.layers import Layers, build_layers
 from craftc.training.parts.loss import Loss
 from craftc.training.parts.metrics import MetricSet, build_metrics
 from craftc.training.parts.micro_batches import MicroBatches, check_fits
@@ -40,15 +42,16 @@ from craftc.training.parts.worker_group import ONE_WORKER, WorkerGroup
 
 @dataclass(frozen=True)
 class Parts:
-    """What a step reads and changes. `clip_grad_norm`, `ema` and `averaging` are None where the spec says none.
-    `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
+    """What a step reads and changes. `clip_grad_norm`, `adaptive_clip`, `ema` and `averaging` are None where the spec
+    says none. `joined` is the model as training calls it: the same, or what adds up the gradients of all workers.
     The model's dropout draws from `dropout_bits`. `features` makes the model's inputs (B, ...) of an augmented batch;
     None where it is given the batch. `calls` and `objective_call` say how model and objective are called, `step_calls`
     how in a step, whose batches may have several views; `values` are handed to both. `loss` is theirs, which
     `compilation` may compile; `mixes_by_vmap` says how that of mixed samples is computed. `class_names` are in the
     order of the model's logits. `parameters` are the model's, and `average` takes them into `ema`, as `averaging` says;
     `num_removed` counts those that were taken out of it. `sharpness` moves them, for a gradient of elsewhere; None
-    without SAM. The rates of the optimizer's groups are those of the schedule by `base_lrs`, times `lr_scales`."""
+    without SAM. `layers` are those whose gradients' norms are recorded; None where none are. The rates of the
+    optimizer's groups are those of the schedule by `base_lrs`, times `lr_scales`."""
 
     seed: int
     class_names: tuple[str, ...]
@@ -72,6 +75,8 @@ class Parts:
     augmentations: Augmentations
     features: Callable[[Tensor], Tensor] | None
     clip_grad_norm: float | None
+    adaptive_clip: float | None
+    layers: Layers | None
     sharpness: Sharpness | None
     precision: Precision
     deterministic: bool
@@ -215,9 +220,15 @@ def assemble(
         mixes_by_vmap=mixes_by_vmap,
         features=None if features is None else _kept_as(precision.kept, features),
         sharpness=build_sharpness(regularization),
-        clip_grad_norm=None if regularization["clip_grad_norm"] == "none" else regularization["clip_grad_norm"],
+        clip_grad_norm=_unless_none(regularization["clip_grad_norm"]),
+        adaptive_clip=_unless_none(regularization.get("adaptive_clip", "none")),
+        layers=build_layers(config["evaluation"], model, skips_overflows=precision.scaler is not None),
         num_removed=0 if tried.removed is None else tried.removed.num_parameters,
     )
+
+
+def _unless_none(value: float | Literal["none"]) -> float | None:
+    return None if value == "none" else value
 
 
 def _kept_as(kept: torch.dtype, features: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -23,6 +23,10 @@ _SAME: dict[Path, str] = {
     ("objective",): "loss loss_fn loss_function criterion loss_func objective_function",
     ("objective", "metrics"): "metrics eval_metrics metric_list torchmetrics",
     ("objective", "class_weights"): "class_weight weights weight pos_weight",
+    (
+        "regularization",
+        "adaptive_clip",
+    ): "agc adaptive_gradient_clipping adaptive_grad_clip agc_clip_factor clip_factor",
     ("regularization", "clip_grad_norm"): "gradient_clip_val max_grad_norm grad_clip clip_grad gradient_clip "
     "gradient_clipping clipnorm grad_norm_clip max_gradient_norm clip_gradient grad_clip_norm gradient_clip_norm "
     "clip_norm clip_gradients",
@@ -39,6 +43,8 @@ _SAME: dict[Path, str] = {
     ("training", "max_tokens"): "num_tokens total_tokens token_budget train_tokens",
     ("evaluation", "every"): "eval_steps val_check_interval eval_every evaluation_strategy eval_strategy eval_interval "
     "check_val_every_n_epoch logging_steps",
+    ("evaluation", "gradient_norms"): "track_grad_norm log_grad_norm watch_gradients gradient_norm log_gradients "
+    "log_grad_norms",
     ("training", "batch_size"): "batchsize bs per_device_train_batch_size train_batch_size global_batch_size "
     "mini_batch_size minibatch_size batch",
     ("training", "accumulate"): "accumulate_grad_batches gradient_accumulation_steps grad_accum grad_accum_steps "

@@ -66,6 +66,8 @@ def unlike(parts: Sequence[Parts]) -> str | None:
             return "some trainings have values that others have not"
         if (first.ema is None) != (other.ema is None):
             return "some trainings average their weights, and some do not"
+        if (first.layers is None) != (other.layers is None):
+            return "some trainings record the norms of their gradients, and some do not"
     return None
 
 

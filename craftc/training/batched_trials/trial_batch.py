@@ -11,12 +11,14 @@ from torch.func import vmap
 
 from craftc.components.many import for_each_model
 from craftc.training.assemble import Parts
+from craftc.training.batched_trials.gradients import norms_of
 from craftc.training.batched_trials.optimizer import stack_optimizers
 from craftc.training.batched_trials.stacked_state import Stack, Template
 from craftc.training.data.device_split import Batch as Columns
 from craftc.training.data.device_split import DeviceSplit
 from craftc.training.foundation.course import Course
 from craftc.training.foundation.random import Use, epoch_order, step_key
+from craftc.training.parts.adaptive_clip import clip_units
 from craftc.training.parts.dropout import Counted, Rate, Run
 from craftc.training.parts.mixing import SHARE, mixed_loss
 from craftc.training.parts.objective import sum_and_weight
@@ -44,6 +46,9 @@ class Batch:
         self.optimizer = stack_optimizers(self.stack)
         norms = [float("inf") if each.clip_grad_norm is None else each.clip_grad_norm for each in parts]
         self._norms_K = None if min(norms) == float("inf") else self._tensor(norms)
+        factors = [float("inf") if each.adaptive_clip is None else each.adaptive_clip for each in parts]
+        self._factors_K = None if min(factors) == float("inf") else self._tensor(factors)
+        self._norms_KP: Tensor | None = None
         self._weighing = weighing([each.objective for each in parts], self.stack.weights)
         self._runs: dict[tuple[int, ...], list[Run]] = {}
         self._first_step = self._num_steps = 0
@@ -72,8 +77,10 @@ class Batch:
         for index, indices_KB in enumerate(self._indices(train, course, runnings, ends)):
             steps = [running.step for running in runnings]
             totals += self.train_step(gathered(train, indices_KB), index, steps)
-            for running in runnings:
+            for k, running in enumerate(runnings):
                 running.step += 1
+                if running.norms is not None and self._norms_KP is not None:
+                    running.norms.add(self._norms_KP[k])
             beat()
         for running, total, lr in zip(runnings, totals.unbind(1), lrs[-1], strict=True):
             running.totals, running.lr = total, lr
@@ -140,6 +147,10 @@ class Batch:
         self.template.dropout_bits.turn()
         (gradient,) = torch.autograd.grad(self._minimised(loss_K / weight_K), self.stack.weights)
         self.template.dropout_bits.end()
+        if self.parts[0].layers is not None:
+            self._norms_KP = norms_of(self.stack.views(gradient))
+        if self._factors_K is not None:
+            clip_units(self.stack.views(self.stack.weights), self.stack.views(gradient), self._factors_K)
         if self._norms_K is not None:
             norm_K = torch.linalg.vector_norm(gradient, dim=1)
             gradient.mul_((self._norms_K / (norm_K + 1e-6)).clamp_(max=1.0)[:, None])

@@ -33,6 +33,7 @@ from craftc.training.parts.after_stages import keep
 from craftc.training.parts.terms import is_shipped
 from craftc.training.parts.trivial import constant_output
 from craftc.training.state.checkpoint import load_best
+from craftc.training.state.gradient_norms import is_of_gradients
 from craftc.training.state.member import Member
 from craftc.training.state.progress import prefixes
 
@@ -118,7 +119,7 @@ class Examiner:
         place = epoch, member.known_course.end_of(epoch)
         if place not in self._tested:
             self._tested[place] = self._test(member, *place, weights)
-        held = {name: value for name, value in metrics.items() if name not in member.trained}
+        held = {n: value for n, value in metrics.items() if n not in member.trained and not is_of_gradients(n)}
         return member.own(held | self._tested[place])
 
     def _test(self, member: Member, epoch: int, num_steps: int, weights: Weights | None) -> Metrics:

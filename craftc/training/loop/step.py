@@ -19,18 +19,23 @@ from craftc.training.foundation.random import key, seed_torch, step_key
 from craftc.training.loop.accumulated import accumulated_gradient, backward
 from craftc.training.loop.blame import blame_objective
 from craftc.training.loop.sharpness_aware import sharpness_aware
+from craftc.training.parts.adaptive_clip import clip_units
 from craftc.training.parts.optimizer import FAILED as OPTIMIZER_FAILED
 from craftc.training.parts.sync_batch_norm import each_has_all
 from craftc.training.parts.terms import mean_of
+from craftc.training.state.gradient_norms import GradientNorms
 
 
-def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, float]:
+def train_step(
+    parts: Parts, batch: Batch, step: int, norms: GradientNorms | None = None
+) -> tuple[Tensor, Tensor, float]:
     """Augment, forward, backward, clip, update. `step` counts from 0 over the whole training.
 
     `batch` has the samples of all batches of the step. Every worker of the group is given and augments all of them, so
     that each sample's random numbers are those of a group of one; forward and backward are of its own part. Returns the
     loss of all of them as (sum, weight), two detached scalars on the device that add up over steps, of T terms two
-    (T,), and the learning rate of the first parameter group before that is scaled. Never waits for the device.
+    (T,), and the learning rate of the first parameter group before that is scaled. `norms` see the
+    gradient before it is clipped. Never waits for the device.
     """
     lr = set_lrs(parts, step)
     first = parts.calls.first
@@ -41,7 +46,7 @@ def train_step(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor, f
     else:
         take = partial(gradient, parts, step=step)
         loss_sum, weight_sum = sharpness_aware(parts, parts.sharpness, take, batch)
-    _update(parts, step)
+    _update(parts, step, norms)
     return loss_sum, weight_sum, lr
 
 
@@ -84,12 +89,18 @@ def _gradient(parts: Parts, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
     return loss_sum, weight_sum
 
 
-def _update(parts: Parts, step: int) -> None:
+def _update(parts: Parts, step: int, norms: GradientNorms | None) -> None:
     """Clip, change the weights, and take them into the average."""
     scaler = parts.precision.scaler
+    is_looked_at = norms is not None or parts.clip_grad_norm is not None or parts.adaptive_clip is not None
+    if scaler is not None and is_looked_at:
+        scaler.unscale_(parts.optimizer)
+    if norms is not None:
+        norms.see(parts.parameters)
+    if parts.adaptive_clip is not None:
+        trained = [parameter for parameter in parts.parameters if parameter.grad is not None]
+        clip_units(trained, [each.grad for each in trained if each.grad is not None], parts.adaptive_clip)
     if parts.clip_grad_norm is not None:
-        if scaler is not None:
-            scaler.unscale_(parts.optimizer)
         clip(parts.parameters, parts.clip_grad_norm)
     try:
         if scaler is None:

@@ -27,7 +27,7 @@ NO_CHECKPOINTS = Checkpoints(None, lambda: None)
 
 def begin_record(parts: Parts, first_step: int) -> Running:
     """A record of no steps."""
-    return begin(first_step, shape_of_losses(parts.objective), parts.device)
+    return begin(first_step, shape_of_losses(parts.objective), parts.device, parts.layers)
 
 
 def train_steps(
@@ -57,7 +57,7 @@ def train_steps(
         with deterministic(parts.deterministic):
             for batch in islice(batches_of(parts, train, course, stretch), stretch.num_steps):
                 step = running.step
-                take = partial(train_step, parts, batch, step)
+                take = partial(train_step, parts, batch, step, running.norms)
                 if parts.compilation.is_settled:
                     running.add(*take())
                 else:
@@ -77,12 +77,14 @@ def batches_of(parts: Parts, train: DeviceSplit, course: Course, stretch: Stretc
 
 
 def came_to(parts: Parts, running: Running, record: int) -> Metrics:
-    """`train/objective` of the steps so far, the mean as optimised, that of each term, and `train/lr` and each value,
-    those of the last step. Raises TrainingError `nan-loss`; the losses are read from the device once, here."""
+    """`train/objective` of the steps so far, the mean as optimised, that of each term, `train/lr` and each value, those
+    of the last step, and the norms of gradients where they are recorded. Raises TrainingError `nan-loss`; losses and
+    norms are read from the device once, here."""
     loss, weight = running.sums()
     values = parts.values.numbers(running.step - 1)
     of_values = {f"train/{name}": value for name, value in values.items()}
-    return recorded(parts.objective, loss, weight, epoch=record, lr=running.lr) | of_values
+    of_gradients = {} if running.norms is None else running.norms.metrics()
+    return recorded(parts.objective, loss, weight, epoch=record, lr=running.lr) | of_values | of_gradients
 
 
 def recorded(objective: nn.Module, loss: Sums, weight: Sums, *, epoch: int, lr: float) -> Metrics:

@@ -181,7 +181,7 @@ def open_training(start: Start, ground: Ground, workers: WorkerGroup = ONE_WORKE
     examiner = Examiner(parts, ground.splits, ground.data, batch_size=batch_size, keeps=keeps)
     training = Training(list(start.members), parts, ground.splits, ground.train, examiner, course, tokens)
     if state is not None:
-        training.running, training.random = running_in(state, ground.device), state.get("random")
+        training.running, training.random = running_in(state, parts), state.get("random")
     return training
 
 

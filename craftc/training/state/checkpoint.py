@@ -158,10 +158,10 @@ def num_steps_in(state: dict[str, Any]) -> int:
     return steps
 
 
-def running_in(state: dict[str, Any] | None, device: torch.device) -> Running | None:
+def running_in(state: dict[str, Any] | None, parts: Parts) -> Running | None:
     """The record that was in the making; None at its end."""
     running = None if state is None else state.get("running")
-    return None if running is None else Running.from_state_dict(running, device)
+    return None if running is None else Running.from_state_dict(running, parts.device, parts.layers)
 
 
 def lend_last(source: Path, folder: Path) -> None:

@@ -8,6 +8,7 @@ from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Metrics
 from craftc.schemas.terms import objective_names, term_names
 from craftc.training.foundation.course import Course
+from craftc.training.state.gradient_norms import is_of_gradients
 from craftc.training.state.progress import Progress, metric_names, prefixes
 
 
@@ -67,7 +68,9 @@ class Member:
             split, _, metric = name.partition("/")
             return splits.index(split), places[metric]
 
-        return {name: metrics[name] for name in sorted(mine, key=place)}
+        # Trials of one training have the norms of its gradients in common.
+        of_gradients = {name: value for name, value in metrics.items() if is_of_gradients(name)}
+        return {name: metrics[name] for name in sorted(mine, key=place)} | of_gradients
 
     @property
     def _counted(self) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from craftc.training.parts.layers import Layers
+from craftc.training.state.gradient_norms import GradientNorms, no_norms
+
 STEPS_BETWEEN_SUMS = 256
 """Losses of so many steps are added up at once: two additions at every step take 5 us."""
 
@@ -16,7 +19,8 @@ STEPS_BETWEEN_SUMS = 256
 @dataclass
 class Running:
     """The steps from `first_step` up to the one before `step`. `totals` are their losses as (sum, weight), (2,) or
-    (2, T), but for those that are still `pending`; `lr` is that of the last step."""
+    (2, T), but for those that are still `pending`; `lr` is that of the last step. `norms` are those of their
+    gradients; None where none are recorded."""
 
     first_step: int
     step: int
@@ -24,6 +28,7 @@ class Running:
     pending: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     lr: float = 0.0
     seconds: float = 0.0
+    norms: GradientNorms | None = None
 
     def add(self, loss_sum: Tensor, weight_sum: Tensor, lr: float) -> None:
         """One more step."""
@@ -61,10 +66,10 @@ class Running:
             "totals": self.totals,
             "pending": pending,
             "seconds": self.seconds,
-        }
+        } | ({} if self.norms is None else {"norms": self.norms.state_dict()})
 
     @classmethod
-    def from_state_dict(cls, state: dict[str, Any], device: torch.device) -> "Running":
+    def from_state_dict(cls, state: dict[str, Any], device: torch.device, layers: Layers | None = None) -> "Running":
         """The reverse of `state_dict`. One step more is taken before the learning rate is asked for."""
         pending = state["pending"]
         pairs = [] if pending is None else [tuple(pair.unbind()) for pair in pending.to(device)]
@@ -74,11 +79,13 @@ class Running:
             totals=state["totals"].to(device),
             pending=pairs,
             seconds=state["seconds"],
+            norms=None if layers is None else GradientNorms.from_state_dict(state["norms"], layers, device),
         )
 
 
-def begin(first_step: int, shape: tuple[int, ...], device: torch.device) -> Running:
-    """A record of no steps; `shape` is that of one step's losses."""
+def begin(first_step: int, shape: tuple[int, ...], device: torch.device, layers: Layers | None = None) -> Running:
+    """A record of no steps; `shape` is that of one step's losses, `layers` those whose gradients are looked at."""
     # float32 sums of many steps would lose digits; MPS has nothing better.
     precision = torch.float32 if device.type == "mps" else torch.float64
-    return Running(first_step, first_step, torch.zeros(2, *shape, dtype=precision, device=device))
+    totals = torch.zeros(2, *shape, dtype=precision, device=device)
+    return Running(first_step, first_step, totals, norms=None if layers is None else no_norms(layers, device))

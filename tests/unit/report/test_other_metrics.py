@@ -60,7 +60,8 @@ def test_the_table_has_every_metric_with_its_interval_and_what_it_cost(make_run:
         trial: result.model_copy(update={"num_parameters": 1234, "seconds": 36.0, "steps": 100})
         for trial, result in results.items()
     }
-    table = metric_table(plan, results, failures)
+    tokens = {plan.trials[0].id: 7200.0}
+    table = metric_table(plan, results, failures, tokens)
     assert table.metrics == ("train/balanced_accuracy", "valid/balanced_accuracy", "test/balanced_accuracy")
     base, wide, deep = table.variants
     found = wide.metrics["test/balanced_accuracy"]
@@ -69,7 +70,14 @@ def test_the_table_has_every_metric_with_its_interval_and_what_it_cost(make_run:
     assert (found.mean, found.interval.low, found.interval.high) == pytest.approx((sum(VALUES["wide"]) / 3, low, high))
     assert (deep.num_finished, deep.num_planned) == (1, 3)
     assert deep.metrics["test/balanced_accuracy"].interval is None
-    assert base.cost.model_dump() == {"parameters": 1234, "steps": 100, "hours": 0.01, "ms_per_step": 360}
+    assert base.cost.model_dump() == {
+        "parameters": 1234,
+        "steps": 100,
+        "hours": 0.01,
+        "ms_per_step": 360,
+        "tokens_per_second": 200,
+    }
+    assert wide.cost.tokens_per_second is None
 
 
 def _mean_and_error(values: list[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from craftc.compiler.language.removals import plain_removals
 from craftc.compiler.planning.identity.plain_lengths import plain_lengths
-from craftc.schemas.catalogue import ADAPTER, OUTPUT, REMOVE
+from craftc.schemas.catalogue import ADAPTER, GRADIENT_NORMS, OUTPUT, REMOVE
 from craftc.schemas.terms import plain_objective
 
 DROP = "drop"
@@ -21,7 +21,7 @@ def plain_sections(config: dict[str, Any]) -> None:
     """Take away, in place: a kind beside terms or terms beside a kind, values of a training that has none, lengths
     that nobody gives, what is done with a model's output, taken out of it and added to it where nothing is, and what
     batches a step and groups of parameters there are where there is one. Of groups of columns that are left out, their
-    names do not count."""
+    names do not count; of norms of gradients, that they are recorded does, and their bounds do not."""
     config["objective"] = plain_objective(config["objective"])
     training = config["training"]
     if not training["values"]:
@@ -37,6 +37,9 @@ def plain_sections(config: dict[str, Any]) -> None:
     if removed := plain_removals(config["model"].pop(REMOVE, ())):
         config["model"][REMOVE] = removed
     config["data"] = _plain_drop(config["data"])
+    if config["evaluation"].pop(GRADIENT_NORMS, None) not in (None, "none"):
+        # What the report warns of is read from the trial; that norms are recorded, from its configuration.
+        config["evaluation"][GRADIENT_NORMS] = True
 
 
 def _plain_drop(data: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from craftc.compiler.planning.identity.fingerprint import (
 from craftc.compiler.planning.identity.plain_lengths import LENGTHS, ends_with_record
 from craftc.compiler.planning.identity.weights import DIGEST
 from craftc.compiler.planning.identity.without_defaults import VERSION, counted_metrics
-from craftc.schemas.catalogue import ADAPTER, REMOVE, Catalogue, is_own, short_name
+from craftc.schemas.catalogue import ADAPTER, GRADIENT_NORMS, REMOVE, Catalogue, is_own, short_name
 from craftc.schemas.plan import Stages
 
 
@@ -42,6 +42,7 @@ def stage_fingerprints(content: Decisive, seed: int, catalogue: Catalogue) -> St
     } | ({"passes": at_every_epoch} if at_every_epoch else {})
     # Trials of one training make their records together.
     steps |= {"every": counted["evaluation"]["every"]} if "every" in counted["evaluation"] else {}
+    steps |= {GRADIENT_NORMS: True} if GRADIENT_NORMS in counted["evaluation"] else {}
     train = _hash("train", steps, content.code)
     return Stages(
         prepare=_hash("prepare", prepared, content.code),

@@ -22,9 +22,9 @@ from craftc.compiler.variants.resolve_variant import ResolvedVariant
 from craftc.schemas.catalogue import TRIAL, Catalogue
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.language import PROGRAM, class_of
-from craftc.schemas.plan import CheckpointEvery, Trial
+from craftc.schemas.plan import CheckpointEvery, GradientBounds, Trial
 from craftc.schemas.spec import CheckpointEvery as Given
-from craftc.schemas.spec import Experiment
+from craftc.schemas.spec import Experiment, Spec
 
 
 @dataclass
@@ -70,6 +70,7 @@ class TrialCompiler:
                 stages=None if PROGRAM in config else stage_fingerprints(content, seed, self.catalogue),
                 checkpoint_every=_checkpoint_every(variant.spec.resources.checkpoint_every),
                 micro_batch=variant.spec.resources.micro_batch,
+                gradient_bounds=_gradient_bounds(variant.spec),
             )
             for seed in seeds
         ]
@@ -107,3 +108,8 @@ class TrialCompiler:
 
 def _checkpoint_every(given: Given | None) -> CheckpointEvery | None:
     return None if given is None else CheckpointEvery(steps=given.steps, minutes=given.minutes)
+
+
+def _gradient_bounds(spec: Experiment) -> GradientBounds | None:
+    given = spec.evaluation.gradient_norms if isinstance(spec, Spec) else None
+    return None if given is None else GradientBounds(below=given.below, above=given.above)

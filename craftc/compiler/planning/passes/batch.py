@@ -7,7 +7,7 @@ from craftc.compiler.language.component_fields import all_component_places
 from craftc.compiler.planning.identity.fingerprint import canonical_json
 from craftc.compiler.planning.identity.plain_sections import PLAIN_TRAINING
 from craftc.compiler.reading.tree import copy_tree
-from craftc.schemas.catalogue import ADAPTER, Catalogue
+from craftc.schemas.catalogue import ADAPTER, GRADIENT_NORMS, Catalogue
 from craftc.schemas.plan import JobResources, Plan, Trial
 
 CARRIED = "per trial"
@@ -89,4 +89,6 @@ def step(config: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
     regularization = config["regularization"]
     common["has_ema"] = any(regularization.get(key, "none") != "none" for key in ("ema_decay", "average"))
     common["has_sam"] = regularization.get("sam", "none") != "none"
+    # Only there, so that what was measured of groups without it is still known.
+    common |= {GRADIENT_NORMS: True} if GRADIENT_NORMS in config["evaluation"] else {}
     return common

@@ -97,6 +97,33 @@ def test_who_ends_makes_room_and_nobody_else_changes(make_trial: MakeTrial, tmp_
     assert order.index(trials[2].id) > [item.trial for item in told if isinstance(item, Result)].index(trials[1].id)
 
 
+def test_norms_of_gradients_are_each_trials_own(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials = [make_trial(own | {"evaluation.gradient_norms": True}, seed=seed) for seed, own in enumerate(SETTINGS[:3])]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
+    for trial in trials:
+        assert found[trial.id].execution.batched == 3
+        norms = [name for name in read_history(tmp_path / "batch" / trial.id)[0].metrics if "gradient_norm" in name]
+        assert len(norms) == 4
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+
+
+def test_units_are_clipped_in_each_trial_by_its_own_factor(make_trial: MakeTrial, tmp_path: Path) -> None:
+    factors = [0.002, 0.05, "none"]
+    common = {"training.optimizer.lr": 0.1, "model.dropout": 0.0}
+    trials = [make_trial(common | {"regularization.adaptive_clip": factor}) for factor in factors]
+    found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
+    for trial in trials:
+        assert found[trial.id].execution.batched == 3
+        assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
+    assert len({found[trial.id].best["train/loss"] for trial in trials}) == 3
+
+
+def test_one_that_records_no_norms_is_left_out_of_the_batch(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trials = [make_trial({"evaluation.gradient_norms": True}), make_trial()]
+    told = told_of(trials, tmp_path, None)
+    assert not any(isinstance(item, Result) and item.execution.batched > 1 for item in told)
+
+
 def test_records_that_end_within_passes_are_those_of_a_trial_alone(make_trial: MakeTrial, tmp_path: Path) -> None:
     """Two enter where the others are within a pass, and last records are of other lengths."""
     lengths: list[dict[str, Any]] = [

@@ -105,10 +105,12 @@ class Draws(torch.nn.Sequential):
 PLATEAU = {"kind": "reduce_on_plateau", "metric": "train/loss", "mode": "max", "factor": 0.5, "patience": 1}
 WARMUP = {"kind": "linear_warmup", "steps": 9, "start_lr": 0.0}
 ALL_STATE: dict[str, Any] = {
+    "evaluation.gradient_norms": True,
     "regularization.ema_decay": 0.9,
     "training.schedule": [WARMUP, PLATEAU | {"min_lr": 0.0, "epochs": "none"}],
     "model": {"kind": "drawing:Draws"},
 }
+IN_BATCH = {"evaluation.gradient_norms": True}
 CONSTANT = {"training.schedule": [{"kind": "constant", "epochs": "none"}]}
 
 
@@ -162,8 +164,8 @@ CASES: dict[str, tuple[str, dict[str, dict[str, Any]], Any]] = {
     "a batch": (
         "batch",
         {
-            "first": of_steps({"training.optimizer.lr": 0.02, "regularization.ema_decay": 0.9}, epochs=3),
-            "second": of_steps({"model.dropout": 0.1, "regularization.ema_decay": 0.8}, epochs=3),
+            "first": of_steps(IN_BATCH | {"training.optimizer.lr": 0.02, "regularization.ema_decay": 0.9}, epochs=3),
+            "second": of_steps(IN_BATCH | {"model.dropout": 0.1, "regularization.ema_decay": 0.8}, epochs=3),
         },
         {"steps": 12},
     ),

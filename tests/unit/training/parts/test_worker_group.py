@@ -151,6 +151,8 @@ def assert_same(found: tuple[list[EpochRecord], Result | None], expected: tuple[
         (2, 64, 15, SCALE_MATTERS | {"objective": TERMS}),
         # The direction of SAM is that of the gradient of all workers.
         (2, 64, 15, SCALE_MATTERS | SHARP_AND_AVERAGED),
+        # Norms of the gradient of all workers.
+        (2, 64, 15, SCALE_MATTERS | {"evaluation.gradient_norms": True}),
     ],
 )
 def test_several_workers_train_what_one_trains(
@@ -320,10 +322,10 @@ def stopped_at(workers: WorkerGroup, trial: Trial, folder: Path, step: int) -> s
     """Train up to a step at which all workers end."""
     take = train_steps.train_step
 
-    def ending(parts: Any, batch: Any, number: int) -> Any:
+    def ending(parts: Any, batch: Any, number: int, norms: Any = None) -> Any:
         if number == step:
             raise InterruptedError
-        return take(parts, batch, number)
+        return take(parts, batch, number, norms)
 
     train_steps.train_step = ending
     try:
