@@ -97,7 +97,7 @@ def _entry(run: Path, before: Path | None, runs_dir: Path) -> "LogEntry | None":
         conclusion=conclusion,
         base=None if before is None else before.name,
         changes=changes,
-        turning=turning_point((read_history(store / trial.id) for trial in of_baseline), split),
+        turning=turning_point((read_history(store / trial.id, trial.id).records for trial in of_baseline), split),
     )
 
 

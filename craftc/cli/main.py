@@ -24,12 +24,13 @@ COMMANDS = {
     "submit": "Have a cluster run the spec, as craftc run does here.",
     "status": "Tell of runs and submissions whether they run, and how many of their trials are finished.",
     "stop": "End a run, here or on a cluster. What was trained is kept: the same command as before goes on from there.",
+    "verify": "Tell whether every file that a number comes from is as it was written; with --fix, mend what is not.",
     "clean": "Tell what the store and the runs hold, and how large it is; with options, remove what they ask for.",
 }
 """In the order of `craftc --help`; each is the function of that name in the module `craftc.cli.` of that name. The
 first paragraph of its help stands here too, so that the list of all imports none."""
 
-LIGHT = ("report", "log", "compare", "status", "stop", "clean")
+LIGHT = ("report", "log", "compare", "status", "stop", "verify", "clean")
 """The commands for which the `report` extra is enough."""
 BASE_MODULES = {"click", "griffe", "pydantic", "pydantic_core", "rich", "ruamel", "yaml"}
 """What comes with craftc itself, by the names that are imported."""

@@ -9,6 +9,7 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.parameters import RUN, OneOf, command, option, runs_dir
+from craftc.cli.show_damaged import NOT_FINISHED, tell_of_damaged
 
 if TYPE_CHECKING:
     from craftc.schemas.conclusion import Conclusion
@@ -50,7 +51,6 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
     Example: `craftc report vit-ablation --format markdown`
     """
     from craftc.report.another_metric import UnknownMetricError
-    from craftc.report.read_conclusion import read_conclusion
     from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.store.run_folder import find_run
 
@@ -59,7 +59,7 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
         if metric == ALL:
             print_metrics(folder, format)
             return
-        conclusion = read_conclusion(folder, metric, mode)
+        conclusion = conclusion_of(folder, metric, mode)
     except (RunUnreadableError, UnknownMetricError, FileNotFoundError) as error:
         click.echo(str(error), err=True)
         raise Exit(2) from None
@@ -76,7 +76,9 @@ def print_metrics(folder: Path, format: Format) -> None:
     from craftc.report.read_run import read_run
     from craftc.report.render_metric_table import metrics_as_markdown, metrics_as_text
 
-    plan, results, failures = read_run(folder)
+    damaged: list[str] = []
+    plan, results, failures = read_run(folder, damaged.append)
+    tell_of_damaged(damaged, NOT_FINISHED)
     table = metric_table(plan, results, failures, tokens_read(plan, folder.parent.parent / "store"))
     match format:
         case Format.JSON:
@@ -85,6 +87,17 @@ def print_metrics(folder: Path, format: Format) -> None:
             click.echo(metrics_as_markdown(table))
         case Format.TEXT:
             click.echo(metrics_as_text(table, Console(file=sys.stdout).width))
+
+
+def conclusion_of(folder: Path, metric: str | None = None, mode: str | None = None) -> "Conclusion":
+    """What the run in a folder showed, of the files that are sound, by the headline or by another metric; tells of the
+    others. Raises RunUnreadableError and UnknownMetricError."""
+    from craftc.report.read_conclusion import read_conclusion
+
+    damaged: list[str] = []
+    conclusion = read_conclusion(folder, metric, mode, damaged.append)
+    tell_of_damaged(damaged, NOT_FINISHED)
+    return conclusion
 
 
 def print_conclusion(conclusion: "Conclusion", format: Format) -> None:

@@ -3,14 +3,14 @@
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.exceptions import Exit
+from click.exceptions import ClickException, Exit
 
 from craftc.cli.inputs.blame_failures import blame_failures
 from craftc.cli.inputs.check_data import data_diagnostics
@@ -18,11 +18,12 @@ from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
-from craftc.cli.report import Format, print_conclusion
+from craftc.cli.report import Format, conclusion_of, print_conclusion
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.planning.shapes import trials_to_try
 from craftc.compiler.resolved.resolved_spec import resolved_spec
+from craftc.disk_full import is_disk_full
 from craftc.schemas.plan import Trial
 from craftc.secret_text import bare_address, masked
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 SOME_FAILED = 3
 BUDGET_SPENT = 4
+DISK_FULL = 5
 
 
 class BackendName(StrEnum):
@@ -62,8 +64,8 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
     """Train every trial of the spec that the store does not hold yet, then print the conclusion.
 
     Exit 0 when all trials finished, 1 with mistakes in the spec, 3 when some trials or points of a search
-    failed, 4 when the budget (resources.budget_hours) was spent before all had begun, 130 after Ctrl-C; what was
-    trained is kept, and the same command goes on from there.
+    failed, 4 when the budget (resources.budget_hours) was spent before all had begun, 5 when the disk is full, 130
+    after Ctrl-C; what was trained is kept, and the same command goes on from there.
 
     Before anything is trained, every variant of a new shape takes two steps and is evaluated, as `craftc check` does;
     where one of them fails, nothing is trained.
@@ -80,6 +82,15 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
         raise click.BadParameter(
             "nothing is sent without --address; craftc plan shows the rest", param_hint="--dry-run"
         )
+    with _own_faults_told(runs_dir):
+        exit_code = _compile_and_execute(spec, address, runs_dir, backend, dry_run=dry_run)
+    if exit_code:
+        raise Exit(exit_code)
+
+
+def _compile_and_execute(
+    spec: Path, address: str | None, runs_dir: Path, backend: BackendName, *, dry_run: bool
+) -> int:
     from craftc.runtime.store.past_trials import epochs_done
     from craftc.runtime.store.store import Store
 
@@ -93,15 +104,37 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
     if address is not None:
         _show_sent(compiled, runs_dir, dry_run=dry_run)
     if dry_run:
-        return
+        return 0
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
     done = epochs_done(Store(runs_dir / "store"), new)
     click.echo(describe(compiled.plan, done), err=True)
     _check_installed(compiled, backend)
     _check_data(compiled, runs_dir)
-    exit_code = _execute(compiled, runs_dir, backend, address, trials_to_try(compiled.plan, done))
-    if exit_code:
-        raise Exit(exit_code)
+    return _execute(compiled, runs_dir, backend, address, trials_to_try(compiled.plan, done))
+
+
+@contextmanager
+def _own_faults_told(runs_dir: Path) -> Iterator[None]:
+    """Within it, a full disk and a call of sys.exit in the user's code are one sentence each."""
+    from craftc.components.own_line import told
+    from craftc.disk_full import place_of
+    from craftc.runtime.worker.trial_exit import exit_as_error
+
+    kept = f"what was trained is kept in {runs_dir / 'store'}"
+    try:
+        yield
+    except (ClickException, Exit):
+        raise
+    except SystemExit as error:
+        click.echo(f"error[trial-exited]: {masked(told(exit_as_error(error)))}; {kept}", err=True)
+        raise Exit(1) from None
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        place = place_of(error) or runs_dir
+        way = "make room, which craftc clean helps with, and run the same command again"
+        click.echo(f"error[disk-full]: no space is left for {place}; {kept}; {way}", err=True)
+        raise Exit(DISK_FULL) from None
 
 
 def _show_sent(compiled: CompiledFile, runs_dir: Path, *, dry_run: bool) -> None:
@@ -154,6 +187,7 @@ def _execute(
     to_try: Sequence[Trial],
 ) -> int:
     """Run the plan and print its conclusion; the exit code. The study is completed after the conclusion."""
+    from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.jobs.backend import BackendError
     from craftc.runtime.search.study_writer import StudyWriter
     from craftc.runtime.store.store import Store
@@ -186,7 +220,13 @@ def _execute(
                 _make_lacking(compiled, store, folder, warn, say)
             _print_end(folder)
     except BackendError as error:
+        if is_disk_full(error):
+            raise
         click.echo(f"error[{error.code}]: {error.message}; see {folder.log}", err=True)
+        raise Exit(1) from None
+    except RunUnreadableError as error:
+        # A file of this run was damaged while it ran.
+        click.echo(str(error), err=True)
         raise Exit(1) from None
     except KeyboardInterrupt:
         kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
@@ -210,6 +250,8 @@ def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFold
         store.root.mkdir(exist_ok=True)
         compiled.digests.save()
     except OSError as error:
+        if is_disk_full(error):
+            raise
         message = f'cannot write to "{error.filename or runs_dir}": {error.strerror or error}'
         click.echo(f"error[runs-dir-unusable]: {message}; name another with --runs-dir", err=True)
         raise Exit(1) from None
@@ -264,13 +306,12 @@ def _make_lacking(compiled: CompiledFile, store: "Store", folder: "RunFolder", w
 
 
 def _last_words(name: BackendName, store: "Store", folder: "RunFolder") -> AbstractContextManager[None]:
-    """Within it, a run that Ray ends, or a kill, says so."""
-    if name is BackendName.INLINE:
-        return nullcontext()
-    from craftc.runtime.on_ray.last_words import last_words
+    """Within it, a run that ends at once, by a kill, Ray or the code of a trial, says so."""
+    from craftc.runtime.worker.last_words import last_words
 
+    by = "by Ray" if name is BackendName.RAY else "by the code of a trial (os._exit, or a crash of compiled code)"
     kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
-    return last_words(f"the run was ended from outside, or by Ray: see {folder.log}; {kept}", sys.stderr)
+    return last_words(f"the run was ended from outside, or {by}: see {folder.log}; {kept}", sys.stderr)
 
 
 def _has_failed_point(folder: "RunFolder") -> bool:
@@ -285,9 +326,7 @@ def _has_failed_point(folder: "RunFolder") -> bool:
 
 def _print_end(folder: "RunFolder") -> None:
     """The conclusion, and where everything is."""
-    from craftc.report.read_conclusion import read_conclusion
-
-    print_conclusion(read_conclusion(folder.path), Format.TEXT)
+    print_conclusion(conclusion_of(folder.path), Format.TEXT)
     click.echo(f"run folder: {folder.path}", err=True)
     tell_of_wandb(folder)
     if (folder.path / "budget.json").is_file():

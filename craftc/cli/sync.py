@@ -22,12 +22,15 @@ def sync(run: str, runs_dir: Path) -> None:
 
     Example: `craftc sync vit-ablation`
     """
+    from pydantic import ValidationError
+
     from craftc.runtime.observers.wandb_mode import has_api_key
     from craftc.runtime.observers.wandb_record import read_record
     from craftc.runtime.observers.wandb_sync import SyncError, sync_run
     from craftc.runtime.store.run_folder import RunFolder, find_run
     from craftc.runtime.store.store import Store
     from craftc.runtime.worker.redirect import output_to
+    from craftc.training.foundation.seal import DamagedError
 
     try:
         folder = RunFolder(find_run(run, runs_dir))
@@ -44,6 +47,9 @@ def sync(run: str, runs_dir: Path) -> None:
             synced = sync_run(
                 folder, store, warn=lambda text: click.echo(f"warning: {masked(text)}", file=terminal.stderr)
             )
+    except (DamagedError, ValidationError) as error:
+        click.echo(f"{folder.path / 'plan.json'} is damaged, so nothing is known of the run; craftc verify", err=True)
+        raise Exit(1) from error
     except SyncError as error:
         click.echo(f"error[{error.code}]: {masked(error.message)}", err=True)
         raise Exit(2 if error.code == "wandb-nothing-kept" else 1) from None

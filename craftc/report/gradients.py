@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from craftc.report.read_run import RunUnreadableError
 from craftc.schemas.catalogue import LARGEST_GRADIENT_NORM as LARGEST
 from craftc.schemas.catalogue import MEAN_GRADIENT_NORM as MEAN
 from craftc.schemas.conclusion import Finding, LayerGradients, TrialGradients
 from craftc.schemas.plan import GradientBounds, Plan, Trial
 from craftc.schemas.result import EpochRecord
-from craftc.training.state.history import FILENAME, read_history
+from craftc.training.state.history import read_history
 
 MOST_TRIALS, MOST_LAYERS, MOST_STRETCHES = 6, 4, 3
 """That are told of one by one: trials, layers of a trial, and stretches of its epochs."""
@@ -18,20 +17,10 @@ Histories = Mapping[str, Sequence[EpochRecord]]
 
 
 def read_histories(run_dir: Path, plan: Plan) -> Histories:
-    """The records so far of the trials of a run whose gradients' norms are recorded, by trial.
-
-    Raises RunUnreadableError.
-    """
+    """The records so far of the trials of a run whose gradients' norms are recorded, by trial: those that are sound."""
     store = run_dir.resolve().parent.parent / "store"
-    return {trial.id: _read(store / trial.id) for trial in plan.trials if trial.gradient_bounds is not None}
-
-
-def _read(folder: Path) -> list[EpochRecord]:
-    try:
-        return read_history(folder)
-    except (ValueError, KeyError, TypeError) as error:
-        what = "delete the trial's folder and run the spec again"
-        raise RunUnreadableError(f'"{folder / FILENAME}" is damaged: {error}; {what}') from error
+    recorded = [trial.id for trial in plan.trials if trial.gradient_bounds is not None]
+    return {trial: read_history(store / trial, trial).records for trial in recorded}
 
 
 def gradients_of(plan: Plan, histories: Histories) -> list[TrialGradients]:

@@ -67,7 +67,9 @@ def tokens_read(plan: Plan, store: Path) -> dict[str, float]:
     """Of each trial that counts them, the tokens of its last record."""
     found = {}
     for trial in plan.trials:
-        if "max_tokens" in trial.config.get("training", {}) and (history := read_history(store / trial.id)):
+        if "max_tokens" in trial.config.get("training", {}) and (
+            history := read_history(store / trial.id, trial.id).records
+        ):
             found[trial.id] = history[-1].metrics.get("train/tokens", 0.0)
     return found
 

@@ -1,6 +1,7 @@
 """Reads the plan, the results and the failures of a run from its folder and the store."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ from pydantic import ValidationError
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import Result, TrialFailed
+from craftc.training.foundation.seal import DamagedError, unsealed
+from craftc.training.state.result_file import FILENAME as RESULT
+from craftc.training.state.result_file import read_result
 
 Schema = TypeVar("Schema", bound=Frozen)
 
@@ -17,12 +21,18 @@ class RunUnreadableError(Exception):
     """The folder is no run, or a file of it is damaged. The message names the file, the cause and the mend."""
 
 
-def read_run(run_dir: Path) -> tuple[Plan, dict[str, Result], dict[str, TrialFailed]]:
+Tell = Callable[[str], None]
+"""Is given a sentence for the user about a file that is damaged."""
+
+
+def read_run(
+    run_dir: Path, tell: Tell = lambda damaged: None
+) -> tuple[Plan, dict[str, Result], dict[str, TrialFailed]]:
     """Read `<runs-dir>/<name>/<run>` and, for every trial of its plan, `<runs-dir>/store/<trial>/result.json`.
 
     Results and failures are keyed by trial. A trial that has a result did not fail, whatever this run recorded:
-    another may have finished it since. A last line of results.jsonl that a killed run left half written is passed
-    over. Raises RunUnreadableError.
+    another may have finished it since. One whose result is damaged has none, as `tell` is told. A last line of
+    results.jsonl that a killed run left half written is passed over. Raises RunUnreadableError.
     """
     run_dir = run_dir.resolve()
     plan_path = run_dir / "plan.json"
@@ -30,13 +40,28 @@ def read_run(run_dir: Path) -> tuple[Plan, dict[str, Result], dict[str, TrialFai
         raise RunUnreadableError(f'"{run_dir}" holds no plan.json; name the folder of a run: RUNS-DIR/NAME/RUN')
     plan = _parse(plan_path.read_bytes(), Plan, plan_path)
     store = run_dir.parent.parent / "store"
-    paths = {trial.id: store / trial.id / "result.json" for trial in plan.trials}
-    results = {trial: _parse(path.read_bytes(), Result, path) for trial, path in paths.items() if path.is_file()}
-    failures = _read_failures(run_dir / "results.jsonl")
-    return plan, results, {trial: failure for trial, failure in failures.items() if trial in paths.keys() - results}
+    trials = [trial.id for trial in plan.trials]
+    results = read_results(store, trials, tell)
+    failures = _read_failures(run_dir / "results.jsonl", tell)
+    return plan, results, {trial: failures[trial] for trial in trials if trial in failures.keys() - results}
 
 
-def _read_failures(path: Path) -> dict[str, TrialFailed]:
+def read_results(store: Path, trials: Iterable[str], tell: Tell) -> dict[str, Result]:
+    """The results of those trials that are finished; `tell` is told of each that is damaged."""
+    results: dict[str, Result] = {}
+    for trial in dict.fromkeys(trials):
+        try:
+            results[trial] = read_result(store / trial).result
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # not finished
+        except DamagedError as error:
+            tell(f"{store / trial / RESULT} {error}")
+        except OSError as error:
+            tell(f"{store / trial / RESULT} cannot be read: {error.strerror or error}")
+    return results
+
+
+def _read_failures(path: Path, tell: Tell) -> dict[str, TrialFailed]:
     """The trials whose last line says that they failed."""
     if not path.is_file():
         return {}
@@ -45,14 +70,15 @@ def _read_failures(path: Path) -> dict[str, TrialFailed]:
     for number, line in enumerate((*lines, *([torn] if _is_json(torn) else [])), start=1):
         if not line.strip():
             continue
-        if not _is_json(line):
-            raise RunUnreadableError(f'"{path}" is damaged: line {number} is not JSON; run the spec again')
-        event = json.loads(line)
-        if isinstance(event, dict) and event.get("type") == "failed":
-            failure = _parse(line, TrialFailed, path)
-            failures[failure.trial] = failure
-        elif isinstance(event, dict) and isinstance(event.get("result"), dict):
-            failures.pop(event["result"].get("trial"), None)
+        try:
+            event = json.loads(line)
+            if event.get("type") == "failed":
+                failure = TrialFailed.model_validate_json(line)
+                failures[failure.trial] = failure
+            elif isinstance(event.get("result"), dict):
+                failures.pop(str(event["result"].get("trial")), None)
+        except (ValueError, AttributeError):
+            tell(f"{path} is damaged: line {number} is not what a run writes")
     return failures
 
 
@@ -65,13 +91,16 @@ def _is_json(line: bytes) -> bool:
 
 
 def parse_file(path: Path, schema: type[Schema]) -> Schema:
-    """A file of a run or of the store. Raises RunUnreadableError."""
+    """A sealed file of a run. Raises RunUnreadableError."""
     return _parse(path.read_bytes(), schema, path)
 
 
 def _parse(content: bytes, schema: type[Schema], path: Path) -> Schema:
     try:
-        return schema.model_validate_json(content)
+        return schema.model_validate_json(unsealed(content).content)
+    except DamagedError as error:
+        mend = "run the spec again: nothing is trained twice"
+        raise RunUnreadableError(f'"{path}" is damaged: it {error}; {mend}') from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from craftc.report.read_run import parse_file
+from craftc.report.read_run import Tell, parse_file, read_results
 from craftc.schemas.result import Result
 from craftc.schemas.search import SearchSummary
 
@@ -16,8 +16,9 @@ class SearchResults:
     results: dict[str, Result]
 
 
-def read_search(run_dir: Path) -> SearchResults | None:
-    """Read search.json; None for a run that searched nothing, or ended before its search did.
+def read_search(run_dir: Path, tell: Tell = lambda damaged: None) -> SearchResults | None:
+    """Read search.json; None for a run that searched nothing, or ended before its search did. `tell` is told of results
+    that are damaged.
 
     Raises RunUnreadableError.
     """
@@ -27,5 +28,4 @@ def read_search(run_dir: Path) -> SearchResults | None:
     summary = parse_file(path, SearchSummary)
     store = path.parent.parent.parent / "store"
     finished = (point for study in summary.studies for point in study.points if point.state == "finished")
-    paths = {trial: store / trial / "result.json" for point in finished for trial in point.trials}
-    return SearchResults(summary, {trial: parse_file(path, Result) for trial, path in paths.items() if path.is_file()})
+    return SearchResults(summary, read_results(store, (trial for point in finished for trial in point.trials), tell))

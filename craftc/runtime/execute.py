@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
-from craftc.runtime.jobs.backend import Backend
+from craftc.runtime.jobs.backend import DISK_FULL, Backend, BackendError
 from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.observers.observer import Observer
 from craftc.runtime.store.run_folder import RunFolder
@@ -53,7 +53,8 @@ def execute(
     A plan with a search needs `search`. Afterwards search.json is in the run folder, also of what was interrupted.
 
     Whatever ends this early, Ctrl-C above all, stops the backend and closes the observers, and is raised again; the run
-    can then be resumed. Raises BackendError, and what an observer raises that is not Shielded.
+    can then be resumed. Raises BackendError, `disk-full` where a trial's files could not be written, and what an
+    observer raises that is not Shielded.
     """
     finished: list[Result] = []
     failed: list[TrialFailed] = []
@@ -85,6 +86,9 @@ def execute(
                 journal.write(event)
                 finished.append(event.result)
             elif isinstance(event, TrialFailed):
+                if event.code == DISK_FULL:
+                    # It has not failed: with room, it goes on from its last epoch.
+                    raise BackendError(DISK_FULL, event.message)
                 journal.write(event)
                 run_folder.write_log(f"trial {event.trial} failed: {event.message}\n{event.traceback}")
                 failed.append(event)

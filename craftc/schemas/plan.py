@@ -212,7 +212,7 @@ class Plan(Frozen):
     def json_lines(self) -> Iterator[str]:
         """The plan as JSON, each of its many trials and jobs a line, so that no one text holds them all."""
         rest = self.model_dump(mode="json", exclude={"trials", "jobs"})
-        yield "{"
+        yield "{\n"
         yield from (f"{json.dumps(name)}: {json.dumps(value)},\n" for name, value in rest.items())
         yield from _json_list("trials", self.trials)
         yield ",\n"

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -11,7 +10,8 @@ import click
 from click.exceptions import Exit
 
 from craftc.cli.inputs.read_spec import read_spec
-from craftc.cli.show_diagnostics import count, show_diagnostics, summary
+from craftc.cli.show_damaged import COUNTS_AS_NEW, tell_of_damaged, tell_of_unsealed
+from craftc.cli.show_diagnostics import show_diagnostics, summary
 from craftc.compiler.analyse import Analysis, analyse
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.own_code.import_path import import_folders
@@ -25,9 +25,6 @@ from craftc.schemas.spec import Experiment
 
 if TYPE_CHECKING:
     from craftc.runtime.store.file_digests import FileDigests
-
-MAX_DAMAGED = 5
-"""Results of which a warning tells one by one."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,12 @@ def compile_file(
     store = Store(runs_dir / "store")
     digests, trained = store.file_digests(), trained_trials(store)
     damaged: list[str] = []
+    old: set[str] = set()
     compiled = compile_spec(
         text,
         str(path),
         built_in_catalogue(),
-        store.finished_of_many(damaged.append),
+        store.finished_of_many(damaged.append, old.add),
         environment=os.environ,
         file_digest=digests,
         trained=trained,
@@ -94,19 +92,9 @@ def compile_file(
     if compiled.plan is None or analysis.spec is None or analysis.document is None:
         fail(list(compiled.diagnostics), texts)
     show_diagnostics(compiled.diagnostics, texts, sys.stderr)
-    _tell_of_damaged(damaged)
+    tell_of_damaged(damaged, COUNTS_AS_NEW)
+    tell_of_unsealed(len(old))
     return CompiledFile(text, analysis.document, analysis.spec, compiled.plan, analysis, digests, trained)
-
-
-def _tell_of_damaged(messages: Sequence[str]) -> None:
-    """One line for each result that cannot be read, of many for the first."""
-    for message in messages[:MAX_DAMAGED]:
-        click.echo(
-            f"warning[result-unreadable]: {message}; the trial counts as new, and a run writes it again", err=True
-        )
-    if len(messages) > MAX_DAMAGED:
-        more = count(len(messages) - MAX_DAMAGED, "more result")
-        click.echo(f"warning[result-unreadable]: {more} cannot be read", err=True)
 
 
 def analyse_file(path: Path) -> tuple[Experiment, Analysis]:

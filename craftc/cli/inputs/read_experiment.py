@@ -8,6 +8,7 @@ from click.exceptions import Exit
 
 from craftc.cli.inputs.compile_file import compile_file
 from craftc.cli.inputs.read_spec import read_spec
+from craftc.cli.show_damaged import NOT_FINISHED, tell_of_damaged
 from craftc.compiler.analyse import analyse
 from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.language.recorded_metrics import selection
@@ -20,6 +21,7 @@ from craftc.schemas.comparison import Side
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.plan import Plan, variant_trials
 from craftc.schemas.section import as_tree
+from craftc.training.foundation.seal import DamagedError, unsealed
 
 
 def read_experiment(text: str, runs_dir: Path) -> Experiment:
@@ -55,8 +57,10 @@ def read_run_as_experiment(folder: Path) -> Experiment:
     from craftc.report.conclude import conclude
     from craftc.report.diff_conclusions import ConcludedRun
 
-    plan, results, failures = read_run(folder)
-    search = read_search(folder)
+    damaged: list[str] = []
+    plan, results, failures = read_run(folder, damaged.append)
+    search = read_search(folder, damaged.append)
+    tell_of_damaged(damaged, NOT_FINISHED)
     run = ConcludedRun(plan, conclude(plan, results, failures, search), search)
     side = Side(
         kind="run",
@@ -79,6 +83,10 @@ def _spec_of_run(folder: Path) -> tuple[specs.Experiment | None, str]:
     text = read_spec(path)
     if isinstance(text, Diagnostic):
         return None, f"{path.name} {text.message}"
+    try:
+        text = unsealed(text.encode()).content.decode()
+    except DamagedError as error:
+        return None, f"its {path.name} {error}"
     analysis = analyse(text, str(path), built_in_catalogue())
     # Runs of earlier days wrote how they were tracked elsewhere, which is no field to compare.
     errors = [d for d in analysis.diagnostics if d.severity == "error" and d.code != "moved-key"]

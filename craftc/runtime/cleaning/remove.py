@@ -1,6 +1,5 @@
 """Removes what was chosen, one by one, and reports what it skips and why. A kill at any moment leaves a sound store."""
 
-import hashlib
 import os
 import shutil
 import time
@@ -14,6 +13,7 @@ from craftc.runtime.cleaning.references import STORE, References
 from craftc.runtime.store.store import Store
 from craftc.runtime.store.trained_alike import entries
 from craftc.schemas.store_contents import Removal, Skipped
+from craftc.training.foundation.sidecar import is_whole
 
 NOT_ENDED = {"running": "it runs", "unknown": "its driver is on another machine, and may live"}
 REFRESH_S = 1.0
@@ -136,21 +136,11 @@ def _remove_prepared(path: Path, fingerprint: str) -> str | None:
 def _remove_checkpoints(trial: Path, which: Literal["last", "all"]) -> str | None:
     if not Store(trial.parent).is_finished(trial.name):
         return "it is not finished any more"
-    if which == "last" and not _is_whole(trial / CHECKPOINTS / "best.pt"):
+    if which == "last" and not is_whole(trial / CHECKPOINTS / "best.pt"):
         return "its best.pt is missing or damaged, so last.pt is its last good checkpoint"
     for path in checkpoint_files(trial, which):
         _remove_tree(path)
     return None
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    """Whether a checkpoint has a digest that stands beside it, as `training/state/checkpoint.py` writes both."""
-    try:
-        with checkpoint.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return digest in checkpoint.with_name(f"{checkpoint.name}.sha256").read_text(encoding="ascii").split()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return False
 
 
 def _remove_whole(path: Path) -> None:

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from craftc.runtime.store.store import Store
 
 
+DISK_FULL = "disk-full"
+"""The code of a trial whose files could not be written, since their disk is full. It ends the run."""
+
+
 class BackendError(Exception):
     """The jobs cannot be run at all. `message` is one sentence for the user; `code` a permanent name of the cause.
 
     Codes: `unplaceable-job`, `cluster-unreachable`, `cluster-not-started`, `cluster-refused`, `machine-unusable`,
-    `package-missing`, `runs-dir-not-shared`, `workers-without-ray`, `device-lost`, `study-unusable`; of submitting:
-    `project-too-large`, `slurm-missing`, `slurm-refused`.
+    `package-missing`, `disk-full`, `jobs-ended`, `runs-dir-not-shared`, `workers-without-ray`, `device-lost`,
+    `study-unusable`; of submitting: `project-too-large`, `slurm-missing`, `slurm-refused`.
     """
 
     def __init__(self, code: str, message: str) -> None:

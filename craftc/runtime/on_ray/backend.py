@@ -141,11 +141,12 @@ def _events(
 ) -> Iterator[Event]:
     """Tune blocks until it is done, so it gets a thread of its own. `behind_ray` is closed when Ray is shut down."""
     from craftc.runtime.on_ray.job_feed import JobFeed
+    from craftc.runtime.on_ray.ray_errors import ray_errors_told
     from craftc.runtime.on_ray.study_actor import study_actor
     from craftc.runtime.on_ray.tune_jobs import tune_jobs
     from craftc.runtime.on_ray.wait_for_locks import wait_for_locks
 
-    with ExitStack() as stack:
+    with ray_errors_told(), ExitStack() as stack:
         if plan.search is None or search is None:
             feed = JobFeed(try_first(within_budget(PlanSource(plan), plan), to_try), setting)
         else:

@@ -1,5 +1,6 @@
 """Starts a Ray for one run, or joins a running one, and checks that jobs fit on it."""
 
+import errno
 import os
 import signal
 import socket
@@ -25,6 +26,11 @@ from craftc.secret_text import bare_address
 OBJECT_STORE_BYTES = 80 * 2**20
 
 CONNECT_TIMEOUT_S = 10.0
+
+HOME_WAY = (
+    "; Ray keeps an authentication token in ~/.ray: set HOME to a folder that can be written to, or RAY_AUTH_TOKEN to "
+    "a long text of your own"
+)
 
 ENVIRONMENT_HOOK = "RAY_RUNTIME_ENV_HOOK"
 
@@ -110,7 +116,8 @@ def _started(folder: Path, services: Services, *, dashboard: bool) -> Iterator[N
                 _temp_dir=str(folder),
             )
     except (OSError, RuntimeError, ValueError) as error:
-        raise BackendError("cluster-not-started", f"Ray did not start: {error}") from error
+        way = HOME_WAY if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES) else ""
+        raise BackendError("cluster-not-started", f"Ray did not start: {error}{way}") from error
     try:
         yield
     finally:

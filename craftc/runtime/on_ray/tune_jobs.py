@@ -6,6 +6,7 @@ from ray import tune
 
 from craftc.runtime.on_ray.job_feed import FeedScheduler, FeedStopper, JobFeed, JobSearcher
 from craftc.runtime.on_ray.job_trainable import RayJob
+from craftc.runtime.on_ray.ray_errors import ray_errors_told
 
 
 def tune_jobs(feed: JobFeed, folder: Path, max_concurrent: int | None) -> None:
@@ -14,7 +15,8 @@ def tune_jobs(feed: JobFeed, folder: Path, max_concurrent: int | None) -> None:
     With a `max_concurrent`, so many processes are started at once; without, each when the one before has begun.
     """
     try:
-        _tuner(feed, folder, max_concurrent).fit()
+        with ray_errors_told():
+            _tuner(feed, folder, max_concurrent).fit()
     except BaseException as error:
         # Raised again in the thread that reads the events.
         feed.finish(error)

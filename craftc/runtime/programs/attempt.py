@@ -14,9 +14,9 @@ from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord
 from craftc.training.foundation.atomic_file import write_together
-from craftc.training.programs.kept_state import Kept, clear, point_to, read_pointer, restore
+from craftc.training.programs.kept_state import POINTER, Kept, clear, point_to, read_pointer, restore
 from craftc.training.programs.state_values import StateError
-from craftc.training.state.history import append_record, cut_history
+from craftc.training.state.history import History, append_record, cut_history, read_history
 
 FILES = "files"
 CHECKPOINTS = "checkpoints"
@@ -79,23 +79,36 @@ def begin(trial: Trial, store: Store, decide: Decide) -> tuple[Attempt, str | No
     """Bring the files of the trial to its last state; a sentence where it begins anew."""
     folder = store.folder(trial.id)
     (folder / FILES).mkdir(exist_ok=True)
-    history = store.history(trial.id)
+    known = read_history(folder, trial.id)
+    history = known.records
     warning, found = None, None
     try:
         found = read_pointer(folder / CHECKPOINTS)
-        if found is None and history:
+        if found is not None:
+            _check_state(found[1], trial, folder, known)
+        if found is None and known.fault is not None:
+            warning = f"it begins anew: {folder}/{known.fault}"
+        elif found is None and history:
             num = f"{len(history)} record{'s' if len(history) > 1 else ''}"
             warning = f"it begins anew, since the program handed over no state with its {num}"
     except StateError as error:
-        warning = f"it begins anew: {error}"
+        found, warning = None, f"it begins anew: {error}"
     kept, more = found or (None, {"epoch": 0, "not_finite": {}})
     clear(folder / CHECKPOINTS, but=kept)
-    cut_history(folder, more["epoch"])
+    cut_history(folder, trial.id, more["epoch"])
     if kept is not None and kept.path is not None:
         # Here and not in the program, of which there may be several.
         restore(kept, folder=folder / CHECKPOINTS, files=folder / FILES)
     standing = standing_of(trial, history[: more["epoch"]], more["not_finite"], watched_by(decide))
     return Attempt(trial, store, decide, standing, len(history), kept), warning
+
+
+def _check_state(about: Mapping[str, Any], trial: Trial, folder: Path, history: History) -> None:
+    """Raise StateError where a state is that of another trial, or is behind records that are damaged."""
+    if about.get("trial") != trial.id or not isinstance(about.get("epoch"), int):
+        raise StateError(f"{folder / CHECKPOINTS / POINTER} is that of trial {str(about.get('trial'))[:12]}")
+    if len(history.records) < about["epoch"]:
+        raise StateError(f"{folder}/{history.fault or f'metrics.jsonl has no line {len(history.records) + 1}'}")
 
 
 def setup_of(

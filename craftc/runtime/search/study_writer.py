@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from craftc.disk_full import is_disk_full
 from craftc.runtime.observers.observer import Warn, describe
 from craftc.runtime.search.earlier_study import copy_earlier_study, seal_study
 from craftc.runtime.store.run_folder import RunFolder
@@ -23,7 +24,8 @@ class StudyWriter:
     To import Optuna and make its tables takes a second, and each point some 10 ms. So the thread begins with the first
     epoch that is recorded, when this process has imported what it trains with, and adds each variant when its last
     trial is finished. That of a search begins at the end, behind all that was proposed. What the thread cannot do is
-    one warning. A run that is interrupted before its thread began writes no study: it has nothing new to add.
+    one warning, but for a full disk, which is raised. A run that is interrupted before its thread began writes no
+    study: it has nothing new to add.
     """
 
     def __init__(self, plan: Plan, store: Store, run_folder: RunFolder, *, warn: Warn, say: Warn) -> None:
@@ -96,8 +98,12 @@ class StudyWriter:
             raise
         finally:
             self._thread.join()
-        if self._error is not None:
+        if self._error is None:
+            return
+        if not is_disk_full(self._error):
             self._warn(f"{self._run_folder.database} is incomplete: {describe(self._error)}")
+        elif not is_interrupted:
+            raise self._error  # else the run is being ended by the same cause
 
     def _work(self) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from craftc.compiler.planning.identity.fingerprint import hash_file
 from craftc.training.foundation.atomic_file import write_atomically
+from craftc.training.foundation.seal import sealed_json, unsealed
 
 FORMAT = 1
 YOUNG_S = 2.0
@@ -64,7 +65,8 @@ class FileDigests:
         kept = {name: known for name, known in latest.items() if os.path.exists(name)} | self._used
         files = {name: [*stamp, digest] for name, (stamp, digest) in list(kept.items())[-MAX_KNOWN:]}
         try:
-            write_atomically(self._path, json.dumps({"format": FORMAT, "files": files}).encode() + b"\n")
+            content = json.dumps({"format": FORMAT, "files": files}).encode() + b"\n"
+            write_atomically(self._path, sealed_json(content))
         except OSError:
             return
         self._is_new = False
@@ -79,7 +81,7 @@ def _stamp(path: str) -> Stamp:
 def _read(path: Path) -> dict[str, tuple[Stamp, str]]:
     """What the file says; nothing where it is not there, damaged or of another format."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(unsealed(path.read_bytes()).content)
         if content["format"] != FORMAT:
             return {}
         return {name: _entry(entry) for name, entry in content["files"].items()}

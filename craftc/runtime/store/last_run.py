@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.runtime.store.run_folder import runs_of
+from craftc.training.foundation.seal import unsealed
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def read_last_run(runs_dir: Path, name: str) -> LastRun | None:
     if not runs:
         return None
     try:
-        plan: dict[str, Any] = json.loads((runs[-1] / "plan.json").read_bytes())
+        plan: dict[str, Any] = json.loads(unsealed((runs[-1] / "plan.json").read_bytes()).content)
         # As plain JSON: of a large plan, most is not asked for, and to check it takes longer than to read it.
         trials = tuple(
             LastTrial(str(t["id"]), str(t["variant"]), int(t["seed"]), dict(t["config"])) for t in plan["trials"]

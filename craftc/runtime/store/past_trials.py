@@ -1,6 +1,5 @@
 """Reads from the store what earlier trials took, those of a plan and others like them, without reading all of it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,8 @@ from craftc.compiler.language.catalogue import built_in_catalogue
 from craftc.compiler.planning.identity.with_defaults import with_defaults
 from craftc.runtime.store.store import Store
 from craftc.schemas.forecast import PastTrial
-from craftc.schemas.result import Result
+from craftc.training.foundation.trial_config import read_config
+from craftc.training.state.result_file import read_result
 
 MOST_READ = 200
 """Trials whose files are opened: half of them the plan's own, the others the newest of the store."""
@@ -38,10 +38,7 @@ def epochs_done(store: Store, trials: Iterable[str]) -> dict[str, int]:
     done: dict[str, int] = {}
     for trial in trials:
         if trial in begun and (store.folder(trial) / "checkpoints" / "last.pt").is_file():
-            try:
-                history = store.history(trial)
-            except (ValueError, KeyError, TypeError):
-                continue  # damaged, as a run will tell
+            history = store.history(trial)
             if history:
                 done[trial] = history[-1].epoch
     return done
@@ -73,7 +70,7 @@ def _entries(root: Path) -> list[os.DirEntry[str]]:
 def _read(folder: Path) -> PastTrial | None:
     """None for what is damaged or gone: an estimate does without."""
     try:
-        config = with_defaults(json.loads((folder / "config.json").read_bytes()), built_in_catalogue())
-        return PastTrial(config=config, result=Result.model_validate_json((folder / "result.json").read_bytes()))
+        config = with_defaults(read_config(folder), built_in_catalogue())
+        return PastTrial(config=config, result=read_result(folder).result)
     except (OSError, ValueError, AttributeError, KeyError, TypeError, ValidationError):
         return None

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from craftc.schemas.plan import Plan
 from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
 from craftc.schemas.search import SearchSummary
 from craftc.training.foundation.atomic_file import open_atomically, write_atomically
+from craftc.training.foundation.seal import sealed_json, sealed_yaml, unsealed, write_sealed_json
 
 MOST_NAMED = 5
 RUN_NAME = re.compile(r"\d{8}_\d{6}(_j\w+)?")
@@ -47,19 +49,19 @@ class RunFolder:
 
     def write_search(self, summary: SearchSummary) -> None:
         """Write search.json: what every study came to."""
-        write_atomically(self.path / "search.json", summary.model_dump_json(indent=2).encode() + b"\n")
+        write_atomically(self.path / "search.json", sealed_json(summary.model_dump_json(indent=2).encode() + b"\n"))
 
     def write_budget(self, spent: BudgetSpent) -> None:
         """Write budget.json: what was not begun for lack of budget."""
-        write_atomically(self.path / "budget.json", spent.model_dump_json(indent=2).encode() + b"\n")
+        write_atomically(self.path / "budget.json", sealed_json(spent.model_dump_json(indent=2).encode() + b"\n"))
 
     def forget_budget(self) -> None:
         """Nothing was left out yet: a run that is taken up again has a new budget."""
         (self.path / "budget.json").unlink(missing_ok=True)
 
     def plan(self) -> Plan:
-        """The plan that is executed here."""
-        return Plan.model_validate_json((self.path / "plan.json").read_bytes())
+        """The plan that is executed here. Raises OSError, DamagedError and pydantic's ValidationError."""
+        return Plan.model_validate_json(unsealed((self.path / "plan.json").read_bytes()).content)
 
     def spec_text(self) -> str:
         """The spec as it was written."""
@@ -67,7 +69,7 @@ class RunFolder:
 
     def write_log(self, text: str) -> None:
         """Append to the log; others append to it at the same time."""
-        with open(self.log, "a", encoding="utf-8") as file:
+        with open(self.log, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{text.rstrip()}\n")
 
     @contextmanager
@@ -97,12 +99,17 @@ def create_run(runs_dir: Path, plan: Plan, spec_text: str, resolved_text: str | 
     `resolved_text` is the complete spec, which needs no other file to be understood.
     """
     path = _new_folder(runs_dir / plan.name)
-    write_atomically(path / "spec.yaml", spec_text.encode())
-    if resolved_text is not None:
-        write_atomically(path / "spec.resolved.yaml", resolved_text.encode())
-    # The plan last: a folder with a plan is a run.
-    with open_atomically(path / "plan.json") as file:
-        file.writelines(piece.encode() for piece in plan.json_lines())
+    try:
+        write_atomically(path / "spec.yaml", spec_text.encode())
+        if resolved_text is not None:
+            write_atomically(path / "spec.resolved.yaml", sealed_yaml(resolved_text.encode()))
+        # The plan last: a folder with a plan is a run.
+        with open_atomically(path / "plan.json") as file:
+            write_sealed_json(file, (piece.encode() for piece in plan.json_lines()))
+    except BaseException:
+        # A full disk, or Ctrl-C: what is no run yet is none.
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     return RunFolder(path)
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from craftc.runtime.store.file_digests import FileDigests
@@ -14,7 +13,11 @@ from craftc.runtime.store.trained_alike import finished_with, note
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.training.foundation.atomic_file import write_unflushed
+from craftc.training.foundation.seal import DamagedError, sealed_json
+from craftc.training.foundation.trial_config import FILENAME as CONFIG
 from craftc.training.state.history import read_history
+from craftc.training.state.result_file import FILENAME as RESULT
+from craftc.training.state.result_file import ReadResult, read_result, result_content
 from craftc.training.state.write_buffer import WriteBuffer
 
 ASKED_ONE_BY_ONE = 1_000
@@ -37,9 +40,9 @@ class StoreError(Exception):
 class Store:
     """A folder `<root>/<fingerprint>/` per trial, shared by all runs.
 
-    A trial is finished when its `result.json` exists, which is written last and atomically, and can be read: with a
-    damaged one it goes on from its checkpoint, if it has any. Every method may be called by several processes at once;
-    only the holder of a trial's lock writes.
+    A trial is finished when its `result.json` exists, which is written last and atomically, and is sound: its seal, its
+    trial and the seal of its history are right. With a damaged one the trial goes on from its last sound state, if it
+    has any. Every method may be called by several processes at once; only the holder of a trial's lock writes.
     """
 
     root: Path
@@ -55,11 +58,13 @@ class Store:
 
     def is_finished(self, trial_id: str) -> bool:
         """Whether the trial's result is here, and no damaged one."""
-        return self._is_finished(trial_id, lambda damaged: None)
+        return self._is_finished(trial_id, lambda damaged: None, lambda trial: None)
 
-    def finished_of_many(self, tell: Callable[[str], None] = lambda damaged: None) -> Callable[[str], bool]:
+    def finished_of_many(
+        self, tell: Callable[[str], None] = lambda damaged: None, unsealed: Callable[[str], None] = lambda trial: None
+    ) -> Callable[[str], bool]:
         """`is_finished` for the trials of a plan, as the store is now; `tell` is given what is wrong with each damaged
-        result.
+        result, `unsealed` each trial whose result an earlier version of craftc wrote without a seal.
 
         Past the first few the store is listed once: a network's file system takes a millisecond to say of each trial
         that it is not there.
@@ -72,7 +77,7 @@ class Store:
             num_asked += 1
             if listed is None and num_asked > ASKED_ONE_BY_ONE:
                 listed = set(os.listdir(self.root)) if self.root.is_dir() else set()
-            return (listed is None or trial_id in listed) and self._is_finished(trial_id, tell)
+            return (listed is None or trial_id in listed) and self._is_finished(trial_id, tell, unsealed)
 
         return is_finished
 
@@ -86,29 +91,19 @@ class Store:
 
     def result(self, trial_id: str) -> Result:
         """The result of a finished trial. Raises KeyError for an unfinished one, StoreError for a damaged file."""
-        path = self._result_path(trial_id)
-        try:
-            return Result.model_validate_json(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            raise KeyError(trial_id) from None
-        except ValidationError as error:
-            reason = " ".join(error.errors()[0]["msg"].split())
-            raise StoreError("result-unreadable", f"{path} is no result: {reason}") from error
-        except OSError as error:
-            raise StoreError("result-unreadable", f"{path} cannot be read: {error.strerror or error}") from error
+        return self._read(trial_id).result
 
     def history(self, trial_id: str) -> list[EpochRecord]:
-        """The epochs recorded so far, in order; empty for a trial never begun."""
-        return read_history(self.folder(trial_id))
+        """The epochs recorded so far, in order, up to the first that is damaged; empty for a trial never begun."""
+        return list(read_history(self.folder(trial_id), trial_id).records)
 
     def write_config(self, trial: Trial) -> None:
         """Write `config.json`: all that decides the trial's result. Creates the trial's folder.
 
         It is flushed to the disk with the result, for until then it is written again whenever the trial is taken up.
         """
-        content = {"trial": trial.id, "seed": trial.seed, **trial.config}
         self.folder(trial.id).mkdir(parents=True, exist_ok=True)
-        write_unflushed(self.folder(trial.id) / "config.json", to_json(content, indent=2) + b"\n")
+        write_unflushed(self.folder(trial.id) / CONFIG, config_content(trial))
 
     def write_result(
         self, result: Result, write_buffer: WriteBuffer | None = None, *, weights: str | None = None
@@ -118,9 +113,9 @@ class Store:
         if weights is not None:
             note(self.root, weights, result.trial)
         self.folder(result.trial).mkdir(parents=True, exist_ok=True)
-        content = (result.model_dump_json(indent=2) + "\n").encode()
-        config = self.folder(result.trial) / "config.json"
-        files = [(self._result_path(result.trial), content)]
+        folder = self.folder(result.trial)
+        config = folder / CONFIG
+        files = [(folder / RESULT, result_content(result, folder))]
         (write_buffer or WriteBuffer()).add(files, flush=[config] if config.exists() else [])
 
     @contextmanager
@@ -154,15 +149,30 @@ class Store:
             return True
         return False
 
-    def _is_finished(self, trial_id: str, tell: Callable[[str], None]) -> bool:
+    def _read(self, trial_id: str) -> ReadResult:
+        path = self.folder(trial_id) / RESULT
         try:
-            self.result(trial_id)
+            return read_result(path.parent)
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyError(trial_id) from None
+        except DamagedError as error:
+            raise StoreError("result-unreadable", f"{path} {error}") from error
+        except OSError as error:
+            raise StoreError("result-unreadable", f"{path} cannot be read: {error.strerror or error}") from error
+
+    def _is_finished(self, trial_id: str, tell: Callable[[str], None], unsealed: Callable[[str], None]) -> bool:
+        try:
+            found = self._read(trial_id)
         except KeyError:
             return False
         except StoreError as error:
             tell(error.message)
             return False
+        if not found.is_sealed:
+            unsealed(trial_id)
         return True
 
-    def _result_path(self, trial_id: str) -> Path:
-        return self.folder(trial_id) / "result.json"
+
+def config_content(trial: Trial) -> bytes:
+    """What stands in the `config.json` of a trial."""
+    return sealed_json(to_json({"trial": trial.id, "seed": trial.seed, **trial.config}, indent=2) + b"\n")

@@ -1,6 +1,5 @@
 """Finds the finished trial whose weights a spec names by the beginning of its id."""
 
-import json
 import os
 import re
 from functools import cache
@@ -9,6 +8,8 @@ from typing import Any
 from craftc.compiler.planning.identity.weights import Trained, TrainedTrial, WeightsError
 from craftc.compiler.reading.problem import show
 from craftc.runtime.store.store import Store
+from craftc.training.foundation.seal import DamagedError
+from craftc.training.foundation.trial_config import read_config
 
 _ID = re.compile(r"[0-9a-f]{64}")
 LEAST_CHARACTERS = 4
@@ -58,10 +59,14 @@ def _none(beginning: str, store: Store) -> WeightsError:
 def _model(trial: str, store: Store) -> dict[str, Any]:
     """The model that it trained; of a damaged configuration nothing is known."""
     try:
-        model = json.loads((store.folder(trial) / "config.json").read_bytes())["model"]
-    except (OSError, ValueError, KeyError, TypeError):
-        model = None
-    if not isinstance(model, dict):
-        message = f"the configuration of trial {trial[:12]} cannot be read"
-        raise WeightsError("weights-not-found", message, f"name the file: {store.folder(trial)}/checkpoints/best.pt")
-    return model
+        model = read_config(store.folder(trial))["model"]
+        if isinstance(model, dict):
+            return model
+        why = "has no model"
+    except DamagedError as error:
+        why = str(error)
+    except (OSError, KeyError):
+        why = "cannot be read"
+    message = f"the configuration of trial {trial[:12]} {why}"
+    hint = f"craftc verify --fix writes it again; or name the file: {store.folder(trial)}/checkpoints/best.pt"
+    raise WeightsError("weights-not-found", message, hint)

@@ -4,13 +4,15 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 
+from craftc.plain_text import plain
 from craftc.runtime.jobs.decide import Decide
 from craftc.runtime.store.batch_findings import finding_file
 from craftc.runtime.store.store import Store
-from craftc.runtime.worker.failure import failure
+from craftc.runtime.worker.failure import MOST_SAID, failure
 from craftc.runtime.worker.shared_training import Lost
 from craftc.runtime.worker.single_trial import weights_of
 from craftc.runtime.worker.trial_end import ended_by, stopped_at
+from craftc.runtime.worker.trial_exit import exits_as_errors
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import EpochEnded, EpochRecord, Event, TrialFinished, TrialPruned, TrialStarted
 
@@ -39,7 +41,8 @@ def run_group(
             begun = [training for training in new if _lock_at_once(training, locks, store, decide)]
         by_id = {trial.id: trial for training in begun for trial in training}
         try:
-            for event in train_group(begun, store, device, cpus, decide) if len(begun) > 1 else ():
+            told_of = train_group(begun, store, device, cpus, decide) if len(begun) > 1 else iter(())
+            for event in exits_as_errors(told_of):
                 told = failure(by_id[event.trial], event.error) if isinstance(event, Lost) else event
                 if not isinstance(told, str):
                     for trial in ended_by(told):
@@ -48,7 +51,7 @@ def run_group(
         except Exception as error:
             # Alone, from where it stands, each trial shows what becomes of it.
             log.warning("a batch of %d trainings ended: %s: %s", len(begun), type(error).__name__, error)
-            yield f"a batch of it failed: {type(error).__name__}: {error}"
+            yield f"a batch of it failed: {plain(f'{type(error).__name__}: {error}', MOST_SAID)}"
 
 
 def _is_too_little(trainings: Sequence[Sequence[Trial]], store: Store, device: str, cpus: int) -> bool:
@@ -118,7 +121,7 @@ def train_group(
             if isinstance(item, str):
                 yield item
             elif isinstance(item, Begun):
-                yield TrialStarted(trial=item.trial, epoch=item.epoch)
+                yield TrialStarted(trial=item.trial, epoch=item.epoch, warning=item.warning)
             elif isinstance(item, EpochRecord):
                 yield EpochEnded(record=item)
             elif isinstance(item, Dropped):

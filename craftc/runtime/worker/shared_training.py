@@ -8,6 +8,7 @@ from craftc.runtime.jobs.decide import go_on
 from craftc.runtime.store.store import Store
 from craftc.runtime.worker.failure import failure, with_failure
 from craftc.runtime.worker.single_trial import ALONE, run_trial, train, weights_of
+from craftc.runtime.worker.trial_exit import exits_as_errors
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import (
     EpochEnded,
@@ -63,7 +64,7 @@ def run_shared(
 
 def _train_left(left: dict[str, Trial], store: Store, device: str, cpus: int, execution: Execution) -> Iterator[Event]:
     try:
-        for event in train_shared(list(left.values()), store, device, cpus, execution):
+        for event in exits_as_errors(train_shared(list(left.values()), store, device, cpus, execution)):
             if isinstance(event, Lost):
                 yield failure(left.pop(event.trial), event.error)
             else:
@@ -106,7 +107,7 @@ def train_shared(
     with closing(train_together(members, device=device, prepared=store.prepared, execution=execution)) as told:
         for item in told:
             if isinstance(item, Begun):
-                yield TrialStarted(trial=item.trial, epoch=item.epoch)
+                yield TrialStarted(trial=item.trial, epoch=item.epoch, warning=item.warning)
             elif isinstance(item, EpochRecord):
                 yield EpochEnded(record=item)
             elif isinstance(item, Failed):

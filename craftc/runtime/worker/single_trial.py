@@ -74,7 +74,7 @@ def train(
     # Lazily: torch takes 2 s to import, and a job whose trials are all finished has no use for it.
     import torch
 
-    from craftc.training.loop.trial import num_epochs_trained, train_trial
+    from craftc.training.loop.trial import beginning_of, train_trial
     from craftc.training.parts.worker_group import ONE_WORKER
 
     workers = workers or ONE_WORKER
@@ -82,7 +82,8 @@ def train(
     num_decided = len(store.history(trial.id))
     store.write_config(trial)
     folder = store.folder(trial.id)
-    yield TrialStarted(trial=trial.id, epoch=num_epochs_trained(trial, folder))
+    begun = beginning_of(trial, folder)
+    yield TrialStarted(trial=trial.id, epoch=begun.epoch, warning=begun.warning)
     epochs = train_trial(
         trial,
         folder=folder,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from craftc.runtime.store.store import Store
 from craftc.runtime.worker.failure import failure
+from craftc.runtime.worker.trial_exit import exit_as_error
 from craftc.schemas.plan import Trial
 from craftc.schemas.result import Event, TrialTried
 
@@ -78,6 +79,8 @@ def _tried(trial: Trial, store: Store, device: str, ends_at: float) -> TrialTrie
     failed = warning = None
     try:
         warning = attempt(trial, device=device, prepared=store.prepared)
+    except SystemExit as error:
+        failed = failure(trial, exit_as_error(error))
     except Exception as error:
         # Whatever the user's own code raises is what is to be found out.
         failed = failure(trial, error)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import craftc
 from craftc.schemas.plan import Trial
 from craftc.training.foundation.atomic_file import write_atomically
+from craftc.training.foundation.seal import DamagedError, sealed_json, unsealed
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def features_shelf_of(trial: Trial, prepared: Path | None) -> Shelf | None:
     return None if prepared is None or features is None else Shelf(prepared, features)
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
     """What is on the shelf is not what it should be."""
 
 
@@ -75,7 +76,7 @@ def take(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
         return _made(shelf, stamps, make)
     try:
         found = _read(shelf, stamps)
-    except _UnusableError as problem:
+    except UnusableError as problem:
         log.warning("prepared data in %s is made again: %s", shelf.folder, problem)
         return _made(shelf, stamps, make)
     return make() if found is None else found
@@ -92,7 +93,7 @@ def _made(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Content:
             return make()
         try:
             found = _read(shelf, stamps)
-        except _UnusableError:
+        except UnusableError:
             return _make_and_keep(shelf, stamps, make)
     return make() if found is None else found
 
@@ -119,23 +120,47 @@ def _make_and_keep(shelf: Shelf, stamps: Any, make: Callable[[], Content]) -> Co
 
 
 def _read(shelf: Shelf, stamps: Any) -> Content | None:
-    """What is on the shelf; None where a note says that it is not worth keeping. Raises _UnusableError."""
-    try:
-        manifest = json.loads((shelf.folder / MANIFEST).read_bytes())
-    except (OSError, ValueError) as error:
-        raise _UnusableError(f"{MANIFEST} cannot be read") from error
-    if manifest["craftc_version"] != craftc.__version__:
-        raise _UnusableError(f"it is of craftc {manifest['craftc_version']}")
+    """What is on the shelf; None where a note says that it is not worth keeping. Raises UnusableError."""
+    manifest, _ = _manifest(shelf)
+    if manifest.get("craftc_version") != craftc.__version__:
+        raise UnusableError(f"it is of craftc {manifest.get('craftc_version')}")
     if manifest.get("format") != FORMAT:
-        raise _UnusableError("it is of another format")
+        raise UnusableError("it is of another format")
     if manifest["stamps"] != json.loads(json.dumps(stamps)):
-        raise _UnusableError("what it was made of has changed")
-    if manifest.get("about_sha256") != _about_digest(manifest["about"]):
-        raise _UnusableError(f"the order of classes in {MANIFEST}, or what else it says, does not have its SHA-256")
+        raise UnusableError("what it was made of has changed")
     if manifest["about"] is None:
         return None
-    arrays = {name: _map(shelf.folder / f"{name}.npy", digest) for name, digest in manifest["arrays"].items()}
-    return arrays, manifest["about"]
+    return _arrays(shelf, manifest), manifest["about"]
+
+
+def check_shelf(shelf: Shelf) -> bool:
+    """Whether what is on the shelf is sealed, as all is but that of earlier versions. Raises UnusableError where it is
+    damaged."""
+    manifest, is_sealed = _manifest(shelf)
+    _arrays(shelf, manifest)
+    return is_sealed
+
+
+def _manifest(shelf: Shelf) -> tuple[dict[str, Any], bool]:
+    """What is known of the shelf, and whether that is sealed."""
+    try:
+        found = unsealed((shelf.folder / MANIFEST).read_bytes())
+        manifest = json.loads(found.content)
+    except DamagedError as error:
+        raise UnusableError(f"{MANIFEST} {error}") from error
+    except (OSError, ValueError) as error:
+        raise UnusableError(f"{MANIFEST} cannot be read") from error
+    if not isinstance(manifest, dict) or not {"stamps", "about", "arrays"} <= manifest.keys():
+        raise UnusableError(f"{MANIFEST} is none of prepared data")
+    if manifest.get("fingerprint", shelf.fingerprint) != shelf.fingerprint:
+        raise UnusableError(f"{MANIFEST} is that of other data")
+    if manifest.get("about_sha256") != _about_digest(manifest["about"]):
+        raise UnusableError(f"the order of classes in {MANIFEST}, or what else it says, does not have its SHA-256")
+    return manifest, found.is_sealed
+
+
+def _arrays(shelf: Shelf, manifest: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {name: _map(shelf.folder / f"{name}.npy", digest) for name, digest in manifest["arrays"].items()}
 
 
 def _map(path: Path, digest: str) -> NDArray[Any]:
@@ -143,9 +168,9 @@ def _map(path: Path, digest: str) -> NDArray[Any]:
         # Copy on write: torch takes no array that is read-only, and pages that are not written to stay shared.
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise _UnusableError(f"{path.name} cannot be read") from error
+        raise UnusableError(f"{path.name} cannot be read") from error
     if _digest(array) != digest:
-        raise _UnusableError(f"{path.name} does not have the SHA-256 in {MANIFEST}")
+        raise UnusableError(f"{path.name} does not have the SHA-256 in {MANIFEST}")
     return array
 
 
@@ -160,6 +185,7 @@ def _write(shelf: Shelf, stamps: Any, arrays: Mapping[str, NDArray[Any]], about:
                 file.flush()
                 os.fsync(file.fileno())
         manifest = {
+            "fingerprint": shelf.fingerprint,
             "craftc_version": craftc.__version__,
             "format": FORMAT,
             "stamps": stamps,
@@ -167,7 +193,7 @@ def _write(shelf: Shelf, stamps: Any, arrays: Mapping[str, NDArray[Any]], about:
             "about_sha256": _about_digest(about),
             "arrays": {name: _digest(array) for name, array in arrays.items()},
         }
-        write_atomically(new / MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
+        write_atomically(new / MANIFEST, sealed_json(json.dumps(manifest, indent=2).encode() + b"\n"))
         if shelf.folder.exists():
             # A process that has it mapped keeps what is mapped.
             os.rename(shelf.folder, Path(t) / "old")

@@ -6,11 +6,11 @@ import math
 class TrainingError(Exception):
     """A trial that cannot be trained to its end.
 
-    Codes: `nan-loss`, `model-output-shape`, `metric-not-recorded`, `checkpoint-corrupt`, and `<part>-not-buildable` of
-    `model`, `objective`, `metrics`, `optimizer`, `schedule`, `values`, `augmentations`; of what raises later,
-    `objective-failed`, `metric-failed`, `optimizer-failed`, `schedule-failed`, `value-failed`, `augmentation-failed`;
-    `nothing-to-train`, `micro-batch-unfit`, `parameter-group-unmatched`, `parameter-groups-unfit`;
-    `module-unmatched`, `module-not-removable`, `teacher-unfit`, `transcript-too-long`.
+    Codes: `nan-loss`, `trial-exited`, `model-output-shape`, `metric-not-recorded`, `checkpoint-corrupt`, and
+    `<part>-not-buildable` of `model`, `objective`, `metrics`, `optimizer`, `schedule`, `values`, `augmentations`;
+    of what raises later, `objective-failed`, `metric-failed`, `optimizer-failed`, `schedule-failed`, `value-failed`,
+    `augmentation-failed`; `nothing-to-train`, `micro-batch-unfit`, `parameter-group-unmatched`,
+    `parameter-groups-unfit`; `module-unmatched`, `module-not-removable`, `teacher-unfit`, `transcript-too-long`.
     `epoch` counts from 1 and is None before the first.
     """
 

@@ -1,6 +1,5 @@
 """Builds the teachers that an objective distils: finished trials of the store, which stay as they are."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from craftc.training.data.facts import infer_facts
 from craftc.training.data.prepare import PreparedData
 from craftc.training.foundation.error_context import errors_of
 from craftc.training.foundation.errors import TrainingError
+from craftc.training.foundation.seal import DamagedError
+from craftc.training.foundation.trial_config import read_config
 from craftc.training.frozen.backbone import read_weights
 from craftc.training.parts.calls import Calls
 from craftc.training.parts.model import Tried, build_model
@@ -68,8 +69,11 @@ def _teacher(
     kept: torch.dtype,
 ) -> Teacher:  # fmt: skip
     try:
-        trained = json.loads((path.parent.parent / "config.json").read_bytes())
+        trained = read_config(path.parent.parent)
         setting, there = dict(trained["model"]), dict(trained["data"])
+    except DamagedError as error:
+        message = f"{place}: {path.parent.parent / 'config.json'} {error}; craftc verify --fix writes it again"
+        raise TrainingError(UNFIT, message) from None
     except (OSError, ValueError, KeyError, TypeError):
         message = f"{place}: {path} is no checkpoint of a trial, whose configuration says what model it is of"
         raise TrainingError(UNFIT, f"{message}; write trial:ID") from None

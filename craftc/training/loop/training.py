@@ -29,10 +29,11 @@ from craftc.training.state.write_buffer import WriteBuffer
 
 @dataclass(frozen=True)
 class Begun:
-    """A trial is trained from behind `epoch` on."""
+    """A trial is trained from behind `epoch` on. `warning` says what of it was damaged."""
 
     trial: str
     epoch: int
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Training:
 
     def begun(self) -> Iterator[Begun]:
         """How far each trial is."""
-        return (Begun(member.trial.id, member.progress.epoch) for member in self.members)
+        return (Begun(member.trial.id, member.progress.epoch, member.fault) for member in self.members)
 
     def train_record(self) -> EpochRecord:
         """Train to the next end of a record, then measure the splits that training may read. Raises TrainingError

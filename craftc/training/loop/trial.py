@@ -32,7 +32,7 @@ from craftc.training.state.member import Member, unite
 from craftc.training.state.resume import Start, find_starts, go_on
 from craftc.training.state.write_buffer import WriteBuffer
 
-__all__ = ["Begun", "Failed", "Told", "num_epochs_trained", "train_together", "train_trial"]
+__all__ = ["Begun", "Failed", "Told", "beginning_of", "num_epochs_trained", "train_together", "train_trial"]
 
 ALONE = Execution()
 
@@ -196,7 +196,13 @@ def course_in(ground: Ground, trial: Trial) -> tuple[Course, Tokens | None]:
     )
 
 
-def num_epochs_trained(trial: Trial, folder: Path) -> int:
-    """Epochs behind which `train_trial` will go on; 0 for a new trial, and for one whose checkpoint is damaged."""
+def beginning_of(trial: Trial, folder: Path) -> Begun:
+    """Where `train_trial` will go on: behind 0 epochs for a new trial, and for one whose files are damaged."""
     [start] = find_starts([Member(trial, folder)], torch.device("cpu"))
-    return start.members[0].progress.epoch
+    member = start.members[0]
+    return Begun(trial.id, member.progress.epoch, member.fault)
+
+
+def num_epochs_trained(trial: Trial, folder: Path) -> int:
+    """Epochs behind which `train_trial` will go on."""
+    return beginning_of(trial, folder).epoch

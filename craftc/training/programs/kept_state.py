@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from craftc.training.foundation.atomic_file import write_atomically
+from craftc.training.foundation.seal import DamagedError, sealed_json, unsealed
 from craftc.training.programs.metrics import ReportError
 from craftc.training.programs.state_values import StateError, decoded, encoded
 
@@ -49,17 +50,20 @@ def keep(state: Any, *, folder: Path, files: Path, number: int) -> Kept:
 
 def point_to(kept: Kept, folder: Path, **more: Any) -> None:
     """Make it the state that the trial goes on from, and remove those before it."""
-    write_atomically(folder / POINTER, json.dumps({"format": 1, **more, **asdict(kept)}, indent=2).encode() + b"\n")
+    content = json.dumps({"format": 1, **more, **asdict(kept)}, indent=2).encode() + b"\n"
+    write_atomically(folder / POINTER, sealed_json(content))
     clear(folder, but=kept)
 
 
 def read_pointer(folder: Path) -> tuple[Kept, dict[str, Any]] | None:
     """What `point_to` wrote; None where there is none. Raises StateError where it is damaged, or what it names is."""
     try:
-        content = json.loads((folder / POINTER).read_bytes())
+        content = json.loads(unsealed((folder / POINTER).read_bytes()).content)
         kept = Kept(*(content.pop(name) for name in ("file", "sha256", "path")))
     except FileNotFoundError:
         return None
+    except DamagedError as error:
+        raise StateError(f"{folder / POINTER} {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"{folder / POINTER} cannot be read") from error
     for inner, digest in kept.sha256.items():

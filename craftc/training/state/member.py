@@ -15,12 +15,13 @@ from craftc.training.state.progress import Progress, metric_names, prefixes
 @dataclass(frozen=True)
 class Member:
     """A trial, the folder of its files, and how far it is. Its record is that of a trial trained alone. Its `course` is
-    known once its data are."""
+    known once its data are. `fault` says why it starts again, where it had been begun."""
 
     trial: Trial
     folder: Path
     progress: Progress = field(default_factory=Progress)
     course: Course | None = None
+    fault: str | None = None
 
     @property
     def is_over(self) -> bool:

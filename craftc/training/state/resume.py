@@ -20,7 +20,7 @@ from craftc.training.state.checkpoint import (
     save_best,
     settle_last,
 )
-from craftc.training.state.history import cut_history
+from craftc.training.state.history import cut_history, read_history
 from craftc.training.state.member import Member
 
 log = logging.getLogger(__name__)
@@ -57,14 +57,12 @@ def find_starts(members: Sequence[Member], device: torch.device) -> list[Start]:
         # Its own first: of equals, max takes the first.
         usable = [found for found in [own, *others] if found and _is_usable(found[1], member, device, faults)]
         owner, state = max(usable, key=lambda found: num_steps_in(found[1]), default=(None, None))
-        if state is None and member.trial.id in faults:
-            # A damaged checkpoint is as good as none: training from the start always gives the right result.
-            log.warning("trial %s starts again from its first epoch: %s", member.trial.id[:12], faults[member.trial.id])
+        fault = _told(member, faults) if state is None else None
         progress = member.progress if state is None else progress_in(state, member.trial) or member.progress
         start = starts.setdefault(progress.step if state is None else num_steps_in(state), Start())
         if start.state is None:
             start.owner, start.state = owner, state
-        start.members.append(replace(member, progress=progress))
+        start.members.append(replace(member, progress=progress, fault=fault))
         if state is not None and (own is None or state is not own[1]):
             start.behind.append(start.members[-1])
     return [starts[num_steps] for num_steps in sorted(starts, reverse=True)]
@@ -77,7 +75,7 @@ def go_on(start: Start, parts: Parts) -> None:
     if not parts.workers.is_first:
         return
     for member in start.members:
-        cut_history(member.folder, member.progress.epoch)
+        cut_history(member.folder, member.trial.id, member.progress.epoch)
     if start.state is None or start.owner is None:
         return
     for member in start.behind:
@@ -113,13 +111,36 @@ def _read_states(
     return states
 
 
+def _told(member: Member, faults: dict[str, str]) -> str | None:
+    """Why a member of which there was something starts again, as a sentence for the user; it is logged as well."""
+    history = read_history(member.folder, member.trial.id)
+    why = faults.get(member.trial.id) or history.fault
+    if why is None and len(history.records) > 1:
+        # One record may be there before the first checkpoint is.
+        why = f"{last_path(member.folder)} is missing"
+    if why is None:
+        return None
+    # A damaged checkpoint is as good as none: training from the start always gives the right result.
+    num = len(history.records)
+    known = f", of {num} {member.trial.record_name}{'' if num == 1 else 's'} that it had" if num else ""
+    sentence = f"it starts again from its first {member.trial.record_name}{known}: {why}"
+    log.warning("trial %s: %s", member.trial.id[:12], sentence)
+    return sentence
+
+
 def _is_usable(state: State, member: Member, device: torch.device, faults: dict[str, str]) -> bool:
-    """Whether the member can go on from the state: it is part of it, and the best weights that it counts on are here.
+    """Whether the member can go on from the state: it is part of it, its records up to there are sound, and the best
+    weights that it counts on are here.
 
     Those of a record that is both best and last are in the state at its end, whether or not best.pt was still written.
     """
     progress = progress_in(state, member.trial)
     if progress is None:
+        return False
+    history = read_history(member.folder, member.trial.id)
+    if len(history.records) < progress.epoch:
+        missing = f"has no line {len(history.records) + 1}"
+        faults[member.trial.id] = f"{member.folder}/{history.fault or f'metrics.jsonl {missing}'}"
         return False
     is_at_end, selects = progress.step == num_steps_in(state), member.trial.config["evaluation"]["select"] != "none"
     if progress.epoch == 0 or (progress.is_best and (is_at_end or not selects)):

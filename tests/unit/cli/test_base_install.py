@@ -21,6 +21,7 @@ NEEDS_NOTHING = {
     "plan": ["SPEC"],
     "schema": ["model", "--kind", "mlp"],
     "explain": ["unknown-key"],
+    "verify": [],
     "submit": ["SPEC", "--slurm", "--dry-run"],
 }
 NEEDS_MORE = {
@@ -65,6 +66,7 @@ def a_run(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("command", NEEDS_NOTHING)
 def test_what_needs_nothing_works(root: Path, tmp_path: Path, command: str) -> None:
+    (tmp_path / "runs").mkdir()
     result = craftc(*given(root, tmp_path, NEEDS_NOTHING[command], command))
     assert (result.returncode, "Traceback" in result.stderr) == (0, False), result.stderr
 

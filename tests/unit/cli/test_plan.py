@@ -244,7 +244,7 @@ def test_a_damaged_result_is_told_and_its_trial_is_new(here: Path) -> None:
     file.write_bytes(file.read_bytes()[:20])
     result = runner.invoke(app, ["plan", "spec.yaml"])
     assert result.exit_code == 0
-    assert result.stderr.startswith(f"warning[result-unreadable]: {file} is no result: ")
+    assert result.stderr.startswith(f"warning[result-unreadable]: {file} has a damaged seal; the trial counts as new")
     assert result.stderr.count("\n") == 1
     assert f"{len(trials)} trials: 1 new, {len(trials) - 1} reused" in result.stdout
 

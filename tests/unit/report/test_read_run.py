@@ -48,15 +48,19 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
-def test_a_damaged_line_is_named(ablation: Any, write_run: Any) -> None:
-    with pytest.raises(RunUnreadableError, match=r"results\.jsonl. is damaged: line 2"):
-        read_run(write_run(ablation, extra_lines="gibberish\n\n"))
+@pytest.mark.parametrize("line", ["gibberish", "[]", '{"type": "failed"}'])
+def test_a_damaged_line_is_named_and_the_others_count(ablation: Any, write_run: Any, line: str) -> None:
+    told: list[str] = []
+    assert read_run(write_run(ablation, extra_lines=f"{line}\n\n"), told.append) == ablation
+    assert [text.partition("results.jsonl")[2] for text in told] == [" is damaged: line 2 is not what a run writes"]
 
 
-def test_a_damaged_result_is_named(ablation: Any, write_run: Any) -> None:
+def test_a_damaged_result_is_named_and_its_trial_counts_as_unfinished(ablation: Any, write_run: Any) -> None:
     run_dir = write_run(ablation)
     path = run_dir.parent.parent / "store" / ablation[0].trials[0].id / "result.json"
     path.write_text(path.read_text().replace('"best_epoch":17', '"best_epoch":"soon"'))
 
-    with pytest.raises(RunUnreadableError, match=r"result\.json. is not a Result .*: best_epoch: "):
-        read_run(run_dir)
+    told: list[str] = []
+    plan, results, _ = read_run(run_dir, told.append)
+    assert results.keys() == ablation[1].keys() - {plan.trials[0].id}
+    assert [text.partition("result.json")[2].partition(":")[0] for text in told] == [" is no result"]

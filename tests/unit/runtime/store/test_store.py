@@ -55,7 +55,7 @@ def test_an_unfinished_trial_has_no_result(store):
 def test_a_damaged_result_is_told_apart_from_none_and_finishes_nothing(store, content):
     store.write_result(RESULT)
     (store.folder(ID) / "result.json").write_text(content)
-    with pytest.raises(StoreError, match="is no result: ") as caught:
+    with pytest.raises(StoreError, match=r"is (no result: |empty)") as caught:
         store.result(ID)
     assert caught.value.code == "result-unreadable"
     told = []
@@ -95,6 +95,7 @@ def test_a_writer_that_is_killed_leaves_no_half_result(store):
 def test_the_configuration_names_the_trial_and_its_seed(store):
     store.write_config(TRIAL)
     written = json.loads((store.folder(ID) / "config.json").read_text())
+    assert written.pop("seal").startswith("sha256:")
     assert written == {"trial": ID, "seed": 3, "model": {"kind": "mlp"}}
 
 

@@ -75,7 +75,7 @@ def assert_alike(trial: Trial, result: Result, folder: Path, apart: Path) -> Non
     """A trial in a batch came to what it comes to alone, epoch by epoch; one sample more or less may be right."""
     expected = alone(trial, apart)
     assert (result.best_epoch, result.epochs_trained) == (expected.best_epoch, expected.epochs_trained)
-    ours, theirs = (read_history(root / trial.id) for root in (folder, apart))
+    ours, theirs = (read_history(root / trial.id, trial.id).records for root in (folder, apart))
     assert [(record.epoch, record.step) for record in ours] == [(record.epoch, record.step) for record in theirs]
     pairs = [(one.metrics, other.metrics) for one, other in zip(ours, theirs, strict=True)]
     for found, wanted in [*pairs, (result.best, expected.best), (result.last, expected.last)]:
@@ -102,7 +102,8 @@ def test_norms_of_gradients_are_each_trials_own(make_trial: MakeTrial, tmp_path:
     found = ends(told_of(trials, tmp_path / "batch", of_size(3)))
     for trial in trials:
         assert found[trial.id].execution.batched == 3
-        norms = [name for name in read_history(tmp_path / "batch" / trial.id)[0].metrics if "gradient_norm" in name]
+        first, *_ = read_history(tmp_path / "batch" / trial.id, trial.id).records
+        norms = [name for name in first.metrics if "gradient_norm" in name]
         assert len(norms) == 4
         assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
 
@@ -202,7 +203,7 @@ def test_a_trial_that_is_decided_to_end_leaves(make_trial: MakeTrial, tmp_path: 
     )
     found = ends(told)
     assert found[trials[0].id] == Dropped(trials[0].id, 2)
-    assert len(read_history(tmp_path / "batch" / trials[0].id)) == 2
+    assert len(read_history(tmp_path / "batch" / trials[0].id, trials[0].id).records) == 2
     for trial in trials[1:]:
         assert_alike(trial, found[trial.id], tmp_path / "batch", tmp_path / "alone")
 

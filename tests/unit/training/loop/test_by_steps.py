@@ -175,7 +175,7 @@ def test_trials_that_share_a_training_end_within_records_of_each_other(
     for name, trial in trials.items():
         _, alone = run_trial(trial, tmp_path / "alone" / name)
         assert results[trial.id].model_dump(exclude={"seconds"}) == alone.model_dump(exclude={"seconds"})
-        ours, theirs = read_history(tmp_path / "all" / name), read_history(tmp_path / "alone" / name)
+        ours, theirs = (read_history(tmp_path / where / name, trial.id).records for where in ("all", "alone"))
         assert lines(ours) == lines(theirs)
         states = weights(tmp_path / "all" / name), weights(tmp_path / "alone" / name)
         assert all(torch.equal(a, b) for a, b in zip(*states, strict=True))

@@ -77,7 +77,8 @@ def plain(item: Begun | EpochRecord | Result | Failed) -> Any:
 
 def files(folder: Path) -> dict[str, Any]:
     """What a trial's folder holds, without the clock and without the names of those it was trained with."""
-    lines = [record.model_dump_json(exclude={"seconds"}) for record in read_history(folder)]
+    trial = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])["trial"]
+    lines = [record.model_dump_json(exclude={"seconds"}) for record in read_history(folder, trial).records]
     last = torch.load(checkpoint.last_path(folder), weights_only=True)
     best = torch.load(checkpoint.best_path(folder), weights_only=True)
     return {"history": lines, "last": last, "best": best}
@@ -137,7 +138,7 @@ def test_weights_of_one_epoch_are_one_file(make: Callable[..., dict[str, Trial]]
     members = members_of(make(STATEFUL), tmp_path)
     run(members)
     inodes = {checkpoint.last_path(member.folder).stat().st_ino for member in members}
-    ends = {len(read_history(member.folder)) for member in members}
+    ends = {len(read_history(member.folder, member.trial.id).records) for member in members}
     assert len(inodes) == len(ends) < len(members)
 
 

@@ -130,7 +130,9 @@ def files(folder: Path) -> dict[str, Any]:
     state = torch.load(last_path(folder), weights_only=True)
     for timed in (state["progress"], *state["others"].values(), state.get("running", {})):
         timed.pop("seconds", None)
-    return {"lines": [record.model_dump(exclude={"seconds"}) for record in read_history(folder)], "state": state}
+    trial = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])["trial"]
+    lines = [record.model_dump(exclude={"seconds"}) for record in read_history(folder, trial).records]
+    return {"lines": lines, "state": state}
 
 
 def assert_same(one: Any, other: Any, place: str = "") -> None:
