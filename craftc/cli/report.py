@@ -20,6 +20,7 @@ class Format(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    HTML = "html"
     JSON = "json"
 
 
@@ -44,6 +45,8 @@ ALL = "all"
 def report(run: str, format: Format, metric: str | None, mode: "Mode | None", check: bool, runs_dir: Path) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
 
+    `--format html` is the page that every run has as report.html, with figures; it needs no other file.
+
     Which epoch of a trial counts stays what its spec says, whatever the metric.
 
     Exit 0; with --check 1 where a hypothesis (report.hypotheses) is refuted or undecided; 2 when there is no such run.
@@ -56,6 +59,9 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
 
     try:
         folder = find_run(run, runs_dir)
+        if format is Format.HTML:
+            _print_page(folder)
+            return
         if metric == ALL:
             print_metrics(folder, format)
             return
@@ -100,6 +106,17 @@ def conclusion_of(folder: Path, metric: str | None = None, mode: str | None = No
     return conclusion
 
 
+def _print_page(folder: Path) -> None:
+    """Write the page to standard output. Raises RunUnreadableError."""
+    from craftc.report.page.content import read_content
+    from craftc.report.page.page import render_page
+    from craftc.runtime.store.driver_process import is_alive, is_here, read_driver
+
+    driver = read_driver(folder)
+    is_running = driver is not None and is_here(driver) and is_alive(driver)
+    click.echo(render_page(read_content(folder, is_running=is_running)), nl=False)
+
+
 def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
     """Write a conclusion to standard output."""
     from rich.console import Console
@@ -115,3 +132,5 @@ def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
             click.echo(render_markdown(conclusion))
         case Format.TEXT:
             print_text(conclusion, Console(file=sys.stdout))
+        case Format.HTML:
+            raise AssertionError("a page shows more than a conclusion: _print_page")

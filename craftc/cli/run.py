@@ -19,6 +19,7 @@ from craftc.cli.inputs.machine import this_machine
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, conclusion_of, print_conclusion
+from craftc.cli.run_page import PageWriter, write_page
 from craftc.cli.show_diagnostics import plain_failures, show_diagnostics
 from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.planning.shapes import trials_to_try
@@ -219,6 +220,7 @@ def _execute(
                 tell_of_reused(compiled, store, folder)
                 _make_lacking(compiled, store, folder, warn, say)
             _print_end(folder)
+            write_page(folder.path, warn=warn)
     except BackendError as error:
         if is_disk_full(error):
             raise
@@ -231,6 +233,7 @@ def _execute(
     except KeyboardInterrupt:
         kept = f"what was trained is kept in {store.root}, and the same command goes on from there"
         click.echo(f"interrupted; {kept}", err=True)
+        write_page(folder.path, warn=warn)
         tell_of_wandb(folder)
         raise Exit(INTERRUPTED) from None
     return exit_code
@@ -283,7 +286,13 @@ def _run_jobs(
                 compiled.plan,
                 store=store,
                 backend=backend,
-                observers=[display, *trackers(compiled, store, folder, display.warn), study_writer, artefacts],
+                observers=[
+                    display,
+                    *trackers(compiled, store, folder, display.warn),
+                    study_writer,
+                    artefacts,
+                    PageWriter(folder.path, warn=display.warn),
+                ],
                 run_folder=folder,
                 search=_search(compiled, folder),
                 to_try=to_try,

@@ -120,6 +120,17 @@ def test_the_second_run_trains_nothing_and_prints_the_same(after_first: Callable
     assert report.stdout == first.stdout
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_leaves_its_page(first_run: Callable[[str], First], backend: str) -> None:
+    folder, done = first_run(backend)
+    assert "report.html" not in done.stderr
+    page = (latest_run(folder) / "report.html").read_text(encoding="utf-8")
+    assert "all 6 trials finished" in page
+    assert "train/loss of full" in page
+    printed = craftc_here(folder, "report", "tiny", "--format", "html")
+    assert (printed.exit_code, printed.stdout) == (0, page)
+
+
 def test_a_finished_spec_needs_nothing_heavy(after_first: Callable[[str], First]) -> None:
     """By the default backend, and with all that a run leaves behind: no Ray, no torch, and not even Optuna."""
     folder, _ = after_first("inline")
@@ -134,7 +145,7 @@ print([name for name in heavy if name in sys.modules], file=sys.stderr)
     again = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
     assert again.stderr.splitlines()[-1] == "[]"
     assert {path.name for path in latest_run(folder).iterdir()} == {
-        "driver.json", "plan.json", "spec.yaml", "spec.resolved.yaml", "study.db", "study.json",
+        "driver.json", "plan.json", "report.html", "spec.yaml", "spec.resolved.yaml", "study.db", "study.json",
     }  # fmt: skip
     study = optuna.load_study(study_name="tiny/full", storage=f"sqlite:///{latest_run(folder) / 'study.db'}")
     assert [trial.user_attrs["variant"] for trial in study.trials] == ["full", "-dropout", "lr=1e-3"]
