@@ -68,8 +68,8 @@ def _row(
     assert difference is not None
     marks = []
     if margin is not None:
-        low, width = axis.at(-margin), axis.at(margin) - axis.at(-margin)
-        marks.append(element("rect", class_="margin", x=percent(low), width=percent(width), y="0", height="100%"))
+        left, width = axis.at(-margin), axis.at(margin) - axis.at(-margin)
+        marks.append(element("rect", class_="margin", x=percent(left), width=percent(width), y="0", height="100%"))
     marks += [element("line", class_="zero", x1=percent(axis.at(0)), x2=percent(axis.at(0)), y1="0", y2="100%")]
     if difference.interval is not None:
         low, high = (percent(axis.at(end)) for end in (difference.interval.low, difference.interval.high))

@@ -99,7 +99,7 @@ def _sorted_by(key: ColumnKey, row: VariantSummary, baseline: str) -> str:
         "value": row.value.mean if row.value else None,
         "difference": 0.0 if is_zero else difference.mean if difference else None,
         "p": difference.p_value_holm if difference else None,
-        "verdict": None if difference is None else DECISIONS.get(difference.decision),
+        "verdict": DECISIONS.get((difference.decision if difference else None) or ""),
         "epochs": row.best_epoch,
         "at_last": row.at_last,
         "gap": row.gap,
