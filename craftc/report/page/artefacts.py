@@ -23,16 +23,20 @@ class Artefact:
 
 
 def artefacts(shown: Sequence[Artefact]) -> Element | None:
-    """In their order, as long as there is room; of the others their title and size."""
+    """In their order, as long as there is room; of the others how many there are."""
     if not shown:
         return None
     left = MOST_BYTES
     made = []
     for artefact in shown:
         size = _size(artefact)
-        made.append(_shown(artefact) if size <= left else _left_out(artefact))
-        left -= size if size <= left else 0
-    return section("artefacts", "Artefacts", element("div", made, class_="panels"))
+        if size <= left:
+            made.append(_shown(artefact))
+            left -= size
+    silent = len(shown) - len(made)
+    more = f"{silent} more in the store, as craftc report --format json lists them." if silent else None
+    panels = element("div", made, class_="panels")
+    return section("artefacts", "Artefacts", panels, element("p", more, class_="note") if more else None)
 
 
 def _size(artefact: Artefact) -> int:
@@ -49,9 +53,3 @@ def _shown(artefact: Artefact) -> Element:
     cut = artefact.content[:MOST_CHARACTERS]
     more = f"\n… {len(artefact.content) - len(cut):,} more characters" if len(cut) < len(artefact.content) else ""
     return element("figure", caption, element("pre", cut, more))
-
-
-def _left_out(artefact: Artefact) -> Element:
-    noun = "bytes" if isinstance(artefact.content, bytes) else "characters"
-    note = element("p", f"Not shown: {len(artefact.content):,} {noun}.", class_="note")
-    return element("figure", element("figcaption", artefact.title), note)

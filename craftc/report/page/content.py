@@ -85,12 +85,12 @@ def read_content(run_dir: Path, *, is_running: bool = False) -> PageContent:
 
 
 def _artefacts(conclusion: Conclusion) -> Iterator[Artefact]:
-    """Those of the best weights, the baseline's first, a picture before the text beside it; those of epochs stay in the
-    store."""
+    """Those of the best weights, the baseline's first: the picture, where there is one, and else the text. Those of
+    epochs stay in the store."""
     best = [each for each in conclusion.artefacts if each.is_best]
     for each in sorted(best, key=lambda each: each.variant != conclusion.baseline):
         title = f"{each.name} of {each.variant} {each.replicate}, {each.of}"
-        for file in map(Path, each.files):
+        for file in map(Path, each.files[:1]):
             if not file.is_file():
                 continue  # it is being made anew
             is_picture = file.suffix == ".png"

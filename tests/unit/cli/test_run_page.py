@@ -1,5 +1,6 @@
 """report.html while a run trains and at its end, and `craftc report --format html`."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_the_page_says_whether_its_run_goes_on(
 ) -> None:
     monkeypatch.chdir(runs_dir.parent)
     run = runs_of(Path("runs/tiny"))[0]
-    trial = Plan.model_validate_json((run / "plan.json").read_bytes()).trials[0].id
+    trial = json.loads((run / "plan.json").read_bytes())["trials"][0]["id"]
     Path("runs/store", trial, "result.json").unlink()
     ask = ["report", str(run), "--format", "html"]
     assert "3 of 4 trials finished; 1 not trained to the end" in CliRunner().invoke(app, ask).stdout

@@ -214,7 +214,7 @@ def test_a_wide_ablation_stays_small_and_says_what_is_left_out(make_run: Any) ->
     assert "251 of 401 variants are left out here" in text
     assert "60 of 400 variants are drawn, those with the largest differences." in text
     assert "12 of 401 variants are drawn" in text
-    assert "Not shown: 30,000 bytes." in text
+    assert "7 more in the store" in text
 
 
 def test_the_same_run_is_the_same_bytes_in_any_process(ablation: Any, write_run: Any) -> None:
