@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "Build every variant, take two steps, evaluate two batches of every split, and show what a step costs.",
     "plan": "Show what craftc run would train, what it would reuse, and how long that takes.",
     "run": "Train every trial of the spec that the store does not hold yet, then print the conclusion.",
+    "resume": "Go on with a run that was interrupted: the newest, or the one that is named.",
     "report": "Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.",
     "log": "Keep a log of all runs: an entry each, with what changed, what came of it, and room for what people write.",
     "compare": "Tell in which fields, trials and conclusions two specs or runs differ.",

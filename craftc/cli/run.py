@@ -4,18 +4,20 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.exceptions import ClickException, Exit
+from click.exceptions import Exit
 
 from craftc.cli.inputs.blame_failures import blame_failures
 from craftc.cli.inputs.check_data import data_diagnostics
 from craftc.cli.inputs.compile_file import CompiledFile, compile_file, fail
 from craftc.cli.inputs.machine import this_machine
+from craftc.cli.own_faults import own_faults_told
 from craftc.cli.parameters import PATH, OneOf, command, option, runs_dir
 from craftc.cli.plan import describe
 from craftc.cli.report import Format, conclusion_of, print_conclusion
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 SOME_FAILED = 3
 BUDGET_SPENT = 4
-DISK_FULL = 5
 
 
 class BackendName(StrEnum):
@@ -83,7 +84,7 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
         raise click.BadParameter(
             "nothing is sent without --address; craftc plan shows the rest", param_hint="--dry-run"
         )
-    with _own_faults_told(runs_dir):
+    with own_faults_told(runs_dir):
         exit_code = _compile_and_execute(spec, address, runs_dir, backend, dry_run=dry_run)
     if exit_code:
         raise Exit(exit_code)
@@ -92,50 +93,42 @@ def run(spec: Path, address: str | None, runs_dir: Path, backend: BackendName, d
 def _compile_and_execute(
     spec: Path, address: str | None, runs_dir: Path, backend: BackendName, *, dry_run: bool
 ) -> int:
-    from craftc.runtime.store.past_trials import epochs_done
-    from craftc.runtime.store.store import Store
-
-    is_here = address is None and backend is BackendName.RAY
-    compiled = compile_file(
-        spec,
-        runs_dir,
-        machine=this_machine() if is_here else None,
-        concurrent=1 if backend is BackendName.INLINE else None,
-    )
+    compiled = compile_file(spec, runs_dir, **machine_of(backend, address))
     if address is not None:
         _show_sent(compiled, runs_dir, dry_run=dry_run)
     if dry_run:
         return 0
+    return carry_out(compiled, runs_dir, Origin(spec, compiled.text, backend, address))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run is of: the spec's file, its text as it was written, and what the command line said."""
+
+    spec: Path
+    text: str
+    backend: BackendName
+    address: str | None
+
+
+def machine_of(backend: BackendName, address: str | None) -> dict[str, Any]:
+    """What `compile_file` is to know of where the run is."""
+    is_here = address is None and backend is BackendName.RAY
+    concurrent = 1 if backend is BackendName.INLINE else None
+    return {"machine": this_machine() if is_here else None, "concurrent": concurrent}
+
+
+def carry_out(compiled: CompiledFile, runs_dir: Path, origin: Origin) -> int:
+    """Train what is new of a compiled spec, and print the conclusion; the exit code."""
+    from craftc.runtime.store.past_trials import epochs_done
+    from craftc.runtime.store.store import Store
+
     new = [trial.id for trial in compiled.plan.trials if trial.status == "new"]
     done = epochs_done(Store(runs_dir / "store"), new)
     click.echo(describe(compiled.plan, done), err=True)
-    _check_installed(compiled, backend)
+    _check_installed(compiled, origin.backend)
     _check_data(compiled, runs_dir)
-    return _execute(compiled, runs_dir, backend, address, trials_to_try(compiled.plan, done))
-
-
-@contextmanager
-def _own_faults_told(runs_dir: Path) -> Iterator[None]:
-    """Within it, a full disk and a call of sys.exit in the user's code are one sentence each."""
-    from craftc.components.own_line import told
-    from craftc.disk_full import place_of
-    from craftc.runtime.worker.trial_exit import exit_as_error
-
-    kept = f"what was trained is kept in {runs_dir / 'store'}"
-    try:
-        yield
-    except (ClickException, Exit):
-        raise
-    except SystemExit as error:
-        click.echo(f"error[trial-exited]: {masked(told(exit_as_error(error)))}; {kept}", err=True)
-        raise Exit(1) from None
-    except Exception as error:
-        if not is_disk_full(error):
-            raise
-        place = place_of(error) or runs_dir
-        way = "make room, which craftc clean helps with, and run the same command again"
-        click.echo(f"error[disk-full]: no space is left for {place}; {kept}; {way}", err=True)
-        raise Exit(DISK_FULL) from None
+    return _execute(compiled, runs_dir, origin, trials_to_try(compiled.plan, done))
 
 
 def _show_sent(compiled: CompiledFile, runs_dir: Path, *, dry_run: bool) -> None:
@@ -180,13 +173,7 @@ def _check_data(compiled: CompiledFile, runs_dir: Path) -> None:
     show_diagnostics([each for each in found if (each.code, each.range) not in reported], compiled.texts, sys.stderr)
 
 
-def _execute(
-    compiled: CompiledFile,
-    runs_dir: Path,
-    backend_name: BackendName,
-    address: str | None,
-    to_try: Sequence[Trial],
-) -> int:
+def _execute(compiled: CompiledFile, runs_dir: Path, origin: Origin, to_try: Sequence[Trial]) -> int:
     """Run the plan and print its conclusion; the exit code. The study is completed after the conclusion."""
     from craftc.report.read_run import RunUnreadableError
     from craftc.runtime.jobs.backend import BackendError
@@ -194,7 +181,7 @@ def _execute(
     from craftc.runtime.store.store import Store
 
     store = Store(runs_dir / "store")
-    folder = _new_run(compiled, runs_dir, store)
+    folder = _new_run(compiled, runs_dir, store, origin)
     if compiled.plan.jobs:
         from craftc.runtime.store.drawn_splits import write_drawn_splits
 
@@ -209,12 +196,12 @@ def _execute(
     exit_code = 0
     try:
         with (
-            _last_words(backend_name, store, folder),
+            _last_words(origin.backend, store, folder),
             _sigterm_as_interrupt(),
             StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
         ):
             if compiled.plan.jobs or compiled.plan.search is not None:
-                backend = _backend(backend_name, address, folder)
+                backend = _backend(origin.backend, origin.address, folder)
                 exit_code = _run_jobs(compiled, store, folder, backend, study_writer, to_try)
             else:
                 tell_of_reused(compiled, store, folder)
@@ -239,7 +226,7 @@ def _execute(
     return exit_code
 
 
-def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFolder":
+def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store", origin: Origin) -> "RunFolder":
     """Make the folder of the run; end with 1 where nothing can be written there."""
     from craftc.compiler.resolved.write_yaml import as_yaml
     from craftc.runtime.store.driver_process import write_driver
@@ -247,8 +234,8 @@ def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store") -> "RunFold
 
     try:
         resolved = as_yaml(resolved_spec(compiled.analysis))
-        folder = create_run(runs_dir, compiled.plan, compiled.text, resolved)
-        write_driver(folder.path)
+        folder = create_run(runs_dir, compiled.plan, origin.text, resolved)
+        write_driver(folder.path, spec=origin.spec, backend=origin.backend.value, address=origin.address)
         # There is a store only now where this is the first run.
         store.root.mkdir(exist_ok=True)
         compiled.digests.save()

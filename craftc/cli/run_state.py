@@ -1,6 +1,7 @@
 """The state of runs and submissions, by what is on disk, which processes live and what the clusters answer."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,10 @@ from craftc.report.budget import find_budget, read_budget
 from craftc.report.read_run import RunUnreadableError, read_run
 from craftc.report.read_search import read_search
 from craftc.runtime.jobs.backend import BackendError
+from craftc.runtime.search.points_ended import points_ended
 from craftc.runtime.store.driver_process import Driver, is_alive, is_here, read_driver
 from craftc.runtime.store.run_folder import runs_of
+from craftc.runtime.store.signs_of_life import HANGS_S, silent_s
 from craftc.runtime.submitting.submissions import read_submissions
 from craftc.schemas.submission import Submission
 
@@ -22,7 +25,9 @@ UNREACHABLE = "unreachable"
 @dataclass(frozen=True)
 class RunState:
     """One run. `state`: running, finished, some failed, budget spent, interrupted, unreadable, or `on HOST` where only
-    that machine knows whether it still runs. `left_out`: what was not begun for lack of budget.
+    that machine knows whether it still runs. `left_out`: what was not begun for lack of budget. Of a search,
+    `num_points` of the `num_points_asked` that it is to propose have ended. `silent_s`: how long ago one that is
+    running wrote anything.
     """
 
     name: str
@@ -33,6 +38,16 @@ class RunState:
     num_trials: int = 0
     left_out: str = ""
     driver: Driver | None = None
+    num_points: int = 0
+    num_points_asked: int = 0
+    silent_s: float | None = None
+
+    @property
+    def told(self) -> str:
+        """The state, and how long it has been silent where it may hang."""
+        if self.silent_s is None or self.silent_s < HANGS_S:
+            return self.state
+        return f"{self.state}, silent for {timedelta(seconds=int(self.silent_s))}"
 
 
 @dataclass
@@ -83,20 +98,39 @@ def run_state(path: Path, submissions: dict[str, str]) -> RunState:
         return RunState(name, path, "unreadable", driver=driver)
     points = [point for study in search.summary.studies for point in study.points] if search else []
     numbers = len(results), len(failures), len(plan.trials)
-    state = _state(numbers, driver, submissions)
+    asked = 0 if plan.search is None else plan.search.trials * len(plan.search.variants)
+    ended = sum(point.kind == "search" and point.state != "unfinished" for point in points)
+    ended = ended if search else points_ended(path / "study.db") if asked else 0
+    state = _state(numbers, driver, submissions, is_searched=ended >= asked)
+    silent = None
+    if state == "running" and driver is not None and is_here(driver):
+        unfinished = [trial.id for trial in plan.trials if trial.id not in results]
+        silent = silent_s(path, path.resolve().parent.parent / "store", unfinished)
     if state == "finished" and any(point.state == "failed" for point in points):
         state = "some failed"
     if budget and state in ("finished", "interrupted"):
         state = "budget spent"
-    return RunState(name, path, state, *numbers, left_out="".join(finding.text for finding in budget), driver=driver)
+    return RunState(
+        name,
+        path,
+        state,
+        *numbers,
+        left_out="".join(finding.text for finding in budget),
+        driver=driver,
+        num_points=ended,
+        num_points_asked=asked,
+        silent_s=silent,
+    )
 
 
-def _state(numbers: tuple[int, int, int], driver: Driver | None, submissions: dict[str, str]) -> str:
+def _state(
+    numbers: tuple[int, int, int], driver: Driver | None, submissions: dict[str, str], *, is_searched: bool
+) -> str:
     num_finished, num_failed, num_trials = numbers
     here = driver is not None and is_here(driver)
     if driver is not None and here and is_alive(driver):
         return "running"
-    if num_finished + num_failed == num_trials:
+    if num_finished + num_failed == num_trials and is_searched:
         return "some failed" if num_failed else "finished"
     if driver is None or here:
         return "interrupted"

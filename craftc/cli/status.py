@@ -82,6 +82,8 @@ def _print_json(runs: Sequence[RunState], submissions: Sequence[tuple[Submission
                 "finished": run.num_finished,
                 "failed": run.num_failed,
                 "trials": run.num_trials,
+                "points": {"ended": run.num_points, "asked": run.num_points_asked} if run.num_points_asked else None,
+                "silent_s": run.silent_s,
                 "left_out": run.left_out or None,
                 "driver": None if run.driver is None else run.driver.model_dump(mode="json"),
             }
@@ -113,13 +115,22 @@ def _print_all(runs_dir: Path, clusters: Clusters) -> None:
     if not runs and not submitted:
         click.echo(f'no runs and no submissions in "{runs_dir}"', err=True)
     if runs:
-        rows = [(run.name, run.state, str(run.num_finished), str(run.num_failed), str(run.num_trials)) for run in runs]
-        _print_table(("run", "state", "finished", "failed", "trials"), rows)
+        has_points = any(run.num_points_asked for run in runs)
+        head = ("run", "state", "finished", "failed", "trials", *(("points",) if has_points else ()))
+        _print_table(head, [(*_numbers(run), *((_points(run),) if has_points else ())) for run in runs])
     if submitted:
         if runs:
             click.echo()
         rows = [(each.id, state, _where(each), each.spec, each.submitted_at) for each, state, _ in submitted]
         _print_table(("submission", "state", "cluster", "spec", "submitted"), rows)
+
+
+def _numbers(run: RunState) -> tuple[str, ...]:
+    return run.name, run.told, str(run.num_finished), str(run.num_failed), str(run.num_trials)
+
+
+def _points(run: RunState) -> str:
+    return f"{run.num_points}/{run.num_points_asked}" if run.num_points_asked else ""
 
 
 def _state_of(path: Path, runs_dir: Path, clusters: Clusters) -> RunState:
@@ -132,8 +143,12 @@ def _state_of(path: Path, runs_dir: Path, clusters: Clusters) -> RunState:
 
 
 def _print_run(run: RunState) -> None:
-    click.echo(f"{run.name}: {run.state}")
+    click.echo(f"{run.name}: {run.told}")
     click.echo(f"trials: {run.num_finished} finished, {run.num_failed} failed, {run.num_trials} in all")
+    if run.num_points_asked:
+        click.echo(f"points of the search: {run.num_points} of {run.num_points_asked} ended")
+    if run.state == "interrupted":
+        click.echo(f"craftc resume {run.name} goes on with it")
     if run.left_out:
         click.echo(run.left_out)
     if run.driver is not None:

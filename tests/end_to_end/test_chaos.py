@@ -36,5 +36,5 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_is_right(root: Path) -> No
     result = chaos(root, "--corruptions", "0", "--kills", "0", "--disks", "5")
     assert result.returncode == 0, result.stderr
     row = next(line for line in result.stdout.splitlines() if "the disk is full" in line)
-    assert "one sentence, exit 5" in row
+    assert "ended in one sentence, exit 5" in row
     assert row.endswith("| 0 |")

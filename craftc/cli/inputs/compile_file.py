@@ -58,10 +58,11 @@ def compile_file(
     machine: Machine | None = None,
     runs_here: bool = True,
     concurrent: int | None = None,
+    kept: str | None = None,
 ) -> CompiledFile:
-    """Compile the spec at a path against the store beneath `runs_dir`, for a machine. Raises Exit(1) on
-    mistakes; see compile_spec."""
-    text = read_spec(path)
+    """Compile the spec at a path, or a text that was `kept` of it, against the store beneath `runs_dir`, for a machine.
+    Raises Exit(1) on mistakes; see compile_spec."""
+    text = read_spec(path) if kept is None else kept
     if isinstance(text, Diagnostic):
         fail([text], {})
     from craftc.runtime.store.batch_findings import findings_in

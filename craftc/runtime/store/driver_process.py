@@ -18,15 +18,22 @@ SAME_START_S = 2.0
 
 
 class Driver(Frozen):
-    """`started_at` is in seconds since 1970: with `pid` it tells a process from a later one of the same number."""
+    """`started_at` is in seconds since 1970: with `pid` it tells a process from a later one of the same number. `spec`
+    is the file that is run, absolute; `backend` and `address` are what the command line said. None in runs of earlier
+    versions."""
 
     host: str
     pid: int
     started_at: float
     submission: str | None = None
+    spec: str | None = None
+    backend: str | None = None
+    address: str | None = None
 
 
-def write_driver(run: Path) -> None:
+def write_driver(
+    run: Path, *, spec: Path | None = None, backend: str | None = None, address: str | None = None
+) -> None:
     """Note this process as the driver of the run."""
     # Lazily, as what only compiles has no use for it.
     import psutil
@@ -36,6 +43,9 @@ def write_driver(run: Path) -> None:
         pid=os.getpid(),
         started_at=psutil.Process().create_time(),
         submission=os.environ.get(SUBMISSION_VARIABLE),
+        spec=None if spec is None else str(spec.absolute()),
+        backend=backend,
+        address=address,
     )
     write_atomically(run / FILE, (driver.model_dump_json() + "\n").encode())
 
@@ -46,6 +56,13 @@ def read_driver(run: Path) -> Driver | None:
         return Driver.model_validate_json((run / FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def began_at(run: Path) -> float:
+    """When the run began, in seconds since 1970, whatever its folder's name says in whichever zone. Raises OSError."""
+    driver = read_driver(run)
+    # The plan is written when the run begins, and its process may have begun long before.
+    return (run / "plan.json").stat().st_mtime if driver is None else driver.started_at
 
 
 def is_here(driver: Driver) -> bool:

@@ -143,6 +143,8 @@ def test_states_as_json(here: Path) -> None:
             "finished": 0,
             "failed": 0,
             "trials": 0,
+            "points": None,
+            "silent_s": None,
             "left_out": None,
             "driver": None,
         }
