@@ -3,13 +3,17 @@
 C: classes or labels.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from craftc.components.sources.columns import Column
 from craftc.schemas.catalogue import CLASS_FREQUENCIES, LABEL_FREQUENCIES, MEAN, MEDIAN
 from craftc.training.data.prepare import PreparedData
+from craftc.training.data.split import Split
 
 OF_KINDS: dict[str, tuple[str, ...]] = {
     "class": (CLASS_FREQUENCIES,),
@@ -58,5 +62,21 @@ def constant_output(name: str, data: PreparedData) -> Tensor:
     values = train.targets.astype(np.float64)
     if name == LABEL_FREQUENCIES:
         return torch.from_numpy(values.mean(axis=0)).logit(eps=1e-6)
-    found = values.mean(axis=0) if name == MEAN else np.median(values, axis=0)
-    return torch.from_numpy(np.asarray(found))
+    counted = _counted(train, values)
+    if counted is None:
+        return torch.from_numpy(np.asarray(values.mean(axis=0) if name == MEAN else np.median(values, axis=0)))
+    average = np.ma.mean if name == MEAN else np.ma.median
+    found = np.ma.asarray(average(counted, axis=0))
+    # A place that no sample of train has: what all others come to.
+    return torch.from_numpy(np.where(np.ma.getmaskarray(found), average(counted), found.data))
+
+
+def _counted(train: Split, values: NDArray[np.float64]) -> np.ma.MaskedArray[Any, np.dtype[np.float64]] | None:
+    """The targets (N, ...) without what a mask (N, ...) of theirs leaves out, such as what fills a sequence up; None
+    where there is no such mask."""
+    name = train.target_mask
+    mask = None if name is None else train.columns[name].values
+    if mask is None or values.shape[: mask.ndim] != mask.shape:
+        return None
+    left_out = ~mask.reshape(*mask.shape, *[1] * (values.ndim - mask.ndim))
+    return np.ma.masked_array(values, mask=np.broadcast_to(left_out, values.shape))
