@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
 
+from craftc.compiler.language.pass_names import pass_of, plain_measure
 from craftc.report.budget import find_budget
 from craftc.report.compare import compare, comparisons
 from craftc.report.conclude_search import conclude_search
@@ -23,7 +24,7 @@ from craftc.schemas.conclusion import (
     TrivialPredictor,
     VariantSummary,
 )
-from craftc.schemas.plan import Plan, Trial, VariantTrials, variant_trials
+from craftc.schemas.plan import Headline, Plan, Trial, VariantTrials, variant_trials
 from craftc.schemas.result import BudgetSpent, Result, TrialFailed
 
 
@@ -95,16 +96,21 @@ def _headline_identity(plan: Plan, rows: Sequence[VariantSummary]) -> MetricIden
 
 
 def _trivial(plan: Plan, rows: Sequence[VariantSummary], results: Mapping[str, Result]) -> TrivialPredictor | None:
-    """The trivial predictor beside the baseline, or beside the first variant that has it."""
+    """The trivial predictor beside the baseline, or beside the first variant that has it. A constant is the same by any
+    pass, which changes what a model makes of a sample."""
+    by_trial = {trial.id: _without_pass(plan.headline, trial) for trial in plan.trials}
     for row in _baseline_first(rows):
-        values = [
-            results[seed.trial].trivial[plan.headline.name]
-            for seed in row.seeds
-            if seed.trial in results and plan.headline.name in results[seed.trial].trivial
-        ]
+        measured = [(results[seed.trial].trivial, by_trial[seed.trial]) for seed in row.seeds if seed.trial in results]
+        values = [trivial[name] for trivial, name in measured if name in trivial]
         if values and row.value is not None:
             return TrivialPredictor(value=fmean(values), metric=row.metric)
     return None
+
+
+def _without_pass(headline: Headline, trial: Trial) -> str:
+    passes = trial.config.get("evaluation", {}).get("passes", {})
+    measure = plain_measure(headline.name, passes)
+    return headline.name if pass_of(headline.name, passes) is None else f"{headline.split}/{measure}"
 
 
 def _baseline_first(rows: Sequence[VariantSummary]) -> list[VariantSummary]:

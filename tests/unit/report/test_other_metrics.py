@@ -111,3 +111,16 @@ def test_the_command(trained: Path) -> None:
     assert all(row["cost"]["parameters"] > 0 for row in table["variants"])
     code, text = craftc(trained, "report", "tiny", "--metric", "valid/los")
     assert (code, text.splitlines()[-1]) == (2, 'no trial of tiny has "valid/los"; did you mean "valid/loss"?')
+
+
+def test_a_pass_has_the_trivial_predictor_of_its_metric(make_run: Callable[..., Any]) -> None:
+    """A constant output is the same however a model is asked."""
+    plan, results, failures = make_run(VALUES, metric="free.accuracy")
+    for trial, result in results.items():
+        results[trial] = result.model_copy(update={"trivial": {"test/accuracy": 0.25, "test/free.other": 0.5}})
+    assert conclude(plan, results, failures).trivial is None
+    evaluation = {"evaluation": {"passes": {"free": {"views": {"kind": "none"}}}}}
+    trials = tuple(trial.model_copy(update={"config": trial.config | evaluation}) for trial in plan.trials)
+    found = conclude(plan.model_copy(update={"trials": trials}), results, failures).trivial
+    assert found is not None
+    assert found.value == 0.25
