@@ -235,7 +235,9 @@ def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store", origin: Ori
     try:
         resolved = as_yaml(resolved_spec(compiled.analysis))
         folder = create_run(runs_dir, compiled.plan, origin.text, resolved)
-        write_driver(folder.path, spec=origin.spec, backend=origin.backend.value, address=origin.address)
+        # Of an address, what authorizes is not kept.
+        address = None if origin.address is None else bare_address(origin.address)
+        write_driver(folder.path, spec=origin.spec, backend=origin.backend.value, address=address)
         # There is a store only now where this is the first run.
         store.root.mkdir(exist_ok=True)
         compiled.digests.save()

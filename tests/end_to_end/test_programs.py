@@ -70,13 +70,13 @@ def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def results(project: Path) -> dict[tuple[str, int], dict[str, object]]:
-    """What is kept of each trial of the latest run, by variant and seed; times left out."""
+    """What is kept of each trial of the latest run, by variant and seed; times, and seals of what has them, left out."""
     (run,) = sorted((project / "runs" / "roots").iterdir())[-1:]
     plan = json.loads((run / "plan.json").read_text())
     found = {}
     for trial in plan["trials"]:
         result = json.loads((project / "runs/store" / trial["id"] / "result.json").read_text())
-        found[trial["variant"], trial["seed"]] = {**result, "seconds": 0}
+        found[trial["variant"], trial["seed"]] = {**result, "seconds": 0, "seal": "", "history": ""}
     return found
 
 
