@@ -70,7 +70,7 @@ def craftc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def results(project: Path) -> dict[tuple[str, int], dict[str, object]]:
-    """What is kept of each trial of the latest run, by variant and seed; times, and seals of what has them, left out."""
+    """What is kept of each trial of the latest run, by variant and seed; times and seals left out."""
     (run,) = sorted((project / "runs" / "roots").iterdir())[-1:]
     plan = json.loads((run / "plan.json").read_text())
     found = {}

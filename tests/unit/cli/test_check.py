@@ -142,7 +142,7 @@ def histories(runs: Path) -> dict[str, list[dict[str, float]]]:
     found = {}
     for path in runs.glob("store/*/metrics.jsonl"):
         lines = [json.loads(line) for line in path.read_text().splitlines()]
-        found[path.parent.name] = [{**line, "seconds": 0} for line in lines]
+        found[path.parent.name] = [{**line, "seconds": 0, "seal": ""} for line in lines]
     return found
 
 

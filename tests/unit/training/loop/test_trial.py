@@ -160,7 +160,7 @@ def test_the_history_has_a_line_per_epoch(make_trial, run_trial, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert [line["valid/loss"] for line in lines] == [record.metrics["valid/loss"] for record in records]
-    assert set(lines[0]) == {"trial", "epoch", "step", "seconds", *records[0].metrics}
+    assert set(lines[0]) == {"trial", "epoch", "step", "seconds", "seal", *records[0].metrics}
 
 
 def test_warm_up_rises_step_by_step(make_trial, run_trial, tmp_path):
