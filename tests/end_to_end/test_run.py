@@ -178,7 +178,7 @@ def test_both_backends_train_the_same(first_run: Callable[[str], First]) -> None
     for backend in ("inline", "ray"):
         folder, _ = first_run(backend)
         lines = [path.read_text().splitlines() for path in sorted((folder / "runs/store").glob("*/metrics.jsonl"))]
-        histories.append([{**json.loads(line), "seconds": 0} for trial in lines for line in trial])
+        histories.append([{**json.loads(line), "seconds": 0, "seal": ""} for trial in lines for line in trial])
     assert histories[0] == histories[1]
     assert len(histories[0]) == 12
 
