@@ -17,6 +17,7 @@ from craftc.report.page.content import PageContent, read_content
 from craftc.report.page.grids import find_grids
 from craftc.report.page.page import render_page
 from craftc.report.read_search import SearchResults
+from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Headline, Plan, SearchPlan, Trial
 from craftc.schemas.result import EpochRecord, Result
 from craftc.schemas.search import SearchPoint, SearchSummary, StudySummary
@@ -190,7 +191,7 @@ def test_the_records_of_points_are_read_from_the_store(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         write_history(folder, records)
         if trial in content.search.results:
-            (folder / "result.json").write_text(content.search.results[trial].model_dump_json())
+            Store(tmp_path / "runs" / "store").write_result(content.search.results[trial])
     assert render_page(read_content(run_dir)) == render_page(content)
 
 
