@@ -83,11 +83,11 @@ def out_of_bounds(name: str, layers: Sequence[LayerGradients], bounds: GradientB
     low = {each.layer: _epochs(each, [mean < bounds.below for mean in each.mean]) for each in layers}
     high = {each.layer: _epochs(each, [largest > bounds.above for largest in each.largest]) for each in layers}
     parts = [
-        f"is {word} {bound:g} in {_told(epochs, record_name)}"
+        f"{word} {bound:g} in {_told(epochs, record_name)}"
         for word, bound, epochs in (("below", bounds.below, low), ("above", bounds.above, high))
         if any(epochs.values())
     ]
-    return f"The gradient of {name} {', and '.join(parts)}" if parts else None
+    return f"The gradient of {name} is {', and '.join(parts)}" if parts else None
 
 
 def _epochs(layer: LayerGradients, is_out: Sequence[bool]) -> list[int]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from craftc.cli.progress import MAX_SHOWN, LiveProgress, PlainProgress, Tally, clock
 from craftc.runtime.store.store import Store
-from craftc.schemas.plan import Headline, Plan, SearchPlan, Trial
+from craftc.schemas.plan import GradientBounds, Headline, Plan, SearchPlan, Trial
 from craftc.schemas.result import (
     EpochEnded,
     EpochRecord,
@@ -309,3 +309,23 @@ def test_where_it_is_not_known_how_many_records_there_will_be_none_are_promised(
     assert "[1/1] [v]0[/] seed 0: pruned at 3 records: valid/accuracy 0.8000" in lines
     assert lines[-1] == "[2/1] [v]0[/] seed 0: 4 records in 1:02, best 3: test/accuracy 0.8750"
     assert "left" not in stream.getvalue()
+
+
+def test_gradients_out_of_bounds_are_told_of_when_a_trial_is_over() -> None:
+    bounds = GradientBounds(below=1e-7, above=100.0)
+    watched = plan(2)
+    trials = [trial.model_copy(update={"gradient_bounds": bounds}) for trial in watched.trials]
+    tally = Tally(watched.model_copy(update={"trials": tuple(trials)}))
+    told: list[str] = []
+    for number, epoch, largest in ((0, 1, 5.0), (1, 1, 5.0), (0, 2, 500.0)):
+        metrics = {"train/gradient_norm.head": 1.0, "train/gradient_norm_max.head": largest}
+        record = EpochRecord(trial=trial_id(number), epoch=epoch, step=epoch, metrics=metrics, seconds=0.1)
+        for event in (EpochEnded(record=record),):
+            tally.take(event)
+            told += tally.warnings(event)
+    assert not told
+    failed = TrialFailed(trial=trial_id(0), code="nan-loss", message="the loss is nan")
+    for over in (failed, finished(1)):
+        tally.take(over)
+        told += tally.warnings(over)
+    assert told == ["The gradient of [v]0[/] seed 0 is above 100 in head (epoch 2)"]

@@ -49,7 +49,7 @@ def records(values: dict[str, list[tuple[float, float]]]) -> list[EpochRecord]:
         ({"a": [(1e-8, 1.0)] * 3}, "The gradient of full (seed 0) is below 1e-07 in a (epochs 1-3)"),
         (
             {"a": [(1e-8, 1.0), (1.0, 1.0), (1e-8, 1.0)], "b": [(1.0, 1.0), (1.0, 101.0), (1.0, 1.0)]},
-            "The gradient of full (seed 0) is below 1e-07 in a (epochs 1, 3), and is above 100 in b (epoch 2)",
+            "The gradient of full (seed 0) is below 1e-07 in a (epochs 1, 3), and above 100 in b (epoch 2)",
         ),
         (
             {f"l{n}": [(0.0, 0.0)] for n in range(6)},

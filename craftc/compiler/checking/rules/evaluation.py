@@ -12,6 +12,7 @@ from craftc.schemas.diagnostic import Path
 
 PASSES: Path = ("evaluation", "passes")
 AFTER: Path = ("evaluation", "after")
+GRADIENTS: Path = ("evaluation", "gradient_norms")
 SPLITS: Path = ("data", "splits")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -85,11 +86,23 @@ def views_of_features(checked: Checked) -> Iterator[Problem]:
             yield Problem("views-failed", path, message, "leave views out", reads=(path, ("model", "kind")))
 
 
+def gradient_bounds(checked: Checked) -> Iterator[Problem]:
+    """What is below the lower bound of a gradient's norm is not above the upper one too."""
+    bounds = checked.spec.evaluation.gradient_norms
+    if bounds is not None and bounds.below >= bounds.above:
+        message = f"norms are told of below {bounds.below:g} and above {bounds.above:g}, which is every norm"
+        hint = f"write gradient_norms: {{below: {bounds.above:g}, above: {bounds.below:g}}}"
+        if bounds.below == bounds.above:
+            hint = "give below a smaller number, or leave it out"
+        yield Problem("values-disagree", GRADIENTS, message, hint)
+
+
 EVALUATION_RULES: tuple[Rule, ...] = (
     pass_name,
     stage_name,
     stage_split,
     pass_of_nothing,
     views_of_features,
+    gradient_bounds,
 )
 """Of passes and after-stages."""
