@@ -19,7 +19,7 @@ class RecurrentAutoencoder(nn.Module):
     The decoder begins with a state made of the bottleneck, and at each step is given the vector before: the right one
     with probability `teacher_forcing`, and otherwise its own (scheduled sampling, Bengio et al. 2015). Without the
     value it is always the right one. At the first step it is given zeros. With the value `max_length`, a sequence ends
-    behind as many vectors, for the encoder too; the outputs behind are zeros.
+    behind as many vectors, for the encoder too; the outputs behind are zeros, and are counted in no loss and no metric.
 
     Args:
         line_length: Numbers of a vector, F.
@@ -40,6 +40,7 @@ class RecurrentAutoencoder(nn.Module):
             out.
     """
 
+    semantics_version = 2
     constraints = ("d_hidden % num_heads == 0",)
     search_ranges: ClassVar = {
         "d_hidden": {"choice": [64, 128, 256, 512]},
@@ -86,13 +87,22 @@ class RecurrentAutoencoder(nn.Module):
         mask: Tensor | None = None,
         teacher_forcing: Tensor | float = 1.0,
         max_length: Tensor | float | None = None,
-    ) -> Tensor:
-        """Vectors (B, T, F), which count (B, T), the first at least, a probability and a length -> (B, T, F)."""
+        targets_mask: Tensor | None = None,
+    ) -> Tensor | dict[str, Tensor]:
+        """Vectors (B, T, F), which are read (B, T), the first at least, a probability and a length -> (B, T, F). With a
+        length, these are `logits`, and beside them stands what of the `targets_mask` (B, T), or of the mask, is within
+        it."""
         if mask is None:
             mask = torch.ones(vectors_BTF.shape[:2], dtype=torch.bool, device=vectors_BTF.device)
-        if max_length is not None:
-            places_T = torch.arange(mask.shape[1], device=mask.device)
-            mask = mask & ((places_T < max_length) | (places_T == 0))
+        if max_length is None:
+            return self._reconstructed(vectors_BTF, mask, teacher_forcing)
+        places_T = torch.arange(mask.shape[1], device=mask.device)
+        is_within_T = (places_T < max_length) | (places_T == 0)
+        counted_BT = (mask if targets_mask is None else targets_mask) & is_within_T
+        written_BTF = self._reconstructed(vectors_BTF, mask & is_within_T, teacher_forcing)
+        return {"logits": written_BTF, "targets_mask": counted_BT}
+
+    def _reconstructed(self, vectors_BTF: Tensor, mask: Tensor, teacher_forcing: Tensor | float) -> Tensor:
         memory_BSH, unseen_BS, state = self._read(vectors_BTF, mask)
         before_BTF = torch.cat([torch.zeros_like(vectors_BTF[:, :1]), vectors_BTF[:, :-1]], dim=1)
         if not isinstance(teacher_forcing, Tensor) and teacher_forcing >= 1:

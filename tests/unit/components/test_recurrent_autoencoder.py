@@ -1,10 +1,16 @@
 """Word vectors as a source, and a model that reconstructs them: against plain torch, with padding left out."""
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 import torch
+import yaml
+from click.testing import CliRunner
 from torch.nn import functional as F
 
+from craftc.cli.main import app
 from craftc.components.errors import DataError
 from craftc.components.metrics.cosine_similarity import CentredCosineSimilarity
 from craftc.components.models.recurrent_autoencoder import RecurrentAutoencoder
@@ -67,7 +73,9 @@ def test_step_by_step_is_the_whole_and_padding_changes_nothing(cell, memory):
     for forcing in (1.0, 0.0):
         short = model(x[1:, :3], mask[1:, :3], forcing)
         torch.testing.assert_close(model(x, mask, forcing)[1:, :3], short)
-        cut = model(x, mask, forcing, torch.tensor(3.0))
+        found = model(x, mask, forcing, torch.tensor(3.0))
+        assert found["targets_mask"].tolist() == [[1, 1, 1, 0, 0, 0]] * 2
+        cut = found["logits"]
         torch.testing.assert_close(cut[1], model(x, mask, forcing)[1])
         torch.testing.assert_close(cut[:1, :3], model(x[:1, :3], mask[:1, :3], forcing))
 
@@ -133,3 +141,43 @@ def test_centred_similarity_gives_nothing_for_the_mean():
     mean = targets[mask].mean(0)
     wanted = F.cosine_similarity((targets + noise)[mask] - mean, targets[mask] - mean, dim=-1).mean()
     assert metric.compute().item() == pytest.approx(wanted.item(), abs=1e-5)
+
+
+def test_what_is_not_written_counts_in_no_loss(tmp_path):
+    """The vectors behind the second place are so far from zeros that they would be seen in the loss."""
+    (tmp_path / "vectors.txt").write_text("rose 0 1\nlove 1 0\nfar 100 100\n")
+    rows = "\n".join(["rose love far far", "love rose far far"] * 10)
+    (tmp_path / "poems.csv").write_text(f"text\n{rows}\n")
+    spec = {
+        "craftc": 1,
+        "name": "lengths",
+        "data": {
+            "source": {
+                "kind": "word_vectors",
+                "path": "poems.csv",
+                "text": "text",
+                "vectors": "vectors.txt",
+                "length": 4,
+            },
+            "splits": {"train": 0.5, "valid": 0.5, "allow_duplicates": True},
+        },
+        "model": {"kind": "recurrent_autoencoder", "d_hidden": 8, "d_bottleneck": 4},
+        "objective": {"terms": {"mse": {"kind": "mse"}}, "metrics": ["cosine_similarity"]},
+        "training": {
+            "epochs": 1,
+            "batch_size": 4,
+            "optimizer": {"kind": "sgd", "lr": 1e-9},
+            "values": {"max_length": [{"kind": "constant", "value": 2}]},
+        },
+        "evaluation": {"passes": {"whole": {"max_length": 4}}},
+    }
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
+    with contextlib.chdir(tmp_path):
+        done = CliRunner().invoke(app, ["run", "spec.yaml", "--backend", "inline"])
+    assert done.exit_code == 0, done.stderr
+    [file] = tmp_path.glob("runs/store/*/result.json")
+    best = json.loads(file.read_text())["best"]
+    [lines] = tmp_path.glob("runs/store/*/metrics.jsonl")
+    assert json.loads(lines.read_text())["train/objective"] < 2
+    assert best["valid/loss"] < 2
+    assert best["valid/whole.loss"] > 1000
