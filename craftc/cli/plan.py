@@ -83,13 +83,15 @@ def _print_text(plan: Plan, outlook: "Outlook", views: "list[DataView]", *, ever
     from craftc.cli.plan_view.batches import group_lines
     from craftc.cli.plan_view.data import data_lines
     from craftc.cli.plan_view.estimate import estimate_lines
+    from craftc.cli.plan_view.power import power_lines
     from craftc.cli.plan_view.table import print_plan
 
     console = Console(file=sys.stdout, highlight=False, markup=False)
     print_plan(plan, outlook, console, every_variant=every_variant)
     click.echo(describe(plan, outlook.done, len(outlook.orphaned)))
     unshared = [plan.unshared] if plan.unshared else []
-    for line in data_lines(views) + unshared + group_lines(outlook.groups) + estimate_lines(outlook.forecast):
+    about_trials = data_lines(views) + unshared + group_lines(outlook.groups)
+    for line in about_trials + estimate_lines(outlook.forecast) + power_lines(outlook.power):
         click.echo(line)
 
 
@@ -137,6 +139,7 @@ def plan_json(
             "orphaned": [{"id": each.id, "variant": each.variant, "seed": each.seed} for each in outlook.orphaned],
             "replaced": dict(outlook.replaced),
             "groups": [group.as_json() for group in outlook.groups],
+            "power": outlook.power and outlook.power.as_json(),
         }
         estimate |= outlook.forecast.model_dump(mode="json")
         estimate["exceeds_budget"] = outlook.forecast.exceeds_budget
@@ -207,7 +210,19 @@ def describe(plan: Plan, done: Mapping[str, int], num_orphaned: int = 0) -> str:
     num_epochs = _num_epochs(plan, done)
     length = "of unknown length" if num_epochs is None else f"at most {count(num_epochs, 'epoch')}"
     work = f"; {count(len(plan.jobs), 'job')}, {length}" if is_work else ""
+    work += _describe_looks(plan, new)
     return f"{count(len(plan.trials), 'trial')}: {', '.join(parts)}{_describe_search(plan)}{work}"
+
+
+def _describe_looks(plan: Plan, new: Sequence[Trial]) -> str:
+    """How many of the new trials are trained whatever comes of them."""
+    looks = plan.analysis_plan.looks
+    num_later = sum(plan.look_of(trial) > 0 for trial in new)
+    if not num_later:
+        return ""
+    first = f"{len(new) - num_later:,} of them at first, for {looks[0]} seeds"
+    after = f"{', '.join(map(str, looks[:-1]))} seeds" if len(looks) > 1 else ""
+    return f"; {first}, the others only for variants that are undecided after {after}"
 
 
 def _describe_search(plan: Plan) -> str:

@@ -27,6 +27,7 @@ from craftc.schemas.result import (
     TrialProposed,
     TrialPruned,
     TrialStarted,
+    TrialsWithheld,
 )
 from craftc.schemas.split_roles import role_of
 from craftc.secret_text import masked
@@ -168,6 +169,10 @@ class Tally:
             case TrialPruned(trial=trial):
                 self.num_pruned += 1
                 self._end(trial)
+            case TrialsWithheld(trials=trials):
+                self.num_trials -= len(trials)
+                for trial in trials:
+                    self._end(trial)
 
     def _end(self, trial_id: str) -> None:
         self.running.pop(trial_id, None)
@@ -232,6 +237,11 @@ def outcome_line(
     return f"{line}; {best}" if best else line
 
 
+def withheld_line(event: TrialsWithheld) -> str:
+    """What was saved of a run that adds seeds until variants are decided."""
+    return f"{count(len(event.trials), 'trial')} withheld: their variants are decided without them"
+
+
 def _done(num_epochs: int, num_planned: int | None, record_name: str) -> str:
     """`3 of 20 epochs`; `3 records` where it was not known how many there would be."""
     return (
@@ -288,6 +298,8 @@ class PlainProgress:
                 left = tally.time_left() if tally.num_over < tally.num_trials else ""
                 over = f"[{tally.num_over}/{tally.num_trials}]"
                 self._say(f"{over} {outcome_line(tally, event, latest)}{f' ({left})' if left else ''}")
+            elif isinstance(event, TrialsWithheld):
+                self._say(withheld_line(event))
 
     def close(self) -> None:
         """See Observer.close."""
@@ -364,6 +376,8 @@ class LiveProgress:
             self._console.print("[yellow]-[/]", Text(outcome_line(tally, event, latest)), highlight=False)
         elif isinstance(event, TrialFinished):
             self._console.print("[green]✓[/]", Text(outcome_line(tally, event)), highlight=False)
+        elif isinstance(event, TrialsWithheld):
+            self._console.print(Text(withheld_line(event)), highlight=False)
 
     def close(self) -> None:
         """See Observer.close."""

@@ -22,6 +22,8 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     JSON = "json"
+    LATEX = "latex"
+    CSV = "csv"
 
 
 class Mode(StrEnum):
@@ -39,17 +41,19 @@ ALL = "all"
 @click.argument("run", type=RUN, help="A run's folder, NAME/RUN, or NAME for its latest run.")
 @option("--format", type=OneOf(Format), default="text", help="How the conclusion is written.")
 @option("--metric", help="<split>/<metric> in the place of the headline, or all: every metric, and what it cost.")
-@option("--check", is_flag=True, help="Exit 1 where a hypothesis of the spec is not confirmed.")
+@option("--check", is_flag=True, help="Exit 1 unless every hypothesis of the spec is confirmed.")
 @option("--mode", type=OneOf(Mode), help="Which way --metric is better, where it does not say so itself.")
 @runs_dir
 def report(run: str, format: Format, metric: str | None, mode: "Mode | None", check: bool, runs_dir: Path) -> None:
     """Tell what a run showed: every variant with its interval, compared with the baseline seed by seed.
 
-    `--format html` is the page that every run has as report.html, with figures; it needs no other file.
+    html is the page that every run has as report.html, with figures; it needs no other file. latex is a table
+    for a paper with a paragraph on methods, csv a row for each trial.
 
     Which epoch of a trial counts stays what its spec says, whatever the metric.
 
-    Exit 0; with --check 1 where a hypothesis (report.hypotheses) is refuted or undecided; 2 when there is no such run.
+    With --check, exit 0 where every hypothesis (report.hypotheses) is confirmed, 1 where one is refuted or undecided,
+    and 2 where there is none.
 
     Example: `craftc report vit-ablation --format markdown`
     """
@@ -69,8 +73,32 @@ def report(run: str, format: Format, metric: str | None, mode: "Mode | None", ch
     except (RunUnreadableError, UnknownMetricError, FileNotFoundError) as error:
         click.echo(str(error), err=True)
         raise Exit(2) from None
-    print_conclusion(conclusion, format)
-    if check and any(each.outcome != "confirmed" for each in conclusion.hypotheses):
+    if format is Format.CSV:
+        _print_trials(folder, conclusion)
+    else:
+        print_conclusion(conclusion, format)
+    if check:
+        _check(conclusion)
+
+
+def _print_trials(folder: Path, conclusion: "Conclusion") -> None:
+    """Write a row for each trial."""
+    from craftc.report.read_run import read_run
+    from craftc.report.render_csv import render_csv
+
+    plan, results, _ = read_run(folder)
+    click.echo(render_csv(plan, conclusion, results), nl=False)
+
+
+def _check(conclusion: "Conclusion") -> None:
+    """End with 1 where a hypothesis is not confirmed, with 2 where there is none."""
+    if not conclusion.hypotheses:
+        click.echo("there is nothing to check: the spec of this run has no report.hypotheses", err=True)
+        raise Exit(2)
+    failed = [each for each in conclusion.hypotheses if each.outcome != "confirmed"]
+    for each in failed:
+        click.echo(f"{each.outcome}: {each.text}", err=True)
+    if failed:
         raise Exit(1)
 
 
@@ -118,16 +146,19 @@ def _print_page(folder: Path) -> None:
 
 
 def print_conclusion(conclusion: "Conclusion", format: Format) -> None:
-    """Write a conclusion to standard output."""
+    """Write a conclusion to standard output; as CSV there are trials, and no conclusion."""
     from rich.console import Console
 
     from craftc.report.conclude import render_json
+    from craftc.report.render_latex import render_latex
     from craftc.report.render_markdown import render_markdown
     from craftc.report.render_text import print_text
 
     match format:
         case Format.JSON:
             click.echo(render_json(conclusion))
+        case Format.LATEX:
+            click.echo(render_latex(conclusion), nl=False)
         case Format.MARKDOWN:
             click.echo(render_markdown(conclusion))
         case Format.TEXT:

@@ -27,7 +27,7 @@ from craftc.cli.trackers import tell_of_reused, tell_of_wandb, trackers
 from craftc.compiler.planning.shapes import trials_to_try
 from craftc.compiler.resolved.resolved_spec import resolved_spec
 from craftc.disk_full import is_disk_full
-from craftc.schemas.plan import Trial
+from craftc.schemas.plan import Plan, Trial
 from craftc.secret_text import bare_address, masked
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _execute(compiled: CompiledFile, runs_dir: Path, origin: Origin, to_try: Seq
             _sigterm_as_interrupt(),
             StudyWriter(compiled.plan, store, folder, warn=warn, say=say) as study_writer,
         ):
-            if compiled.plan.jobs or compiled.plan.search is not None:
+            if _is_work(compiled.plan, store, folder):
                 backend = _backend(origin.backend, origin.address, folder)
                 exit_code = _run_jobs(compiled, store, folder, backend, study_writer, to_try)
             else:
@@ -224,6 +224,19 @@ def _execute(compiled: CompiledFile, runs_dir: Path, origin: Origin, to_try: Seq
         tell_of_wandb(folder)
         raise Exit(INTERRUPTED) from None
     return exit_code
+
+
+def _is_work(plan: Plan, store: "Store", folder: "RunFolder") -> bool:
+    """Whether anything is to be trained. Of a plan that adds seeds until variants are decided, all may be."""
+    if not plan.jobs or not plan.analysis_plan.looks:
+        return bool(plan.jobs) or plan.search is not None
+    from craftc.report.conclude import decided_variants
+    from craftc.runtime.jobs.until_decided import withheld_of
+
+    withheld = withheld_of(plan, store, decided_variants)
+    if withheld is not None:
+        folder.write_withheld(withheld)
+    return withheld is None
 
 
 def _new_run(compiled: CompiledFile, runs_dir: Path, store: "Store", origin: Origin) -> "RunFolder":
@@ -343,13 +356,15 @@ def _search(compiled: CompiledFile, folder: "RunFolder") -> "SearchContext | Non
 
 
 def _backend(name: BackendName, address: str | None, folder: "RunFolder") -> "Backend":
+    from craftc.report.conclude import decided_variants
+
     if name is BackendName.INLINE:
         from craftc.runtime.inline_backend import InlineBackend
 
-        return InlineBackend()
+        return InlineBackend(decided=decided_variants)
     from craftc.runtime.on_ray.backend import RayBackend
 
-    return RayBackend(address, log=folder.log)
+    return RayBackend(address, log=folder.log, decided=decided_variants)
 
 
 def _display(compiled: CompiledFile, store: "Store", terminal: "Terminal") -> "LiveProgress | PlainProgress":

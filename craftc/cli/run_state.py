@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from craftc.report.budget import find_budget, read_budget
-from craftc.report.read_run import RunUnreadableError, read_run
+from craftc.report.read_run import RunUnreadableError, read_run, read_withheld
 from craftc.report.read_search import read_search
 from craftc.runtime.jobs.backend import BackendError
 from craftc.runtime.search.points_ended import points_ended
@@ -97,7 +97,8 @@ def run_state(path: Path, submissions: dict[str, str]) -> RunState:
     except RunUnreadableError:
         return RunState(name, path, "unreadable", driver=driver)
     points = [point for study in search.summary.studies for point in study.points] if search else []
-    numbers = len(results), len(failures), len(plan.trials)
+    withheld = read_withheld(path)
+    numbers = len(results), len(failures), len(plan.trials) - len(withheld - results.keys())
     asked = 0 if plan.search is None else plan.search.trials * len(plan.search.variants)
     ended = sum(point.kind == "search" and point.state != "unfinished" for point in points)
     ended = ended if search else points_ended(path / "study.db") if asked else 0

@@ -1,7 +1,7 @@
 """The first half of the compiler: YAML text in, all that is wrong with it out. This is what linting runs.
 
 text -> parse -> compose -> with_own -> substitute -> resolve_relative_paths -> resolve -> validate -> check -> expand
-     -> check_ranges
+     -> check_hypotheses -> check_ranges
 
 `search: {use: defaults}` asks for the ranges that components declare. Which those are is known behind `validate`, so
 that the spec is then put together with them and validated again.
@@ -34,6 +34,7 @@ from craftc.compiler.reading.problem import MAX_TOLD, Problem, too_many_mistakes
 from craftc.compiler.reading.version import check_version
 from craftc.compiler.variants.designs import is_searched
 from craftc.compiler.variants.expand import expand
+from craftc.compiler.variants.hypotheses import check_hypotheses
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, untainted
 from craftc.compiler.variants.search_ranges import check_ranges
 from craftc.schemas.catalogue import Catalogue
@@ -167,6 +168,9 @@ def _experiment(base: CheckedExperiment, validated: Validated) -> tuple[tuple[Re
         return (), problems
     expansion = expand(base, validated, validated.problems + problems)
     problems += untainted(expansion.problems, validated.tainted)
+    if expansion.variants:
+        names = [variant.name for variant in expansion.variants]
+        problems += untainted(list(check_hypotheses(base, names)), validated.tainted)
     searched = [v.variant for v in expansion.variants if is_searched(base.spec, v.name)]
     found = check_ranges(base, validated, searched, validated.problems + problems)
     # That there is no such path does not stand on the range that it is given.

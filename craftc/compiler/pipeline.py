@@ -13,6 +13,7 @@ from craftc.compiler.analyse import NO_ENVIRONMENT, Analysis, analyse, by_positi
 from craftc.compiler.language.headline import headline
 from craftc.compiler.own_code.code_identity import CodeIdentity
 from craftc.compiler.own_code.import_path import import_folders
+from craftc.compiler.planning.analysis_plan import analysis_plan
 from craftc.compiler.planning.identity.fingerprint import FileDigest, hash_file
 from craftc.compiler.planning.identity.lower import folds, path_arguments
 from craftc.compiler.planning.identity.trials import TrialCompiler
@@ -31,12 +32,10 @@ from craftc.compiler.reading.problem import Problem
 from craftc.compiler.reading.tree import look_up
 from craftc.compiler.variants.blame import blame
 from craftc.compiler.variants.designs import BASE, FULL
-from craftc.compiler.variants.hypotheses import hypotheses
 from craftc.schemas.catalogue import TRIAL, Catalogue, FrozenParts
 from craftc.schemas.diagnostic import Diagnostic
 from craftc.schemas.diagnostic import Path as SpecPath
 from craftc.schemas.forecast import Machine
-from craftc.schemas.hypothesis import Hypothesis
 from craftc.schemas.language import sections_of
 from craftc.schemas.plan import Plan, Trial
 from craftc.schemas.section import as_tree
@@ -141,8 +140,7 @@ def _plan(
         budget_hours=spec.resources.budget_hours,
         factors=factors(spec, written, trials),
         import_folders=tuple(map(str, folders)) if catalogue.own else (),
-        margin=spec.report.margin,
-        hypotheses=tuple(Hypothesis.model_validate(each._asdict()) for each in hypotheses(spec)),
+        analysis_plan=analysis_plan(spec),
     )
     return plan, []
 
@@ -170,4 +168,4 @@ def data_files(analysis: Analysis) -> tuple[str, ...]:
 def seeds(spec: Experiment) -> tuple[int, ...]:
     """The seeds of the replicates."""
     asked = spec.ablation.seeds
-    return tuple(range(spec.seed, spec.seed + asked)) if isinstance(asked, int) else asked
+    return asked if isinstance(asked, tuple) else tuple(range(spec.seed, spec.seed + spec.ablation.num_seeds))

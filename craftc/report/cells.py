@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from craftc.report.numbers import fixed, p_value_text
-from craftc.report.statistics import ALPHA
+from craftc.report.power import ALPHA
 from craftc.schemas.conclusion import Conclusion, Difference, Interval, VariantSummary
 
 IntervalStyle = Literal["brackets", "half-width"]
@@ -52,13 +52,12 @@ def columns(conclusion: Conclusion, decimals: int, style: IntervalStyle) -> dict
         "difference": Column(
             f"difference to {baseline}" if style == "brackets" else f"vs {baseline}",
             tuple(
-                _difference(row, cell, conclusion.num_comparisons) for row, cell in zip(rows, differences, strict=True)
+                _difference(row, cell, is_corrected=is_corrected(conclusion))
+                for row, cell in zip(rows, differences, strict=True)
             ),
         ),
-        "p": Column(
-            "p (Holm)" if conclusion.num_comparisons > 1 else "p", tuple(_p_value(row.difference) for row in rows)
-        ),
-        "verdict": Column("verdict", tuple(_decision(row.difference) for row in rows)),
+        "p": Column(_p_header(conclusion), tuple(_p_value(row.difference) for row in rows)),
+        "verdict": Column("verdict", tuple(_verdict(row) for row in rows)),
         "epochs": Column(f"best/last {conclusion.record_name}", _epochs(rows)),
         "at_last": Column(f"at last {conclusion.record_name}", tuple(at_last)),
         "gap": Column(gap, tuple(gaps)),
@@ -70,10 +69,10 @@ def shown(conclusion: Conclusion) -> tuple[ColumnKey, ...]:
     empty: set[ColumnKey] = set()
     if conclusion.num_comparisons == 0:
         empty.add("p")
+    if conclusion.num_comparisons == 0 or conclusion.margin is None:
+        empty.add("verdict")  # stars say all that there is to say
     if len(conclusion.variants) == 1:
         empty.add("difference")
-    if conclusion.margin is None:
-        empty.add("verdict")
     if all(row.gap is None for row in conclusion.variants):
         empty.add("gap")
     return tuple(key for key in COLUMNS if key not in empty)
@@ -93,15 +92,31 @@ def best_rows(conclusion: Conclusion) -> set[int]:
     return {i for i, mean in means.items() if mean == best}
 
 
-def stars(difference: Difference | None, num_comparisons: int) -> str:
-    """`*` where the interval excludes zero, `**` where of several differences this one stands Holm's correction too."""
+def is_corrected(conclusion: Conclusion) -> bool:
+    """Whether a correction can change a verdict."""
+    return conclusion.num_comparisons > 1 and conclusion.correction != "none"
+
+
+def stars(difference: Difference | None, *, is_corrected: bool) -> str:
+    """`*` where the interval excludes zero, `**` where of several differences this one stands the correction too."""
     if difference is None or difference.verdict not in ("better", "worse"):
         return ""
-    adjusted = difference.p_value_holm
-    return "**" if num_comparisons > 1 and adjusted is not None and adjusted < ALPHA else "*"
+    adjusted = difference.p_value_adjusted
+    return "**" if is_corrected and adjusted is not None and adjusted < ALPHA else "*"
 
 
-def _difference(row: VariantSummary, cell: str, num_comparisons: int) -> str:
+def _p_header(conclusion: Conclusion) -> str:
+    name = {"holm": "Holm", "bh": "BH", "none": ""}[conclusion.correction]
+    return f"p ({name})" if is_corrected(conclusion) else "p"
+
+
+def _verdict(row: VariantSummary) -> str:
+    if row.difference is None or row.difference.decision is None:
+        return "" if row.is_baseline else NOTHING
+    return row.difference.decision
+
+
+def _difference(row: VariantSummary, cell: str, *, is_corrected: bool) -> str:
     if row.is_baseline:
         return "baseline"
     if not row.comparable:
@@ -110,18 +125,14 @@ def _difference(row: VariantSummary, cell: str, num_comparisons: int) -> str:
         return f"= {row.same_as}" if len(row.same_as) <= 12 else "same trials"
     if row.difference is None:
         return NOTHING
-    mark = stars(row.difference, num_comparisons)
+    mark = stars(row.difference, is_corrected=is_corrected)
     return f"{cell} {mark}" if mark else cell
 
 
-def _decision(difference: Difference | None) -> str:
-    return "" if difference is None else difference.decision or NOTHING
-
-
 def _p_value(difference: Difference | None) -> str:
-    if difference is None or difference.p_value_holm is None:
+    if difference is None or difference.p_value_adjusted is None:
         return NOTHING if difference else ""
-    return p_value_text(difference.p_value_holm)
+    return p_value_text(difference.p_value_adjusted)
 
 
 def _with_intervals(

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from craftc.report.at_looks import at_looks
+from craftc.report.decide import decide
 from craftc.report.folds import by_fold, fold_overlap
-from craftc.report.statistics import ALPHA, equivalence, holm, paired_difference, paired_error
-from craftc.schemas.conclusion import Decision, Difference, VariantSummary, Verdict
+from craftc.report.statistics import paired_difference
+from craftc.schemas.conclusion import Difference, VariantSummary, Verdict
 from craftc.schemas.plan import Plan, Trial, VariantTrials
 
 _TEXTS = ("text_file", "python_docs")
 
 
 def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -> list[VariantSummary]:
-    """Give each row its difference to the baseline, and its notes."""
+    """Give each row its difference to the baseline, what that decides, and its notes."""
     baseline = next((row for row in rows if row.is_baseline), None)
     compared: dict[tuple[str, ...], VariantSummary] = {_trial_ids(baseline): baseline} if baseline else {}
     out = []
@@ -24,15 +26,7 @@ def compare(rows: Sequence[VariantSummary], trials: VariantTrials, plan: Plan) -
             row = _compared(row, baseline, trials, plan)
         compared.setdefault(_trial_ids(row), row)
         out.append(row)
-    return _with_decisions(_with_holm(out), plan.margin)
-
-
-def comparisons(rows: Sequence[VariantSummary]) -> list[tuple[VariantSummary, Difference]]:
-    """The rows with a difference over more than one seed, with that difference; each set of trials once. One without
-    any spread counts, though it cannot be tested: how many hypotheses there are does not depend on how they come out.
-    """
-    tested = [(row, row.difference) for row in rows if row.difference is not None and row.same_as is None]
-    return [(row, difference) for row, difference in tested if difference.num_pairs > 1]
+    return decide(out, plan.analysis_plan)
 
 
 def _trial_ids(row: VariantSummary) -> tuple[str, ...]:
@@ -54,7 +48,7 @@ def _compared(row: VariantSummary, baseline: VariantSummary, trials: VariantTria
     if changed:
         differ = f"{' and '.join(changed)} {'differ' if len(changed) > 1 else 'differs'}"
         notes = (*notes, f"measured on other samples than {baseline.name}: {differ}")
-    difference = _difference(row, baseline, plan.headline.mode)
+    difference = _difference(row, baseline, plan)
     if difference is None and row.value and baseline.value:
         notes = (*notes, f"no seed in common with {baseline.name}")
     return row.model_copy(update={"difference": difference, "notes": notes, "other_samples": bool(changed)})
@@ -91,11 +85,14 @@ def measured_data(trial: Trial) -> dict[str, Any]:
     return {**data, "source": source, "tokenizer": tokenizer, "splits": splits}
 
 
-def _difference(row: VariantSummary, baseline: VariantSummary, mode: Literal["min", "max"]) -> Difference | None:
+def _difference(row: VariantSummary, baseline: VariantSummary, plan: Plan) -> Difference | None:
     values, references = (
         {(s.fold, s.seed): s.value for s in side.seeds if s.value is not None} for side in (row, baseline)
     )
+    mode = plan.headline.mode
     difference = difference_by_place(values, references, mode, are_shares=row.is_share and baseline.is_share)
+    if difference is not None and plan.analysis_plan.looks:
+        difference = at_looks(difference, row, baseline, plan)
     ahead = {"better": row, "worse": baseline}.get(difference.verdict) if difference else None
     if difference is None or ahead is None or not ahead.num_failed:
         return difference
@@ -135,68 +132,17 @@ def difference_of(
     if not pairs:
         return None
     seeds, values, others = zip(*pairs, strict=True)
-    mean, interval, p_value = paired_difference(values, others, are_shares=are_shares, overlap=overlap)
+    found = paired_difference(values, others, are_shares=are_shares, overlap=overlap)
     verdict: Verdict = "untested"
-    if interval is not None:
-        is_clear = interval.low > 0 or interval.high < 0
-        verdict = "undecided" if not is_clear else "better" if (mean > 0) == (mode == "max") else "worse"
+    if found.interval is not None:
+        is_clear = found.interval.low > 0 or found.interval.high < 0
+        verdict = "undecided" if not is_clear else "better" if (found.mean > 0) == (mode == "max") else "worse"
     return Difference(
-        mean=mean,
-        interval=interval,
+        mean=found.mean,
+        interval=found.interval,
         seeds=seeds,
-        p_value=p_value,
+        p_value=found.p_value,
         p_value_holm=None,
         verdict=verdict,
-        standard_error=paired_error(values, others, overlap),
+        standard_error=found.error.standard_error if found.error else None,
     )
-
-
-def _with_holm(rows: Sequence[VariantSummary]) -> list[VariantSummary]:
-    """Adjust the p-values of all the run's comparisons; trials that have several names count once."""
-    tested = comparisons(rows)
-    p_values = holm([difference.p_value for _, difference in tested])
-    adjusted = dict(zip((row.name for row, _ in tested), p_values, strict=True))
-    out = []
-    for row in rows:
-        if row.difference is not None:
-            p_value = adjusted.get(row.same_as or row.name)
-            row = row.model_copy(update={"difference": row.difference.model_copy(update={"p_value_holm": p_value})})
-        out.append(row)
-    return out
-
-
-def _with_decisions(rows: Sequence[VariantSummary], margin: float | None) -> list[VariantSummary]:
-    """With a margin, what the tests of all comparisons come to. Of a comparison at most one of the two claims, that
-    there is a difference and that it is smaller than the margin, can be wrong; each kind is adjusted by Holm."""
-    if margin is None:
-        return list(rows)
-    tested = comparisons(rows)
-    p_values = [_equal(difference, margin) for _, difference in tested]
-    adjusted = dict(zip((row.name for row, _ in tested), zip(p_values, holm(p_values), strict=True), strict=True))
-    out = []
-    for row in rows:
-        if row.difference is not None:
-            equal, equal_holm = adjusted.get(row.same_as or row.name, (None, None))
-            tests = {"p_value_equal": equal, "p_value_equal_holm": equal_holm}
-            difference = row.difference.model_copy(update=tests)
-            difference = difference.model_copy(update={"decision": _decision(difference)})
-            row = row.model_copy(update={"difference": difference})
-        out.append(row)
-    return out
-
-
-def _equal(difference: Difference, margin: float) -> float | None:
-    if difference.standard_error is None:
-        return None
-    return equivalence(difference.mean, difference.standard_error, difference.num_pairs, margin)
-
-
-def _decision(difference: Difference) -> Decision:
-    """A difference that is shown to be smaller than the margin does not matter, whether it is shown or not."""
-    equal, differs = difference.p_value_equal_holm, difference.p_value_holm
-    if difference.verdict == "survivors":
-        return "undecided"
-    if equal is not None and equal < ALPHA:
-        return "equal"
-    is_shown = differs is not None and differs < ALPHA
-    return difference.verdict if is_shown and difference.verdict in ("better", "worse") else "undecided"

@@ -89,5 +89,5 @@ def _with_interval(difference: Difference, decimals: int, num_comparisons: int) 
     mean = fixed(difference.mean, decimals, sign=True)
     if difference.interval is None:
         return f"{mean} (one seed)"
-    mark = stars(difference, num_comparisons)
+    mark = stars(difference, is_corrected=num_comparisons > 1)
     return f"{mean} {bracketed(difference.interval, decimals, sign=True)}{f' {mark}' if mark else ''}"

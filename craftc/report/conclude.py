@@ -5,12 +5,15 @@ from statistics import fmean
 from types import MappingProxyType
 
 from craftc.compiler.language.pass_names import pass_of, plain_measure
+from craftc.report.at_looks import decided, without_withheld
 from craftc.report.budget import find_budget
-from craftc.report.compare import compare, comparisons
+from craftc.report.compare import compare
 from craftc.report.conclude_search import conclude_search
+from craftc.report.decide import comparisons
 from craftc.report.findings import find
 from craftc.report.gradients import Histories, find_gradients, gradients_of
-from craftc.report.hypotheses import decide
+from craftc.report.hypotheses import judge_hypotheses
+from craftc.report.methods import methods
 from craftc.report.read_search import SearchResults
 from craftc.report.trial_findings import find_not_finite, find_selection
 from craftc.report.variant_summary import gap_splits, summarise
@@ -42,12 +45,13 @@ def conclude(
     With `search`, also the best point of each study with its starting point; with `budget`, what was left out for lack
     of it. `histories` are those of trials whose gradients' norms are recorded.
 
-    How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `findings.py` what is said.
+    How: `statistics.py` says which intervals and tests, `compare.py` what is comparable, `decide.py` what follows of
+    all comparisons together, `findings.py` what is said.
     """
     trials = variant_trials(plan)
     gap = gap_splits(plan, results)
     rows = [summarise(name, of_variant, plan, results, failures, gap) for name, of_variant in trials.items()]
-    rows = compare(rows, trials, plan)
+    rows = without_withheld(compare(rows, trials, plan), plan)
     conclusion = Conclusion(
         name=plan.name,
         baseline=plan.baseline,
@@ -55,6 +59,9 @@ def conclude(
         mode=plan.headline.mode,
         gap_splits=gap,
         num_comparisons=len(comparisons(rows)),
+        correction=plan.analysis_plan.correction,
+        margin=plan.analysis_plan.margin,
+        looks=plan.analysis_plan.looks,
         variants=tuple(rows),
         trivial=_trivial(plan, rows, results),
         record_name="record" if any(trial.record_name == "record" for trial in plan.trials) else "epoch",
@@ -62,17 +69,24 @@ def conclude(
         searches=tuple(conclude_search(plan, search)) if search else (),
         classes=_classes(plan, results),
         artefacts=tuple(artefacts),
-        margin=plan.margin,
         failures=tuple(_failure(trial, failures[trial.id]) for trial in plan.trials if trial.id in failures),
         gradients=tuple(gradients_of(plan, histories)),
     )
-    conclusion = conclusion.model_copy(update={"hypotheses": decide(plan.hypotheses, conclusion)})
     findings = find(conclusion, _ran_out_of_epochs(trials, rows, results))
     findings += find_selection(plan, trials, results)
     findings += find_not_finite(plan, {**results, **(search.results if search else {})})
     findings += find_gradients(plan, conclusion.gradients)
     findings += find_budget(plan, results, budget)
-    return conclusion.model_copy(update={"findings": tuple(findings)})
+    hypotheses = judge_hypotheses(plan, conclusion)
+    conclusion = conclusion.model_copy(update={"findings": tuple(findings), "hypotheses": hypotheses})
+    return conclusion.model_copy(update={"methods": methods(plan, conclusion, results)})
+
+
+def decided_variants(plan: Plan, results: Mapping[str, Result], failures: Mapping[str, TrialFailed]) -> frozenset[str]:
+    """The variants that get no more seeds, where they are added until it is decided what a variant does."""
+    trials = variant_trials(plan)
+    rows = [summarise(name, of_variant, plan, results, failures, None) for name, of_variant in trials.items()]
+    return decided(compare(rows, trials, plan), plan)
 
 
 def _classes(plan: Plan, results: Mapping[str, Result]) -> tuple[str, ...]:

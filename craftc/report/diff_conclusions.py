@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from craftc.report.compare import difference_by_place, measured_data
+from craftc.report.correction import holm
 from craftc.report.read_search import SearchResults
-from craftc.report.statistics import holm
 from craftc.schemas.comparison import ConclusionChange, RowChange, SearchChange
 from craftc.schemas.conclusion import Conclusion, Finding, SearchConclusion, VariantSummary
 from craftc.schemas.plan import Plan, VariantTrials, variant_trials
@@ -74,8 +74,8 @@ def _row(
         name=other.name,
         name_a=one.name if one.name != other.name else None,
         comparable=True,
-        verdict_a=one.difference.verdict if one.difference else None,
-        verdict_b=other.difference.verdict if other.difference else None,
+        verdict_a=one.difference.decision if one.difference else None,
+        verdict_b=other.difference.decision if other.difference else None,
     )
     reason = _incomparable(one, other, a.conclusion.mode == b.conclusion.mode)
     if reason is not None:
@@ -139,7 +139,8 @@ def _with_holm(rows: Sequence[RowChange], trials: Sequence[TrialIds]) -> tuple[l
     out = []
     for row, ids in zip(rows, trials, strict=True):
         if row.difference is not None:
-            difference = row.difference.model_copy(update={"p_value_holm": adjusted.get(ids)})
+            p_value = adjusted.get(ids)
+            difference = row.difference.model_copy(update={"p_value_holm": p_value, "p_value_adjusted": p_value})
             row = row.model_copy(update={"difference": difference})
         out.append(row)
     return out, len(tested)

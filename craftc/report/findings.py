@@ -1,13 +1,14 @@
 """Writes the findings of a conclusion, one sentence each."""
 
-import math
 from collections.abc import Sequence
 
-from craftc.report.compare import comparisons
+from craftc.report.correction import CORRECTIONS
+from craftc.report.decide import comparisons
 from craftc.report.numbers import bracketed, choose_decimals, counted, fixed, p_value_text
+from craftc.report.power import ALPHA
 from craftc.report.search_findings import find_epochs, find_searches
-from craftc.report.statistics import ALPHA, seeds_to_see, smallest_seen
 from craftc.report.trivial import against_trivial
+from craftc.report.verdict_wording import find_equal, find_features, find_seeds_needed
 from craftc.report.wording import listed
 from craftc.schemas.conclusion import Conclusion, Difference, Finding, FindingKind, Interval, VariantSummary
 
@@ -24,11 +25,13 @@ def find(conclusion: Conclusion, ran_out_of_epochs: Sequence[str]) -> list[Findi
         *find_searches(conclusion, decimals),
         *_against_trivial(conclusion, decimals),
         *_clear_differences(conclusion, decimals),
+        *find_equal(conclusion),
         *_no_differences(conclusion),
-        *_seeds_to_decide(conclusion, decimals),
         *_no_spread(conclusion, decimals),
         *_survivors(conclusion, decimals),
         *_number_of_comparisons(conclusion),
+        *find_features(conclusion),
+        *find_seeds_needed(conclusion),
         *_not_compared(conclusion),
         *_ran_out(ran_out_of_epochs, conclusion.record_name),
         *_few_seeds(conclusion),
@@ -89,39 +92,14 @@ def _clear_differences(conclusion: Conclusion, decimals: int) -> list[Finding]:
 
 
 def _no_differences(conclusion: Conclusion) -> list[Finding]:
-    compared = comparisons(conclusion.variants)
-    equal = [row.name for row, difference in compared if difference.decision == "equal"]
-    undecided = [row.name for row, difference in compared if difference.verdict == "undecided"]
-    names = [name for name in undecided if name not in equal]
-    findings = []
-    if equal:
-        text = f"shown to differ from {conclusion.baseline} by less than {conclusion.margin:g}: {listed(equal)}."
-        findings.append(_finding("equal", text, equal))
-    if names:
-        text = f"no difference to {conclusion.baseline} shown for {listed(names)}."
-        findings.append(_finding("no-difference", text, names))
-    return findings
-
-
-def _seeds_to_decide(conclusion: Conclusion, decimals: int) -> list[Finding]:
-    """With a margin: what the seeds of undecided variants can see, and how many see a difference as large as it."""
-    if conclusion.margin is None:
+    names = [
+        row.name
+        for row, difference in comparisons(conclusion.variants)
+        if difference.verdict == "undecided" and difference.decision != "equal"
+    ]
+    if not names:
         return []
-    findings = []
-    for row, difference in comparisons(conclusion.variants):
-        if difference.decision != "undecided" or difference.standard_error is None:
-            continue
-        num = difference.num_pairs
-        deviation = difference.standard_error * math.sqrt(num)
-        needed, most = seeds_to_see(deviation, conclusion.margin), 1000
-        enough = f"more than {most:,}" if needed is None else f"about {needed}"
-        seen = fixed(smallest_seen(deviation, num), decimals)
-        text = (
-            f"undecided for {row.name}: {num} seeds see a difference of {seen} with 80% power; one of "
-            f"{conclusion.margin:g}, the margin, takes {enough}."
-        )
-        findings.append(_finding("seeds", text, [row.name]))
-    return findings
+    return [_finding("no-difference", f"no difference to {conclusion.baseline} shown for {listed(names)}.", names)]
 
 
 def _no_spread(conclusion: Conclusion, decimals: int) -> list[Finding]:
@@ -166,18 +144,21 @@ def _number_of_comparisons(conclusion: Conclusion) -> list[Finding]:
     if num < 2 or not claimed:
         return []
     stay = sorted(
-        (difference.p_value_holm, row.name)
+        (difference.p_value_adjusted, row.name)
         for row, difference in claimed
-        if difference.p_value_holm is not None and difference.p_value_holm < ALPHA
+        if difference.p_value_adjusted is not None and difference.p_value_adjusted < ALPHA
     )
+    correction = CORRECTIONS[conclusion.correction]
     text = (
         f"the intervals are not corrected for the {num} comparisons: "
         f"were there no effect at all, {num * ALPHA:.2g} of them would be expected to exclude zero. "
     )
-    if stay:
-        text += f"After Holm's correction there remain {listed([f'{name} (p{_p(p)})' for p, name in stay])}."
+    if conclusion.correction == "none":
+        text += "The verdicts are not corrected either (report.correction: none)."
+    elif stay:
+        text += f"After {correction} there remain {listed([f'{name} (p{_p(p)})' for p, name in stay])}."
     else:
-        text += "After Holm's correction none remains."
+        text += f"After {correction} none remains."
     return [_finding("comparisons", text, [name for _, name in stay])]
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from craftc.schemas.frozen import Frozen
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import Result, TrialFailed
+from craftc.schemas.result import Result, TrialFailed, TrialsWithheld
 from craftc.training.foundation.seal import DamagedError, unsealed
 from craftc.training.state.result_file import FILENAME as RESULT
 from craftc.training.state.result_file import read_result
@@ -59,6 +59,12 @@ def read_results(store: Path, trials: Iterable[str], tell: Tell) -> dict[str, Re
         except OSError as error:
             tell(f"{store / trial / RESULT} cannot be read: {error.strerror or error}")
     return results
+
+
+def read_withheld(run_dir: Path) -> frozenset[str]:
+    """The trials that the run had no need of, as their variants were decided. Raises RunUnreadableError."""
+    path = run_dir / "withheld.json"
+    return frozenset(parse_file(path, TrialsWithheld).trials) if path.is_file() else frozenset()
 
 
 def _read_failures(path: Path, tell: Tell) -> dict[str, TrialFailed]:

@@ -6,14 +6,15 @@ from craftc.report.artefact_lines import artefact_lines
 from craftc.report.cells import best_rows, columns, shown
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
-from craftc.report.wording import failure_line, hypothesis_lines, legend, notes, point_failure_lines, title, told
+from craftc.report.verdict_wording import hypothesis_lines
+from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion
 
-LEFT = ("variant", "value", "difference")
+LEFT = ("variant", "value", "difference", "verdict")
 
 
 def render_markdown(conclusion: Conclusion) -> str:
-    """Heading, table, legend, findings, failed trials; ends with a line break."""
+    """Heading, table, legend, findings, failed trials, methods; ends with a line break."""
     lines = [f"## {escape(conclusion.name)}", "", escape(title(conclusion)), "", *conclusion_table(conclusion)]
     around = [*legend(conclusion, "brackets"), *notes(conclusion)]
     lines += ["", *(f"{escape(line)}  " for line in around)] if around else []
@@ -28,6 +29,8 @@ def render_markdown(conclusion: Conclusion) -> str:
     ):
         if items:
             lines += ["", f"### {heading}", "", *(f"- {escape(item)}" for item in items)]
+    if conclusion.methods:
+        lines += ["", "### Methods", "", escape(conclusion.methods)]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,8 @@ from craftc.report.cells import COLUMNS, Column, ColumnKey, IntervalStyle, best_
 from craftc.report.fold_name import fold_name
 from craftc.report.numbers import choose_decimals
 from craftc.report.search_cells import Cells, search_tables
-from craftc.report.wording import failure_line, hypothesis_lines, legend, notes, point_failure_lines, title, told
+from craftc.report.verdict_wording import hypothesis_lines
+from craftc.report.wording import failure_line, legend, notes, point_failure_lines, title, told
 from craftc.schemas.conclusion import Conclusion, VariantSummary
 
 NARROWEST_NAME = 14
@@ -160,7 +161,7 @@ def _natural_width(table: Table) -> int:
 def _table(conclusion: Conclusion, keys: Sequence[ColumnKey], cells: dict[ColumnKey, Column], name_width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for key in keys:
-        is_left = key in ("variant", "value", "difference")
+        is_left = key in ("variant", "value", "difference", "verdict")
         table.add_column(
             Text(_folded_header(key, cells[key].header)),
             justify="left" if is_left else "right",
@@ -182,7 +183,7 @@ def _table(conclusion: Conclusion, keys: Sequence[ColumnKey], cells: dict[Column
 
 def _folded_header(key: ColumnKey, header: str) -> str:
     """Headers of narrow columns take several lines."""
-    if key in ("variant", "seeds", "value", "difference"):
+    if key in ("variant", "seeds", "value", "difference", "verdict"):
         return header
     return header.replace(" - ", "\n-").replace("/", "/\n").replace(" ", "\n")
 
@@ -196,4 +197,6 @@ def _cell(key: ColumnKey, text: str, row: VariantSummary, is_best: bool, name_wi
         return Text.assemble((text[:cut], "bold green" if is_best else ""), (text[cut:], "dim"))
     if key == "difference" and row.difference is not None and row.difference.verdict in ("better", "worse"):
         return Text(text, style="red" if row.difference.verdict == "worse" else "green")
+    if key == "verdict":
+        return Text(text, style={"worse": "red", "better": "green"}.get(text, ""))
     return Text(text, style="dim")

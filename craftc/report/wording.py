@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from craftc.compiler.reading.problem import classes_of
 from craftc.compiler.variants.variant_names import short_names
+from craftc.report.correction import CORRECTIONS
 from craftc.report.search_cells import value_text
 from craftc.schemas.conclusion import Conclusion, Failure, Finding, PointFailure
 
@@ -22,7 +23,7 @@ def title(conclusion: Conclusion) -> str:
     return f"{metric.split}/{metric.name}{definition}, {'lower' if conclusion.mode == 'min' else 'higher'} is better"
 
 
-def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
+def legend(conclusion: Conclusion, style: "IntervalStyle", *, with_gap: bool = True) -> list[str]:
     """How to read the table; only what the table has."""
     rows = conclusion.variants
     has_folds = any(seed.fold is not None for row in rows for seed in row.seeds)
@@ -41,19 +42,38 @@ def legend(conclusion: Conclusion, style: "IntervalStyle") -> list[str]:
         by = "fold by fold, each the mean over" if has_folds else "seed by seed, over"
         lines.append(f"Differences to {conclusion.baseline} are taken {by} the seeds that both have.")
     if any(row.difference and row.difference.verdict in ("better", "worse") for row in rows):
-        holm = f"; ** also after Holm's correction for {conclusion.num_comparisons} comparisons"
-        lines.append(f"* the interval excludes zero{holm if conclusion.num_comparisons > 1 else ''}.")
-    if conclusion.margin is not None and conclusion.num_comparisons:
-        of = f", Holm's correction for {conclusion.num_comparisons}" if conclusion.num_comparisons > 1 else ""
+        lines.append(f"* the interval excludes zero{_corrected(conclusion)}.")
+    if conclusion.looks:
+        looks = f"{', '.join(map(str, conclusion.looks[:-1]))} and {conclusion.looks[-1]}"
         lines.append(
-            f"Verdict on the variant of a row, beside {conclusion.baseline}: better or worse by the paired t-test{of}; "
-            f"equal: shown to differ by less than {conclusion.margin:g} by two one-sided tests{of}; undecided: neither."
+            f"Seeds were added until a variant was decided, with looks at {looks} seeds; its difference's interval and "
+            "p hold for all of them (alpha spent as Pocock's boundary does)."
         )
+    if conclusion.margin is not None and conclusion.num_comparisons:
+        lines.append(_verdicts(conclusion))
     if any(row.value for row in rows):
-        has_gap = conclusion.gap_splits is not None and any(row.gap is not None for row in rows)
+        has_gap = with_gap and conclusion.gap_splits is not None and any(row.gap is not None for row in rows)
         at_best = f", as is the gap between {' and '.join(conclusion.gap_splits or ())}" if has_gap else ""
         lines.append(f"The mean is at the best {conclusion.record_name}{at_best}.")
     return lines
+
+
+def _corrected(conclusion: Conclusion) -> str:
+    num = conclusion.num_comparisons
+    if num < 2:
+        return ""
+    if conclusion.correction == "none":
+        return f", with no correction for {num} comparisons"
+    return f"; ** also after {CORRECTIONS[conclusion.correction]} for {num} comparisons"
+
+
+def _verdicts(conclusion: Conclusion) -> str:
+    num = conclusion.num_comparisons
+    corrected = f", with {CORRECTIONS[conclusion.correction]} for {num} comparisons" if num > 1 else ""
+    return (
+        f"The verdict is what the variant is against {conclusion.baseline}{corrected}; equal: shown to be within "
+        f"±{conclusion.margin:g}; undecided is no evidence for that."
+    )
 
 
 def notes(conclusion: Conclusion) -> list[str]:
@@ -79,11 +99,6 @@ def told(findings: Sequence[Finding]) -> list[str]:
         elif finding == silent[0]:
             lines.append(f"{len(silent)} smaller differences are marked in the table.")
     return lines
-
-
-def hypothesis_lines(conclusion: Conclusion) -> list[str]:
-    """`confirmed: warmup helps. -warmup differs from full by ...`"""
-    return [f"{each.outcome}: {each.claim} ({each.text})" for each in conclusion.hypotheses]
 
 
 def failure_line(failure: Failure, record_name: str) -> str:

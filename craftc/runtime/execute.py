@@ -10,7 +10,16 @@ from craftc.runtime.observers.observer import Observer
 from craftc.runtime.store.run_folder import RunFolder
 from craftc.runtime.store.store import Store
 from craftc.schemas.plan import Plan, Trial
-from craftc.schemas.result import BudgetSpent, Result, TrialFailed, TrialFinished, TrialPruned, TrialStarted, TrialTried
+from craftc.schemas.result import (
+    BudgetSpent,
+    Result,
+    TrialFailed,
+    TrialFinished,
+    TrialPruned,
+    TrialStarted,
+    TrialsWithheld,
+    TrialTried,
+)
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ def execute(
                 failed.append(event)
             elif isinstance(event, TrialPruned):
                 journal.write(event)
+            elif isinstance(event, TrialsWithheld):
+                run_folder.write_withheld(event)
             elif isinstance(event, BudgetSpent):
                 run_folder.write_budget(event)
                 spent = event

@@ -6,8 +6,9 @@ from functools import partial
 from craftc.runtime.jobs.backend import BackendError, pick_device
 from craftc.runtime.jobs.budget import within_budget
 from craftc.runtime.jobs.decide import Report
-from craftc.runtime.jobs.job_source import JobSource, PlanSource, Point, SearchContext, Work
+from craftc.runtime.jobs.job_source import JobSource, Point, SearchContext, Work
 from craftc.runtime.jobs.try_first import try_first
+from craftc.runtime.jobs.until_decided import Decided, plan_source
 from craftc.runtime.search.search_source import SearchSource
 from craftc.runtime.store.store import Store
 from craftc.runtime.worker.job import run_job
@@ -19,7 +20,12 @@ from craftc.schemas.result import Event, TrialProposed
 
 
 class InlineBackend:
-    """A Backend without processes: `max_concurrent` means nothing to it, and a debugger stops where it should."""
+    """A Backend without processes: `max_concurrent` means nothing to it, and a debugger stops where it should.
+
+    `decided` says which variants need no more seeds; without it all planned seeds are trained."""
+
+    def __init__(self, *, decided: Decided | None = None) -> None:
+        self._decided = decided
 
     def run(
         self, plan: Plan, store: Store, search: SearchContext | None = None, to_try: Sequence[Trial] = ()
@@ -27,7 +33,7 @@ class InlineBackend:
         """See Backend.run."""
         _check_workers(plan)
         make_importable(plan.import_folders)
-        source, report = _open(plan, store, search)
+        source, report = _open(plan, store, search, self._decided)
         source = try_first(within_budget(source, plan), to_try)
         # One job at a time, so there is never one to wait for.
         while isinstance(work := source.next(), Work):
@@ -53,9 +59,11 @@ def _check_workers(plan: Plan) -> None:
         raise BackendError("workers-without-ray", message)
 
 
-def _open(plan: Plan, store: Store, search: SearchContext | None) -> tuple[JobSource, Report | None]:
+def _open(
+    plan: Plan, store: Store, search: SearchContext | None, decided: Decided | None
+) -> tuple[JobSource, Report | None]:
     if plan.search is None or search is None:
-        return PlanSource(plan), None
+        return plan_source(plan, store, decided), None
     # Lazily: Optuna and its database layer take a second to import.
     from craftc.runtime.search.study import OptunaStudies
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from craftc.schemas.conclusion import Difference, Estimate, Finding, MetricIdentity, Verdict
+from craftc.schemas.conclusion import Decision, Difference, Estimate, Finding, MetricIdentity
 from craftc.schemas.frozen import Frozen, List
 
 ChangeKind = Literal["changed", "added", "removed"]
@@ -68,7 +68,7 @@ class RowChange(Frozen):
 
     `difference` is B minus A, seed by seed, over the seeds that the two trained differently; `same_trials` where they
     share all of those that both have. Where the metrics are not the same metric, `comparable` is False and there
-    are no numbers. The verdicts are those that each run gives against its own baseline.
+    are no numbers. The verdicts are the decisions of each run against its own baseline.
     """
 
     name: str
@@ -78,8 +78,8 @@ class RowChange(Frozen):
     a: Estimate | None = None
     b: Estimate | None = None
     difference: Difference | None = None
-    verdict_a: Verdict | None = None
-    verdict_b: Verdict | None = None
+    verdict_a: Decision | None = None
+    verdict_b: Decision | None = None
     notes: List[str] = ()
 
 

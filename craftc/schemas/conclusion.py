@@ -7,17 +7,19 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from craftc.schemas.analysis_plan import Claim, Correction, Relation
 from craftc.schemas.frozen import Frozen, List
-
-Decision = Literal["better", "worse", "equal", "undecided"]
-"""What is shown of a variant and the baseline, all comparisons considered, where the report has a margin. `better`,
-`worse`: a difference; `equal`: that it is smaller than the margin; `undecided`: neither."""
-
-Outcome = Literal["confirmed", "refuted", "undecided"]
 
 Verdict = Literal["better", "worse", "undecided", "untested", "survivors"]
 """`undecided`: the interval of the difference holds zero. `untested`: one pair of seeds, or the same difference in
 each, so there is no interval. `survivors`: it excludes zero, but seeds failed on the side that would be better."""
+
+Decision = Literal["better", "worse", "equal", "undecided"]
+"""What the run shows of a variant against the baseline, with `report.correction` and `report.margin`. `better` and
+`worse`: the two differ. `equal`: they differ by less than the margin, be it told from zero or not. `undecided`: neither
+is shown, which is no evidence for equality."""
+
+Outcome = Literal["confirmed", "refuted", "undecided"]
 
 FindingKind = Literal[
     "unfinished",
@@ -25,7 +27,8 @@ FindingKind = Literal[
     "difference",
     "no-difference",
     "equal",
-    "seeds",
+    "features",
+    "seeds-needed",
     "comparisons",
     "still-improving",
     "few-seeds",
@@ -66,14 +69,46 @@ class Estimate(Frozen):
     form: Literal["student-t", "logit"] = "student-t"
 
 
+class Equivalence(Frozen):
+    """Two one-sided paired t-tests of the difference being at least as large as the margin. `p_value` is the larger of
+    the two; `interval` has 90%, and lies within the margin where that is below 5%."""
+
+    interval: Interval
+    p_value: float
+    p_value_adjusted: float | None = None
+
+
+class SeedsNeeded(Frozen):
+    """How many paired seeds find a difference of `effect`, in the headline's unit, with 80% power; None for more than
+    100. `effect` is the margin, or else the difference that was seen. `alpha` is the level of the test, for all
+    comparisons of the run; the spread is that of the seeds that there are."""
+
+    num_seeds: int | None
+    effect: float
+    alpha: float
+
+
+class Look(Frozen):
+    """What a run that adds seeds until variants are decided saw of a difference with the first `num_seeds` of them.
+    `standard_error` is None where all pairs gave the same."""
+
+    num_seeds: int
+    num_pairs: int
+    mean: float
+    standard_error: float | None
+
+
 class Difference(Frozen):
     """The variant minus the baseline, seed by seed, over the `seeds` that both have; with `folds`, fold by fold, of
     which each is the mean over its seeds.
 
     `p_value` is that of the two-sided paired t-test, in [0, 1]. Both it and `interval` are None for one pair, and where
-    every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run.
-    `standard_error` is that of the mean. With a margin, `p_value_equal` is that of two one-sided tests of whether the
-    difference is smaller, and `decision` what both tests come to.
+    every seed gave the same difference, up to rounding. `p_value_holm` is adjusted for all the comparisons of the run
+    by Holm's method, `p_value_adjusted` by that of `report.correction`. `verdict` is what the interval says by itself,
+    `decision` what the run says with correction and margin; None outside of a comparison with the baseline. Where it is
+    undecided, `seeds_needed` may say how many would decide. Where seeds are added until it is decided, `looks` are
+    those taken, and interval and p-values hold whatever the looks decided. `standard_error` is that of `mean`, which
+    has one degree of freedom less than there are pairs.
     """
 
     mean: float
@@ -84,9 +119,11 @@ class Difference(Frozen):
     p_value_holm: float | None
     verdict: Verdict
     standard_error: float | None = None
-    p_value_equal: float | None = None
-    p_value_equal_holm: float | None = None
+    looks: List[Look] = ()
+    p_value_adjusted: float | None = None
+    equivalence: Equivalence | None = None
     decision: Decision | None = None
+    seeds_needed: SeedsNeeded | None = None
 
     @property
     def num_pairs(self) -> int:
@@ -95,13 +132,14 @@ class Difference(Frozen):
 
 
 class SeedValue(Frozen):
-    """One trial of a variant. `value` and `gap` are the headline and its train/valid gap at the best epoch, `at_last`
-    the headline with the last epoch's weights; each None where it was not measured."""
+    """One trial of a variant. A withheld one was not trained, as its variant was decided without it. `value` and `gap`
+    are the headline and its train/valid gap at the best epoch, `at_last` the headline with the last epoch's weights;
+    each None where it was not measured."""
 
     seed: int
     fold: int | None = None
     trial: str
-    status: Literal["finished", "failed", "unfinished"]
+    status: Literal["finished", "failed", "unfinished", "withheld"]
     averaging: str | None = None
     value: float | None = None
     at_last: float | None = None
@@ -116,10 +154,12 @@ class VariantSummary(Frozen):
     `value` is None where nothing was measured, or where the seeds measured different things. `difference` is None for
     the baseline and for what cannot be compared with it; `notes` say why. `other_samples`: it was not
     measured on the baseline's, so that the difference is one of data too. `is_share`: the headline is between 0 and 1.
-    `same_as` names the variant, the baseline or an earlier one, that consists of the same trials.
+    `same_as` names the variant, the baseline or an earlier one, that consists of the same trials. `feature` is the one
+    feature of the ablation that is off in it: where the variant is worse, the feature helps.
     """
 
     name: str
+    feature: str | None = None
     is_baseline: bool
     is_share: bool = False
     same_as: str | None = None
@@ -172,6 +212,35 @@ class Finding(Frozen):
     kind: FindingKind
     text: str
     variants: List[str] = ()
+
+
+class HypothesisOutcome(Frozen):
+    """What became of a hypothesis of the spec. `name` is that of a feature or a variant, as written; `variant` the row
+    that is compared with the baseline.
+
+    `interval` is the one that decides, of the difference of that row: for claims that the difference is below a bound
+    it has `confidence` 1 - 2 alpha, and otherwise 1 - alpha, where alpha is the level that the correction leaves this
+    hypothesis, and 5% without any. `p_confirmed` and `p_refuted` are adjusted for all hypotheses. All are None where
+    nothing could be tested; `reason` says what decided, or why nothing did. `num_known` of its `num_trials` trials had
+    finished before the run began: of those nothing was foretold.
+    """
+
+    name: str
+    variant: str
+    is_feature: bool
+    claim: Claim
+    relation: Relation | None = None
+    size: float | None = None
+    text: str
+    outcome: Outcome
+    reason: str
+    difference: float | None = None
+    interval: Interval | None = None
+    confidence: float | None = None
+    p_confirmed: float | None = None
+    p_refuted: float | None = None
+    num_known: int = Field(0, ge=0)
+    num_trials: int = Field(0, ge=0)
 
 
 class EpochCount(Frozen):
@@ -258,18 +327,6 @@ class ShownArtefact(Frozen):
     files: List[str] = ()
 
 
-class HypothesisOutcome(Frozen):
-    """What became of a hypothesis. `interval` is that of the paired difference, at the `level` at which all hypotheses
-    of the run hold together; None where there is none, and `text` says why."""
-
-    name: str
-    claim: str
-    outcome: Outcome
-    interval: Interval | None = None
-    level: float | None = None
-    text: str
-
-
 class LayerGradients(Frozen):
     """The L2 norms of a layer's gradient before clipping, in the records of those numbers: the mean over the steps of
     each, and the largest."""
@@ -295,12 +352,13 @@ class TrialGradients(Frozen):
 class Conclusion(Frozen):
     """A run's results, compared. `variants` are in the order of the plan.
 
-    `classes` are in the order of their numbers, where all results have the same. `gap_splits` are the
-    two splits whose difference is the gap, first minus second. `num_comparisons` counts the
-    tests that `p_value_holm` is adjusted for. `record_name` is what is numbered by all that is called an epoch here:
-    what a program reports is a record. `epochs` are those of the plan's finished trials; `searches` are in the
-    order of the variants. `margin` is the largest difference that does not matter; None: any does. `gradients` are
-    those of the trials of the plan whose norms are recorded.
+    `methods` says in a paragraph how the run came to its numbers. `classes` are in the order of their numbers, where
+    all results have the same. `gap_splits` are the two splits whose difference is the gap, first minus second.
+    `num_comparisons` counts the tests that p-values are adjusted for. `record_name` is what is numbered by all that is
+    called an epoch here: what a program reports is a record. `margin`, `correction` and `hypotheses` are those of the
+    spec's report. `looks` are the numbers of seeds at which a run looked whether to add more. `epochs` are those of the
+    plan's finished trials; `searches` are in the order of the variants. `gradients` are those of the trials of the plan
+    whose norms are recorded.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -311,6 +369,10 @@ class Conclusion(Frozen):
     confidence: float = 0.95
     gap_splits: tuple[str, str] | None = Field(default=None, strict=False)
     num_comparisons: int = Field(default=0, ge=0)
+    correction: Correction = "holm"
+    margin: float | None = None
+    looks: List[int] = ()
+    hypotheses: List[HypothesisOutcome] = ()
     variants: List[VariantSummary]
     trivial: TrivialPredictor | None = None
     failures: List[Failure] = ()
@@ -318,10 +380,9 @@ class Conclusion(Frozen):
     epochs: EpochCount | None = None
     searches: List[SearchConclusion] = ()
     findings: List[Finding] = ()
+    methods: str = ""
     classes: List[str] = ()
     artefacts: List[ShownArtefact] = ()
-    margin: float | None = None
-    hypotheses: List[HypothesisOutcome] = ()
     gradients: List[TrialGradients] = ()
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field
 
+from craftc.schemas.analysis_plan import AnalysisPlan
 from craftc.schemas.artefact import PlannedArtefact
 from craftc.schemas.frozen import Frozen, List
-from craftc.schemas.hypothesis import Hypothesis
 
 
 class Headline(Frozen):
@@ -159,8 +159,8 @@ class Plan(Frozen):
     `factors` are the paths that the trials vary, with the value of the spec as written; None where it has none.
     `unshared` says why trials that could share a training do not.
     `import_folders` are where workers find the user's own components, absolute; none where no trial names one.
-    `artefacts` are made from the trials that have ended. `margin` is the largest difference in the headline that does
-    not matter; None: any does. `hypotheses` are those that the spec has.
+    `artefacts` are made from the trials that have ended.
+    `analysis_plan` says how the report judges.
     """
 
     format_version: Literal["1.0"] = "1.0"
@@ -177,8 +177,15 @@ class Plan(Frozen):
     unshared: str | None = None
     import_folders: List[str] = ()
     artefacts: List[PlannedArtefact] = ()
-    margin: float | None = Field(None, gt=0)
-    hypotheses: List[Hypothesis] = ()
+    analysis_plan: AnalysisPlan = Field(default_factory=AnalysisPlan)
+
+    def look_of(self, trial: Trial) -> int:
+        """The look for which a trial is trained, counted from 0: where seeds are added until its variant is decided."""
+        return self.analysis_plan.look_of(trial.seed - self._first_seed)
+
+    @cached_property
+    def _first_seed(self) -> int:
+        return min((trial.seed for trial in self.trials), default=0)
 
     def trial(self, trial_id: str) -> Trial:
         """The trial of that fingerprint. Raises KeyError where there is none."""
@@ -192,6 +199,7 @@ class Plan(Frozen):
         """As pydantic's; a copy finds its own trials."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("_by_id", None)
+        copied.__dict__.pop("_first_seed", None)
         return copied
 
     @classmethod

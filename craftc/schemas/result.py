@@ -162,7 +162,23 @@ class BudgetSpent(Frozen):
     num_points: int = Field(0, ge=0)
 
 
+class TrialsWithheld(Frozen):
+    """The run needs no results of these trials of its plan: their variants were decided without them. Reported once, at
+    its end."""
+
+    type: Literal["withheld"] = "withheld"
+    trials: List[str]
+
+
 Event = Annotated[
-    TrialProposed | TrialStarted | EpochEnded | TrialFinished | TrialFailed | TrialPruned | TrialTried | BudgetSpent,
+    TrialProposed
+    | TrialStarted
+    | EpochEnded
+    | TrialFinished
+    | TrialFailed
+    | TrialPruned
+    | TrialTried
+    | BudgetSpent
+    | TrialsWithheld,
     Field(discriminator="type"),
 ]

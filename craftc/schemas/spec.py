@@ -31,8 +31,6 @@ OrNone = Annotated[T | None, SwitchedOffByNone()]
 OrEmpty = Annotated[T, EmptiedByNone()]
 List = tuple[T, ...]
 FileName = Annotated[str, Field(min_length=1)]
-COMPARISON = r"(>=|>|<=|<) *([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?)"
-"""How the size of a difference is compared."""
 OneOrMore = FileName | Annotated[List[FileName], Field(min_length=1)]
 
 
@@ -432,11 +430,33 @@ class Evaluation(Section):
     )
 
 
+class SeedsUntilDecided(Section):
+    """Replicates that are added as long as it is undecided what a variant does."""
+
+    at_least: int = Field(3, ge=2, description="Seeds that every variant gets.")
+    at_most: int = Field(
+        ge=3,
+        description="Seeds that no variant gets more of. Between the two a run looks each time there are half as many "
+        "more, and the boundaries of its tests allow for all looks.",
+        examples=[12],
+    )
+    until: Literal["decided"] = Field(
+        "decided",
+        description="A variant whose verdict against the baseline is better, worse or equal gets no more.",
+    )
+
+
 class Ablation(Section):
     """Which variants of the experiment are trained, and how often."""
 
-    seeds: Annotated[int, Field(ge=1)] | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = (
-        Field(1, description="Replicates of each variant: how many, counted up from `seed`, or the list itself.")
+    seeds: (
+        Annotated[int, Field(ge=1)]
+        | Annotated[List[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+        | SeedsUntilDecided
+    ) = Field(
+        1,
+        description="Replicates of each variant: how many, counted up from `seed`; the list itself; or {at_least: 3, "
+        "at_most: 12, until: decided}, for more of what is undecided.",
     )
     features: OrEmpty[dict[str, Annotated[dict[str, Any], Field(min_length=1)]]] = Field(
         default_factory=dict,
@@ -483,6 +503,13 @@ class Ablation(Section):
         description='Expressions over paths that every variant must meet: "model.d_model % model.num_heads == 0".',
         examples=[["model.d_model % model.num_heads == 0"]],
     )
+
+    @property
+    def num_seeds(self) -> int:
+        """The most replicates of a variant."""
+        if isinstance(self.seeds, SeedsUntilDecided):
+            return self.seeds.at_most
+        return self.seeds if isinstance(self.seeds, int) else len(self.seeds)
 
 
 class Slurm(Section):
@@ -650,11 +677,11 @@ class Artefact(Component):
 
 
 class DiffersBy(Section):
-    """That a variant differs from the baseline by so much, whichever way."""
+    """A hypothesis about the size of a difference."""
 
     differs_by: str = Field(
-        pattern=COMPARISON,
-        description="What the size of the difference in the headline is: `>= 0.01`, or with >, <= or <.",
+        description="How the size of the difference to the baseline compares with a number, whatever its sign: `>=`, "
+        "`>`, `<=` or `<`, and the number in the headline's own unit.",
         examples=[">= 0.01"],
     )
 
@@ -674,14 +701,20 @@ class Report(Section):
     )
     margin: OrNone[Annotated[float, Field(gt=0)]] = Field(
         None,
-        description="The largest difference in the headline that does not matter, in its own unit: variants are said "
-        "to be equal where theirs is shown to be smaller. none: no two are.",
+        description="The difference, in the headline's own unit, below which two variants count as equal; a variant is "
+        "equal to the baseline where that is shown. none: no difference is too small to matter.",
         examples=[0.005],
+    )
+    correction: Literal["holm", "bh", "none"] = Field(
+        "holm",
+        description="How verdicts allow for the number of comparisons. holm: the chance of any false one is at most "
+        "5%; bh (Benjamini, Hochberg): of all that are given, 5% are expected to be false; none: each for itself.",
     )
     hypotheses: OrEmpty[dict[str, Literal["helps", "harms", "equal"] | DiffersBy]] = Field(
         default_factory=dict,
-        description="What is expected, by the name of a feature or of a variant: that it helps, that it harms, that it "
-        "is equal to the baseline, or by how much it differs. The report says of each whether it is confirmed.",
+        description="What is expected of comparisons with the baseline, by the name of a feature or a variant: each is "
+        "confirmed, refuted or undecided. A feature helps where the variant without it is worse, and harms where that "
+        "is better; a variant helps where it is better itself. equal: the difference is below `margin`.",
         examples=[{"warmup": "helps", "dropout": {"differs_by": ">= 0.01"}}],
     )
     trackers: Annotated[List[Component], ComponentGroup("trackers")] = Field(
@@ -718,7 +751,7 @@ class Experiment(Section):
     ablation: Ablation = Field(default_factory=Ablation, description="Which variants are trained.")
     search: OrNone[Search] = Field(None, description="Looks for better values than these.")
     resources: Resources = Field(default_factory=Resources, description="What one trial needs.")
-    report: Report = Field(default_factory=Report, description="Trackers and the headline metric.")
+    report: Report = Field(default_factory=Report, description="Headline metric, verdicts, trackers.")
 
 
 class Spec(Experiment, before="ablation"):

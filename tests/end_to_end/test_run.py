@@ -35,7 +35,9 @@ ablation:
 BACKENDS = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
 
 
-def write_spec(folder: Path, *, epochs: int = 2, seeds: int = 2, lrs: str = "[1e-2, 1e-3]", more: str = "") -> Path:
+def write_spec(
+    folder: Path, *, epochs: int = 2, seeds: int | str = 2, lrs: str = "[1e-2, 1e-3]", more: str = ""
+) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(SPEC.format(epochs=epochs, seeds=seeds, lrs=lrs) + more)
     return path
@@ -416,3 +418,37 @@ def test_a_runs_folder_that_cannot_be_is_one_sentence(here: Callable[..., Result
     assert isinstance(result.exception, SystemExit)
     assert "error[runs-dir-unusable]" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+SEEDS_UNTIL_DECIDED = "{at_least: 3, at_most: 5, until: decided}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_seeds_are_added_until_a_variant_is_decided(tmp_path: Path, backend: str) -> None:
+    """The hopeless learning rate is decided by three seeds; the dropout that changes little takes all five."""
+    path = write_spec(tmp_path, seeds=SEEDS_UNTIL_DECIDED, lrs="[1e-7]")
+    first = craftc(tmp_path, "run", str(path), "--backend", backend)
+
+    assert first.returncode == 0, first.stderr
+    assert len(trained(tmp_path)) == 5 + 5 + 3
+    assert "2 trials withheld: their variants are decided without them" in first.stderr
+    assert "lr=1e-7: decided after 3 of at most 5 seeds." in first.stdout
+    rows = json.loads(craftc(tmp_path, "report", "tiny", "--format", "json").stdout)["variants"]
+    assert {row["name"]: row["num_finished"] for row in rows} == {"full": 5, "-dropout": 5, "lr=1e-7": 3}
+    assert [seed["status"] for seed in rows[-1]["seeds"]] == ["finished"] * 3 + ["withheld"] * 2
+    again = craftc(tmp_path, "run", str(path), "--backend", backend)
+    assert again.stdout == first.stdout
+    assert len(trained(tmp_path)) == 13
+    status = json.loads(craftc(tmp_path, "status", "--format", "json").stdout)["runs"]
+    assert [(run["state"], run["finished"], run["trials"]) for run in status] == [("finished", 13, 13)] * 2
+
+
+def test_adding_seeds_goes_on_where_a_budget_ended_it(tmp_path: Path) -> None:
+    spent, enough = (f"resources: {{budget_hours: {hours}}}\n" for hours in ("1e-9", "1"))
+    path = write_spec(tmp_path, seeds=SEEDS_UNTIL_DECIDED, lrs="[1e-7]", more=spent)
+    assert craftc(tmp_path, "run", str(path), "--backend", "inline").returncode == 4
+    assert 0 < len(trained(tmp_path)) < 9
+    write_spec(tmp_path, seeds=SEEDS_UNTIL_DECIDED, lrs="[1e-7]", more=enough)
+
+    assert craftc(tmp_path, "run", str(path), "--backend", "inline").returncode == 0
+    assert len(trained(tmp_path)) == 13

@@ -7,6 +7,7 @@ from pathlib import Path
 from craftc.cli.inputs.machine import this_machine
 from craftc.cli.plan_view.batches import Group, groups_of
 from craftc.cli.plan_view.changes import replacements
+from craftc.cli.plan_view.power import Power, power_of
 from craftc.compiler.planning.forecast import forecast
 from craftc.runtime.store.batch_findings import findings_in
 from craftc.runtime.store.last_run import LastTrial, read_last_run
@@ -20,7 +21,7 @@ from craftc.schemas.plan import Plan
 class Outlook:
     """`done`: the epochs that unfinished trials have behind them, by trial. `orphaned`: trials that the last run of the
     plan's name had, and the plan has no more; `replaced` says why, by them and by those that stand in their places.
-    `groups`: what becomes of trainings that could be one batch.
+    `groups`: what becomes of trainings that could be one batch. `power`: which differences the seeds can see.
     """
 
     done: Mapping[str, int]
@@ -28,6 +29,7 @@ class Outlook:
     forecast: Forecast
     groups: tuple[Group, ...] = ()
     replaced: Mapping[str, str] = field(default_factory=dict)
+    power: Power | None = None
 
 
 def look_out(plan: Plan, runs_dir: Path) -> Outlook:
@@ -42,4 +44,4 @@ def look_out(plan: Plan, runs_dir: Path) -> Outlook:
     orphaned = [trial for trial in last_run.trials if trial.id not in planned] if last_run else []
     groups = groups_of(plan, findings_in(store, plan.import_folders))
     estimate = forecast(plan, past, done, this_machine())
-    return Outlook(done, tuple(orphaned), estimate, groups, replacements(plan, orphaned))
+    return Outlook(done, tuple(orphaned), estimate, groups, replacements(plan, orphaned), power_of(plan, store))

@@ -24,8 +24,6 @@ from craftc.schemas.diagnostic import Path, format_path
 from craftc.schemas.fit import Violation, ViolationKind
 from craftc.schemas.language import PROGRAM, class_of, is_of
 
-DIFFERS_BY = "differs_by"
-"""The key of a comparison, as text."""
 GONE: tuple[Path, ...] = (("report", "wandb"), ("report", "tensorboard"))
 """Keys that the language had, and whose place is now in `report.trackers`."""
 _FREE_TEXTS: tuple[Path, ...] = (("name",), ("description",))
@@ -80,9 +78,6 @@ def _section_problem(path: Path, found: list[Violation], tree: dict[str, Any], c
     value = found[0].value
     if value is None:
         return empty_value(path)
-    if "pattern" in kinds and path[-1] == DIFFERS_BY:
-        message = f'"{format_path(path)}" is {show(value)}; expected >=, >, <= or <, and a number'
-        return Problem("bad-comparison", path, message, 'write differs_by: ">= 0.01"')
     if "pattern" in kinds:
         message = (
             f'"{format_path(path)}" is {show(value)}; it names a folder: letters, digits, "_", "-", and dots within'

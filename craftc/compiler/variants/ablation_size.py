@@ -32,8 +32,8 @@ def too_large(base: CheckedExperiment) -> Problem | None:
     if variants > MAX_VARIANTS:
         message = f"the ablation asks for {_count(variants)} variants; at most {MAX_VARIANTS:,} are possible"
         return Problem("too-many-variants", ("ablation",), message, "search, or split the spec", at_key=True)
-    trials = variants * (ablation.seeds if isinstance(ablation.seeds, int) else len(ablation.seeds))
-    seeds_alone = isinstance(ablation.seeds, int) and ablation.seeds > MAX_TRIALS
+    trials = variants * ablation.num_seeds
+    seeds_alone = not isinstance(ablation.seeds, tuple) and ablation.num_seeds > MAX_TRIALS
     if seeds_alone:
         message = f"{_count(trials)} trials are asked for; at most {MAX_TRIALS:,} are possible"
         return Problem("too-many-trials", ("ablation", "seeds"), message, "give fewer seeds")
@@ -61,8 +61,7 @@ def too_large(base: CheckedExperiment) -> Problem | None:
 
 def _too_many_points(base: CheckedExperiment) -> Problem | None:
     """A search has no more trials than an ablation."""
-    search, seeds = base.spec.search, base.spec.ablation.seeds
-    num_seeds = seeds if isinstance(seeds, int) else len(seeds)
+    search, num_seeds = base.spec.search, base.spec.ablation.num_seeds
     num_folds = _num_folds(base.spec)
     if search is None or search.trials * num_seeds * num_folds <= MAX_TRIALS:
         return None

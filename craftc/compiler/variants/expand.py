@@ -16,7 +16,6 @@ from craftc.compiler.variants.ablation_size import too_large
 from craftc.compiler.variants.blame import blame, follows, is_changed, lacking, told_at
 from craftc.compiler.variants.designs import design
 from craftc.compiler.variants.filters import VariantFilters, unknown_exclude_paths
-from craftc.compiler.variants.hypotheses import hypothesis_problems
 from craftc.compiler.variants.idle_variants import idle_variants
 from craftc.compiler.variants.listed_twice import without_repeat
 from craftc.compiler.variants.resolve_variant import ResolvedVariant, resolve_variant, without_ablation
@@ -66,10 +65,7 @@ def expand(base: CheckedExperiment, validated: Validated, base_problems: list[Pr
     unreadable = {problem.path for problem in base_problems if problem.code == "bad-expression"}
     failed = [problem for problem in filters.failed() if problem.path not in unreadable]
     unknown = islice(unknown_exclude_paths(base), MAX_TOLD + 1)
-    names = {variant.name for variant in designed.variants}
-    baseline = [variant.name for variant in designed.variants if not variant.settings]
-    expected = islice(hypothesis_problems(base.spec, names, baseline), MAX_TOLD + 1)
-    problems = [*designed.problems, *found.problems, *failed, *unknown, *expected]
+    problems = [*designed.problems, *found.problems, *failed, *unknown]
     if all(problem.severity == "note" for problem in problems):
         is_unmet = any(problem.code == "requirement-unmet" for problem in base_problems)
         problems += () if is_unmet else _without_effect(ablation, resolved, filters)

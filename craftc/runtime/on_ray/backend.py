@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from craftc.runtime.jobs.backend import absolute
 from craftc.runtime.jobs.budget import within_budget
-from craftc.runtime.jobs.job_source import PlanSource, SearchContext
+from craftc.runtime.jobs.job_source import SearchContext
 from craftc.runtime.jobs.try_first import try_first
+from craftc.runtime.jobs.until_decided import Decided, plan_source
 from craftc.runtime.on_ray.auth_token import use_auth_token
 from craftc.runtime.on_ray.environment import ray_environment
 from craftc.runtime.on_ray.sent_code import JOB_CONFIG_VARIABLE, sent_code
@@ -36,9 +37,18 @@ class RayBackend:
     dies is begun once more with its unfinished trials; if that dies too, they are TrialFailed with code `worker-died`.
     """
 
-    def __init__(self, address: str | None = None, *, scratch: Path | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        scratch: Path | None = None,
+        log: Path | None = None,
+        decided: Decided | None = None,
+    ) -> None:
         """`scratch`: a folder that every machine of the cluster sees, for Tune's own files; by default the store.
-        `log`: where the workers of a private Ray append what they print; by default it comes out of this process."""
+        `log`: where the workers of a private Ray append what they print; by default it comes out of this process.
+        `decided` says which variants need no more seeds; without it all planned seeds are trained."""
+        self._decided = decided
         self._address = address
         self._scratch = scratch
         self._log = log
@@ -69,7 +79,7 @@ class RayBackend:
                 if not setting.is_lent:
                     # Those that wait for a placement group would hold up whoever else waits for one.
                     max_concurrent = min(num_slots(requests), max_concurrent or sys.maxsize)
-            yield from _events(plan, store, search, to_try, setting, max_concurrent, behind_ray)
+            yield from _events(plan, store, search, to_try, setting, max_concurrent, behind_ray, self._decided)
 
     @contextmanager
     def _private(self, plan: Plan, requests: Sequence[JobResources], store: Store) -> Iterator["JobSetting"]:
@@ -138,6 +148,7 @@ def _events(
     setting: "JobSetting",
     max_concurrent: int | None,
     behind_ray: ExitStack,
+    decided: Decided | None,
 ) -> Iterator[Event]:
     """Tune blocks until it is done, so it gets a thread of its own. `behind_ray` is closed when Ray is shut down."""
     from craftc.runtime.on_ray.job_feed import JobFeed
@@ -148,7 +159,7 @@ def _events(
 
     with ray_errors_told(), ExitStack() as stack:
         if plan.search is None or search is None:
-            feed = JobFeed(try_first(within_budget(PlanSource(plan), plan), to_try), setting)
+            feed = JobFeed(try_first(within_budget(plan_source(plan, store, decided), plan), to_try), setting)
         else:
             studies = stack.enter_context(study_actor(search.database, plan))
             source = within_budget(SearchSource(plan, store, studies, search.compile_point), plan)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from craftc.compiler.composing.included_files import is_yaml
 from craftc.schemas.plan import Plan
-from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned
+from craftc.schemas.result import BudgetSpent, TrialFailed, TrialFinished, TrialPruned, TrialsWithheld
 from craftc.schemas.search import SearchSummary
 from craftc.training.foundation.atomic_file import open_atomically, write_atomically
 from craftc.training.foundation.seal import sealed_json, sealed_yaml, unsealed, write_sealed_json
@@ -54,6 +54,10 @@ class RunFolder:
     def write_budget(self, spent: BudgetSpent) -> None:
         """Write budget.json: what was not begun for lack of budget."""
         write_atomically(self.path / "budget.json", sealed_json(spent.model_dump_json(indent=2).encode() + b"\n"))
+
+    def write_withheld(self, withheld: TrialsWithheld) -> None:
+        """Write withheld.json: the trials that nobody needs, as their variants are decided without them."""
+        write_atomically(self.path / "withheld.json", withheld.model_dump_json(indent=2).encode() + b"\n")
 
     def forget_budget(self) -> None:
         """Nothing was left out yet: a run that is taken up again has a new budget."""

@@ -144,6 +144,7 @@ def test_plan_as_json_keeps_the_contract(here: Path) -> None:
         "orphaned",
         "replaced",
         "groups",
+        "power",
         "jobs",
         "search",
         "estimate",

@@ -1,12 +1,15 @@
 """`craftc plan` before, between and after runs: what each mark says, the estimate, the exit code."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from craftc.cli.main import app
 from craftc.cli.plan_view.outlook import Outlook
@@ -180,6 +183,62 @@ def test_the_budget_is_no_part_of_what_a_trial_is(here: Path) -> None:
 @pytest.mark.parametrize("hours", ["0", "-1", ".inf", "two"])
 def test_a_budget_is_a_number_of_hours(here: Path, hours: str) -> None:
     assert planned(f"{SPEC}resources: {{budget_hours: {hours}}}\n")[0] == 1
+
+
+COMPARED = SPEC.replace("seeds: 2", "seeds: 5") + "report: {margin: 0.001}\n"
+
+
+def finish_with(values: dict[tuple[str, int], float]) -> None:
+    store = Store(Path("runs/store"))
+    for trial in compiled(COMPARED).trials:
+        if (trial.variant, trial.seed) in values:
+            finish(trial)
+            result = store.result(trial.id)
+            accuracy = {"test/accuracy": values[trial.variant, trial.seed]}
+            store.write_result(result.model_copy(update={"best": accuracy}))
+
+
+def test_a_plan_says_what_its_seeds_can_see_once_a_spread_is_known(here: Path) -> None:
+    Path("spec.yaml").write_text(COMPARED)
+    assert "power" not in runner.invoke(app, ["plan", "spec.yaml"]).stdout
+    assert json.loads(runner.invoke(app, ["plan", "spec.yaml", "--format", "json"]).stdout)["power"] is None
+
+    # lr=1e-3 is the spec as written, another name of the baseline.
+    values = {"base": (0.9, 0.91, 0.92), "lr=0.01": (0.93, 0.95, 0.94)}
+    finish_with({(name, seed): value for name, of in values.items() for seed, value in enumerate(of)})
+    spread = np.std([0.03, 0.04, 0.02], ddof=1)
+    power = json.loads(runner.invoke(app, ["plan", "spec.yaml", "--format", "json"]).stdout)["power"]
+
+    assert power["spread"] == pytest.approx(spread)
+    assert (power["num_seeds"], power["num_variants"], power["alpha"]) == (5, 1, 0.05)
+    noncentrality = power["detectable_difference"] / spread * math.sqrt(5)
+    assert stats.nct.sf(stats.t.isf(0.025, 4), 4, noncentrality) == pytest.approx(0.8, abs=1e-4)
+    assert runner.invoke(app, ["plan", "spec.yaml"]).stdout.splitlines()[-1] == (
+        "power: 5 seeds see differences in test/accuracy of 0.017 and more with 80% power (the spread of 1 variant in "
+        "the store, level 0.05); the margin, 0.001, takes more than 100 seeds"
+    )
+
+
+def test_a_plan_of_one_seed_or_without_a_spread_says_nothing_of_power(here: Path) -> None:
+    finish_with({(name, seed): 0.9 + seed / 100 for name in ("base", "lr=0.01") for seed in range(3)})
+    for text in (COMPARED, COMPARED.replace("seeds: 5", "seeds: 1")):
+        Path("spec.yaml").write_text(text)
+        assert "power" not in runner.invoke(app, ["plan", "spec.yaml"]).stdout
+
+
+def test_how_a_run_is_judged_is_no_part_of_what_a_trial_is(here: Path) -> None:
+    judged = SPEC + "report: {margin: 0.01, correction: bh, hypotheses: {lr=0.01: {differs_by: '>= 0.02'}}}\n"
+    before, after = compiled(SPEC), compiled(judged)
+
+    assert [trial.id for trial in after.trials] == [trial.id for trial in before.trials]
+    assert [trial.stages for trial in after.trials] == [trial.stages for trial in before.trials]
+    assert after.analysis_plan.model_dump() == {
+        "margin": 0.01, "correction": "bh", "features": (), "looks": (),
+        "hypotheses": (
+            {"name": "lr=0.01", "variant": "lr=0.01", "is_feature": False, "claim": "differs_by", "relation": ">=",
+             "size": 0.02},
+        ),
+    }  # fmt: skip
 
 
 def test_detailed_exit_codes(here: Path) -> None:

@@ -266,7 +266,7 @@ def test_equal_differences_in_every_seed_have_no_test(make_run: Any) -> None:
 
     equal = difference(conclusion, "-a")
     assert (equal.interval, equal.p_value, equal.p_value_holm, equal.verdict) == (None, None, None, "untested")
-    assert (conclusion.num_comparisons, stars(equal, 2)) == (2, "")
+    assert (conclusion.num_comparisons, stars(equal, is_corrected=True)) == (2, "")
     assert conclusion.variants[0].value == Estimate(mean=0.5, interval=None, num_seeds=3)
     assert sentences(conclusion, "no-spread") == [
         "The same difference to full in every seed, up to float32's rounding, so without a spread to judge it by: "
@@ -281,7 +281,7 @@ def test_what_survives_is_not_the_best(make_run: Any) -> None:
 
     assert best_rows(conclusion) == set()
     assert (difference(conclusion, "-a").verdict, difference(conclusion, "-b").verdict) == ("survivors", "better")
-    assert stars(difference(conclusion, "-a"), 2) == ""
+    assert stars(difference(conclusion, "-a"), is_corrected=True) == ""
     (sentence,) = sentences(conclusion, "survivors")
     assert "1 of 4 seeds of -a failed" in sentence
     assert conclusion.variants[1].notes == ("1 of 4 seeds failed, so the mean is that of the survivors",)

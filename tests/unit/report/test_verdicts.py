@@ -1,179 +1,331 @@
-"""Verdicts within a margin and hypotheses: the tests behind them, beside scipy's and by simulation."""
+"""What a run decides of each variant, with a margin and a correction, and of each hypothesis."""
 
+import json
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from click.testing import CliRunner
 from scipy import stats
 
+from craftc.cli.main import app
 from craftc.report.compare import difference_of
-from craftc.report.conclude import conclude
+from craftc.report.conclude import conclude, render_json
+from craftc.report.decide import decide
 from craftc.report.render_markdown import render_markdown
 from craftc.report.render_text import render_text
-from craftc.report.statistics import equivalence, holm, interval_at, seeds_to_see, smallest_seen
-from craftc.schemas.conclusion import Conclusion
-from craftc.schemas.hypothesis import Hypothesis
+from craftc.schemas.analysis_plan import AnalysisPlan, Claim, Correction, Hypothesis, Relation
+from craftc.schemas.conclusion import Conclusion, Difference, MetricIdentity, VariantSummary
 
-MakeRun = Callable[..., Any]
-FULL = [0.80, 0.82, 0.81, 0.83, 0.79]
-SAME = [value + offset for value, offset in zip(FULL, [0.001, -0.001, 0.0005, 0.0, -0.0005], strict=True)]
-WORSE = [value - 0.1 + offset for value, offset in zip(FULL, [0.01, -0.01, 0.0, 0.005, -0.005], strict=True)]
-UNCLEAR = [value + offset for value, offset in zip(FULL, [0.06, -0.03, 0.02, -0.02, 0.05], strict=True)]
-VALUES = {"full": FULL, "-warmup": WORSE, "-dropout": SAME, "lr=0.1": UNCLEAR}
+GOLDEN = Path(__file__).parent / "golden"
+FULL = (0.912, 0.931, 0.904, 0.918, 0.925)
 
 
-def concluded(make_run: MakeRun, margin: float | None = 0.01, values: Any = VALUES, **given: Any) -> Conclusion:
-    hypotheses = given.pop("hypotheses", ())
-    plan, results, failures = make_run(values, baseline="full", **given)
-    plan = plan.model_copy(update={"margin": margin, "hypotheses": tuple(hypotheses)})
-    return conclude(plan, results, failures)
+def plus(*differences: float) -> tuple[float, ...]:
+    return tuple(value + difference for value, difference in zip(FULL, differences, strict=True))
+
+
+VALUES = {
+    "full": FULL,
+    "-normalization": plus(-0.21, -0.2, -0.215, -0.205, -0.19),
+    "-noise": plus(0.03, 0.032, 0.029, 0.034, 0.031),
+    "-warmup": plus(0.001, -0.001, 0.0005, 0.0, -0.0008),
+    "-dropout": plus(0.012, -0.01, 0.004, -0.007, 0.015),
+    "num_layers=2": plus(-0.004, -0.0031, -0.0035, -0.0042, -0.0038),
+}
+FEATURES = ("normalization", "noise", "warmup", "dropout")
+
+
+def expect(
+    name: str, claim: Claim, relation: Relation | None = None, size: float | None = None, *, variant: str | None = None
+) -> Hypothesis:
+    is_feature = name in FEATURES
+    default = f"-{name}" if is_feature else name
+    return Hypothesis(
+        name=name, variant=variant or default, is_feature=is_feature, claim=claim, relation=relation, size=size
+    )
+
+
+def concluded(
+    make_run: Any,
+    values: Any = VALUES,
+    *,
+    margin: float | None = None,
+    correction: Correction = "holm",
+    hypotheses: Sequence[Hypothesis] = (),
+    mode: Literal["min", "max"] = "max",
+) -> Conclusion:
+    plan, results, failures = make_run(values, mode=mode)
+    how = AnalysisPlan(margin=margin, correction=correction, hypotheses=tuple(hypotheses), features=FEATURES)
+    return conclude(plan.model_copy(update={"analysis_plan": how}), results, failures)
+
+
+def difference(conclusion: Conclusion, name: str) -> Difference:
+    found = next(row for row in conclusion.variants if row.name == name).difference
+    assert found is not None
+    return found
 
 
 def decisions(conclusion: Conclusion) -> dict[str, str | None]:
-    return {row.name: row.difference.decision for row in conclusion.variants if row.difference is not None}
+    return {row.name: row.difference.decision for row in conclusion.variants if row.difference}
 
 
-def test_each_kind_of_verdict(make_run: MakeRun) -> None:
-    found = concluded(make_run)
-    assert decisions(found) == {"-warmup": "worse", "-dropout": "equal", "lr=0.1": "undecided"}
-    assert decisions(concluded(make_run, metric="loss", mode="min"))["-warmup"] == "better"
-    assert set(decisions(concluded(make_run, None)).values()) == {None}
-    text = render_text(found, 160)
-    assert "shown to differ by less than 0.01 by two one-sided tests, Holm's correction for 3" in " ".join(text.split())
-    assert "Shown to differ from full by less than 0.01: -dropout." in text
-    assert "No difference to full shown for lr=0.1." in text
-    assert "| verdict |" in render_markdown(found)
-    assert "verdict" not in render_text(concluded(make_run, None), 160)
+def outcome(make_run: Any, hypothesis: Hypothesis, **options: Any) -> str:
+    return concluded(make_run, hypotheses=[hypothesis], **options).hypotheses[0].outcome
 
 
-def test_what_a_margin_takes_is_said_of_what_is_undecided(make_run: MakeRun) -> None:
-    [said] = [each.text for each in concluded(make_run).findings if each.kind == "seeds"]
-    assert said.startswith("Undecided for lr=0.1: 5 seeds see a difference of 0.0")
-    assert said.endswith("one of 0.01, the margin, takes about 130.")
-
-
-def test_survivors_decide_nothing(make_run: MakeRun) -> None:
-    values = {
-        "full": FULL,
-        "-warmup": [*[value + 0.1 for value in WORSE[:3]], 0.95, "failed"],
-        "lr=1": [0.99, 0.985, 0.99, 0.98, "failed"],
+def test_with_a_margin_each_row_is_better_worse_equal_or_undecided(make_run: Any) -> None:
+    assert decisions(concluded(make_run, margin=0.005)) == {
+        "-normalization": "worse",
+        "-noise": "better",
+        "-warmup": "equal",
+        "-dropout": "undecided",
+        "num_layers=2": "equal",
     }
-    found = {row.name: row.difference for row in concluded(make_run, values=values).variants if row.difference}
-    assert found["lr=1"].verdict == "survivors"
-    assert found["lr=1"].decision == "undecided"
 
 
-@given(
-    st.lists(st.floats(-1, 1), min_size=3, max_size=8).filter(lambda values: np.std(values) > 1e-3),
-    st.floats(0.01, 1),
-)
-def test_the_test_of_equality_is_scipys(values: list[float], margin: float) -> None:
-    difference = difference_of(dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0), "max")
-    assert difference is not None
-    assert difference.standard_error is not None
-    assert difference.standard_error == pytest.approx(float(stats.sem(values)))
-    ours = equivalence(difference.mean, difference.standard_error, len(values), margin)
-    above = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(values, margin, alternative="less").pvalue
-    assert ours == pytest.approx(max(above, below), abs=1e-9)
-    interval = interval_at(difference, 0.9)
-    assert (ours < 0.05) == (-margin < interval.low and interval.high < margin)
+def test_without_a_margin_nothing_is_equal(make_run: Any) -> None:
+    conclusion = concluded(make_run)
+
+    assert decisions(conclusion)["-warmup"] == "undecided"
+    assert decisions(conclusion)["num_layers=2"] == "worse"
+    assert difference(conclusion, "-warmup").equivalence is None
 
 
-@pytest.mark.parametrize("num", [2, 3, 5, 12])
-def test_what_seeds_see_is_by_the_noncentral_t(num: int) -> None:
-    seen = smallest_seen(0.02, num)
-    critical, shift = stats.t.ppf(0.975, num - 1), seen * math.sqrt(num) / 0.02
-    assert stats.nct.sf(critical, num - 1, shift) == pytest.approx(0.8, abs=1e-6)
+def test_equality_is_two_one_sided_tests_of_scipy(make_run: Any) -> None:
+    conclusion = concluded(make_run, margin=0.005)
+    for name, values in VALUES.items():
+        if name != "full":
+            spread = [a - b for a, b in zip(values, FULL, strict=True)]
+            above = stats.ttest_1samp(spread, -0.005, alternative="greater").pvalue
+            below = stats.ttest_1samp(spread, 0.005, alternative="less")
+            found = difference(conclusion, name).equivalence
+            assert found is not None
+            assert found.p_value == pytest.approx(max(above, below.pvalue))
+            low, high = stats.t.interval(0.9, 4, loc=np.mean(spread), scale=stats.sem(spread))
+            assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+            assert (found.p_value < 0.05) == (low > -0.005 and high < 0.005)
 
 
-@given(st.floats(0.001, 1), st.floats(0.001, 1))
-def test_the_fewest_seeds_see_it_and_one_less_does_not(deviation: float, size: float) -> None:
-    num = seeds_to_see(deviation, size)
-    if num is None:
-        assert smallest_seen(deviation, 1000) > size
-        return
-    assert smallest_seen(deviation, num) <= size
-    assert num == 2 or smallest_seen(deviation, num - 1) > size
+def test_the_correction_decides_what_remains(make_run: Any) -> None:
+    values = {"full": FULL, "-a": plus(0.02, 0.001, 0.012, 0.018, 0.003)}
+    values |= {f"-b{i}": plus(0.01, -0.01, 0.012 + i / 1e4, -0.011, 0.001) for i in range(5)}
+    by_each = {by: concluded(make_run, values, correction=by) for by in ("holm", "bh", "none")}
+
+    assert difference(by_each["none"], "-a").decision == "better"
+    assert difference(by_each["holm"], "-a").decision == "undecided"
+    p_value = difference(by_each["none"], "-a").p_value
+    assert p_value is not None
+    assert difference(by_each["bh"], "-a").p_value_adjusted == pytest.approx(6 * p_value)
+    for by, words in (("bh", "Benjamini and Hochberg"), ("none", "not corrected either"), ("holm", "Holm's")):
+        comparisons = [f.text for f in by_each[by].findings if f.kind == "comparisons"]
+        assert words in comparisons[0]
+        assert ("p (BH)" in render_markdown(by_each[by])) == (by == "bh")
 
 
-@pytest.mark.parametrize("num_seeds", [3, 5])
-@pytest.mark.parametrize("true", [0.0, 0.02])
-def test_of_ten_thousand_runs_few_have_a_false_verdict(num_seeds: int, true: float) -> None:
-    """Five comparisons with one baseline, whose seeds they share; within a margin of 0.02, 0.02 is not equal."""
-    rng, margin, num_runs = np.random.default_rng(0), 0.02, 10_000
-    baseline = rng.normal(size=(num_runs, 1, num_seeds))
-    differences = 0.02 * (rng.normal(size=(num_runs, 5, num_seeds)) - baseline) + true
-    means, errors = differences.mean(-1), stats.sem(differences, axis=-1)
-    if true == 0:
-        p_values = 2 * stats.t.sf(np.abs(means / errors), num_seeds - 1)
-    else:
-        p_values = np.vectorize(equivalence)(means, errors, num_seeds, margin)
-    adjusted = [min(each for each in holm(list(row)) if each is not None) for row in p_values]
-    false = np.mean(np.array(adjusted) < 0.05)
-    # Three standard errors of a share of 5%.
-    assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / num_runs)
-    assert false > 0.001
+def test_survivors_are_equal_to_nothing(make_run: Any) -> None:
+    values = {"full": FULL, "-warmup": (*VALUES["-warmup"][:4], "failed")}
+    conclusion = concluded(make_run, values, margin=0.005, hypotheses=[expect("warmup", "equal")])
+
+    equivalence = difference(conclusion, "-warmup").equivalence
+    assert equivalence is not None
+    assert equivalence.p_value < 0.05
+    assert decisions(conclusion) == {"-warmup": "undecided"}
+    assert conclusion.hypotheses[0].outcome == "undecided"
+    assert "seeds failed" in conclusion.hypotheses[0].reason
 
 
-def hypothesis(name: str, claim: str, variant: str, **given: Any) -> Hypothesis:
-    return Hypothesis.model_validate({"name": name, "claim": claim, "variant": variant, **given})
+@pytest.mark.parametrize("margin", [None, 0.005])
+def test_the_seeds_that_would_decide_are_told(make_run: Any, margin: float | None) -> None:
+    conclusion = concluded(make_run, margin=margin)
+    found = difference(conclusion, "-dropout").seeds_needed
 
-
-WITHOUT = {"is_feature": True}
+    assert found is not None
+    assert found.effect == (margin or pytest.approx(0.0028))
+    spread = np.std([a - b for a, b in zip(VALUES["-dropout"], FULL, strict=True)], ddof=1)
+    assert found.alpha == pytest.approx(0.01)
+    num = found.num_seeds or 100
+    noncentrality = found.effect / spread * math.sqrt(num)
+    reached = stats.nct.sf(stats.t.isf(0.005, num - 1), num - 1, noncentrality)
+    assert (reached >= 0.8) == (found.num_seeds is not None)
+    text = next(f.text for f in conclusion.findings if f.kind == "seeds-needed")
+    assert f"-dropout {found.num_seeds or 'more than 100'}" in text
+    assert difference(conclusion, "-noise").seeds_needed is None
 
 
 @pytest.mark.parametrize(
-    ("expected", "outcome"),
+    ("hypothesis", "without", "with_margin"),
     [
-        (hypothesis("warmup", "helps", "-warmup", **WITHOUT), "confirmed"),
-        (hypothesis("warmup", "harms", "-warmup", **WITHOUT), "refuted"),
-        (hypothesis("-warmup", "harms", "-warmup"), "confirmed"),
-        (hypothesis("dropout", "helps", "-dropout", **WITHOUT), "refuted"),
-        (hypothesis("dropout", "equal", "-dropout", **WITHOUT), "confirmed"),
-        (hypothesis("warmup", "equal", "-warmup", **WITHOUT), "refuted"),
-        (hypothesis("lr=0.1", "helps", "lr=0.1"), "undecided"),
-        (hypothesis("lr=0.1", "equal", "lr=0.1"), "undecided"),
-        (hypothesis("warmup", "differs_by", "-warmup", comparison=">=", size=0.05, **WITHOUT), "confirmed"),
-        (hypothesis("warmup", "differs_by", "-warmup", comparison="<", size=0.05, **WITHOUT), "refuted"),
-        (hypothesis("warmup", "differs_by", "-warmup", comparison=">", size=0.1, **WITHOUT), "undecided"),
-        (hypothesis("dropout", "differs_by", "-dropout", comparison="<=", size=0.01, **WITHOUT), "confirmed"),
-        (hypothesis("dropout", "differs_by", "-dropout", comparison=">", size=0.01, **WITHOUT), "refuted"),
+        (expect("normalization", "helps"), "confirmed", "confirmed"),
+        (expect("normalization", "harms"), "refuted", "refuted"),
+        (expect("-normalization", "harms"), "confirmed", "confirmed"),
+        (expect("noise", "harms"), "confirmed", "confirmed"),
+        (expect("noise", "helps"), "refuted", "refuted"),
+        (expect("dropout", "helps"), "undecided", "undecided"),
+        (expect("warmup", "helps"), "undecided", "refuted"),
+        (expect("num_layers=2", "harms"), "confirmed", "refuted"),
+        (expect("warmup", "equal"), None, "confirmed"),
+        (expect("noise", "equal"), None, "refuted"),
+        (expect("dropout", "equal"), None, "undecided"),
+        (expect("noise", "differs_by", ">=", 0.025), "confirmed", "confirmed"),
+        (expect("noise", "differs_by", ">", 0.04), "refuted", "refuted"),
+        (expect("noise", "differs_by", ">=", 0.031), "undecided", "undecided"),
+        (expect("normalization", "differs_by", "<=", 0.25), "confirmed", "confirmed"),
+        (expect("normalization", "differs_by", "<", 0.1), "refuted", "refuted"),
     ],
 )
-def test_what_becomes_of_a_hypothesis(make_run: MakeRun, expected: Hypothesis, outcome: str) -> None:
-    [found] = concluded(make_run, hypotheses=[expected]).hypotheses
-    assert found.outcome == outcome
-    assert found.level == 0.95
-    # Where lower is better, whoever helped harms.
-    [turned] = concluded(make_run, metric="loss", mode="min", hypotheses=[expected]).hypotheses
-    swapped = {"confirmed": "refuted", "refuted": "confirmed"}
-    is_directed = expected.claim in ("helps", "harms") and expected.variant == "-warmup"
-    assert turned.outcome == (swapped[outcome] if is_directed else outcome)
+def test_outcomes(make_run: Any, hypothesis: Hypothesis, without: str | None, with_margin: str) -> None:
+    assert outcome(make_run, hypothesis, margin=0.005) == with_margin
+    if without is not None:
+        assert outcome(make_run, hypothesis) == without
 
 
-def test_hypotheses_hold_together(make_run: MakeRun) -> None:
-    one = hypothesis("warmup", "helps", "-warmup", **WITHOUT)
-    many = [one, hypothesis("dropout", "harms", "-dropout", **WITHOUT), hypothesis("lr=0.1", "helps", "lr=0.1")]
-    alone, *_ = concluded(make_run, hypotheses=[one]).hypotheses
-    first, *_ = concluded(make_run, hypotheses=many).hypotheses
-    assert first.level == pytest.approx(1 - 0.05 / 3)
-    assert first.interval is not None
-    assert alone.interval is not None
-    assert first.interval.low < alone.interval.low
-    differences = np.array(WORSE) - np.array(FULL)
-    low, high = stats.t.interval(1 - 0.05 / 3, 4, differences.mean(), stats.sem(differences))
-    assert (first.interval.low, first.interval.high) == pytest.approx((low, high))
+def test_where_lower_is_better_what_lowers_it_helps(make_run: Any) -> None:
+    assert outcome(make_run, expect("noise", "helps"), mode="min") == "confirmed"
+    assert outcome(make_run, expect("-noise", "helps"), mode="min") == "refuted"
 
 
-def test_a_hypothesis_of_what_did_not_finish_is_undecided(make_run: MakeRun) -> None:
-    one = hypothesis("warmup", "helps", "-warmup", **WITHOUT)
-    values = {"full": FULL, "-warmup": [0.7, None, None, None, None]}
-    [found] = concluded(make_run, values=values, hypotheses=[one]).hypotheses
-    assert (found.outcome, found.text) == ("undecided", "there are not two seeds that differ")
-    text = render_text(concluded(make_run, values=values, hypotheses=[one]), 100)
-    assert "• undecided: warmup helps (there are not two seeds that differ)" in text
+def test_the_interval_is_the_one_that_decides(make_run: Any) -> None:
+    hypotheses = [
+        expect("normalization", "helps"),
+        expect("warmup", "equal"),
+        expect("noise", "differs_by", ">", 0.04),
+        expect("dropout", "helps"),
+    ]
+    conclusion = concluded(make_run, margin=0.005, hypotheses=hypotheses)
+    by_name = {each.name: each for each in conclusion.hypotheses}
+
+    assert [each.outcome for each in conclusion.hypotheses] == ["confirmed", "confirmed", "refuted", "undecided"]
+    for name, bound, kind in (
+        ("normalization", 0.0, "beyond"),
+        ("warmup", 0.005, "within"),
+        ("noise", 0.04, "within"),
+        ("dropout", 0.0, "open"),
+    ):
+        found = by_name[name]
+        assert found.interval is not None
+        assert found.confidence is not None
+        spread = [a - b for a, b in zip(VALUES[f"-{name}"], FULL, strict=True)]
+        low, high = stats.t.interval(found.confidence, 4, loc=np.mean(spread), scale=stats.sem(spread))
+        assert (found.interval.low, found.interval.high) == pytest.approx((low, high))
+        is_within, is_beyond = -bound < low and high < bound, low > bound or high < -bound
+        assert {"within": is_within, "beyond": is_beyond, "open": not is_within and not is_beyond}[kind]
+    # Of four, Holm's first step has 1.25%, and a test of two sides that lies within twice that.
+    assert by_name["normalization"].confidence == pytest.approx(1 - 0.05 / 4)
+    assert by_name["noise"].confidence == pytest.approx(1 - 2 * 0.05 / 4)
+
+
+def test_what_cannot_be_tested_says_why(make_run: Any) -> None:
+    values = {"full": FULL, "-warmup": (None,) * 5, "-noise": tuple(value - 0.1 for value in FULL)}
+    conclusion = concluded(make_run, values, hypotheses=[expect("warmup", "helps"), expect("noise", "helps")])
+
+    assert [each.outcome for each in conclusion.hypotheses] == ["undecided", "undecided"]
+    assert conclusion.hypotheses[0].reason == "-warmup could not be compared with full: its trials have not finished"
+    assert conclusion.hypotheses[1].reason == "every seed gave the same difference"
+
+
+def test_results_that_were_known_before_are_told(make_run: Any) -> None:
+    plan, results, failures = make_run(VALUES)
+    trials = [trial.model_copy(update={"status": "reused"}) if trial.seed < 2 else trial for trial in plan.trials]
+    how = AnalysisPlan(hypotheses=(expect("noise", "harms"),), features=FEATURES)
+    conclusion = conclude(plan.model_copy(update={"analysis_plan": how, "trials": tuple(trials)}), results, failures)
+
+    assert (conclusion.hypotheses[0].num_known, conclusion.hypotheses[0].num_trials) == (4, 10)
+    assert "4 of its 10 trials had finished before this run began." in " ".join(render_text(conclusion, 200).split())
+
+
+HYPOTHESES = (
+    expect("normalization", "helps"),
+    expect("warmup", "equal"),
+    expect("dropout", "differs_by", ">=", 0.01),
+    expect("noise", "helps"),
+)
+
+
+@pytest.mark.parametrize("width", [120, 80])
+def test_text_is_as_recorded(make_run: Any, update_goldens: bool, width: int) -> None:
+    conclusion = concluded(make_run, margin=0.005, hypotheses=HYPOTHESES)
+    check(GOLDEN / f"verdicts_{width}.txt", render_text(conclusion, width), update_goldens)
+
+
+def test_markdown_is_as_recorded(make_run: Any, update_goldens: bool) -> None:
+    conclusion = concluded(make_run, margin=0.005, hypotheses=HYPOTHESES)
+    check(GOLDEN / "verdicts.md", render_markdown(conclusion), update_goldens)
+
+
+def check(path: Path, text: str, update: bool) -> None:
+    if update:
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_json_has_verdicts_and_hypotheses(make_run: Any) -> None:
+    document = json.loads(render_json(concluded(make_run, margin=0.005, hypotheses=HYPOTHESES)))
+
+    assert (document["margin"], document["correction"]) == (0.005, "holm")
+    row = next(row for row in document["variants"] if row["name"] == "-warmup")
+    assert (row["feature"], row["difference"]["decision"]) == ("warmup", "equal")
+    assert [each["outcome"] for each in document["hypotheses"]] == ["confirmed", "confirmed", "undecided", "refuted"]
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "code", "told"),
+    [
+        (HYPOTHESES[:2], 0, ""),
+        (HYPOTHESES[:3], 1, "undecided: dropout differs by >= 0.01\n"),
+        (HYPOTHESES[3:], 1, "refuted: noise helps\n"),
+        ((), 2, "there is nothing to check: the spec of this run has no report.hypotheses\n"),
+    ],
+)
+def test_check_has_an_exit_code(
+    make_run: Any, write_run: Any, hypotheses: tuple[Hypothesis, ...], code: int, told: str
+) -> None:
+    plan, results, failures = make_run(VALUES)
+    how = AnalysisPlan(margin=0.005, hypotheses=hypotheses, features=FEATURES)
+    folder = write_run((plan.model_copy(update={"analysis_plan": how}), results, failures))
+
+    found = CliRunner().invoke(app, ["report", str(folder), "--check"])
+
+    assert (found.exit_code, found.stderr) == (code, told)
+    assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
+
+
+def simulated(seed: int, effects: Sequence[float], num_seeds: int, plan: AnalysisPlan) -> list[str | None]:
+    """What one run with true effects decides of its variants, which share the baseline's trials."""
+    draws = np.random.default_rng(seed)
+    baseline = dict(enumerate(draws.normal(0, 0.01, num_seeds)))
+    rows = [summary("full", None)]
+    for index, effect in enumerate(effects):
+        values = dict(enumerate(draws.normal(effect, 0.01, num_seeds)))
+        rows.append(summary(f"-{index}", difference_of(values, baseline, "max")))
+    return [row.difference.decision for row in decide(rows, plan) if row.difference]
+
+
+def summary(name: str, of: Difference | None) -> VariantSummary:
+    metric = MetricIdentity(split="test", name="accuracy", averaging=None)
+    return VariantSummary(
+        name=name, is_baseline=of is None, metric=metric, num_planned=1, num_finished=1, seeds=(), difference=of
+    )
+
+
+@pytest.mark.parametrize("num_seeds", [3, 5])
+def test_without_effects_at_most_one_run_in_twenty_has_a_false_verdict(num_seeds: int) -> None:
+    runs = [simulated(seed, [0.0] * 6, num_seeds, AnalysisPlan()) for seed in range(2000)]
+    false = np.mean([any(decision != "undecided" for decision in run) for run in runs])
+
+    assert false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_what_differs_by_the_margin_is_seldom_called_equal() -> None:
+    plan = AnalysisPlan(margin=0.02)
+    runs = [simulated(seed, [0.02] * 3, 8, plan) for seed in range(2000)]
+    false = np.mean(["equal" in run for run in runs])
+    alone = np.mean(["equal" in simulated(seed, [0.02], 8, plan) for seed in range(2000)])
+    equal = np.mean(["equal" in simulated(seed, [0.0], 8, plan) for seed in range(500)])
+
+    assert false < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+    assert alone == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 2000))
+    assert equal > 0.8

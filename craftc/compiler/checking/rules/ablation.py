@@ -10,6 +10,7 @@ from craftc.compiler.language.spec_places import as_component
 from craftc.compiler.reading.problem import Problem, all_of, did_you_mean, one_of, show
 from craftc.compiler.reading.tree import hashable, look_up, written_at
 from craftc.schemas.diagnostic import Path, parse_path
+from craftc.schemas.spec import SeedsUntilDecided, Spec
 
 MAX_SEED = 2**32 - 1
 MAX_NAME = 100
@@ -125,11 +126,31 @@ def duplicate_seed(checked: CheckedExperiment) -> Iterator[Problem]:
 
 def seeds_beyond(checked: CheckedExperiment) -> Iterator[Problem]:
     """Replicates that are counted up from `seed` have seeds too."""
-    seeds, first = checked.spec.ablation.seeds, checked.spec.seed
-    if isinstance(seeds, int) and first + seeds > MAX_SEED + 1 and seeds <= MAX_SEED + 1:
+    seeds, first = checked.spec.ablation.num_seeds, checked.spec.seed
+    if not isinstance(checked.spec.ablation.seeds, tuple) and first + seeds > MAX_SEED + 1 and seeds <= MAX_SEED + 1:
         message = f"{seeds:,} seeds counted up from {first} go beyond {MAX_SEED}, the largest seed"
         reads: tuple[Path, ...] = (("seed",), ("ablation", "seeds"))
         yield Problem("seeds-out-of-range", ("ablation", "seeds"), message, "begin with a smaller seed", reads=reads)
+
+
+def seeds_until_decided(checked: CheckedExperiment) -> Iterator[Problem]:
+    """Seeds are added where a comparison of seeds can decide, and where there is room for more."""
+    spec = checked.spec
+    seeds, place = spec.ablation.seeds, ("ablation", "seeds")
+    if not isinstance(seeds, SeedsUntilDecided):
+        return
+    if seeds.at_most <= seeds.at_least:
+        message = f"at_most is {seeds.at_most}, and at_least {seeds.at_least}, so that no seed could be added"
+        hint = f"write a larger at_most, or seeds: {seeds.at_least}"
+        yield Problem("undecidable-seeds", (*place, "at_most"), message, hint)
+    if spec.search is not None:
+        message = "a search judges each point by the mean of all seeds, and cannot have them added one after another"
+        yield Problem("undecidable-seeds", place, message, f"write seeds: {seeds.at_least}", reads=(("search",),))
+    splits = spec.data.splits if isinstance(spec, Spec) else None
+    if splits is not None and splits.folds is not None and splits.fold is None:
+        message = "folds are compared fold by fold, and more seeds decide nothing about them"
+        reads: tuple[Path, ...] = (("data", "splits", "folds"),)
+        yield Problem("undecidable-seeds", place, message, f"write seeds: {seeds.at_least}", reads=reads)
 
 
 def feature_names(checked: CheckedExperiment) -> Iterator[Problem]:
@@ -214,6 +235,7 @@ ABLATION_RULES: tuple[ExperimentRule, ...] = (
     feature_sets,
     duplicate_seed,
     seeds_beyond,
+    seeds_until_decided,
     feature_names,
     feature_off_already,
     features_alike,

@@ -43,7 +43,8 @@ def pack(
     With `num_slots`, how many jobs run at a time, short trainings of one group are one job, one after another. It takes
     no more epochs than a JOBS_PER_SLOT-th of what each slot has to do: were epochs equally long, and the longest job
     begun first, the last job would end at most that part later than with a job for each training.
-    A plan with a budget keeps a job for each, for a run ends between jobs.
+    A plan with a budget keeps a job for each, for a run ends between jobs. Where seeds are added until variants are
+    decided, no job has trials of two looks.
 
     A group large enough to give every slot a batch, of which a try did not show that batches are no use, is dealt
     out evenly to jobs of a batch and those that wait for room in it.
@@ -92,11 +93,11 @@ def _trainings(plan: Plan) -> dict[str, list[Trial]]:
 def _batch_jobs(plan: Plan, slots: int, resources: JobResources, finding_of: FindingOf) -> dict[str, _Job]:
     """The job of each training whose group is dealt out for batches, by the training's name."""
     searched = set(plan.search.variants) if plan.search else set()
-    groups: dict[int, list[str]] = {}
+    groups: dict[tuple[int, int], list[str]] = {}
     trainings = _trainings(plan)
     for name, training in trainings.items():
         if training[0].group is not None and name not in searched:
-            groups.setdefault(training[0].group, []).append(name)
+            groups.setdefault((training[0].group, plan.look_of(training[0])), []).append(name)
     job_of: dict[str, _Job] = {}
     for names in groups.values():
         if len(names) < max(LEAST_BATCH * slots, 2):
@@ -136,9 +137,10 @@ def _jobs(plan: Plan, num_slots: int | None, batches: dict[str, _Job]) -> list[_
     total = sum(map(_num_epochs, trainings.values()))
     most_epochs = total / (num_slots * JOBS_PER_SLOT) if num_slots else 0
     jobs: list[_Job] = []
-    latest: dict[int, _Job] = {}
+    latest: dict[tuple[int, int], _Job] = {}
     for name, training in trainings.items():
-        group = None if name in searched else training[0].group
+        number = None if name in searched else training[0].group
+        group = None if number is None else (number, plan.look_of(training[0]))
         job = batches.get(name)
         if job is None:
             job = latest.get(group) if group is not None else None

@@ -84,6 +84,7 @@ def _verify_jobs(plan: Plan, by_id: dict[str, Trial]) -> None:
         assert job.trials, "a job is empty"
         for trial_id in job.trials:
             assert by_id[trial_id].job == index, "a trial's job is another than the one that holds it"
+        assert len({plan.look_of(by_id[trial_id]) for trial_id in job.trials}) == 1, "a job has trials of two looks"
         _verify_job(job, by_id, searched)
     for variant in searched:
         jobs = {trial.job for trial in plan.trials if trial.variant == variant and trial.status == "new"}
