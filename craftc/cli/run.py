@@ -230,12 +230,14 @@ def _is_work(plan: Plan, store: "Store", folder: "RunFolder") -> bool:
     """Whether anything is to be trained. Of a plan that adds seeds until variants are decided, all may be."""
     if not plan.jobs or not plan.analysis_plan.looks:
         return bool(plan.jobs) or plan.search is not None
+    from craftc.cli.progress import withheld_line
     from craftc.report.conclude import decided_variants
     from craftc.runtime.jobs.until_decided import withheld_of
 
     withheld = withheld_of(plan, store, decided_variants)
     if withheld is not None:
         folder.write_withheld(withheld)
+        click.echo(withheld_line(withheld), err=True)
     return withheld is None
 
 

@@ -438,6 +438,7 @@ def test_seeds_are_added_until_a_variant_is_decided(tmp_path: Path, backend: str
     assert [seed["status"] for seed in rows[-1]["seeds"]] == ["finished"] * 3 + ["withheld"] * 2
     again = craftc(tmp_path, "run", str(path), "--backend", backend)
     assert again.stdout == first.stdout
+    assert "2 trials withheld: their variants are decided without them" in again.stderr
     assert len(trained(tmp_path)) == 13
     status = json.loads(craftc(tmp_path, "status", "--format", "json").stdout)["runs"]
     assert [(run["state"], run["finished"], run["trials"]) for run in status] == [("finished", 13, 13)] * 2

@@ -226,6 +226,16 @@ def test_a_plan_of_one_seed_or_without_a_spread_says_nothing_of_power(here: Path
         assert "power" not in runner.invoke(app, ["plan", "spec.yaml"]).stdout
 
 
+def test_a_plan_that_adds_seeds_says_how_many_trials_there_are_at_least(here: Path) -> None:
+    Path("spec.yaml").write_text(SPEC.replace("seeds: 2", "seeds: {at_least: 3, at_most: 8, until: decided}"))
+    text = runner.invoke(app, ["plan", "spec.yaml"]).stdout
+
+    assert "16 trials: 16 new" in text
+    assert (
+        "; 6 of them at first, for 3 seeds, the others only for variants that are undecided after 3, 5 seeds" in text
+    )
+
+
 def test_how_a_run_is_judged_is_no_part_of_what_a_trial_is(here: Path) -> None:
     judged = SPEC + "report: {margin: 0.01, correction: bh, hypotheses: {lr=0.01: {differs_by: '>= 0.02'}}}\n"
     before, after = compiled(SPEC), compiled(judged)
