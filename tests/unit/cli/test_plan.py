@@ -231,9 +231,7 @@ def test_a_plan_that_adds_seeds_says_how_many_trials_there_are_at_least(here: Pa
     text = runner.invoke(app, ["plan", "spec.yaml"]).stdout
 
     assert "16 trials: 16 new" in text
-    assert (
-        "; 6 of them at first, for 3 seeds, the others only for variants that are undecided after 3, 5 seeds" in text
-    )
+    assert "; 6 of them at first, for 3 seeds, the others only for variants that are undecided after 3, 5 seeds" in text
 
 
 def test_how_a_run_is_judged_is_no_part_of_what_a_trial_is(here: Path) -> None:
