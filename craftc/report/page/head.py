@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
+from craftc.report.correction import CORRECTIONS
 from craftc.report.numbers import counted
 from craftc.report.page.axis import minus
 from craftc.report.page.content import PageContent
@@ -105,16 +106,16 @@ def hypotheses(conclusion: Conclusion) -> Element | None:
     rows = [
         element(
             "tr",
-            element("th", each.claim, scope="row"),
+            element("th", each.text, scope="row"),
             element("td", each.outcome, class_=f"outcome {each.outcome}"),
-            element("td", minus(each.text), class_="words"),
+            element("td", minus(each.reason), class_="words"),
         )
         for each in conclusion.hypotheses
     ]
     header = element("tr", [element("th", name, scope="col") for name in ("hypothesis", "is", "by")])
     caption = element("caption", "Hypotheses and what became of them", class_="unseen")
     table = element("table", caption, element("thead", header), element("tbody", rows), class_="hypotheses")
-    note = "Written before the run. The intervals hold together: in 95% of runs none is confirmed or refuted wrongly."
+    note = f"Written before the run, and a family of their own, with {CORRECTIONS[conclusion.correction]}."
     return section("hypotheses", "Hypotheses", scrolling("Hypotheses", table), element("p", note, class_="note"))
 
 

@@ -98,7 +98,7 @@ def _sorted_by(key: ColumnKey, row: VariantSummary, baseline: str) -> str:
         "seeds": row.num_finished,
         "value": row.value.mean if row.value else None,
         "difference": 0.0 if is_zero else difference.mean if difference else None,
-        "p": difference.p_value_holm if difference else None,
+        "p": difference.p_value_adjusted if difference else None,
         "verdict": DECISIONS.get((difference.decision if difference else None) or ""),
         "epochs": row.best_epoch,
         "at_last": row.at_last,
