@@ -93,7 +93,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.yaml").write_text(SPEC)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("craftc.training.data.prepared_files.WORTH_S", 0.0)
-        result = craftc(folder, "run", "tiny.yaml", "--backend", "inline")
+        # By its whole path: this process may hold data of a shelf of the same relative one.
+        result = craftc(folder, "run", "tiny.yaml", "--backend", "inline", "--runs-dir", str(folder / "runs"))
     assert result.exit_code == 0, result.output
     return folder
 

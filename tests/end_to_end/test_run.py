@@ -217,7 +217,7 @@ def test_hypotheses_and_a_margin_train_nothing_and_can_be_checked(after_first: C
     assert trained(folder) == before
     assert "confirmed: dropout differs by < 0.9" in again.stdout
     checked = craftc_here(folder, "report", "tiny", "--check", "--format", "json")
-    found = {each["claim"]: each["outcome"] for each in json.loads(checked.stdout)["hypotheses"]}
+    found = {each["text"]: each["outcome"] for each in json.loads(checked.stdout)["hypotheses"]}
     assert found["dropout differs by < 0.9"] == "confirmed"
     assert checked.exit_code == (0 if set(found.values()) == {"confirmed"} else 1)
     write_spec(folder, more='report: {hypotheses: {dropout: {differs_by: "> 0.9"}}}\n')

@@ -103,7 +103,7 @@ def test_a_component_of_ones_own_is_read_without_being_imported(
         (["epochs"], "training.epochs or evaluation.every.epochs?"),
         (["adamw"], "craftc schema training.optimizer --kind adamw"),
         (["model.d_modl"], 'did you mean "model.d_model"?'),
-        (["report.nothing.at.all"], "known are metric, mode, margin, hypotheses, trackers or artefacts"),
+        (["report.nothing.at.all"], "known are metric, mode, margin, correction, hypotheses, trackers or artefacts"),
         (["model", "--kind", "mpl"], 'did you mean "mlp"?'),
         (
             ["model", "--kind", "adamw"],

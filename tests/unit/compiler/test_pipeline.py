@@ -217,7 +217,8 @@ training:
     plan = compiled(text).plan
     assert plan is not None
     config = plan.trials[0].config
-    assert config["regularization"] == {"clip_grad_norm": 2.0, "ema_decay": "none", "average": "none", "sam": "none"}
+    off = dict.fromkeys(("adaptive_clip", "ema_decay", "average", "sam"), "none")
+    assert config["regularization"] == {"clip_grad_norm": 2.0} | off
     assert (config["model"]["dropout"], config["training"]["optimizer"]["weight_decay"]) == (0.3, 0.2)
     assert config["objective"]["label_smoothing"] == 0.1
     assert config["training"]["early_stopping"]["mode"] == "max"

@@ -124,12 +124,15 @@ def test_what_keeps_a_trial_from_lending_its_weights(tmp_path: Path, store: Stor
     shutil.copytree(store.folder(FINISHED), store.folder(twin))
     [(code, message)] = codes(compiled(tmp_path, store, f"trial:{FINISHED[:10]}"))
     assert (code, "begin with" in message) == ("weights-not-found", True)
+    # A copy of another trial's folder is no finished trial.
+    [(code, message)] = codes(compiled(tmp_path, store, f"trial:{twin}"))
+    assert code == "weights-unfinished"
+    (store.folder(FINISHED) / "config.json").write_text("no JSON")
+    [(code, message)] = codes(compiled(tmp_path, store, f"trial:{FINISHED}"))
+    assert (code, "the configuration of trial" in message) == ("weights-not-found", True), message
     shutil.rmtree(store.folder(FINISHED) / "checkpoints")
     [(code, message)] = codes(compiled(tmp_path, store, f"trial:{FINISHED}"))
     assert (code, "have been removed" in message) == ("weights-not-found", True)
-    (store.folder(twin) / "config.json").write_text("no JSON")
-    [(code, message)] = codes(compiled(tmp_path, store, f"trial:{twin}"))
-    assert (code, "cannot be read" in message) == ("weights-not-found", True)
     [(code, message)] = codes(compiled(tmp_path, store, "nowhere.pt"))
     assert (code, "nowhere.pt" in message) == ("weights-not-found", True)
 

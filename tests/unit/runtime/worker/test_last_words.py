@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from craftc.runtime.on_ray.last_words import last_words
+from craftc.runtime.worker.last_words import last_words
 
 ENDING = """\
 import os, sys
-from craftc.runtime.on_ray.last_words import last_words
+from craftc.runtime.worker.last_words import last_words
 with last_words("the run was ended", sys.stderr):
     {end}
 """
