@@ -2,11 +2,15 @@
 
 import threading
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from craftc.runtime.observers.observer import Warn, describe
+from craftc.runtime.store.run_folder import RunFolder
 from craftc.schemas.plan import Plan
 from craftc.schemas.result import EpochEnded, Event, TrialFailed, TrialFinished, TrialPruned
+from craftc.secret_text import masked
 
 FILE = "report.html"
 EVERY_S = 20.0
@@ -56,7 +60,7 @@ class PageWriter:
 
 
 def write_page(run_dir: Path, *, warn: Warn, is_running: bool = False) -> bool:
-    """Write report.html; whether that went well. What went wrong is a warning."""
+    """Write report.html; whether that went well. What went wrong is a warning, with its traceback in the run's log."""
     from craftc.report.page.content import read_content
     from craftc.report.page.page import render_page
     from craftc.training.foundation.atomic_file import write_unflushed
@@ -66,6 +70,8 @@ def write_page(run_dir: Path, *, warn: Warn, is_running: bool = False) -> bool:
         write_unflushed(path, render_page(read_content(run_dir, is_running=is_running)).encode())
     except Exception as error:
         # The boundary where whatever the disk or a damaged file raises becomes a warning: all results are in the store.
+        with suppress(OSError), RunFolder(run_dir).log.open("a", encoding="utf-8") as log:
+            log.write(masked("".join(traceback.format_exception(error))))
         warn(f"{path} is not up to date: {describe(error)}")
         return False
     return True

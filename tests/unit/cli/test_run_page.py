@@ -67,6 +67,7 @@ def test_a_page_that_cannot_be_written_is_one_warning(tmp_path: Path, tiny: str)
     assert len(outcome.finished) == 4
     assert len(warnings) == 1
     assert warnings[0].startswith(f"{folder.path / 'report.html'} is not up to date: IsADirectoryError")
+    assert "Traceback (most recent call last)" in folder.log.read_text(encoding="utf-8")
 
 
 def test_it_is_printed_as_other_formats_are(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
